@@ -1,0 +1,5 @@
+/** Floor 7: incident to verdict. */
+export * from './check.ts';
+export * from './hypothesis.ts';
+export * from './rules.ts';
+export * from './verdict.ts';

@@ -1,0 +1,160 @@
+import { counted, humanBytes, humanDuration } from '../../core/index.ts';
+import { addressList, callDirection, knownService, percent, portLabel, severityRank } from '../../incident/index.ts';
+import type { Claim } from '../verdict.ts';
+import { claim, type View } from '../view.ts';
+import type { Explanation } from './rule.ts';
+
+/** Hosts that call the same place again and again, or keep a connection open: what implants do, and what half of all honest programs do too. */
+
+const CALL: Pick<Explanation, 'nature' | 'hypothesis' | 'whyItMatters' | 'whatToDoFirst'> = {
+  nature: () => 'ambiguous',
+  hypothesis: (view) =>
+    leaves(view) && severityRank(view.incident.severity) >= severityRank('medium')
+      ? 'command and control'
+      : 'regular service traffic',
+  whyItMatters: (view) => {
+    if (view.direction === 'inward')
+      return [
+        claim(
+          'A program outside does this, and no host of yours calls out. It matters only if nobody knows why it does.',
+          view.cite(),
+        ),
+      ];
+    if (!leaves(view))
+      return [
+        claim(
+          'Inside a network, programs talk to their servers like this all day. It matters only if nobody knows what these hosts have to do with each other.',
+          view.cite(),
+        ),
+      ];
+    return [
+      claim(
+        'Malware that waits for orders reports to its operator like this, day and night, whether or not anybody sits at the machine. Most programs that do so are honest: updates, mail, messages.',
+        view.cite('beacon.jitter', 'long-connection.open-time'),
+      ),
+      ...aboutPort(view),
+    ];
+  },
+  whatToDoFirst: (view) => {
+    const { actor } = view;
+    const program = claim(
+      `On ${actor}, find the program that owns the connections to ${peers(view)}${onPort(view)}, and ask its owner what it is for.`,
+      [...view.cite(), ...view.flows()],
+    );
+    if (!leaves(view)) return [program];
+    return [
+      program,
+      claim(
+        `Find out whom ${peers(view)} belongs to; the names that the connections show are with the evidence, and may be false.`,
+        [...view.cite(), ...view.flows()],
+      ),
+      claim(
+        `If nobody knows the program, block ${peers(view)} on your router or firewall and look at what else ${actor} did since ${view.startText}.`,
+        view.cite(),
+      ),
+    ];
+  },
+};
+
+export const CALL_RULES: readonly Explanation[] = [
+  {
+    ...CALL,
+    prefix: 'beacon.',
+    whatHappened: (view) => [calls(view), view.began, ...rhythm(view)],
+    whatWouldMakeItInnocent: (view) => [
+      claim(
+        'Software that looks for updates, mail and messages that are fetched on a timer, monitoring, and smart devices that report to their maker all do this.',
+        view.cite(),
+      ),
+    ],
+    inSupport: (view) => [calls(view)],
+  },
+  {
+    ...CALL,
+    prefix: 'long-connection.',
+    whatHappened: (view) => [lasting(view), ...view.quote('long-connection.bytes'), view.began],
+    whatWouldMakeItInnocent: (view) => [
+      claim(
+        'A VPN, a remote desktop, a video call, push messages or a smart device that waits for commands of its owner keeps connections open for hours.',
+        view.cite(),
+      ),
+    ],
+    inSupport: (view) => [lasting(view)],
+  },
+];
+
+function calls(view: View): Claim {
+  const { detection } = view;
+  const count = view.number('beacon.connections');
+  const times = counted(count ?? detection.flowCount, 'time');
+  const interval = view.number('beacon.interval-median');
+  const every = interval === undefined ? '' : `, about every ${humanDuration(interval)}`;
+  return claim(`${view.actorWithPlace} connected to ${peers(view)}${onPort(view)} ${times}${view.within}${every}.`, [
+    ...view.cite('beacon.connections', 'beacon.interval-median'),
+    ...view.flows(2),
+  ]);
+}
+
+function rhythm(view: View): Claim[] {
+  const jitter = view.number('beacon.jitter');
+  const bytes = view.number('beacon.sizes');
+  const score = view.number('beacon.score');
+  return [
+    ...(jitter === undefined
+      ? []
+      : [
+          claim(
+            `The times between the calls vary by ${percent(jitter)}; people and chance vary much more.`,
+            view.cite('beacon.jitter'),
+          ),
+        ]),
+    ...(bytes === undefined || bytes <= 0
+      ? []
+      : [claim(`It usually sent ${humanBytes(bytes)} at a time.`, view.cite('beacon.sizes'))]),
+    ...(score === undefined
+      ? []
+      : [
+          claim(
+            `In times, sizes and spread taken together they score ${percent(score)} of what a perfect timer would.`,
+            view.cite('beacon.score'),
+          ),
+        ]),
+  ];
+}
+
+function lasting(view: View): Claim {
+  const { firstMs, lastMs } = view.span;
+  const open = view.number('long-connection.open-time') ?? lastMs - firstMs;
+  return claim(
+    `${view.actorWithPlace} kept a connection to ${peers(view)}${onPort(view)} open for ${humanDuration(open)}.`,
+    [...view.cite('long-connection.open-time'), ...view.flows(2)],
+  );
+}
+
+/** True where the call leaves the home network, or may. */
+function leaves(view: View): boolean {
+  const direction = callDirection(view, view.detection);
+  return direction === 'outward' || direction === 'outside';
+}
+
+function aboutPort(view: View): Claim[] {
+  if (!view.incident.techniques.some((technique) => technique.id === 'T1571' || technique.id === 'T1095')) return [];
+  const { port } = view.detection;
+  return port === undefined
+    ? []
+    : [
+        claim(
+          `No usual service is at home on port ${port} with this kind of traffic, which malware often chooses.`,
+          view.cite(),
+        ),
+      ];
+}
+
+function peers(view: View): string {
+  return addressList(view.detection.peers, view.detection.peerCount, 'address');
+}
+
+function onPort(view: View): string {
+  const { port, protocol, service } = view.detection;
+  return port === undefined ? '' : ` on ${portLabel(port, protocol, knownService(service))}`;
+}

@@ -1,0 +1,28 @@
+import { BRUTE_FORCE_RULES } from './brute-force.ts';
+import { CALL_RULES } from './call.ts';
+import { FLOOD_RULES } from './flood.ts';
+import { OTHER_RULE } from './other.ts';
+import type { Explanation } from './rule.ts';
+import { SCAN_RULES } from './scan.ts';
+import { STRANGE_FLOW_RULES } from './strange-flow.ts';
+
+export type { Explanation, Nature } from './rule.ts';
+
+/** The written rules; a new kind is one more entry. */
+const EXPLANATIONS: readonly Explanation[] = [
+  ...SCAN_RULES,
+  ...BRUTE_FORCE_RULES,
+  ...FLOOD_RULES,
+  ...CALL_RULES,
+  ...STRANGE_FLOW_RULES,
+];
+
+/** The entry with the longest prefix that fits, or the one for kinds without rules. */
+export function explanationOf(kind: string): Explanation {
+  let best = OTHER_RULE;
+  for (const entry of EXPLANATIONS) {
+    const fits = entry.prefix.endsWith('.') ? kind.startsWith(entry.prefix) : kind === entry.prefix;
+    if (fits && entry.prefix.length > best.prefix.length) best = entry;
+  }
+  return best;
+}

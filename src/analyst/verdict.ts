@@ -1,0 +1,38 @@
+import type { Incident } from '../incident/index.ts';
+
+/** A sentence that can be checked: every one cites at least one evidence id of the incident. */
+export interface Claim {
+  readonly text: string;
+  readonly cites: readonly string[];
+}
+
+export const ASSESSMENTS = ['malicious', 'suspicious', 'benign', 'unsure'] as const;
+export type Assessment = (typeof ASSESSMENTS)[number];
+
+export const ACTIONS = ['block', 'monitor', 'investigate', 'allow'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** What the analyst says of an incident, in plain language. */
+export interface Verdict {
+  /** Who judged: `rules`, or the name of a model. */
+  readonly by: string;
+  readonly assessment: Assessment;
+  /** 0 to 1. */
+  readonly confidence: number;
+  /** What it looks like, from a fixed list, as in 'port scan'. */
+  readonly hypothesis: string;
+  readonly action: Action;
+  readonly whatHappened: readonly Claim[];
+  readonly whyItMatters: readonly Claim[];
+  readonly whatToDoFirst: readonly Claim[];
+  readonly whatWouldMakeItInnocent: readonly Claim[];
+}
+
+/** Judges incidents: written rules, or a language model behind the same interface. */
+export interface Analyst {
+  readonly name: string;
+  judge(incident: Incident): Promise<Verdict>;
+}
+
+/** An incident with its verdict: what reports show. */
+export type JudgedIncident = Incident & { readonly verdict: Verdict };

@@ -1,0 +1,289 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
+import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
+import { describeFileError, expandInputs, makeOutputFolder, OutputFile, writeOutput } from '../../io/index.ts';
+import { analyze, type Config, parseConfig } from '../../pipeline/index.ts';
+import {
+  type AnalysisResult,
+  FlowCsvWriter,
+  flowCsvHeader,
+  REPORT_FORMATS,
+  renderJson,
+  renderTerminal,
+} from '../../report/index.ts';
+import { ProgressLine } from '../progress.ts';
+import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
+
+interface AnalyzeFlags {
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly top?: number;
+  readonly failOn?: Severity;
+  readonly model?: string;
+  readonly config?: string;
+  readonly seed?: number;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly progress?: boolean;
+  readonly homeNet?: string[];
+}
+
+const DEFAULT_OUT = 'anomalyst-out';
+const MODEL_FILE = 'model.safetensors';
+const DEFAULT_TOP = 10;
+/** What a shell gives for a command that Ctrl-C ended: a gate must not take half-done work for clean. */
+const INTERRUPTED = 130;
+
+/** Declares `analyze`; its action reports the exit code through `done`. */
+export function addAnalyzeCommand(program: Command, done: (code: number) => void): void {
+  program
+    .command('analyze')
+    .summary('captures in, ranked and explained incidents out')
+    .description(
+      'Reads captures (pcap, pcapng; plain, gzip or zstd; files, folders, or - for standard input), finds what is strange in them, and\nwrites report.html, incidents.json, incidents.csv, flows.csv and the fitted model into the output folder.',
+    )
+    .argument('<input...>', 'capture files or folders of them; - is standard input')
+    .option('-o, --out <folder>', `where the report goes (default: ./${DEFAULT_OUT})`)
+    .option('--json', 'print the incidents as JSON on standard output, as in incidents.json')
+    .option('--top <n>', `incidents to show on the terminal (default: ${DEFAULT_TOP})`, positiveInteger('--top'))
+    .addOption(
+      new Option('--fail-on <severity>', 'exit with 3 when an incident is at least this severe').choices(SEVERITIES),
+    )
+    .option(
+      '--home-net <networks>',
+      'your networks in CIDR notation, comma-separated (default: private addresses)',
+      collectNetworks,
+    )
+    .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
+    .option('--config <yaml>', 'configuration file; flags win over it')
+    .option('--seed <n>', 'seed of all chance in the run (default: 42)', integer('--seed'))
+    .option('-q, --quiet', 'print nothing but errors')
+    .option('-v, --verbose', 'tell more on standard error: inputs, times, model')
+    .option('--progress', 'show progress also when standard error is no terminal')
+    .option('--no-progress', 'show no progress')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  anomalyst analyze office.pcap\n  anomalyst analyze captures/ --out monday --home-net 10.1.0.0/16\n  tcpdump -i eth0 -w - -c 100000 | anomalyst analyze -\n  anomalyst analyze office.pcap --json --quiet | jq .incidents[0].title\n\nExit codes: 0 done, 1 our fault, 2 yours, 3 findings at or above --fail-on, 130 stopped by Ctrl-C (what was read is reported).',
+    )
+    .action(async (inputs: string[], flags: AnalyzeFlags) => {
+      done(await runAnalyze(inputs, flags));
+    });
+}
+
+async function runAnalyze(inputs: readonly string[], flags: AnalyzeFlags): Promise<number> {
+  const config = flags.config === undefined ? {} : readConfig(flags.config);
+  const started = performance.now();
+  const files = expandInputs(inputs);
+  const out = flags.out ?? config.out ?? DEFAULT_OUT;
+  if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
+  const homeNet = flags.homeNet ?? config.homeNet;
+  const seed = flags.seed ?? config.seed;
+  const modelPath = flags.model ?? config.model;
+  const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
+  makeOutputFolder(out);
+
+  const abort = new AbortController();
+  let interrupted = 0;
+  const onInterrupt = (): void => {
+    if (abort.signal.aborted) {
+      // Some senders signal twice at once, to the process and to its group.
+      if (performance.now() - interrupted > 500) process.exit(INTERRUPTED);
+      return;
+    }
+    interrupted = performance.now();
+    abort.abort();
+    note('\nstopping: what was read until now is analysed (Ctrl-C again to leave at once)');
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  process.on('SIGHUP', onInterrupt);
+  const progress =
+    flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
+  const output = new RunOutput(out);
+  try {
+    const { result, model: fitted } = await analyze({
+      inputs: files,
+      ...(homeNet === undefined ? {} : { homeNet }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(model === undefined ? {} : { model }),
+      ...(config.flow === undefined ? {} : { flow: definedOnly(config.flow) }),
+      ...(config.detect === undefined ? {} : { detect: config.detect }),
+      scratchFolder: out,
+      onFlows: (table, scores) => output.writeFlows(table, scores),
+      ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
+      signal: abort.signal,
+    });
+    progress?.end();
+    output.finishFlows();
+    for (const format of REPORT_FORMATS) output.write(format.file, () => format.render(result));
+    if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
+    else if (modelPath === undefined) output.remove(MODEL_FILE);
+    const elapsedMs = performance.now() - started;
+    await show(result, flags, config, output, elapsedMs);
+    for (const error of output.errors) showUserError(error);
+    if (output.errors.length > 0) return EXIT.yourMistake;
+    if (abort.signal.aborted) return INTERRUPTED;
+    const failOn = flags.failOn ?? config.failOn;
+    const failed =
+      failOn !== undefined &&
+      result.incidents.some((incident) => severityRank(incident.severity) >= severityRank(failOn));
+    return failed ? EXIT.findings : EXIT.done;
+  } finally {
+    progress?.end();
+    output.close();
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
+    process.off('SIGHUP', onInterrupt);
+  }
+}
+
+async function show(
+  result: AnalysisResult,
+  flags: AnalyzeFlags,
+  config: Config,
+  output: RunOutput,
+  elapsedMs: number,
+): Promise<void> {
+  if (flags.quiet === true) {
+    for (const input of result.run.inputs)
+      if (input.status === 'failed')
+        note(`error: ${safeText(`${input.name}: ${input.message ?? 'unreadable'}`, 1000)}`);
+  }
+  if (flags.verbose === true) {
+    for (const input of result.run.inputs) {
+      note(
+        `${safeText(input.name)}: ${input.format}${input.compression === '' ? '' : ` in ${input.compression}`}, ${input.packets} packets, ${input.status}`,
+      );
+    }
+    const { model } = result.run;
+    if (model !== undefined)
+      note(
+        `model: ${model.kind}, ${model.features.length} features, from ${safeText(model.fittedOn)}, fitted on ${model.rows} flows, ${model.checksum.slice(0, 12)}`,
+      );
+    const memory = process.resourceUsage().maxRSS / 1000;
+    note(
+      `${result.run.packets} packets and ${result.run.flows} flows in ${humanDuration(elapsedMs)}, at most ${Math.round(memory)} MB of memory`,
+    );
+  }
+  if (flags.json === true) await print(renderJson(result));
+  else if (flags.quiet !== true) {
+    await print(
+      renderTerminal(result, {
+        color: wantsColor(process.stdout),
+        width: terminalWidth(process.stdout),
+        top: flags.top ?? config.top ?? DEFAULT_TOP,
+        elapsedMs,
+        outDir: output.folder,
+        files: output.files,
+      }),
+    );
+  }
+}
+
+/** The files of one run. A disk that fails costs the file it failed on; the others, and the summary on the terminal, still come. */
+class RunOutput {
+  readonly folder: string;
+  readonly files: string[] = [];
+  readonly errors: UserError[] = [];
+  #flows: OutputFile | undefined;
+  #csv = new FlowCsvWriter();
+
+  constructor(folder: string) {
+    this.folder = folder;
+    this.#keep(() => {
+      this.#flows = new OutputFile(folder, 'flows.csv');
+      this.#flows.write(flowCsvHeader());
+    });
+  }
+
+  writeFlows(table: Table, scores: Float64Array | undefined): void {
+    if (this.#flows !== undefined) this.#keep(() => this.#flows?.write(this.#csv.lines(table, scores)));
+  }
+
+  finishFlows(): void {
+    const flows = this.#flows;
+    this.#flows = undefined;
+    if (flows !== undefined) {
+      this.#keep(() => {
+        flows.finish();
+        this.files.push('flows.csv');
+      });
+    }
+  }
+
+  write(name: string, render: () => string | Uint8Array): void {
+    const content = render();
+    this.#keep(() => {
+      writeOutput(this.folder, name, content);
+      this.files.push(name);
+    });
+  }
+
+  /** Takes away what an earlier run left under this name and this one has nothing for: it would lie beside a report that it does not belong to. */
+  remove(name: string): void {
+    fs.rmSync(path.join(this.folder, name), { force: true });
+  }
+
+  /** Removes what was not finished. */
+  close(): void {
+    this.#flows?.discard();
+    this.#flows = undefined;
+  }
+
+  #keep(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.errors.push(error);
+      this.#flows = undefined;
+    }
+  }
+}
+
+function readConfig(file: string): Config {
+  return parseConfig(new TextDecoder().decode(readWhole(file)), file);
+}
+
+function readWhole(file: string): Uint8Array {
+  try {
+    return fs.readFileSync(path.resolve(file));
+  } catch (error) {
+    throw describeFileError(error, file, 'read');
+  }
+}
+
+function definedOnly<T extends Record<string, number | undefined>>(values: T): { [K in keyof T]?: number } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: number;
+  };
+}
+
+function positiveInteger(flag: string): (text: string) => number {
+  return (text) => {
+    if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
+      throw new UserError(`${flag} ${text}: expected a whole number above 0`, `for example ${flag} 10`);
+    return Number(text);
+  };
+}
+
+function integer(flag: string): (text: string) => number {
+  return (text) => {
+    if (!/^-?\d{1,15}$/.test(text))
+      throw new UserError(`${flag} ${text}: expected a whole number`, `for example ${flag} 42`);
+    return Number(text);
+  };
+}
+
+function collectNetworks(text: string, before: string[] | undefined): string[] {
+  const networks = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  if (networks.length === 0)
+    throw new UserError('--home-net: no network given', 'for example --home-net 192.168.0.0/16,fd00::/8');
+  return [...(before ?? []), ...networks];
+}

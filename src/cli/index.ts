@@ -1,0 +1,2 @@
+/** Floor 11: the command line. */
+export { createProgram, main } from './main.ts';

@@ -1,0 +1,10 @@
+/** Floor 0: tables, time, seeded random, statistics, errors, canonical JSON. */
+export * from './canonical.ts';
+export * from './error.ts';
+export * from './random.ts';
+export * from './sha1.ts';
+export * from './stats.ts';
+export * from './table.ts';
+export * from './table-codec.ts';
+export * from './text.ts';
+export * from './time.ts';

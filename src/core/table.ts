@@ -1,0 +1,247 @@
+/**
+ * A columnar batch with a schema: what flows between the floors, whatever made it.
+ *
+ * Numbers live in Float64Array or Int32Array with one validity bit per row; strings are dictionary-encoded per batch, code -1 for missing.
+ * Missing is missing: a reader gets `undefined`, never 0 and never ''. A dictionary belongs to one batch, so a code means nothing in another.
+ */
+
+export type ColumnKind = 'float64' | 'int32' | 'string';
+
+export interface ColumnSpec {
+  readonly name: string;
+  readonly kind: ColumnKind;
+  /** 'ms', 'bytes', 'packets', 'address', ... or '' where a value has none. */
+  readonly unit: string;
+  /** One sentence for the person who reads the column. */
+  readonly meaning: string;
+}
+
+export interface Schema {
+  readonly name: string;
+  readonly version: number;
+  readonly columns: readonly ColumnSpec[];
+}
+
+export interface NumberColumn {
+  readonly kind: 'float64' | 'int32';
+  /** `values[row]` is undefined behaviour where the row is not valid: ask `isValid` first. */
+  readonly values: Float64Array | Int32Array;
+  /** One bit per row, least significant first, 1 = present; undefined when every row is present. */
+  readonly valid: Uint8Array | undefined;
+}
+
+export interface StringColumn {
+  readonly kind: 'string';
+  /** Index into `dictionary`, -1 where missing. A value may stand in the dictionary more than once. */
+  readonly codes: Int32Array;
+  readonly dictionary: readonly string[];
+}
+
+export type Column = NumberColumn | StringColumn;
+
+/** An immutable batch of rows. Shapes: every column has exactly `rowCount` entries. */
+export class Table {
+  readonly schema: Schema;
+  readonly rowCount: number;
+  readonly columns: readonly Column[];
+  #index: Map<string, number>;
+
+  constructor(schema: Schema, rowCount: number, columns: readonly Column[]) {
+    this.schema = schema;
+    this.rowCount = rowCount;
+    this.columns = columns;
+    this.#index = new Map(schema.columns.map((spec, i) => [spec.name, i]));
+  }
+
+  /** Position of a column; throws for a name the schema has not (our bug, not the operator's). */
+  indexOf(name: string): number {
+    const i = this.#index.get(name);
+    if (i === undefined) throw new Error(`table ${this.schema.name} has no column '${name}'`);
+    return i;
+  }
+
+  has(name: string): boolean {
+    return this.#index.has(name);
+  }
+
+  numbers(name: string): NumberColumn {
+    const column = this.columns[this.indexOf(name)];
+    if (column.kind === 'string') throw new Error(`column '${name}' holds strings`);
+    return column;
+  }
+
+  strings(name: string): StringColumn {
+    const column = this.columns[this.indexOf(name)];
+    if (column.kind !== 'string') throw new Error(`column '${name}' holds numbers`);
+    return column;
+  }
+
+  number(name: string, row: number): number | undefined {
+    return numberAt(this.numbers(name), row);
+  }
+
+  text(name: string, row: number): string | undefined {
+    return textAt(this.strings(name), row);
+  }
+
+  value(columnIndex: number, row: number): number | string | undefined {
+    const column = this.columns[columnIndex];
+    return column.kind === 'string' ? textAt(column, row) : numberAt(column, row);
+  }
+}
+
+export function isValid(column: NumberColumn, row: number): boolean {
+  return column.valid === undefined || (column.valid[row >> 3] & (1 << (row & 7))) !== 0;
+}
+
+export function numberAt(column: NumberColumn, row: number): number | undefined {
+  return isValid(column, row) ? column.values[row] : undefined;
+}
+
+export function textAt(column: StringColumn, row: number): string | undefined {
+  const code = column.codes[row];
+  return code < 0 ? undefined : column.dictionary[code];
+}
+
+/**
+ * Fills a batch row by row. Columns are addressed by their position in the schema, so that the per-flow path does no look-ups by name.
+ * A cell that is never set is missing. A column is filled either by `setText` or by `addText`, never by both. `finish` hands the arrays over and leaves the builder empty with fresh arrays.
+ */
+export class TableBuilder {
+  readonly schema: Schema;
+  readonly capacity: number;
+  rowCount = 0;
+  #numbers: (Float64Array | Int32Array | undefined)[] = [];
+  #valid: (Uint8Array | undefined)[] = [];
+  #codes: (Int32Array | undefined)[] = [];
+  #dictionaries: (Map<string, number> | undefined)[] = [];
+  #unique: (string[] | undefined)[] = [];
+  #lastText: (string | undefined)[] = [];
+  #lastCode: number[] = [];
+  #made = new WeakMap<Table, BuilderArrays>();
+  #spare: BuilderArrays | undefined;
+
+  constructor(schema: Schema, capacity: number) {
+    this.schema = schema;
+    this.capacity = capacity;
+    this.#allocate();
+  }
+
+  #allocate(): void {
+    const n = this.capacity;
+    this.rowCount = 0;
+    this.#unique = [];
+    this.#lastText = this.schema.columns.map(() => undefined);
+    this.#lastCode = this.schema.columns.map(() => -1);
+    this.#dictionaries = this.schema.columns.map((c) => (c.kind === 'string' ? new Map() : undefined));
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined) {
+      this.#numbers = spare.numbers;
+      this.#valid = spare.valid;
+      this.#codes = spare.codes;
+      for (const valid of this.#valid) valid?.fill(0);
+      for (const codes of this.#codes) codes?.fill(-1);
+      return;
+    }
+    this.#numbers = this.schema.columns.map((c) =>
+      c.kind === 'float64' ? new Float64Array(n) : c.kind === 'int32' ? new Int32Array(n) : undefined,
+    );
+    this.#valid = this.schema.columns.map((c) => (c.kind === 'string' ? undefined : new Uint8Array((n + 7) >> 3)));
+    this.#codes = this.schema.columns.map((c) => (c.kind === 'string' ? new Int32Array(n).fill(-1) : undefined));
+  }
+
+  /**
+   * Takes the arrays of a table that this builder made, for its next one: nobody may look at that table again. Large arrays that come and go cost the
+   * process memory that it does not get back for long; this keeps it flat.
+   */
+  recycle(table: Table): void {
+    const made = this.#made.get(table);
+    if (made === undefined) return;
+    this.#made.delete(table);
+    this.#spare = made;
+  }
+
+  get full(): boolean {
+    return this.rowCount >= this.capacity;
+  }
+
+  /** Opens the next row and returns its index. The caller checks `full` first. */
+  addRow(): number {
+    return this.rowCount++;
+  }
+
+  setNumber(column: number, row: number, value: number): void {
+    this.#numbers[column]![row] = value;
+    this.#valid[column]![row >> 3] |= 1 << (row & 7);
+  }
+
+  setText(column: number, row: number, value: string): void {
+    // Runs of the same value are the rule: they need no look-up.
+    if (value !== this.#lastText[column]) {
+      const dictionary = this.#dictionaries[column]!;
+      let code = dictionary.get(value);
+      if (code === undefined) {
+        code = dictionary.size;
+        dictionary.set(value, code);
+      }
+      this.#lastText[column] = value;
+      this.#lastCode[column] = code;
+    }
+    this.#codes[column]![row] = this.#lastCode[column];
+  }
+
+  /** As `setText` for values that hardly ever repeat: it doesn't look for an equal one, which costs most of the time that such a column takes. */
+  addText(column: number, row: number, value: string): void {
+    let unique = this.#unique[column];
+    if (unique === undefined) {
+      unique = [];
+      this.#unique[column] = unique;
+    }
+    this.#codes[column]![row] = unique.length;
+    unique.push(value);
+  }
+
+  finish(): Table {
+    const n = this.rowCount;
+    const columns = this.schema.columns.map((spec, i): Column => {
+      if (spec.kind === 'string') {
+        return {
+          kind: 'string',
+          codes: this.#codes[i]!.subarray(0, n),
+          dictionary: this.#unique[i] ?? [...this.#dictionaries[i]!.keys()],
+        };
+      }
+      return { kind: spec.kind, values: this.#numbers[i]!.subarray(0, n), valid: this.#valid[i]! };
+    });
+    const table = new Table(this.schema, n, columns);
+    this.#made.set(table, { numbers: this.#numbers, valid: this.#valid, codes: this.#codes });
+    this.#allocate();
+    return table;
+  }
+}
+
+interface BuilderArrays {
+  readonly numbers: (Float64Array | Int32Array | undefined)[];
+  readonly valid: (Uint8Array | undefined)[];
+  readonly codes: (Int32Array | undefined)[];
+}
+
+/** A new table with the rows of `table` in the given order. `order` may leave rows out. */
+export function takeRows(table: Table, order: ArrayLike<number>): Table {
+  const n = order.length;
+  const columns = table.columns.map((column): Column => {
+    if (column.kind === 'string') {
+      const codes = new Int32Array(n);
+      for (let i = 0; i < n; i++) codes[i] = column.codes[order[i]];
+      return { kind: 'string', codes, dictionary: column.dictionary };
+    }
+    const values = column.kind === 'float64' ? new Float64Array(n) : new Int32Array(n);
+    for (let i = 0; i < n; i++) values[i] = column.values[order[i]];
+    if (column.valid === undefined) return { kind: column.kind, values, valid: undefined };
+    const valid = new Uint8Array((n + 7) >> 3);
+    for (let i = 0; i < n; i++) if (isValid(column, order[i])) valid[i >> 3] |= 1 << (i & 7);
+    return { kind: column.kind, values, valid };
+  });
+  return new Table(table.schema, n, columns);
+}

@@ -1,0 +1,133 @@
+/** Text for people, and the one place where text from the network is made harmless before it reaches a terminal. */
+
+/** 1,234,567. */
+export function humanCount(n: number): string {
+  return Math.round(n).toLocaleString('en-US');
+}
+
+/** Bytes for people, decimal units as in network tools: '950 B', '1.2 kB', '3.4 MB'. */
+export function humanBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  let value = Math.abs(bytes);
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : Number(value.toFixed(1))} ${units[unit]}`;
+}
+
+/** '1 host', '3 hosts', '2 addresses': English plural by -s, or by the form given. */
+export function counted(n: number, noun: string, plural = `${noun}s`): string {
+  return `${humanCount(n)} ${n === 1 ? noun : plural}`;
+}
+
+/**
+ * Makes text from the network safe to print on a terminal or to lay into running text: control characters, escapes, bidirectional
+ * overrides, zero-width and private-use characters and lone surrogates become visible `\u{..}` escapes; longer than `max` is cut with an ellipsis.
+ */
+export function safeText(text: string, max = 200): string {
+  let out = '';
+  let length = 0;
+  for (const ch of text) {
+    if (length >= max) return `${out}…`;
+    const code = ch.codePointAt(0) ?? 0;
+    out += isUnsafe(code) ? `\\u{${code.toString(16)}}` : ch;
+    length++;
+  }
+  return out;
+}
+
+function isUnsafe(code: number): boolean {
+  return (
+    code < 0x20 ||
+    (code >= 0x7f && code <= 0x9f) ||
+    code === 0xad ||
+    code === 0x61c ||
+    (code >= 0x200b && code <= 0x200f) ||
+    (code >= 0x2028 && code <= 0x202e) ||
+    (code >= 0x2060 && code <= 0x206f) ||
+    (code >= 0xd800 && code <= 0xf8ff) ||
+    code === 0xfeff ||
+    (code >= 0xfff0 && code <= 0xfffb) ||
+    (code >= 0xe0000 && code <= 0x10ffff)
+  );
+}
+
+/**
+ * The text of `n` ASCII codes at the front of `codes`, n at most 32. One call with all characters costs less than half of joining them one by one or of a
+ * TextDecoder (87 ns against 203 and 161 for 32 characters), and short strings made of bytes are most of what a flow's row costs.
+ */
+export function asciiText(c: Uint8Array, n: number): string {
+  const text = String.fromCharCode(
+    c[0],
+    c[1],
+    c[2],
+    c[3],
+    c[4],
+    c[5],
+    c[6],
+    c[7],
+    c[8],
+    c[9],
+    c[10],
+    c[11],
+    c[12],
+    c[13],
+    c[14],
+    c[15],
+    c[16],
+    c[17],
+    c[18],
+    c[19],
+    c[20],
+    c[21],
+    c[22],
+    c[23],
+    c[24],
+    c[25],
+    c[26],
+    c[27],
+    c[28],
+    c[29],
+    c[30],
+    c[31],
+  );
+  return n === 32 ? text : text.slice(0, n);
+}
+
+const HEX_DIGITS = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0));
+const BASE64_DIGITS = Uint8Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', (c) =>
+  c.charCodeAt(0),
+);
+const CODES = new Uint8Array(32);
+
+/** Lower-case hex of `bytes[at, at + n)`, n at most 16. */
+export function hexText(bytes: Uint8Array, at: number, n: number): string {
+  for (let i = 0; i < n; i++) {
+    const b = bytes[at + i];
+    CODES[2 * i] = HEX_DIGITS[b >> 4];
+    CODES[2 * i + 1] = HEX_DIGITS[b & 15];
+  }
+  return asciiText(CODES, 2 * n);
+}
+
+/** Base64 with padding (RFC 4648 section 4) of 20 bytes, a SHA-1 digest, behind `1:`: the text of a Community ID. */
+export function communityText(digest: Uint8Array): string {
+  CODES[0] = 0x31;
+  CODES[1] = 0x3a;
+  let out = 2;
+  for (let i = 0; i < 18; i += 3) {
+    const group = (digest[i] << 16) | (digest[i + 1] << 8) | digest[i + 2];
+    CODES[out++] = BASE64_DIGITS[group >> 18];
+    CODES[out++] = BASE64_DIGITS[(group >> 12) & 63];
+    CODES[out++] = BASE64_DIGITS[(group >> 6) & 63];
+    CODES[out++] = BASE64_DIGITS[group & 63];
+  }
+  const last = (digest[18] << 16) | (digest[19] << 8);
+  CODES[out++] = BASE64_DIGITS[last >> 18];
+  CODES[out++] = BASE64_DIGITS[(last >> 12) & 63];
+  CODES[out++] = BASE64_DIGITS[(last >> 6) & 63];
+  CODES[out++] = 0x3d;
+  return asciiText(CODES, out);
+}

@@ -1,0 +1,948 @@
+import {
+  counted,
+  humanBytes,
+  humanCount,
+  humanDuration,
+  median,
+  medianAbsoluteDeviation,
+  medianSorted,
+  numberAt,
+  sorted,
+  standardDeviation,
+  type Table,
+  textAt,
+} from '../core/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { parseAddress } from '../wire/index.ts';
+import { BoundedMap, Cap, type EvidenceCollector, EvidencePool, saturationsOf } from './bounded.ts';
+import { ConversationJudge } from './conversation.ts';
+import {
+  type Detection,
+  type Detector,
+  type DetectorInfo,
+  type EvidenceFlow,
+  MAX_PEERS,
+  type NetworkContext,
+  type Reason,
+} from './detection.ts';
+
+/**
+ * Connections at regular times: an implant that asks its operator for work ("command and control", ATT&CK T1071) sleeps, calls, sleeps, calls.
+ *
+ * What is scored. A series is all connections of one initiator to one server name (TLS SNI or HTTP Host, without the port), wherever it lives and
+ * through whatever proxy; and all connections to one responder address, port and protocol that no scored name has claimed. Nothing is scored
+ * twice. Inside to inside counts as well as inside to outside. Connections that begin less than 1 s after the one before are one event, with
+ * their sizes added up: a client that opens three connections at a time has one rhythm, not two, and a page that opens thirty is one event.
+ *
+ * The score is that of RITA 5 (Active Countermeasures, `analysis/beacons.go`, see `ritaBeaconScore`): how even the intervals are, how even the
+ * initiator's sizes are, how much of the time it lasts, how flat it is over time; a quarter each. Of a capture longer than a day every day is
+ * scored by itself, counted back from the end, and the best one speaks. RITA's clock ticks in seconds; here times keep their milliseconds,
+ * which matters for a beacon of a few seconds, where whole seconds alone would look like jitter. Two traits of the formula need care in
+ * short captures: skewness counts as none while the middle half of the intervals spans less than 10 s, and coverage is full as soon as the
+ * series is as long as the capture. So a handful of connections in a minute scores high for no reason. Therefore:
+ *
+ *   detection score = RITA score x min(1, intervals / 20) x regularity
+ *
+ * Regularity compares the jitter of the intervals with arrivals by pure chance. Jitter is the median absolute deviation over the median less the
+ * second that separates two events; by chance it is 0.69 (exponential intervals). Regularity is 1 up to a jitter of 0.4 (a sleep varied evenly
+ * by 80 % either way) and falls to 0 at 0.69. Four evenly spaced connections reach at
+ * most 0.15, a dozen 0.55, and a detection needs 0.5. The RITA score is shown beside it, whole, with its shares.
+ *
+ * Not beacons, by mechanism (see `ConversationJudge`): protocols that are periodic by design or driven by other traffic (DNS, NTP, DHCP, SSDP,
+ * NetBIOS names, SNMP ...); ARP, ICMP, IGMP and all else that is not TCP or UDP; multicast and broadcast; attempts that were refused or never
+ * answered (a scan, or a dead server: they neither count nor break the rhythm). Further, rows that go on from an earlier one, and TCP whose
+ * beginning was not seen, because their first packet is not the start of a connection; more than four connections per event on average, and
+ * connections without a pause of a second (load).
+ *
+ * What fools it: sleep drawn from an exponential distribution, or varied by more than the period itself; fewer than a dozen calls in the
+ * capture; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
+ * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
+ * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so.
+ *
+ * Cost: one map look-up per TCP or UDP flow, 32 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
+ * (`maxPairs`), connections in all (`maxConnections`) and per pair (86,400, as RITA), and pairs seen once or twice in two generations of
+ * `maxCandidates`: when the young one is full the old one is dropped and counted, so a flood of one-off pairs makes way for itself and never pushes
+ * out a pair that was admitted. At 86,400 connections a day a pair is a strobe, RITA's word for a connection per second all day.
+ */
+export const beaconInfo: DetectorInfo = {
+  id: 'beacon',
+  kinds: ['beacon.interval', 'beacon.strobe'],
+  sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes.',
+  fooledBy:
+    'Exponential or very wide random sleep, fewer than a dozen calls, calls inside one long connection or inside DNS, a new destination for every call. Updates, mail polling and health checks look the same and are found too.',
+  cost: 'One map look-up per flow, 32 bytes per kept connection, a sort per pair at the end.',
+  source: 'RITA 5 beacon score (Active Countermeasures, analysis/beacons.go)',
+};
+
+// ---------------------------------------------------------------------------------------------------------------- the formula
+
+export interface BeaconSeries {
+  /** Start of each connection, epoch seconds, any order; fractions are kept. */
+  readonly timestampsSec: ArrayLike<number>;
+  /** Bytes from the initiator of each connection, any order. */
+  readonly sizes: ArrayLike<number>;
+  /** The span of the data set, or of the day of it that is looked at. */
+  readonly datasetMinSec: number;
+  readonly datasetMaxSec: number;
+}
+
+/** One of the two statistical sub-scores with its parts. */
+export interface EvennessScore {
+  /** (1 - |skewness| + madScore) / 2, to three decimals. */
+  readonly score: number;
+  readonly median: number;
+  /** Median absolute deviation from the median. */
+  readonly mad: number;
+  /** (median - mad) / median, not below 0; a default where the median is below 1. */
+  readonly madScore: number;
+  /** Bowley's skewness of the quartiles; 0 where they span less than 10. */
+  readonly skewness: number;
+}
+
+export interface RitaBeaconScore {
+  /** A quarter of each of ts, ds, dur and hist, to three decimals. 0..1. */
+  readonly score: number;
+  /** `score` on RITA's scale of threat: 0 below 0.5, 0.2 to 0.8 above. */
+  readonly threat: number;
+  readonly ts: number;
+  readonly ds: number;
+  readonly dur: number;
+  readonly hist: number;
+  readonly intervals: EvennessScore;
+  /** Absent where there are fewer than three sizes; ds is 0 then. */
+  readonly sizes?: EvennessScore;
+  /** Share of the data set between the first and the last connection. */
+  readonly coverage: number;
+  /** Longest run of non-empty bins over 12. */
+  readonly consistency: number;
+  /** Non-empty bins of 24. */
+  readonly bars: number;
+  readonly longestRun: number;
+  /** 1 - coefficient of variation of the 24 bins. */
+  readonly variationScore: number;
+  /** Share of the bars that have one of the two most common heights. */
+  readonly modalScore: number;
+  readonly histogram: readonly number[];
+}
+
+const BINS = 24;
+const IDEAL_RUN = 12;
+const MIN_BARS_DURATION = 6;
+const MIN_BARS_MODAL = 11;
+const MODE_SENSITIVITY = 0.05;
+const MIN_SPREAD = 10;
+
+/**
+ * RITA 5's beacon score. Undefined where RITA gives none: fewer than four timestamps or three intervals above 0, or an empty data set span.
+ * Timestamps outside the span count in the first or the last bin.
+ */
+export function ritaBeaconScore(series: BeaconSeries): RitaBeaconScore | undefined {
+  const { datasetMinSec, datasetMaxSec } = series;
+  const times = sorted(series.timestampsSec);
+  const span = datasetMaxSec - datasetMinSec;
+  if (times.length < 4 || !(span > 0)) return undefined;
+  const gaps: number[] = [];
+  for (let i = 1; i < times.length; i++) {
+    const gap = at(times, i) - at(times, i - 1);
+    if (gap > 0) gaps.push(gap);
+  }
+  if (gaps.length < 3) return undefined;
+  const intervals = evenness(gaps, 1);
+  const sizes = series.sizes.length >= 3 ? evenness(series.sizes, 0) : undefined;
+
+  const histogram = new Array<number>(BINS).fill(0);
+  for (const t of times) {
+    const bin = Math.min(BINS - 1, Math.max(0, binOf(t, datasetMinSec, datasetMaxSec)));
+    histogram[bin] = at(histogram, bin) + 1;
+  }
+  const heights = histogram.filter((h) => h > 0);
+  const bars = heights.length;
+  const longestRun = longestCircularRun(histogram);
+
+  const cv = standardDeviation(histogram) / (times.length / BINS);
+  const variationScore = cv > 1 ? 0 : round3(1 - cv);
+  const modalScore = modalFit(heights);
+  const hist = Math.max(variationScore, modalScore);
+
+  const enough = bars >= MIN_BARS_DURATION;
+  const coverage = enough ? Math.min(1, ceil3((at(times, times.length - 1) - at(times, 0)) / span)) : 0;
+  const consistency = enough ? Math.min(1, ceil3(longestRun / IDEAL_RUN)) : 0;
+  const dur = Math.max(coverage, consistency);
+
+  const ts = intervals.score;
+  const ds = sizes?.score ?? 0;
+  const score = round3(0.25 * ts + 0.25 * ds + 0.25 * dur + 0.25 * hist);
+  return {
+    score,
+    threat: ritaThreatScore(score * 100, BEACON_THREAT),
+    ts,
+    ds,
+    dur,
+    hist,
+    intervals,
+    ...(sizes === undefined ? {} : { sizes }),
+    coverage,
+    consistency,
+    bars,
+    longestRun,
+    variationScore,
+    modalScore,
+    histogram,
+  };
+}
+
+/** Where RITA's categories of threat begin. */
+export interface ThreatThresholds {
+  readonly base: number;
+  readonly low: number;
+  readonly medium: number;
+  readonly high: number;
+}
+
+/** The shipped thresholds of the beacon score, in hundredths. */
+export const BEACON_THREAT: ThreatThresholds = { base: 50, low: 70, medium: 90, high: 100 };
+
+/** RITA's bucketed score: 0 below `base`, then straight lines from 0.2 at base to 0.4 at low, 0.6 at medium and 0.8 at high and above. */
+export function ritaThreatScore(value: number, { base, low, medium, high }: ThreatThresholds): number {
+  if (!(value >= base)) return 0;
+  if (value < low) return 0.2 + (0.2 * (value - base)) / (low - base);
+  if (value < medium) return 0.4 + (0.2 * (value - low)) / (medium - low);
+  return 0.6 + (0.2 * (Math.min(value, high) - medium)) / (high - medium);
+}
+
+function evenness(values: ArrayLike<number>, defaultMadScore: number): EvennessScore {
+  const v = sorted(values);
+  const n = v.length;
+  const half = n >> 1;
+  // Quartiles as medians of the halves; the middle element belongs to neither.
+  const q1 = medianSorted(v, 0, half);
+  const q2 = medianSorted(v, 0, n);
+  const q3 = medianSorted(v, n - half, n);
+  const skewness = q3 - q1 < MIN_SPREAD || q2 === q1 || q2 === q3 ? 0 : (q1 + q3 - 2 * q2) / (q3 - q1);
+  const mad = medianAbsoluteDeviation(v);
+  const madScore = q2 < 1 ? defaultMadScore : Math.max(0, (q2 - mad) / q2);
+  return { score: round3((1 - Math.abs(skewness) + madScore) / 2), median: q2, mad, madScore, skewness };
+}
+
+/** Bin of a time; the edges are computed as multiples of the step, so that a time on an edge falls into the bin above it. */
+function binOf(t: number, min: number, max: number): number {
+  const step = (max - min) / BINS;
+  let bin = Math.floor((t - min) / step);
+  while (bin > 0 && t < min + bin * step) bin--;
+  while (bin < BINS - 1 && t >= min + (bin + 1) * step) bin++;
+  return bin;
+}
+
+/** Longest run of bins that are not empty; the last bin is followed by the first. */
+function longestCircularRun(histogram: readonly number[]): number {
+  let run = 0;
+  let longest = 0;
+  for (let i = 0; i < 2 * histogram.length; i++) {
+    run = at(histogram, i % histogram.length) > 0 ? run + 1 : 0;
+    if (run > longest) longest = run;
+  }
+  return Math.min(longest, histogram.length);
+}
+
+/** How many of the bars have one of the two most common heights, heights being grouped by a twentieth of the highest; one bar is forgiven. */
+function modalFit(heights: readonly number[]): number {
+  if (heights.length < MIN_BARS_MODAL) return 0;
+  const width = Math.ceil(heights.reduce((a, b) => Math.max(a, b), 0) * MODE_SENSITIVITY);
+  const counts = new Map<number, number>();
+  for (const height of heights) {
+    const group = Math.floor(height / width);
+    counts.set(group, (counts.get(group) ?? 0) + 1);
+  }
+  const [largest = 0, second = 0] = [...counts.values()].sort((a, b) => b - a);
+  return Math.min(1, round3((largest + second) / Math.max(heights.length - 1, 1)));
+}
+
+function round3(x: number): number {
+  return Math.round(x * 1000) / 1000;
+}
+
+function ceil3(x: number): number {
+  return Math.ceil(x * 1000) / 1000;
+}
+
+// --------------------------------------------------------------------------------------------------------------- the detector
+
+export interface BeaconOptions {
+  /** Detection score from which a series is reported. */
+  readonly minScore: number;
+  /** From so many intervals on a series is believed in full. */
+  readonly fullIntervals: number;
+  /** Pairs with at least three connections. */
+  readonly maxPairs: number;
+  /** Pairs with one or two, per generation. */
+  readonly maxCandidates: number;
+  /** Connections kept in all. */
+  readonly maxConnections: number;
+  /** Connections kept per pair; a strobe from there on, as in RITA. */
+  readonly maxConnectionsPerPair: number;
+  /** Names told apart; what comes beyond is scored by address. */
+  readonly maxNames: number;
+  /** Evidence flows in all. */
+  readonly maxEvidence: number;
+}
+
+export const DEFAULT_BEACON_OPTIONS: BeaconOptions = {
+  minScore: 0.5,
+  fullIntervals: 20,
+  maxPairs: 50_000,
+  maxCandidates: 32_768,
+  maxConnections: 2_000_000,
+  maxConnectionsPerPair: 86_400,
+  maxNames: 50_000,
+  maxEvidence: 20_000,
+};
+
+/** Connections that begin less than this after the one before are one event. */
+const EVENT_GAP_MS = 1000;
+/** More connections per event than this, on average, are load or pages and not a beacon. */
+const MAX_CONNECTIONS_PER_EVENT = 4;
+/** Jitter of arrivals by chance: median absolute deviation over median of an exponential distribution is 0.4812 / 0.6931. */
+const CHANCE_JITTER = 0.694;
+const FULL_REGULARITY_JITTER = 0.4;
+const DAY_MS = 86_400_000;
+/** What the formula needs at least. */
+const MIN_CONNECTIONS = 4;
+/** More than there are names, and small enough that a number of an initiator times it stays exact. */
+const NAME_NUMBERS = 2 ** 24;
+const ADMIT_AT = 3;
+/** A day that scores so much of the best day's score is as good. */
+const NEARLY = 0.95;
+const EVIDENCE_PER_PAIR = 10;
+const MAX_NAME_LENGTH = 255;
+
+/** start ms, initiator bytes (NaN where missing), flow id (NaN where missing), name number or -1. */
+const STRIDE = 4;
+/** So many connections of a pair lie in a plain array. */
+const SMALL = 2;
+
+/** Connections of one initiator to one responder, port and protocol. */
+class Pair {
+  readonly initiator: string;
+  readonly responder: string;
+  readonly port: number | undefined;
+  readonly protocol: string;
+  /** Flows kept before the pair was admitted, from a budget of their own, and from then on: one-off pairs can't use up the evidence of others. */
+  readonly early: EvidenceCollector;
+  evidence: EvidenceCollector | undefined;
+  count = 0;
+  /** Connections in all, kept or not. */
+  total = 0;
+  firstMs = Number.POSITIVE_INFINITY;
+  lastMs = Number.NEGATIVE_INFINITY;
+  /** Nearly every pair has one service, and most pairs are seen once: a map only where it is needed. */
+  #service: string | undefined;
+  #serviceCount = 0;
+  #services: Map<string, number> | undefined;
+  /** Grows from nothing: a pair that is seen once or twice holds no more than that. A typed array costs 200 bytes before its first number. */
+  #data: number[] | Float64Array = [];
+
+  constructor(
+    initiator: string,
+    responder: string,
+    port: number | undefined,
+    protocol: string,
+    early: EvidenceCollector,
+  ) {
+    this.initiator = initiator;
+    this.responder = responder;
+    this.port = port;
+    this.protocol = protocol;
+    this.early = early;
+  }
+
+  saw(startMs: number, service: string | undefined): void {
+    this.total++;
+    if (startMs < this.firstMs) this.firstMs = startMs;
+    if (startMs > this.lastMs) this.lastMs = startMs;
+    if (service === undefined) return;
+    if (this.#services === undefined && (this.#service === undefined || this.#service === service)) {
+      this.#service = service;
+      this.#serviceCount++;
+      return;
+    }
+    this.#services ??= new Map([[this.#service ?? service, this.#serviceCount]]);
+    if (this.#services.has(service) || this.#services.size < 8)
+      this.#services.set(service, (this.#services.get(service) ?? 0) + 1);
+  }
+
+  keep(startMs: number, bytes: number, id: number, name: number): void {
+    const from = this.count * STRIDE;
+    this.count++;
+    if (this.#data instanceof Float64Array) {
+      if (from >= this.#data.length) {
+        const grown = new Float64Array(this.#data.length * 2);
+        grown.set(this.#data);
+        this.#data = grown;
+      }
+    } else if (from < SMALL * STRIDE) {
+      this.#data = from === 0 ? [startMs, bytes, id, name] : [...this.#data, startMs, bytes, id, name];
+      return;
+    } else {
+      const grown = new Float64Array(2 * SMALL * STRIDE);
+      grown.set(this.#data);
+      this.#data = grown;
+    }
+    this.#data[from] = startMs;
+    this.#data[from + 1] = bytes;
+    this.#data[from + 2] = id;
+    this.#data[from + 3] = name;
+  }
+
+  /** The services seen, with how often. */
+  get services(): ReadonlyMap<string, number> {
+    if (this.#services !== undefined) return this.#services;
+    return new Map(this.#service === undefined ? [] : [[this.#service, this.#serviceCount]]);
+  }
+
+  flows(): EvidenceFlow[] {
+    return [...this.early.flows(), ...(this.evidence?.flows() ?? [])].sort(compareFlows);
+  }
+
+  connection(i: number): Connection {
+    const d = this.#data;
+    const from = i * STRIDE;
+    return { pair: this, startMs: at(d, from), bytes: at(d, from + 1), id: at(d, from + 2), name: at(d, from + 3) };
+  }
+}
+
+interface Connection {
+  readonly pair: Pair;
+  readonly startMs: number;
+  readonly bytes: number;
+  readonly id: number;
+  readonly name: number;
+}
+
+/** Builds the detector. The network context plays a part for strobes alone: a beacon is one in any direction. */
+export function createBeaconDetector(context: NetworkContext, options: Partial<BeaconOptions> = {}): Detector {
+  return new BeaconDetector(context, options);
+}
+
+class BeaconDetector implements Detector {
+  readonly id = beaconInfo.id;
+  #context: NetworkContext;
+  #minScore: number;
+  #fullIntervals: number;
+  #perPair: number;
+  #pairCap: Cap;
+  #candidateCap: Cap;
+  #connectionCap: Cap;
+  #perPairCap: Cap;
+  #pool: EvidencePool;
+  #earlyPool: EvidencePool;
+  #pairs: BoundedMap<string, Pair>;
+  #young = new Map<string, Pair>();
+  #old = new Map<string, Pair>();
+  #names: BoundedMap<string, number>;
+  #connections = 0;
+  #minMs = Number.POSITIVE_INFINITY;
+  #maxMs = Number.NEGATIVE_INFINITY;
+
+  constructor(context: NetworkContext, options: Partial<BeaconOptions>) {
+    const {
+      minScore,
+      fullIntervals,
+      maxPairs,
+      maxCandidates,
+      maxConnections,
+      maxConnectionsPerPair,
+      maxNames,
+      maxEvidence,
+    } = { ...DEFAULT_BEACON_OPTIONS, ...options };
+    this.#fullIntervals = fullIntervals;
+    this.#context = context;
+    this.#minScore = minScore;
+    this.#perPair = maxConnectionsPerPair;
+    this.#pairCap = new Cap('pairs of hosts with repeated connections', maxPairs);
+    this.#candidateCap = new Cap('pairs of hosts seen once or twice', maxCandidates);
+    this.#connectionCap = new Cap('connections in all', maxConnections);
+    this.#perPairCap = new Cap('connections of one pair', maxConnectionsPerPair);
+    this.#pool = new EvidencePool(maxEvidence);
+    this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4));
+    this.#pairs = new BoundedMap(this.#pairCap);
+    this.#names = new BoundedMap(new Cap('names', maxNames));
+  }
+
+  observe(flows: Table): void {
+    const batch = bindFlows(flows);
+    const judge = new ConversationJudge(batch);
+    for (let row = 0; row < batch.rowCount; row++) {
+      const startMs = numberAt(batch.startMs, row);
+      if (startMs === undefined || !Number.isFinite(startMs)) continue;
+      if (startMs < this.#minMs) this.#minMs = startMs;
+      if (startMs > this.#maxMs) this.#maxMs = startMs;
+      if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row) || !judge.isConversation(row)) continue;
+      this.#take(batch, row, startMs);
+    }
+  }
+
+  #take(batch: FlowBatch, row: number, startMs: number): void {
+    const initiator = textAt(batch.initiator, row);
+    const responder = textAt(batch.responder, row);
+    const protocol = textAt(batch.protocol, row);
+    if (initiator === undefined || responder === undefined || protocol === undefined) return;
+    const port = numberAt(batch.responderPort, row);
+    const key = `${initiator} ${responder} ${port ?? '-'} ${protocol}`;
+    const pair = this.#pairOf(key, initiator, responder, port, protocol);
+    if (pair === undefined) return;
+    pair.saw(startMs, textAt(batch.service, row));
+    if (pair.total === ADMIT_AT) pair.evidence = this.#pool.collector(EVIDENCE_PER_PAIR);
+    (pair.evidence ?? pair.early).offer(batch.table, row);
+    if (pair.count >= this.#perPair) {
+      this.#perPairCap.refused++;
+    } else if (this.#connections >= this.#connectionCap.cap) {
+      this.#connectionCap.refused++;
+    } else {
+      const bytes = numberAt(batch.initiatorBytes, row) ?? Number.NaN;
+      const id = numberAt(batch.id, row) ?? Number.NaN;
+      pair.keep(startMs, bytes, id, this.#nameOf(batch, row));
+      this.#connections++;
+    }
+    if (pair.total === ADMIT_AT) this.#admit(key, pair);
+  }
+
+  #pairOf(
+    key: string,
+    initiator: string,
+    responder: string,
+    port: number | undefined,
+    protocol: string,
+  ): Pair | undefined {
+    const known = this.#pairs.get(key) ?? this.#young.get(key);
+    if (known !== undefined) return known;
+    const aged = this.#old.get(key);
+    if (aged !== undefined) {
+      this.#old.delete(key);
+      this.#makeRoom();
+      this.#young.set(key, aged);
+      return aged;
+    }
+    this.#makeRoom();
+    if (this.#candidateCap.cap < 1) return undefined;
+    const made = new Pair(initiator, responder, port, protocol, this.#earlyPool.collector(ADMIT_AT - 1));
+    this.#young.set(key, made);
+    return made;
+  }
+
+  /** Where the young candidates are at their cap, the old ones are dropped and the young grow old. */
+  #makeRoom(): void {
+    if (this.#young.size < this.#candidateCap.cap) return;
+    for (const dropped of this.#old.values()) this.#release(dropped);
+    this.#candidateCap.refused += this.#old.size;
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+
+  #release(pair: Pair): void {
+    this.#connections -= pair.count;
+    pair.early.release();
+    pair.evidence?.release();
+  }
+
+  #admit(key: string, pair: Pair): void {
+    this.#young.delete(key);
+    if (this.#pairs.obtain(key, () => pair) === undefined) this.#release(pair);
+  }
+
+  #nameOf(batch: FlowBatch, row: number): number {
+    const name = seriesName(textAt(batch.serverName, row), textAt(batch.httpHost, row));
+    if (name === undefined) return -1;
+    return this.#names.obtain(name, () => this.#names.size) ?? -1;
+  }
+
+  saturations(): ReturnType<Detector['saturations']> {
+    return saturationsOf(this.id, [
+      this.#pairCap,
+      this.#candidateCap,
+      this.#connectionCap,
+      this.#perPairCap,
+      this.#names.cap,
+      this.#pool.cap,
+    ]);
+  }
+
+  finish(): Detection[] {
+    // A name may be called at many addresses, once or twice at each: the candidates count as well.
+    const pairs = [...this.#pairs.values(), ...this.#young.values(), ...this.#old.values()];
+    const found: Detection[] = [];
+    const claimed = new Set<number>();
+    const initiators = new Map<string, number>();
+    const seriesOf = (connection: Connection): number => {
+      const { initiator } = connection.pair;
+      const number = initiators.get(initiator) ?? initiators.size;
+      initiators.set(initiator, number);
+      return number * NAME_NUMBERS + connection.name;
+    };
+    for (const [series, connections] of this.#namedSeries(pairs, seriesOf)) {
+      const judged = this.#judge(connections);
+      if (judged === undefined) continue;
+      claimed.add(series);
+      this.#report(found, judged, connections, true);
+    }
+    for (const pair of pairs) {
+      if (this.#isStrobe(pair)) {
+        found.push(this.#strobe(pair));
+        continue;
+      }
+      const connections: Connection[] = [];
+      for (let i = 0; i < pair.count; i++) {
+        const connection = pair.connection(i);
+        if (connection.name < 0 || !claimed.has(seriesOf(connection))) connections.push(connection);
+      }
+      const judged = this.#judge(connections);
+      if (judged !== undefined) this.#report(found, judged, connections, false);
+    }
+    return found.sort(
+      (a, b) =>
+        b.score - a.score ||
+        compareText(a.actor, b.actor) ||
+        a.firstMs - b.firstMs ||
+        compareText(a.peers.join(' '), b.peers.join(' ')) ||
+        (a.port ?? -1) - (b.port ?? -1) ||
+        compareText(a.protocol ?? '', b.protocol ?? '') ||
+        a.lastMs - b.lastMs,
+    );
+  }
+
+  /** The connections of every initiator and name, where there are enough of them to be scored. */
+  #namedSeries(pairs: readonly Pair[], seriesOf: (c: Connection) => number): Map<number, Connection[]> {
+    const sizes = new Map<number, number>();
+    const series = new Map<number, Connection[]>();
+    for (const gather of [false, true]) {
+      for (const pair of pairs) {
+        for (let i = 0; i < pair.count; i++) {
+          const connection = pair.connection(i);
+          if (connection.name < 0) continue;
+          const key = seriesOf(connection);
+          if (!gather) sizes.set(key, (sizes.get(key) ?? 0) + 1);
+          else if ((sizes.get(key) ?? 0) >= MIN_CONNECTIONS) push(series, key, connection);
+        }
+      }
+    }
+    return series;
+  }
+
+  /** The best day of a series; undefined where no day has enough of it to be scored. Sorts the connections by time. */
+  #judge(connections: Connection[]): Judged | undefined {
+    connections.sort(
+      (a, b) =>
+        a.startMs - b.startMs ||
+        difference(a.id, b.id) ||
+        difference(a.bytes, b.bytes) ||
+        compareText(a.pair.responder, b.pair.responder),
+    );
+    const days: Judged[] = [];
+    let from = 0;
+    while (from < connections.length) {
+      const day = this.#dayOf(connections[from]);
+      let to = from;
+      while (to < connections.length && this.#dayOf(connections[to]) === day) to++;
+      const judged = this.#judgeDay(connections.slice(from, to), day);
+      if (judged !== undefined) days.push(judged);
+      from = to;
+    }
+    const best = days.reduce((most, d) => Math.max(most, d.score), 0);
+    // Nearly as good and longer is better, so that a beacon of a day is not told by its first hours; ties go to the latest day.
+    return days
+      .filter((d) => d.score >= NEARLY * best)
+      .reduce<Judged | undefined>((most, d) => (most === undefined || d.events >= most.events ? d : most), undefined);
+  }
+
+  /** Days counted back from the end of the data set: 0 is the last. */
+  #dayOf(connection: Connection | undefined): number {
+    return Math.floor((this.#maxMs - (connection?.startMs ?? Number.NaN)) / DAY_MS);
+  }
+
+  #judgeDay(connections: readonly Connection[], day: number): Judged | undefined {
+    const starts: number[] = [];
+    const sizes: number[] = [];
+    let previousMs = Number.NEGATIVE_INFINITY;
+    for (const { startMs, bytes } of connections) {
+      if (startMs - previousMs >= EVENT_GAP_MS) {
+        starts.push(startMs);
+        sizes.push(bytes);
+      } else {
+        sizes[sizes.length - 1] = at(sizes, sizes.length - 1) + bytes;
+      }
+      previousMs = startMs;
+    }
+    if (connections.length > MAX_CONNECTIONS_PER_EVENT * starts.length) return undefined;
+    const endMs = this.#maxMs - day * DAY_MS;
+    const beginMs = Math.max(this.#minMs, endMs - DAY_MS);
+    const rita = ritaBeaconScore({
+      timestampsSec: starts.map((ms) => (ms - beginMs) / 1000),
+      sizes: sizes.filter((size) => !Number.isNaN(size)),
+      datasetMinSec: 0,
+      datasetMaxSec: (endMs - beginMs) / 1000,
+    });
+    if (rita === undefined) return undefined;
+    const gaps = starts.slice(1).map((ms, i) => ms - at(starts, i));
+    const medianMs = median(gaps);
+    const madMs = medianAbsoluteDeviation(gaps);
+    const excessMs = medianMs - EVENT_GAP_MS;
+    const jitter = excessMs > 0 ? madMs / excessMs : CHANCE_JITTER;
+    const regularity = Math.min(1, Math.max(0, (CHANCE_JITTER - jitter) / (CHANCE_JITTER - FULL_REGULARITY_JITTER)));
+    const confidence = Math.min(1, gaps.length / this.#fullIntervals) * regularity;
+    return {
+      rita,
+      connections,
+      events: starts.length,
+      intervals: gaps.length,
+      medianMs,
+      madMs,
+      jitter,
+      confidence,
+      score: rita.score * confidence,
+      spanMs: at(starts, starts.length - 1) - at(starts, 0),
+      datasetMs: endMs - beginMs,
+    };
+  }
+
+  #report(found: Detection[], judged: Judged, all: readonly Connection[], named: boolean): void {
+    if (judged.score < this.#minScore) return;
+    const { connections } = judged;
+    const pairs = countBy(connections, (c) => c.pair);
+    const lead = pairs[0]?.[0];
+    if (lead === undefined) return;
+    const peers = countBy(connections, (c) => c.pair.responder).map(([peer]) => peer);
+    const service = mostUsed(pairs.map(([pair]) => pair.services));
+    found.push({
+      kind: 'beacon.interval',
+      detector: this.id,
+      actor: lead.initiator,
+      peers: peers.slice(0, MAX_PEERS),
+      peerCount: peers.length,
+      ...(lead.port === undefined ? {} : { port: lead.port }),
+      protocol: lead.protocol,
+      ...(service === undefined ? {} : { service }),
+      firstMs: all[0]?.startMs ?? Number.NaN,
+      lastMs: all[all.length - 1]?.startMs ?? Number.NaN,
+      score: judged.score,
+      reasons: reasonsOf(judged, named),
+      flows: evidenceOf(
+        pairs.map(([pair]) => pair),
+        connections,
+        named,
+      ),
+      flowCount: all.length,
+    });
+  }
+
+  #isStrobe(pair: Pair): boolean {
+    const days = Math.max(1, (pair.lastMs - pair.firstMs) / DAY_MS);
+    return pair.total >= this.#perPair && pair.total / days >= this.#perPair;
+  }
+
+  /** A strobe is certain as a fact; what it means is less so inside the home network, where a busy client of a busy server looks the same. */
+  #strobe(pair: Pair): Detection {
+    const inside = this.#context.isHome(pair.initiator) && this.#context.isHome(pair.responder);
+    const spanMs = pair.lastMs - pair.firstMs;
+    const service = mostUsed([pair.services]);
+    return {
+      kind: 'beacon.strobe',
+      detector: this.id,
+      actor: pair.initiator,
+      peers: [pair.responder],
+      peerCount: 1,
+      ...(pair.port === undefined ? {} : { port: pair.port }),
+      protocol: pair.protocol,
+      ...(service === undefined ? {} : { service }),
+      firstMs: pair.firstMs,
+      lastMs: pair.lastMs,
+      score: inside ? 0.4 : 0.8,
+      reasons: [
+        {
+          name: 'beacon.connections',
+          value: pair.total,
+          unit: 'connections',
+          threshold: this.#perPair,
+          sentence: `It connected ${humanCount(pair.total)} times within ${humanDuration(spanMs)}; ${humanCount(this.#perPair)} in a day or at that rate make a strobe.`,
+        },
+      ],
+      flows: pair.flows().slice(0, EVIDENCE_PER_PAIR),
+      flowCount: pair.total,
+    };
+  }
+}
+
+interface Judged {
+  readonly rita: RitaBeaconScore;
+  /** Of the day that was judged, by time. */
+  readonly connections: readonly Connection[];
+  readonly events: number;
+  readonly intervals: number;
+  readonly medianMs: number;
+  readonly madMs: number;
+  readonly jitter: number;
+  readonly confidence: number;
+  readonly score: number;
+  readonly spanMs: number;
+  readonly datasetMs: number;
+}
+
+/**
+ * The contributions of the evenness of intervals (two), sizes, coverage and histogram add up to the RITA score, and with that of the confidence to the
+ * detection's score. Rounding to three decimals falls to the last of each sum.
+ */
+function reasonsOf(judged: Judged, named: boolean): Reason[] {
+  const { rita, jitter, medianMs, madMs, intervals, connections, events, spanMs, datasetMs } = judged;
+  const skewShare = 0.125 * (1 - Math.abs(rita.intervals.skewness));
+  const madShare = 0.25 * rita.ts - skewShare;
+  const sizeShare = 0.25 * rita.ds;
+  const durationShare = 0.25 * rita.dur;
+  const histogramShare = rita.score - (skewShare + madShare + sizeShare + durationShare);
+  const percent = (x: number): string => `${Math.round(100 * x)} %`;
+  const together = events === connections.length ? '' : `, in ${humanCount(events)} bursts of less than a second apart`;
+  return [
+    {
+      name: 'beacon.connections',
+      value: connections.length,
+      unit: 'connections',
+      threshold: 4,
+      sentence: `It connected ${humanCount(connections.length)} times to the same ${named ? 'server name' : 'address and port'} within ${humanDuration(spanMs)}${together}.`,
+    },
+    {
+      name: 'beacon.interval-median',
+      value: round3(medianMs),
+      unit: 'ms',
+      sentence: `Half of the ${counted(intervals, 'interval')} between connections are longer than ${humanDuration(medianMs)}, half are shorter.`,
+    },
+    {
+      name: 'beacon.interval-deviation',
+      value: round3(madMs),
+      unit: 'ms',
+      contribution: madShare,
+      sentence: `Half of the intervals differ from that by less than ${humanDuration(madMs)}.`,
+    },
+    {
+      name: 'beacon.interval-skewness',
+      value: round3(rita.intervals.skewness),
+      unit: 'ratio',
+      contribution: skewShare,
+      sentence:
+        rita.intervals.skewness === 0
+          ? 'The intervals do not lean to the short or the long side, or differ too little to tell.'
+          : `The intervals lean to the ${rita.intervals.skewness > 0 ? 'long' : 'short'} side (skewness ${rita.intervals.skewness.toFixed(2)}; 0 is even, 1 is extreme).`,
+    },
+    {
+      name: 'beacon.jitter',
+      value: round3(jitter),
+      unit: 'ratio',
+      threshold: CHANCE_JITTER,
+      sentence: `The intervals vary by ${percent(jitter)} of what they usually last beyond a second; connections at random times vary by about ${percent(CHANCE_JITTER)}.`,
+    },
+    {
+      name: 'beacon.sizes',
+      value: rita.sizes?.median ?? 0,
+      unit: 'bytes',
+      contribution: sizeShare,
+      sentence:
+        rita.sizes === undefined
+          ? 'How much it sent is not known.'
+          : `It usually sent ${humanBytes(rita.sizes.median)} at a time; half of the times it was within ${humanBytes(rita.sizes.mad)} of that.`,
+    },
+    {
+      name: 'beacon.coverage',
+      value: datasetMs > 0 ? Math.min(1, round3(spanMs / datasetMs)) : 0,
+      unit: 'ratio 0..1',
+      contribution: durationShare,
+      sentence: `It went on for ${humanDuration(spanMs)} of the ${humanDuration(datasetMs)} that were looked at.`,
+    },
+    {
+      name: 'beacon.histogram',
+      value: rita.bars,
+      unit: 'of 24 parts',
+      contribution: histogramShare,
+      sentence: `Of 24 equal parts of that time, ${rita.bars} hold connections; the longest run without a gap is ${counted(rita.longestRun, 'part')}.`,
+    },
+    {
+      name: 'beacon.score',
+      value: rita.score,
+      unit: 'score 0..1',
+      sentence: `The beacon score after RITA 5 is ${rita.score.toFixed(3)}.`,
+    },
+    {
+      name: 'beacon.confidence',
+      value: round3(judged.confidence),
+      unit: 'ratio 0..1',
+      contribution: judged.score - rita.score,
+      sentence:
+        judged.confidence >= 1
+          ? `With ${counted(intervals, 'interval')} of this evenness the score counts in full.`
+          : `With ${counted(intervals, 'interval')} of this evenness the score counts for ${percent(judged.confidence)} only.`,
+    },
+  ];
+}
+
+/** The flows kept for the pairs, of the same name; where there are none, what is still known of the first connections. */
+function evidenceOf(pairs: readonly Pair[], connections: readonly Connection[], named: boolean): EvidenceFlow[] {
+  const ids = new Set(connections.map((c) => c.id));
+  const kept = pairs
+    .flatMap((pair) => pair.flows())
+    .filter((flow) => !named || flow.id === undefined || ids.has(flow.id))
+    .sort(compareFlows)
+    .slice(0, EVIDENCE_PER_PAIR);
+  if (kept.length > 0) return kept;
+  return connections.slice(0, EVIDENCE_PER_PAIR).map(({ pair, startMs, bytes, id }) => ({
+    ...(Number.isNaN(id) ? {} : { id }),
+    startMs,
+    protocol: pair.protocol,
+    initiator: pair.initiator,
+    responder: pair.responder,
+    ...(pair.port === undefined ? {} : { responderPort: pair.port }),
+    ...(Number.isNaN(bytes) ? {} : { initiatorBytes: bytes }),
+  }));
+}
+
+/** The name of a series: lower case, without port and final dot. Undefined where there is none, or where it is just an address. */
+function seriesName(serverName: string | undefined, httpHost: string | undefined): string | undefined {
+  const raw = serverName ?? httpHost?.replace(/:\d{1,5}$/, '');
+  if (raw === undefined) return undefined;
+  const name = raw.toLowerCase().replace(/\.$/, '').slice(0, MAX_NAME_LENGTH);
+  if (name === '' || parseAddress(name.replace(/^\[|\]$/g, '')) !== undefined) return undefined;
+  return name;
+}
+
+/** Distinct keys, most frequent first; ties by the order in which they came. */
+function countBy<T, K>(items: readonly T[], keyOf: (item: T) => K): [K, number][] {
+  const counts = new Map<K, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]);
+}
+
+/** The service with the most connections; ties by name. */
+function mostUsed(services: readonly ReadonlyMap<string, number>[]): string | undefined {
+  const sums = new Map<string, number>();
+  for (const counts of services) for (const [name, n] of counts) sums.set(name, (sums.get(name) ?? 0) + n);
+  return [...sums].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0];
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** An element that is known to be there. */
+function at(values: ArrayLike<number>, i: number): number {
+  return values[i] ?? Number.NaN;
+}
+
+/** Ascending; equal where either is missing. */
+function difference(a: number | undefined, b: number | undefined): number {
+  if (a === undefined || b === undefined || Number.isNaN(a) || Number.isNaN(b)) return 0;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareFlows(a: EvidenceFlow, b: EvidenceFlow): number {
+  return difference(a.startMs, b.startMs) || difference(a.id, b.id);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

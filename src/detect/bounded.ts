@@ -1,0 +1,616 @@
+import { type NumberColumn, numberAt, type StringColumn, type Table, textAt } from '../core/index.ts';
+import { FLOW_COLUMN, flowRecord } from '../flow/index.ts';
+import { type EvidenceFlow, MAX_EVIDENCE_FLOWS, MAX_PEERS, type Saturation } from './detection.ts';
+
+/**
+ * State that stays bounded whatever the traffic does. The policy is the same everywhere: below its cap a structure is exact, and its answer
+ * does not depend on the order in which it was fed; at the cap it refuses what is new and counts the refusals, or it turns into an estimate
+ * and says so. Who invents a million addresses can blind a detector to the million-and-first, never make it lose what it already knows.
+ */
+
+/** A cap with its own count of refusals. Many small structures may share one, so that the report gets one line and not a thousand. */
+export class Cap {
+  /** What is capped, as a plural noun for the report: 'sources', 'ports of one target'. */
+  readonly what: string;
+  readonly cap: number;
+  refused = 0;
+
+  constructor(what: string, cap: number) {
+    this.what = what;
+    this.cap = cap;
+  }
+}
+
+/** The caps that refused something, in the order given, as a detector's `saturations()` reports them. */
+export function saturationsOf(detector: string, caps: readonly Cap[]): Saturation[] {
+  return caps.filter((c) => c.refused > 0).map((c) => ({ detector, what: c.what, cap: c.cap, refused: c.refused }));
+}
+
+/** A map that refuses new keys at its cap and counts every refusal. Keys that are in stay in. */
+export class BoundedMap<K extends string | number, V> {
+  readonly cap: Cap;
+  #map = new Map<K, V>();
+
+  constructor(cap: Cap) {
+    this.cap = cap;
+  }
+
+  get size(): number {
+    return this.#map.size;
+  }
+
+  get(key: K): V | undefined {
+    return this.#map.get(key);
+  }
+
+  /** The value of `key`, made by `make` where the key is new; undefined where the key is new and the map is full. */
+  obtain(key: K, make: () => V): V | undefined {
+    const known = this.#map.get(key);
+    if (known !== undefined) return known;
+    if (this.#map.size >= this.cap.cap) {
+      this.cap.refused++;
+      return undefined;
+    }
+    const made = make();
+    this.#map.set(key, made);
+    return made;
+  }
+
+  values(): IterableIterator<V> {
+    return this.#map.values();
+  }
+
+  /** Key and value in ascending order of the key, so that what is built from it does not depend on arrival. */
+  sortedEntries(): [K, V][] {
+    return [...this.#map].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
+  }
+}
+
+/**
+ * 32-bit hash of a string: FNV-1a over UTF-16 code units with the finaliser of MurmurHash3 (Appleby), so that the leading bits are as good as
+ * the trailing ones. Not keyed: an attacker who knows it can steer an estimate built on it, not a decision made below a cap.
+ */
+export function hash32(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+const HLL_BITS = 12;
+const HLL_REGISTERS = 1 << HLL_BITS;
+
+/**
+ * HyperLogLog (Flajolet et al. 2007) with 4,096 one-byte registers: relative standard error 1.6 %, 4 kB. Linear counting for small ranges,
+ * and the large-range correction for a 32-bit hash. The order of insertion plays no part.
+ */
+class HyperLogLog {
+  #registers = new Uint8Array(HLL_REGISTERS);
+
+  add(text: string): void {
+    const h = hash32(text);
+    const index = h >>> (32 - HLL_BITS);
+    // The guard bit below the remaining bits bounds the run of zeros for a remainder of 0.
+    const run = Math.clz32((h << HLL_BITS) | (1 << (HLL_BITS - 1))) + 1;
+    if (run > (this.#registers[index] ?? 0)) this.#registers[index] = run;
+  }
+
+  clone(): HyperLogLog {
+    const copy = new HyperLogLog();
+    copy.#registers.set(this.#registers);
+    return copy;
+  }
+
+  estimate(): number {
+    let harmonic = 0;
+    let zeros = 0;
+    for (const register of this.#registers) {
+      harmonic += 2 ** -register;
+      if (register === 0) zeros++;
+    }
+    const m = HLL_REGISTERS;
+    const raw = ((0.7213 / (1 + 1.079 / m)) * m * m) / harmonic;
+    if (raw <= 2.5 * m && zeros > 0) return Math.round(m * Math.log(m / zeros));
+    return Math.round(raw <= 2 ** 32 / 30 ? raw : -(2 ** 32) * Math.log(1 - raw / 2 ** 32));
+  }
+}
+
+/** Counts distinct strings: exactly up to `exactCap`, from there by HyperLogLog (1.6 % standard error) in 4 kB. Forgets the strings then. */
+export class DistinctCounter {
+  #exactCap: number;
+  #set: Set<string> | undefined = new Set();
+  #sketch: HyperLogLog | undefined;
+
+  constructor(exactCap = 256) {
+    this.#exactCap = exactCap;
+  }
+
+  add(text: string): void {
+    if (this.#set === undefined) {
+      this.#sketch?.add(text);
+      return;
+    }
+    this.#set.add(text);
+    if (this.#set.size <= this.#exactCap) return;
+    this.#sketch = new HyperLogLog();
+    for (const known of this.#set) this.#sketch.add(known);
+    this.#set = undefined;
+  }
+
+  /** True while `count` is the true number. */
+  get exact(): boolean {
+    return this.#set !== undefined;
+  }
+
+  /** The number of distinct strings; an estimate never below `exactCap` + 1 once not exact. */
+  get count(): number {
+    return this.#set?.size ?? Math.max(this.#exactCap + 1, this.#sketch?.estimate() ?? 0);
+  }
+}
+
+/** A sketch takes as much memory as about so many peers. */
+const SKETCH_PEERS = 80;
+
+/** How many peers all counters of one detector hold, a sketch counting as `SKETCH_PEERS`; about 50 bytes each. Who made the counters keeps it in bounds. */
+export class PeerPool {
+  held = 0;
+}
+
+/**
+ * Weighs the peers of one host: exact up to `cap` different peers, then the heavy ones only (Misra and Gries 1982, pruned in blocks: the
+ * median weight is taken off every peer and those at or below 0 go, so a step costs amortised constant time) and an estimated number.
+ * A peer that holds more than 2 / cap of the whole weight is never lost. Most hosts have one peer, so there is no map before the second.
+ */
+export class PeerCounter<K extends string | number = string> {
+  #cap: number;
+  #pool: PeerPool | undefined;
+  #first: K | undefined;
+  #firstWeight = 0;
+  #weights: Map<K, number> | undefined;
+  #sketch: HyperLogLog | undefined;
+  #total = 0;
+  #additions = 0;
+  #dropped = 0;
+
+  constructor(cap = 256, pool?: PeerPool) {
+    this.#cap = cap;
+    this.#pool = pool;
+  }
+
+  add(peer: K, weight = 1): void {
+    this.#total += weight;
+    this.#additions++;
+    this.#sketch?.add(String(peer));
+    if (this.#weights === undefined) {
+      if (this.#first === undefined) {
+        this.#first = peer;
+        this.#hold(1);
+      }
+      if (this.#first === peer) {
+        this.#firstWeight += weight;
+        return;
+      }
+      this.#weights = new Map([[this.#first, this.#firstWeight]]);
+    }
+    const held = this.#weights.get(peer);
+    this.#weights.set(peer, (held ?? 0) + weight);
+    if (held !== undefined) return;
+    this.#hold(1);
+    if (this.#weights.size > this.#cap) this.#prune(this.#weights);
+  }
+
+  #hold(peers: number): void {
+    if (this.#pool !== undefined) this.#pool.held += peers;
+  }
+
+  #prune(held: Map<K, number>): void {
+    if (this.#sketch === undefined) {
+      this.#sketch = new HyperLogLog();
+      this.#hold(SKETCH_PEERS);
+      for (const peer of held.keys()) this.#sketch.add(String(peer));
+    }
+    const before = held.size;
+    const weights = Float64Array.from(held.values()).sort();
+    const cut = weights[weights.length >> 1] ?? 0;
+    this.#dropped += cut;
+    for (const [peer, weight] of held) {
+      if (weight > cut) held.set(peer, weight - cut);
+      else held.delete(peer);
+    }
+    this.#hold(held.size - before);
+  }
+
+  /** A counter of its own with the same content. */
+  clone(): PeerCounter<K> {
+    const copy = new PeerCounter<K>(this.#cap, this.#pool);
+    copy.#first = this.#first;
+    copy.#firstWeight = this.#firstWeight;
+    copy.#weights = this.#weights === undefined ? undefined : new Map(this.#weights);
+    copy.#sketch = this.#sketch?.clone();
+    copy.#total = this.#total;
+    copy.#additions = this.#additions;
+    copy.#dropped = this.#dropped;
+    this.#hold(this.#size);
+    return copy;
+  }
+
+  /** Gives the room of its peers back to the pool; the counter must not be used any more. */
+  release(): void {
+    this.#hold(-this.#size);
+  }
+
+  get #size(): number {
+    return this.#held + (this.#sketch === undefined ? 0 : SKETCH_PEERS);
+  }
+
+  get #held(): number {
+    return this.#weights?.size ?? (this.#first === undefined ? 0 : 1);
+  }
+
+  #entries(): [K, number][] {
+    if (this.#weights !== undefined) return [...this.#weights];
+    return this.#first === undefined ? [] : [[this.#first, this.#firstWeight]];
+  }
+
+  get exact(): boolean {
+    return this.#sketch === undefined;
+  }
+
+  /** Number of different peers; once not exact an estimate (1.6 % standard error), never below cap + 1 nor above the number of additions. */
+  get count(): number {
+    if (this.#sketch === undefined) return this.#held;
+    return Math.min(this.#additions, Math.max(this.#cap + 1, this.#sketch.estimate()));
+  }
+
+  /** Sum of all weights ever added. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Weight of a peer; once not exact an upper bound that is too high by at most 2 / cap of the total. 0 for a peer not held. */
+  weight(peer: K): number {
+    const held = this.#remaining(peer);
+    return held === 0 ? 0 : held + this.#dropped;
+  }
+
+  #remaining(peer: K): number {
+    if (this.#weights !== undefined) return this.#weights.get(peer) ?? 0;
+    return peer === this.#first ? this.#firstWeight : 0;
+  }
+
+  /** Like `top`, but once not exact only those that are heavy for certain: what remains of the light ones is a matter of arrival. */
+  heavy(limit = MAX_PEERS): K[] {
+    const sure = this.exact ? 0 : (2 / this.#cap) * this.#total;
+    return this.top(limit).filter((peer) => this.#remaining(peer) >= sure);
+  }
+
+  /** The peers held, heaviest first, ties by name. */
+  top(limit = MAX_PEERS): K[] {
+    return this.#entries()
+      .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+      .slice(0, limit)
+      .map(([peer]) => peer);
+  }
+}
+
+/** First and last moment of what a detection is about. Backward clocks and any order of rows are fine. */
+export class TimeSpan {
+  firstMs = Number.POSITIVE_INFINITY;
+  lastMs = Number.NEGATIVE_INFINITY;
+
+  /** Times that are missing or not finite leave the span as it is. */
+  add(startMs: number | undefined, endMs: number | undefined = startMs): void {
+    for (const t of [startMs, endMs]) {
+      if (t === undefined || !Number.isFinite(t)) continue;
+      if (t < this.firstMs) this.firstMs = t;
+      if (t > this.lastMs) this.lastMs = t;
+    }
+  }
+
+  get known(): boolean {
+    return this.firstMs <= this.lastMs;
+  }
+
+  /** 0 where no time is known. */
+  get lengthMs(): number {
+    return this.known ? this.lastMs - this.firstMs : 0;
+  }
+}
+
+const {
+  startMs: START_MS,
+  id: ID,
+  protocol: PROTOCOL,
+  initiator: INITIATOR,
+  initiatorPort: INITIATOR_PORT,
+  responder: RESPONDER,
+  responderPort: RESPONDER_PORT,
+} = FLOW_COLUMN;
+
+/** What says which flow it is and how it ranks; the whole row only where there is no id to find it by again. */
+export interface KeptFlow {
+  readonly rank: number;
+  readonly key: string | undefined;
+  readonly startMs: number;
+  readonly id: number;
+  readonly protocol: string | undefined;
+  readonly initiator: string | undefined;
+  readonly initiatorPort: number | undefined;
+  readonly responder: string | undefined;
+  readonly responderPort: number | undefined;
+  readonly whole: EvidenceFlow | undefined;
+}
+
+/**
+ * The budget of evidence flows that all collectors of one detector share; at the cap a collector can still exchange a flow it holds for a better
+ * one, but holds no more of them. A whole row takes about 1 kB, and nearly all that is kept is given up again: so of a row that has an id only what
+ * says which flow it is stays (about 0.1 kB), and the whole row is put in its place at the end, by `EvidenceRows`.
+ */
+export class EvidencePool {
+  readonly cap: Cap;
+  held = 0;
+
+  constructor(cap = 20_000) {
+    this.cap = new Cap('evidence flows', cap);
+  }
+
+  /** An empty collector of at most `limit` flows. */
+  collector(limit = MAX_EVIDENCE_FLOWS): EvidenceCollector {
+    return new EvidenceCollector(this, limit);
+  }
+}
+
+/**
+ * Keeps the best flows of all that were offered, the same ones in whatever order they came: smallest rank first, then the earliest start,
+ * then the smallest id, then the endpoints. With a `key`, only the best flow of each key is kept (one per target, say).
+ */
+export class EvidenceCollector {
+  #pool: EvidencePool;
+  #limit: number;
+  /** Best first. */
+  #kept: KeptFlow[] = [];
+
+  constructor(pool: EvidencePool, limit: number) {
+    this.#pool = pool;
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#kept.length;
+  }
+
+  offer(table: Table, row: number, rank = 0, key?: string): void {
+    const kept = this.#kept;
+    const startMs = cell(table, START_MS, row) ?? Number.POSITIVE_INFINITY;
+    const id = cell(table, ID, row) ?? Number.POSITIVE_INFINITY;
+    const worst = kept.length === 0 ? undefined : kept[kept.length - 1];
+    const full = kept.length >= this.#limit || this.#pool.held >= this.#pool.cap.cap;
+    if (full && worst !== undefined && ranking(rank, startMs, id, worst) > 0) {
+      if (kept.length >= this.#limit) return;
+      if (key === undefined) {
+        this.#pool.cap.refused++;
+        return;
+      }
+    }
+    const known = key === undefined ? undefined : kept.find((k) => k.key === key);
+    if (known !== undefined && ranking(rank, startMs, id, known) > 0) return;
+    this.take(keptFlow(table, row, rank, key));
+  }
+
+  /** Takes a flow that was set aside with `keptFlow`, as `offer` does. */
+  take(candidate: KeptFlow): void {
+    const kept = this.#kept;
+    const same = candidate.key === undefined ? -1 : kept.findIndex((k) => k.key === candidate.key);
+    const known = kept[same];
+    if (known !== undefined) {
+      if (compareKept(candidate, known) >= 0) return;
+      kept.splice(same, 1);
+      this.#pool.held--;
+    } else if (kept.length >= this.#limit || this.#pool.held >= this.#pool.cap.cap) {
+      if (kept.length < this.#limit) this.#pool.cap.refused++;
+      const worst = kept[kept.length - 1];
+      if (worst === undefined || compareKept(candidate, worst) >= 0) return;
+      kept.pop();
+      this.#pool.held--;
+    }
+    let at = kept.length;
+    while (at > 0) {
+      const before = kept[at - 1];
+      if (before === undefined || compareKept(before, candidate) <= 0) break;
+      at--;
+    }
+    if (at === kept.length) kept.push(candidate);
+    else kept.splice(at, 0, candidate);
+    this.#pool.held++;
+  }
+
+  /** A collector of its own with the same flows, as far as the pool has room. */
+  clone(): EvidenceCollector {
+    const copy = new EvidenceCollector(this.#pool, this.#limit);
+    const room = Math.max(0, this.#pool.cap.cap - this.#pool.held);
+    copy.#kept = this.#kept.slice(0, room);
+    this.#pool.held += copy.#kept.length;
+    this.#pool.cap.refused += this.#kept.length - copy.#kept.length;
+    return copy;
+  }
+
+  /** Gives the kept flows up, and their room back to the pool. */
+  release(): void {
+    this.#pool.held -= this.#kept.length;
+    this.#kept = [];
+  }
+
+  /** The kept flows in order of start time, then id, as a detection carries them. */
+  flows(): EvidenceFlow[] {
+    return this.#kept.toSorted((a, b) => compareByTime(a, b)).map(flowOf);
+  }
+}
+
+/** Flows of several collectors as one detection's evidence: best ranks first while there is room, then in order of start time and id. */
+export function mergeEvidence(collectors: readonly EvidenceCollector[], limit = MAX_EVIDENCE_FLOWS): EvidenceFlow[] {
+  const share = Math.max(1, Math.floor(limit / Math.max(1, collectors.length)));
+  const all = collectors.map((collector) => collector.flows());
+  const picked = new Set<EvidenceFlow>();
+  for (const flows of all) for (const flow of flows.slice(0, share)) picked.add(flow);
+  for (const flows of all) {
+    for (const flow of flows) if (picked.size < limit) picked.add(flow);
+  }
+  return [...picked]
+    .slice(0, limit)
+    .sort(
+      (a, b) =>
+        difference(a.startMs ?? Infinity, b.startMs ?? Infinity) || difference(a.id ?? Infinity, b.id ?? Infinity),
+    );
+}
+
+/** Below 0 where a flow of this rank, start and id goes before `other`, above 0 where after; 0 where the endpoints must decide. */
+function ranking(rank: number, startMs: number, id: number, other: KeptFlow): number {
+  return difference(rank, other.rank) || difference(startMs, other.startMs) || difference(id, other.id);
+}
+
+function compareKept(a: KeptFlow, b: KeptFlow): number {
+  return ranking(a.rank, a.startMs, a.id, b) || compareEndpoints(a, b);
+}
+
+function compareByTime(a: KeptFlow, b: KeptFlow): number {
+  return difference(a.startMs, b.startMs) || difference(a.id, b.id) || compareEndpoints(a, b);
+}
+
+/** Decides only between rows without an id that began at the same time. */
+function compareEndpoints(a: KeptFlow, b: KeptFlow): number {
+  const left = endpointsOf(a);
+  const right = endpointsOf(b);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Like subtraction, but two infinities are equal. */
+function difference(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function cell(table: Table, column: number, row: number): number | undefined {
+  return numberAt(table.columns[column] as NumberColumn, row);
+}
+
+function text(table: Table, column: number, row: number): string | undefined {
+  return textAt(table.columns[column] as StringColumn, row);
+}
+
+function endpointsOf({ protocol, initiator, initiatorPort, responder, responderPort }: KeptFlow): string {
+  return [protocol, initiator, initiatorPort, responder, responderPort].join(' ');
+}
+
+/** A row as a collector keeps it. */
+export function keptFlow(table: Table, row: number, rank = 0, key?: string): KeptFlow {
+  const id = cell(table, ID, row) ?? Number.POSITIVE_INFINITY;
+  return {
+    rank,
+    key,
+    startMs: cell(table, START_MS, row) ?? Number.POSITIVE_INFINITY,
+    id,
+    protocol: text(table, PROTOCOL, row),
+    initiator: text(table, INITIATOR, row),
+    initiatorPort: cell(table, INITIATOR_PORT, row),
+    responder: text(table, RESPONDER, row),
+    responderPort: cell(table, RESPONDER_PORT, row),
+    whole: Number.isFinite(id) ? undefined : flowRecord(table, row),
+  };
+}
+
+/** The columns that say which flow it is, those that are missing left out. */
+function flowOf(kept: KeptFlow): EvidenceFlow {
+  if (kept.whole !== undefined) return kept.whole;
+  const { id, startMs, protocol, initiator, initiatorPort, responder, responderPort } = kept;
+  return {
+    id,
+    ...(Number.isFinite(startMs) ? { startMs } : {}),
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(initiator === undefined ? {} : { initiator }),
+    ...(initiatorPort === undefined ? {} : { initiatorPort }),
+    ...(responder === undefined ? {} : { responder }),
+    ...(responderPort === undefined ? {} : { responderPort }),
+  };
+}
+
+/**
+ * Tells which half of some weights is the lighter one: called once for each of them in a second round, it is true for those that are to go. Of equally
+ * heavy ones it takes the first. At least one goes.
+ */
+export function lighterHalf(weights: Float64Array): (weight: number) => boolean {
+  const ordered = weights.sort();
+  const going = Math.max(1, ordered.length >> 1);
+  const threshold = ordered[going - 1] ?? 0;
+  let equal = going;
+  for (let i = 0; i < going && (ordered[i] ?? 0) < threshold; i++) equal--;
+  return (weight) => weight < threshold || (weight === threshold && equal-- > 0);
+}
+
+/**
+ * A map for counters of which only the heavy ones matter: at its cap the lightest half is dropped (and counted as refused), so that a million
+ * light keys can neither fill it nor push out a heavy one. Of equally light ones those go that came first: the others may still grow. Exact, and
+ * independent of order, below the cap. `release` is told of what goes.
+ */
+export class HeavyMap<V extends { readonly weight: number }> {
+  readonly cap: Cap;
+  #map = new Map<string, V>();
+  #release: (value: V) => void;
+
+  constructor(cap: Cap, release: (value: V) => void = () => undefined) {
+    this.cap = cap;
+    this.#release = release;
+  }
+
+  get size(): number {
+    return this.#map.size;
+  }
+
+  get(key: string): V | undefined {
+    return this.#map.get(key);
+  }
+
+  /** Takes in a key that is new. */
+  add(key: string, value: V): void {
+    if (this.#map.size >= this.cap.cap) this.cap.refused += this.dropLightest();
+    this.#map.set(key, value);
+  }
+
+  obtain(key: string, make: () => V): V {
+    const known = this.#map.get(key);
+    if (known !== undefined) return known;
+    const made = make();
+    this.add(key, made);
+    return made;
+  }
+
+  values(): IterableIterator<V> {
+    return this.#map.values();
+  }
+
+  /** Drops the lighter half, at least one; the number of what went, which the caller counts under the cap that made it necessary. */
+  dropLightest(): number {
+    const before = this.#map.size;
+    const weights = new Float64Array(this.#map.size);
+    let n = 0;
+    for (const value of this.#map.values()) weights[n++] = value.weight;
+    const isLight = lighterHalf(weights);
+    for (const [key, value] of this.#map) if (isLight(value.weight)) this.#drop(key, value);
+    return before - this.#map.size;
+  }
+
+  /** Drops everything that weighs less. */
+  dropBelow(weight: number): void {
+    for (const [key, value] of this.#map) {
+      if (value.weight < weight) this.#drop(key, value);
+    }
+  }
+
+  #drop(key: string, value: V): void {
+    this.#map.delete(key);
+    this.#release(value);
+  }
+
+  sortedEntries(): [string, V][] {
+    return [...this.#map].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+  }
+}

@@ -1,0 +1,227 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Random } from '../core/index.ts';
+import { type FlowRecord, flowTable } from '../flow/index.ts';
+import { type BruteForceOptions, bruteForceInfo, createBruteForceDetector } from './brute-force.ts';
+import type { Detection } from './detection.ts';
+
+const NO_FEATURES = { features: [], rowCount: 0, values: new Float32Array() };
+const T0 = 1_600_000_000_000;
+const context = { isHome: (address: string) => address.startsWith('10.') };
+const chance = new Random(11);
+
+function create(options: Partial<BruteForceOptions> = {}) {
+  return createBruteForceDetector(context, options);
+}
+
+function detect(records: readonly FlowRecord[], options: Partial<BruteForceOptions> = {}): Detection[] {
+  const detector = create(options);
+  detector.observe(flowTable(records), NO_FEATURES);
+  return detector.finish();
+}
+
+let nextId = 1;
+
+function login(fields: FlowRecord): FlowRecord {
+  const startMs = fields.startMs ?? T0;
+  const durationMs = fields.durationMs ?? 1800;
+  return {
+    id: nextId++,
+    protocol: 'tcp',
+    initiator: '198.51.100.7',
+    initiatorPort: 40_000 + (nextId % 20_000),
+    responder: '10.0.0.22',
+    responderPort: 22,
+    service: 'ssh',
+    startMs,
+    endMs: startMs + durationMs,
+    durationMs,
+    initiatorPayloadBytes: 1700 + chance.below(200),
+    responderPayloadBytes: 1800 + chance.below(200),
+    outcome: 'answered',
+    ...fields,
+  };
+}
+
+function range<T>(n: number, make: (i: number) => T): T[] {
+  return Array.from({ length: n }, (_, i) => make(i));
+}
+
+const summary = (found: readonly Detection[]): string[] =>
+  found.map((d) => `${d.kind} ${d.actor} ${d.peerCount} ${d.service}:${d.port ?? '-'} ${d.score.toFixed(2)}`);
+
+const guesses = range(60, (i) => login({ responderPort: 902, startMs: T0 + i * 200 }));
+
+describe('guessing', () => {
+  it('finds 60 short alike SSH connections on a port that is not 22', () => {
+    const [found, ...rest] = detect(guesses);
+    expect(rest).toEqual([]);
+    expect(summary(detect(guesses))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.87']);
+    expect(found?.reasons.map((r) => r.name)).toEqual([
+      'brute-force.attempts',
+      'brute-force.rate',
+      'brute-force.alike',
+      'brute-force.duration',
+      'brute-force.scope',
+    ]);
+    expect(found?.reasons[0]?.sentence).toBe(
+      'It opened 60 short connections to the ssh service on port 902 within 13.6 s.',
+    );
+    expect(found?.reasons[1]?.sentence).toBe('That is 265 a minute on average, and 60 in the busiest 5 min.');
+    expect([found?.flows.length, found?.flowCount]).toEqual([20, 60]);
+  });
+
+  it('stays silent at eight attempts and speaks at nine', () => {
+    expect(detect(guesses.slice(0, 8))).toEqual([]);
+    expect(summary(detect(guesses.slice(0, 9)))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.50']);
+  });
+
+  it('says when a larger session follows', () => {
+    const session = login({
+      responderPort: 902,
+      startMs: T0 + 60_000,
+      durationMs: 900_000,
+      responderPayloadBytes: 90_000,
+    });
+    const [found] = detect([...guesses, session]);
+    expect(found?.reasons.find((r) => r.name === 'brute-force.session')?.sentence).toBe(
+      'The same hosts also had 1 larger or longer session, the latest after the first attempt: a login may have worked.',
+    );
+    expect(found?.flows.some((f) => f.id === session.id)).toBe(true);
+    const [before] = detect([...guesses, { ...session, startMs: T0 - 60_000 }]);
+    expect(before?.reasons.some((r) => r.name === 'brute-force.session')).toBe(false);
+  });
+
+  it('finds spraying over several hosts, each below the number for one', () => {
+    const spray = (hosts: number, each: number) =>
+      range(hosts * each, (i) => login({ responder: `10.0.0.${i % hosts}`, startMs: T0 + i * 1500 }));
+    const [found] = detect(spray(6, 3));
+    expect(summary(detect(spray(6, 3)))).toEqual(['brute-force.spray 198.51.100.7 6 ssh:22 0.67']);
+    expect(found?.peers).toHaveLength(6);
+    expect(detect(spray(7, 2))).toEqual([]);
+    expect(detect(spray(2, 8))).toEqual([]);
+    expect(detect(spray(40, 1))).toEqual([]);
+  });
+
+  it('is less sure of services where programs log in over and over', () => {
+    const flows = range(100, (i) =>
+      login({
+        service: 'mysql',
+        responderPort: 3306,
+        initiatorPayloadBytes: 110,
+        responderPayloadBytes: 170,
+        startMs: T0 + i * 50,
+      }),
+    );
+    const [found] = detect(flows);
+    expect(found?.score).toBeCloseTo((100 / 109) * 0.7, 6);
+    expect(found?.reasons.find((r) => r.name === 'brute-force.chatty')?.value).toBe('mysql');
+  });
+});
+
+describe('innocent twins', () => {
+  it.each([
+    [
+      'an administrator with a few sessions of differing size',
+      range(8, (i) =>
+        login({ startMs: T0 + i * 20_000, initiatorPayloadBytes: 2500 * (i + 1), durationMs: 20_000 * (i + 1) }),
+      ),
+    ],
+    [
+      'git over SSH, many transfers of real size',
+      range(200, (i) => login({ startMs: T0 + i * 1000, responderPayloadBytes: 9_000 + chance.below(90_000) })),
+    ],
+    [
+      'automation whose short sessions differ',
+      range(60, (i) =>
+        login({
+          startMs: T0 + i * 1000,
+          initiatorPayloadBytes: 300 + chance.below(7600),
+          responderPayloadBytes: 300 + chance.below(7600),
+        }),
+      ),
+    ],
+    [
+      'a mail client that polls every two minutes',
+      range(700, (i) =>
+        login({
+          service: 'tls',
+          responderPort: 993,
+          startMs: T0 + i * 120_000,
+          initiatorPayloadBytes: 900,
+          responderPayloadBytes: 4200,
+        }),
+      ),
+    ],
+    [
+      'a port check every minute that says nothing',
+      range(500, (i) => login({ startMs: T0 + i * 60_000, initiatorPayloadBytes: 0, responderPayloadBytes: 40 })),
+    ],
+    [
+      'a port check every second that says nothing',
+      range(500, (i) => login({ startMs: T0 + i * 1000, initiatorPayloadBytes: 0, responderPayloadBytes: 40 })),
+    ],
+    [
+      'a file-share client that opens several connections',
+      range(6, (i) => login({ service: 'smb', responderPort: 445, startMs: T0 + i * 100 })),
+    ],
+    ['web requests on the port of SSH', range(90, (i) => login({ service: 'http', startMs: T0 + i * 100 }))],
+    ['later parts of cut flows', guesses.map((f) => ({ ...f, continued: 1 }))],
+  ])('stays silent about %s', (_, flows) => {
+    expect(detect(flows)).toEqual([]);
+  });
+});
+
+describe('order, damage and bounds', () => {
+  const many = range(700, (i) => login({ initiator: '10.0.0.9', startMs: T0 + i * 997 }));
+  const spray = range(18, (i) =>
+    login({ initiator: '10.0.0.8', responder: `10.0.1.${i % 6}`, startMs: T0 + i * 1500 }),
+  );
+  const mixed = [...guesses, ...many, ...spray];
+
+  it('finds the same in any order and in any batches, also where attempts are sampled', () => {
+    const options = { maxAttemptsPerPair: 100 };
+    const expected = detect(mixed, options);
+    expect(summary(expected)).toEqual([
+      'brute-force.login 10.0.0.9 1 ssh:22 0.99',
+      'brute-force.login 198.51.100.7 1 ssh:902 0.87',
+      'brute-force.spray 10.0.0.8 6 ssh:22 0.67',
+    ]);
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(mixed, { minLength: mixed.length }),
+        fc.integer({ min: 1, max: 300 }),
+        (shuffled, size) => {
+          const detector = create(options);
+          for (let at = 0; at < shuffled.length; at += size)
+            detector.observe(flowTable(shuffled.slice(at, at + size)), NO_FEATURES);
+          expect(detector.finish()).toEqual(expected);
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it('takes no harm from rows in which columns are missing', () => {
+    expect(
+      detect([{}, { protocol: 'tcp' }, { protocol: 'tcp', service: 'ssh', initiator: 'a', responder: 'b' }]),
+    ).toEqual([]);
+    const bare = guesses.map(({ durationMs, endMs, initiatorPort, id, outcome, ...rest }) => rest) as FlowRecord[];
+    expect(summary(detect(bare))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.87']);
+  });
+
+  it('reaches a plateau when clients flood it, and says what it refused', () => {
+    const detector = create({ maxPairs: 20, maxAttempts: 50 });
+    const flows = range(300, (i) => login({ initiator: `10.1.0.${i % 100}`, startMs: T0 + i }));
+    detector.observe(flowTable([...guesses, ...flows]), NO_FEATURES);
+    expect(detector.saturations()).toEqual([
+      { detector: 'brute-force', what: 'pairs of client and login service', cap: 20, refused: 243 },
+      { detector: 'brute-force', what: 'login attempts', cap: 50, refused: 67 },
+    ]);
+    expect(detector.finish()[0]?.actor).toBe('198.51.100.7');
+  });
+
+  it('announces its kinds', () => {
+    expect(bruteForceInfo.kinds).toEqual(['brute-force.login', 'brute-force.spray']);
+  });
+});

@@ -1,0 +1,96 @@
+import type { Table } from '../core/index.ts';
+import type { FeatureMatrix } from '../feature/index.ts';
+import type { FlowRecord } from '../flow/index.ts';
+
+/**
+ * One number that speaks for a detection, with what it was compared with. A reason is computed by code and becomes an evidence item of its own,
+ * so that every sentence about the detection can cite it.
+ */
+export interface Reason {
+  /** Dotted and stable: `scan.targets`, `beacon.interval-median`. */
+  readonly name: string;
+  readonly value: number | string;
+  /** 'hosts', 'ms', 'ratio', ... '' where none. */
+  readonly unit: string;
+  /** What the value was compared with, where there is such a bound. */
+  readonly threshold?: number;
+  /** Share of the score that this reason carried, where the score is a sum of shares. */
+  readonly contribution?: number;
+  /** A plain sentence, e.g. "It tried 64 different hosts on port 445 within 12.8 s." Text from the network never enters here. */
+  readonly sentence: string;
+}
+
+/** A flow kept as evidence, bounded per detection; the flows are the ones a person would want to look at first. */
+export type EvidenceFlow = FlowRecord;
+
+/**
+ * What a detector found: who did what to whom, when, how sure, and why.
+ * `kind` is dotted, `<detector>.<what>`, and chooses the words of the analyst and the ATT&CK technique.
+ */
+export interface Detection {
+  readonly kind: string;
+  readonly detector: string;
+  /** Address of the host whose behaviour this is. */
+  readonly actor: string;
+  /** Addresses on the other side, most involved first, at most 50. */
+  readonly peers: readonly string[];
+  /** How many there are in truth. */
+  readonly peerCount: number;
+  /** The responder port the behaviour is about, where it is about one. */
+  readonly port?: number;
+  readonly protocol?: string;
+  readonly service?: string;
+  /** Epoch ms of the first and the last flow involved. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** 0 ordinary to 1 strange, finite: how sure the detector is, see its header for how it is computed. */
+  readonly score: number;
+  readonly reasons: readonly Reason[];
+  /** At most `MAX_EVIDENCE_FLOWS`, in order of start time then id. */
+  readonly flows: readonly EvidenceFlow[];
+  /** How many flows are involved in truth. */
+  readonly flowCount: number;
+}
+
+export const MAX_EVIDENCE_FLOWS = 20;
+export const MAX_PEERS = 50;
+
+/** A state map that reached its cap while the detector ran: what was refused, and how often. Reported under "what could not be seen". */
+export interface Saturation {
+  readonly detector: string;
+  readonly what: string;
+  readonly cap: number;
+  readonly refused: number;
+}
+
+/** What a detector is told about the network. */
+export interface NetworkContext {
+  /** True for addresses of the home network. */
+  readonly isHome: (address: string) => boolean;
+}
+
+/**
+ * A detector sees every flow batch once, in the order in which flows ended, with the features of the same rows, and says at the end what it found.
+ * State is bounded whatever the traffic does. `finish` may be called once; its result is in a stable order.
+ */
+export interface Detector {
+  readonly id: string;
+  observe(flows: Table, features: FeatureMatrix): void;
+  finish(): Detection[];
+  /** Caps that were reached, for the report. */
+  saturations(): Saturation[];
+}
+
+/** One line of the table in `detect/index.ts`: what `anomalyst explain` and the reference page show. */
+export interface DetectorInfo {
+  readonly id: string;
+  readonly kinds: readonly string[];
+  /** What it sees, in one sentence. */
+  readonly sees: string;
+  /** What fools it. */
+  readonly fooledBy: string;
+  /** Cost in time and memory. */
+  readonly cost: string;
+  /** Paper, tool or measurement that it follows. */
+  readonly source: string;
+}

@@ -1,0 +1,66 @@
+/** Floor 5: detections with network meaning. */
+import { beaconInfo, createBeaconDetector, DEFAULT_BEACON_OPTIONS } from './beacon.ts';
+import { bruteForceInfo, createBruteForceDetector, DEFAULT_BRUTE_FORCE_OPTIONS } from './brute-force.ts';
+import type { Detector, DetectorInfo, NetworkContext } from './detection.ts';
+import { createFloodDetector, DEFAULT_FLOOD_OPTIONS, floodInfo } from './flood.ts';
+import {
+  createLongConnectionDetector,
+  DEFAULT_LONG_CONNECTION_OPTIONS,
+  longConnectionInfo,
+} from './long-connection.ts';
+import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
+import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
+
+export {
+  BEACON_THREAT,
+  type BeaconSeries,
+  createBeaconDetector,
+  type EvennessScore,
+  type RitaBeaconScore,
+  ritaBeaconScore,
+  ritaThreatScore,
+  type ThreatThresholds,
+} from './beacon.ts';
+export { createBruteForceDetector } from './brute-force.ts';
+export * from './detection.ts';
+export { EvidenceRows } from './evidence.ts';
+export { createFloodDetector } from './flood.ts';
+export { createLongConnectionDetector, LONG_CONNECTION_THREAT } from './long-connection.ts';
+export { createScanDetector } from './scan.ts';
+export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';
+
+/** What a user may set of a detector: its thresholds and caps by name. */
+export type DetectorSettings = Readonly<Record<string, number | boolean>>;
+
+/** One line per detector: a new one is a file and a line here. */
+export interface DetectorEntry {
+  readonly info: DetectorInfo;
+  /** Every setting with its default. */
+  readonly defaults: DetectorSettings;
+  /** Absent for a detector that needs a model: `createStrangeFlowDetector`. Settings that it has not are left aside. */
+  readonly create?: (context: NetworkContext, settings?: DetectorSettings) => Detector;
+}
+
+export const DETECTORS: readonly DetectorEntry[] = [
+  entry(scanInfo, { ...DEFAULT_SCAN_OPTIONS }, createScanDetector),
+  entry(bruteForceInfo, { ...DEFAULT_BRUTE_FORCE_OPTIONS }, createBruteForceDetector),
+  entry(floodInfo, { ...DEFAULT_FLOOD_OPTIONS }, createFloodDetector),
+  entry(beaconInfo, { ...DEFAULT_BEACON_OPTIONS }, createBeaconDetector),
+  entry(longConnectionInfo, { ...DEFAULT_LONG_CONNECTION_OPTIONS }, createLongConnectionDetector),
+  { info: strangeFlowInfo, defaults: { ...DEFAULT_STRANGE_FLOW_OPTIONS } },
+];
+
+function entry<T extends DetectorSettings>(
+  info: DetectorInfo,
+  defaults: T,
+  create: (context: NetworkContext, options: T) => Detector,
+): DetectorEntry {
+  return {
+    info,
+    defaults,
+    create: (context, settings = {}) => {
+      const known = Object.entries(settings).filter(([name, value]) => typeof value === typeof defaults[name]);
+      return create(context, Object.assign({ ...defaults }, Object.fromEntries(known)));
+    },
+  };
+}

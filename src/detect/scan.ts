@@ -1,0 +1,880 @@
+import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import type { FeatureMatrix } from '../feature/index.ts';
+import { bindFlows } from '../flow/index.ts';
+import { Cap, HeavyMap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
+import {
+  ANSWERED,
+  CONTACT_PROTOCOLS,
+  type Contact,
+  type ContactProtocol,
+  ContactStore,
+  hasEvidence,
+  NONE,
+  placeOf,
+  REFUSED,
+  sampleRank,
+  UNANSWERED,
+} from './contact.ts';
+import {
+  type Detection,
+  type Detector,
+  type DetectorInfo,
+  type EvidenceFlow,
+  MAX_EVIDENCE_FLOWS,
+  MAX_PEERS,
+  type NetworkContext,
+  type Reason,
+  type Saturation,
+} from './detection.ts';
+import { GroupAddresses, portsText } from './service.ts';
+
+/**
+ * Scans: one host tries many others, or many ports of one, and mostly fails.
+ *
+ * What it sees. Every pair of (source, host, port) is one contact, however often it is repeated. A contact failed when none of its flows was
+ * answered. The contacts of a source are grouped by port (horizontal) and by host (vertical), put in order of their first flow, and read as the
+ * threshold random walk of Jung, Paxson, Berger and Balakrishnan (2004): a failure makes a scanner (1-theta1)/(1-theta0) = 4 times likelier,
+ * a success theta1/theta0 = 4 times less likely. Where Jung stops at a bound, here the best stretch of the walk is taken, so that neither
+ * a day of slow probes nor an hour of ordinary browsing before the scan hides it; its odds are divided by the number of places where
+ * a stretch can begin (under "ordinary" the walk is a martingale, so that is Ville's bound), and must still reach beta/alpha = 99. Where the contacts
+ * outside the stretch fail more often than theta0 allows (a mail server), their own success rate takes the place of theta0. No window of
+ * time is needed, and the result does not depend on the order of the rows.
+ *
+ * The score is P x (1 - doubt): P = odds / (1 + odds), doubt = 4 / (targets + 4), halved for a scan that reaches 5 new targets a second,
+ * which people and clients don't, doubled where a host inside (or any IPv6 host) fails at hosts outside on ports 80 and 443 only, as a browser
+ * without a way out does. 5 slow targets give 0.55, 10 fast ones 0.86, 100 slow ones 0.96. The score is multiplied by the share of the stretch that failed over 1 - theta1,
+ * where it is below 1 (half of the contacts failing makes a poor scanner); by 0.8 for UDP, where
+ * silence is often normal; by the share of the failures that lie in the pattern where a source fails on more than 20 ports at random,
+ * as peer-to-peer programs do; and bounded by 0.6 where the capture seems to show one direction only.
+ *
+ * ARP: different addresses asked for in vain, with at most 6 requests each (a router asks again and again for a host that is gone), at least 10 within a minute (20 where the capture shows nobody's ARP replies, as behind a switch),
+ * or 32 at any pace where replies are seen and at least 80 % of the addresses stay silent. Score: n / (n + 10), times 0.8 without sight of
+ * replies, times 0.6 for the slow kind. Echo requests are walked like the rest, from 8 silent hosts on. As a sweep of a live network is mostly
+ * answered, 10 hosts asked within a minute, one to three packets each, count as well where a fifth of them is silent (score times 0.8), and
+ * 30 where all answer (times 0.5); hosts that are asked again and again are watched, not searched.
+ *
+ * What does not count: flows whose beginning was not seen (so backscatter makes no scanner of its victim), flows whose initiator went on with
+ * ACKs (an answer came that the capture doesn't show), multicast and broadcast, ICMP errors, ARP probes and announcements, later parts of
+ * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply) or to the traceroute ports, and UDP silence of a host that
+ * otherwise answers the same source (QUIC behind a firewall that drops it).
+ *
+ * What fools it: a scan spread over many sources, each below 5 targets; targets that are known to answer; a lost uplink under a busy client,
+ * which fails everywhere at once; UDP probes sent from a low source port; peer-to-peer programs that all use one port.
+ *
+ * Cost: one look-up per flow, about 70 bytes per contact, capped; sorting at the end, for sources with enough contacts. Sources are weighed by their contacts: when
+ * there are too many, the half with the fewest goes (forged addresses have one each), so a flood before a scan does not hide it. A scanner that
+ * makes no second contact while 10,000 new sources appear is forgotten with them. When there are too many contacts, sources with fewer than
+ * make a scan go; beyond that new contacts are refused.
+ *
+ * Source: Jung et al., "Fast Portscan Detection Using Sequential Hypothesis Testing", IEEE S&P 2004.
+ */
+export interface ScanOptions {
+  /** Success rate of ordinary first contacts, of scanners, and the odds at which the walk decides. */
+  readonly theta0: number;
+  readonly theta1: number;
+  readonly decisionOdds: number;
+  /** Hosts that fail on a port before it is a horizontal scan; twice as many for UDP. */
+  readonly minHosts: number;
+  /** Ports that fail on a host before it is a vertical scan; twice as many for UDP. */
+  readonly minPorts: number;
+  /** Hosts silent to echo requests. */
+  readonly minEchoHosts: number;
+  /** Hosts sent one to three echo requests within a minute, a fifth of them silent; three times as many where all answer. */
+  readonly minSweepHosts: number;
+  /** Addresses asked for in vain within `arpWindowMs`. */
+  readonly minArpTargets: number;
+  readonly arpWindowMs: number;
+  /** Weaker findings are not reported. */
+  readonly minScore: number;
+  readonly maxSources: number;
+  readonly maxContacts: number;
+  readonly maxContactsPerSource: number;
+}
+
+export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
+  theta0: 0.8,
+  theta1: 0.2,
+  decisionOdds: 99,
+  minHosts: 5,
+  minPorts: 6,
+  minEchoHosts: 8,
+  minSweepHosts: 10,
+  minArpTargets: 10,
+  arpWindowMs: 60_000,
+  minScore: 0.3,
+  maxSources: 20_000,
+  maxContacts: 150_000,
+  maxContactsPerSource: 10_000,
+};
+
+export const scanInfo: DetectorInfo = {
+  id: 'scan',
+  kinds: ['scan.horizontal', 'scan.vertical', 'scan.block', 'scan.icmp', 'scan.arp'],
+  sees: 'One host that tries many hosts, or many ports of a host, and mostly fails, at any pace.',
+  fooledBy:
+    'Scans spread over many sources; targets known to answer; an uplink that goes down under a busy client; peer-to-peer programs that all use one port.',
+  cost: 'One look-up per flow; about 70 bytes per (source, host, port), at most 150,000 of them.',
+  source: 'Jung, Paxson, Berger, Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing, 2004.',
+};
+
+interface Source {
+  readonly number: number;
+  readonly address: string;
+  /** How many contacts it has; the source is kept for them. */
+  weight: number;
+  /** First of its slots in the store. */
+  head: number;
+  dropped: boolean;
+  /** True where a contact of this source was refused at a cap: counts are then lower bounds. */
+  cut: boolean;
+}
+
+/** A source with its contacts by protocol, while it is judged. */
+interface Suspect {
+  readonly address: string;
+  readonly cut: boolean;
+  readonly contacts: Record<ContactProtocol, Contact[]>;
+  /** Contacts whose flows may be shown, by time; made when first needed. */
+  sample: Contact[] | undefined;
+}
+
+/** One step of a walk: a host or a port, with the contacts it stands for. */
+interface Unit {
+  readonly label: string;
+  readonly firstMs: number;
+  readonly failed: boolean;
+  readonly contacts: readonly Contact[];
+}
+
+interface Stretch {
+  readonly units: readonly Unit[];
+  readonly failed: number;
+  readonly log10Odds: number;
+}
+
+/** Positions are the classes of rows; up to ARP also those of `CONTACT_PROTOCOLS`. */
+const PROTOCOLS: readonly string[] = [...CONTACT_PROTOCOLS, 'icmpv6'];
+const TCP = 0;
+const UDP = 1;
+const ICMP = 2;
+const ARP = 3;
+const OUTCOMES: readonly string[] = ['unanswered', 'refused', 'answered'];
+/** Bits of a combination of TCP flags. */
+const SYN = 1;
+const ACKNOWLEDGED = 2;
+const ECHO_V4 = 8;
+const ECHO_V6 = 128;
+const TRACEROUTE_FIRST = 33_434;
+const TRACEROUTE_LAST = 33_534;
+const EVIDENCE_SAMPLE = 256;
+const FAST_PER_SECOND = 5;
+const FEW_PORTS = 5;
+const MANY_PORTS = 20;
+const SWEEP_PACKETS = 3;
+const MONITOR_PACKETS = 8;
+const SLOW_ARP_TARGETS = 32;
+const ARP_TRIES = 6;
+
+export function createScanDetector(context: NetworkContext, options: Partial<ScanOptions> = {}): Detector {
+  const {
+    theta0,
+    theta1,
+    decisionOdds,
+    minHosts,
+    minPorts,
+    minEchoHosts,
+    minSweepHosts,
+    minArpTargets,
+    arpWindowMs,
+    minScore,
+    maxSources,
+    maxContacts,
+    maxContactsPerSource,
+  } = { ...DEFAULT_SCAN_OPTIONS, ...options };
+  const store = new ContactStore();
+  const sources = new HeavyMap<Source>(new Cap('sources of first contacts', maxSources), (source) => {
+    source.dropped = true;
+    store.release(source.head);
+  });
+  const contactCap = new Cap('first contacts', maxContacts);
+  const perSourceCap = new Cap('first contacts of one source', maxContactsPerSource);
+  /** No source with fewer contacts is a scanner. */
+  const minContacts = Math.min(minHosts, minPorts, minEchoHosts, minSweepHosts, minArpTargets);
+  let sourceNumber = 0;
+  /** Refusals before which it is not worth while to look for contacts to drop again. */
+  let nextSweep = 0;
+
+  function observe(table: Table, _features: FeatureMatrix): void {
+    const flows = bindFlows(table);
+    const outcomes = flows.outcome.dictionary.map((name) => OUTCOMES.indexOf(name));
+    const protocols = flows.protocol.dictionary.map((name) => PROTOCOLS.indexOf(name));
+    const flagClasses = flows.initiatorFlags.dictionary.map(
+      (flags) => (flags.includes('S') ? SYN : 0) | (flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0),
+    );
+    const groups = new GroupAddresses(flows);
+    const known: (Source | undefined)[] = [];
+    const hashes: (number | undefined)[] = [];
+    for (let row = 0; row < flows.rowCount; row++) {
+      let outcome = outcomes[flows.outcome.codes[row] ?? -1] ?? -1;
+      const protocolClass = protocols[flows.protocol.codes[row] ?? -1] ?? -1;
+      if (outcome < 0 || protocolClass < 0 || numberAt(flows.continued, row) === 1) continue;
+      const address = textAt(flows.initiator, row);
+      const host = textAt(flows.responder, row);
+      if (address === undefined || host === undefined || address === host) continue;
+      let port = -1;
+      let protocol = protocolClass;
+      if (protocolClass === TCP) {
+        const flagClass = flagClasses[flows.initiatorFlags.codes[row] ?? -1];
+        if (flagClass !== undefined && (flagClass & SYN) === 0) continue;
+        port = numberAt(flows.responderPort, row) ?? -1;
+        if (port < 0) continue;
+        if (outcome === UNANSWERED) {
+          const payload = numberAt(flows.initiatorPayloadBytes, row);
+          if (wentOn(flagClass, payload, numberAt(flows.initiatorPackets, row))) outcome = ANSWERED;
+        }
+      } else if (protocolClass === UDP) {
+        port = numberAt(flows.responderPort, row) ?? -1;
+        if (port < 0 || groups.isResponder(row)) continue;
+        if (outcome !== ANSWERED) {
+          const from = numberAt(flows.initiatorPort, row);
+          if (from !== undefined && from < 1024 && port >= 1024) continue;
+          if (port >= TRACEROUTE_FIRST && port <= TRACEROUTE_LAST) continue;
+        }
+      } else if (protocolClass === ARP) {
+        if (address === '0.0.0.0') continue;
+      } else {
+        const type = numberAt(flows.icmpType, row);
+        if (type !== (protocolClass === ICMP ? ECHO_V4 : ECHO_V6) || groups.isResponder(row, false)) continue;
+        protocol = ICMP;
+      }
+      const code = flows.initiator.codes[row] ?? 0;
+      let source = known[code];
+      if (source === undefined || source.dropped) {
+        source = sources.obtain(address, () => ({
+          number: sourceNumber++,
+          address,
+          weight: 0,
+          head: NONE,
+          dropped: false,
+          cut: false,
+        }));
+        known[code] = source;
+      }
+      const hostCode = flows.responder.codes[row] ?? 0;
+      let hostHash = hashes[hostCode];
+      if (hostHash === undefined) {
+        hostHash = hash32(host);
+        hashes[hostCode] = hostHash;
+      }
+      const place = placeOf(protocol, port);
+      let slot = source.weight === 0 ? NONE : store.find(source.number, host, hostHash, place);
+      if (slot === NONE) {
+        slot = admit(source) ? store.add(source.number, host, hostHash, place, source.head) : NONE;
+        if (slot === NONE) {
+          if (source.weight >= maxContactsPerSource) perSourceCap.refused++;
+          else contactCap.refused++;
+          source.cut = true;
+          continue;
+        }
+        source.head = slot;
+        source.weight++;
+      }
+      const startMs = numberAt(flows.startMs, row);
+      const endMs = numberAt(flows.endMs, row) ?? startMs;
+      store.saw(slot, startMs, endMs, outcome, numberAt(flows.initiatorPackets, row) ?? 1);
+      if (outcome !== ANSWERED || protocol === ICMP) {
+        const from = numberAt(flows.initiatorPort, row) ?? -1;
+        store.offer(slot, startMs ?? Number.POSITIVE_INFINITY, numberAt(flows.id, row) ?? -1, from);
+      }
+    }
+  }
+
+  /** Whether a source may have another contact; makes room where there is none. */
+  function admit(source: Source): boolean {
+    if (source.weight >= maxContactsPerSource) return false;
+    if (store.size < maxContacts) return true;
+    if (contactCap.refused < nextSweep) return false;
+    // The one that asks is not to be dropped itself.
+    const { weight } = source;
+    source.weight = Math.max(weight, minContacts);
+    const before = store.size;
+    sources.dropBelow(minContacts);
+    contactCap.refused += before - store.size;
+    source.weight = weight;
+    if (maxContacts - store.size < maxContacts / 32) nextSweep = contactCap.refused + maxContacts / 32;
+    return store.size < maxContacts;
+  }
+
+  function suspectOf(source: Source): Suspect {
+    const contacts: Record<ContactProtocol, Contact[]> = { tcp: [], udp: [], icmp: [], arp: [] };
+    for (const slot of store.slots(source.head)) {
+      const contact = store.contactAt(slot);
+      contacts[CONTACT_PROTOCOLS[contact.protocol] ?? 'tcp'].push(contact);
+    }
+    return { address: source.address, cut: source.cut, contacts, sample: undefined };
+  }
+
+  /** The stretch of a walk with the best odds, as the header says; undefined where it does not decide. */
+  function walk(group: readonly Unit[]): Stretch | undefined {
+    const units = group.toSorted((a, b) => compare(a.firstMs, b.firstMs) || compareText(a.label, b.label));
+    const up = Math.log10((1 - theta1) / (1 - theta0));
+    const down = Math.log10(theta1 / theta0);
+    let best = 0;
+    let from = 0;
+    let to = 0;
+    let run = 0;
+    let runFrom = 0;
+    units.forEach((unit, i) => {
+      run += unit.failed ? up : down;
+      if (run <= 0) {
+        run = 0;
+        runFrom = i + 1;
+      } else if (run > best + 1e-9) {
+        best = run;
+        from = runFrom;
+        to = i + 1;
+      }
+    });
+    const stretch = units.slice(from, to);
+    const failed = stretch.filter((unit) => unit.failed).length;
+    const outside = units.length - stretch.length;
+    const outsideAnswered = units.filter((unit) => !unit.failed).length - (stretch.length - failed);
+    // The source's own success rate elsewhere, drawn towards theta0 by ten contacts' worth of belief.
+    const own = Math.min(theta0, Math.max(0.3, (10 * theta0 + outsideAnswered) / (10 + outside)));
+    const log10Odds =
+      failed * Math.log10((1 - theta1) / (1 - own)) +
+      (stretch.length - failed) * Math.log10(theta1 / own) -
+      Math.log10(Math.max(1, units.length));
+    return log10Odds >= Math.log10(decisionOdds) ? { units: stretch, failed, log10Odds } : undefined;
+  }
+
+  function finish(): Detection[] {
+    const detections: Detection[] = [];
+    const oneWay = looksOneWay(sources.values(), store);
+    const arpRepliesSeen = showsArpReplies(sources.values(), store);
+    for (const source of sources.values()) {
+      if (source.weight < minContacts) continue;
+      const suspect = suspectOf(source);
+      for (const protocol of ['tcp', 'udp'] as const) portScans(suspect, protocol, oneWay, detections);
+      echoSweep(suspect, detections);
+      arpSweep(suspect, arpRepliesSeen, detections);
+    }
+    return detections
+      .filter((d) => d.score >= minScore)
+      .sort(
+        (a, b) =>
+          b.score - a.score || compareText(a.kind, b.kind) || compareText(a.actor, b.actor) || a.firstMs - b.firstMs,
+      );
+  }
+
+  function portScans(source: Suspect, protocol: 'tcp' | 'udp', oneWay: boolean, out: Detection[]): void {
+    let contacts = source.contacts[protocol];
+    if (contacts.every((c) => c.outcome === ANSWERED)) return;
+    if (protocol === 'udp') {
+      const answering = new Set<string>();
+      for (const c of [...contacts, ...source.contacts.tcp]) if (c.outcome === ANSWERED) answering.add(c.host);
+      contacts = contacts.filter((c) => c.outcome === ANSWERED || !answering.has(c.host));
+    }
+    const strict = (protocol === 'udp' ? 2 : 1) * (oneWay && protocol === 'tcp' ? 3 : 1);
+
+    const deep: { host: string; stretch: Stretch }[] = [];
+    for (const [host, group] of groupBy(contacts, (c) => c.host)) {
+      if (countFailed(group) < minPorts * strict) continue;
+      const stretch = walk(group.map((c) => unitOf(`${c.port}`.padStart(5, '0'), [c])));
+      if (stretch !== undefined && stretch.failed >= minPorts * strict) deep.push({ host, stretch });
+    }
+    deep.sort((a, b) => compareText(a.host, b.host));
+    const deepHosts = new Set(deep.map((d) => d.host));
+
+    const wide = contacts.filter((c) => !deepHosts.has(c.host));
+    const failedPorts = new Set(wide.filter((c) => c.outcome !== ANSWERED).map((c) => c.port));
+    let stretches: Stretch[] = [];
+    for (const [, group] of groupBy(wide, (c) => c.port)) {
+      if (countFailed(group) < minHosts * strict) continue;
+      const stretch = walk(group.map((c) => unitOf(c.host, [c])));
+      if (stretch !== undefined && stretch.failed >= minHosts * strict) stretches.push(stretch);
+    }
+    if (failedPorts.size > 1 && failedPorts.size <= FEW_PORTS) {
+      // A few ports tried on many hosts are one search: each host is one step.
+      const few = groupBy(
+        wide.filter((c) => failedPorts.has(c.port)),
+        (c) => c.host,
+      );
+      const joint = walk([...few].map(([host, group]) => unitOf(host, group)));
+      if (joint !== undefined && joint.failed >= Math.max(minHosts * strict, 2 * failedPorts.size)) {
+        const alone = Math.max(0, ...stretches.map((s) => s.failed));
+        if (joint.failed >= alone) stretches = [joint];
+      }
+    }
+
+    if (stretches.length > 0) {
+      const inPattern = stretches.reduce((n, s) => n + s.failed, 0);
+      const allFailed = countFailed(wide);
+      const focus = failedPorts.size > MANY_PORTS ? Math.min(1, inPattern / Math.max(1, allFailed)) : 1;
+      out.push(portDetection('scan.horizontal', source, protocol, stretches, { oneWay, focus }));
+    }
+    if (deep.length > 0) {
+      const kind = deep.length === 1 ? 'scan.vertical' : 'scan.block';
+      const found = deep.map((d) => d.stretch);
+      out.push(portDetection(kind, source, protocol, found, { oneWay, focus: 1 }));
+    }
+  }
+
+  function portDetection(
+    kind: string,
+    source: Suspect,
+    protocol: 'tcp' | 'udp',
+    stretches: readonly Stretch[],
+    seen: { oneWay: boolean; focus: number },
+  ): Detection {
+    const contacts = distinct(stretches.flatMap((s) => s.units.flatMap((u) => u.contacts)));
+    const hosts = new Set(contacts.map((c) => c.host));
+    const portTotals = [...groupBy(contacts, (c) => c.port)]
+      .map(([port, group]) => ({ port, n: group.length }))
+      .sort((a, b) => b.n - a.n || a.port - b.port);
+    const ports = portTotals.map((p) => p.port);
+    const main = portTotals[0];
+    const horizontal = kind === 'scan.horizontal';
+    const targets = horizontal
+      ? new Set(contacts.filter((c) => c.outcome !== ANSWERED).map((c) => c.host)).size
+      : countFailed(contacts);
+    const odds = stretches.reduce((most, s) => Math.max(most, s.log10Odds), 0);
+    const oneWay = seen.oneWay && protocol === 'tcp';
+    const { base, perSecond, span } = spanOf(contacts);
+    // Nobody finds hosts in IPv6 space by trying addresses, so a source there had names, whoever's it is.
+    const outward =
+      (context.isHome(source.address) || source.address.includes(':')) &&
+      [...hosts].every((host) => !context.isHome(host));
+    const webClient = horizontal && outward && protocol === 'tcp' && ports.every((port) => port === 80 || port === 443);
+    const breadth = breadthScore(targets, perSecond, webClient);
+    const purity = Math.min(1, countFailed(contacts) / contacts.length / (1 - theta1));
+    let score = certainty(odds) * breadth * purity * (protocol === 'udp' ? 0.8 : 1) * seen.focus;
+    if (oneWay) score = Math.min(score, 0.6);
+
+    const within = span.lengthMs > 0 ? ` within ${humanDuration(span.lengthMs)}` : '';
+    const least = source.cut ? 'at least ' : '';
+    const reasons: Reason[] = [];
+    if (horizontal) {
+      reasons.push({
+        name: 'scan.targets',
+        value: hosts.size,
+        unit: 'hosts',
+        threshold: minHosts * (protocol === 'udp' ? 2 : 1),
+        sentence: `It tried ${least}${counted(hosts.size, 'different host')} on ${portsText(ports, protocol)}${within}.`,
+      });
+    } else {
+      reasons.push({
+        name: 'scan.ports',
+        value: ports.length,
+        unit: 'ports',
+        threshold: minPorts * (protocol === 'udp' ? 2 : 1),
+        sentence: `It tried ${least}${counted(ports.length, 'different port')} of ${counted(hosts.size, 'host')}${within}: ${portsText(
+          ports.toSorted((a, b) => a - b),
+          protocol,
+        )}.`,
+      });
+    }
+    reasons.push(...commonReasons(contacts, odds, base, perSecond));
+    if (horizontal && ports.length > 1) {
+      reasons.push({
+        name: 'scan.ports',
+        value: ports.length,
+        unit: 'ports',
+        sentence: `It used ${counted(ports.length, 'port')}; the most tried is ${main?.port}/${protocol}, on ${counted(main?.n ?? 0, 'host')}.`,
+      });
+    }
+    if (seen.focus < 1) {
+      reasons.push({
+        name: 'scan.focus',
+        value: round(seen.focus),
+        unit: 'ratio',
+        sentence: `Only ${percent(seen.focus)} of its failed contacts follow this pattern, the others go to random ports, as those of peer-to-peer programs do; the score is lowered by that.`,
+      });
+    }
+    if (webClient) {
+      reasons.push({
+        name: 'scan.web-client',
+        value: 'yes',
+        unit: '',
+        sentence: 'A client that fails at web servers outside may only have lost its way out; the doubt counts twice.',
+      });
+    }
+    if (oneWay) {
+      reasons.push({
+        name: 'scan.one-way',
+        value: 'yes',
+        unit: '',
+        sentence:
+          'Hardly any connection in the whole input is answered, so it may show one direction only; silence proves less there, and the score is bounded by 0.6.',
+      });
+    }
+    reasons.push(scopeReason(source.address, hosts));
+    const dominant = main !== undefined && main.n >= 0.9 * contacts.length ? main.port : undefined;
+    return {
+      ...detectionOf(kind, source, contacts, score, reasons),
+      protocol,
+      ...(horizontal && dominant !== undefined ? { port: dominant } : {}),
+    };
+  }
+
+  function echoSweep(source: Suspect, out: Detection[]): void {
+    const all = source.contacts.icmp;
+    const stretch = walk(all.map((c) => unitOf(c.host, [c])));
+    const silent = stretch !== undefined && stretch.failed >= minEchoHosts ? stretch : undefined;
+    let contacts = distinct(silent?.units.flatMap((u) => u.contacts) ?? []);
+    let score =
+      silent === undefined ? 0 : certainty(silent.log10Odds) * breadthScore(silent.failed, spanOf(contacts).perSecond);
+    // Who pings the same hosts over and over watches them; a sweep asks once or twice.
+    if (usualPackets(contacts) > MONITOR_PACKETS) score *= 0.5;
+    const burst = densest(
+      all.filter((c) => c.packets <= SWEEP_PACKETS),
+      60_000,
+    );
+    const burstSilent = countFailed(burst) / Math.max(1, burst.length);
+    const factor =
+      burst.length >= minSweepHosts && burstSilent >= 0.2 ? 0.8 : burst.length >= 3 * minSweepHosts ? 0.5 : 0;
+    const burstScore = factor * breadthScore(burst.length, spanOf(burst).perSecond);
+    if (burstScore > score) {
+      score = burstScore;
+      contacts = burst;
+    }
+    if (score === 0) return;
+    const odds = contacts === burst ? 0 : (silent?.log10Odds ?? 0);
+    const usual = usualPackets(contacts);
+    const { base, perSecond, span } = spanOf(contacts);
+    const hosts = new Set(contacts.map((c) => c.host));
+    const reasons: Reason[] = [
+      {
+        name: 'scan.targets',
+        value: hosts.size,
+        unit: 'hosts',
+        threshold: minEchoHosts,
+        sentence: `It sent echo requests to ${source.cut ? 'at least ' : ''}${counted(hosts.size, 'different host')}${span.lengthMs > 0 ? ` within ${humanDuration(span.lengthMs)}` : ''}, ${counted(usual, 'packet')} to the typical one.`,
+      },
+      ...commonReasons(contacts, odds, base, perSecond),
+      scopeReason(source.address, hosts),
+    ];
+    const protocol = source.address.includes(':') ? 'icmpv6' : 'icmp';
+    out.push({ ...detectionOf('scan.icmp', source, contacts, score, reasons), protocol });
+  }
+
+  function arpSweep(source: Suspect, repliesSeen: boolean, out: Detection[]): void {
+    const all = source.contacts.arp;
+    const unanswered = all.filter((c) => c.outcome !== ANSWERED);
+    // An address asked for again and again is one that somebody wants to reach, not one that is searched for.
+    const silent = unanswered.filter((c) => c.packets <= ARP_TRIES || unanswered.length >= 2 * SLOW_ARP_TARGETS);
+    const burst = densest(silent, arpWindowMs).length;
+    const ratio = silent.length / Math.max(1, all.length);
+    let score = 0;
+    if (burst >= minArpTargets * (repliesSeen ? 1 : 2)) score = (burst / (burst + 10)) * (repliesSeen ? 1 : 0.8);
+    else if (repliesSeen && silent.length >= SLOW_ARP_TARGETS && ratio >= 0.8)
+      score = 0.6 * (silent.length / (silent.length + 10));
+    if (score === 0) return;
+    const { base, perSecond, span } = spanOf(all);
+    const reasons: Reason[] = [
+      {
+        name: 'scan.targets',
+        value: all.length,
+        unit: 'addresses',
+        threshold: minArpTargets,
+        sentence: `It asked by ARP for ${source.cut ? 'at least ' : ''}${counted(all.length, 'different address', 'different addresses')}${span.lengthMs > 0 ? ` within ${humanDuration(span.lengthMs)}` : ''}.`,
+      },
+      {
+        name: 'scan.burst',
+        value: burst,
+        unit: 'addresses',
+        threshold: minArpTargets * (repliesSeen ? 1 : 2),
+        sentence: `At its busiest it asked for ${counted(burst, 'address', 'addresses')} in vain within ${humanDuration(arpWindowMs)}.`,
+      },
+      ...commonReasons(all, 0, base, perSecond),
+    ];
+    if (!repliesSeen) {
+      reasons.push({
+        name: 'scan.one-way',
+        value: 'yes',
+        unit: '',
+        sentence:
+          'The input shows no ARP reply to anybody, so silence proves less; twice as many addresses are required and the score is lowered.',
+      });
+    }
+    out.push({ ...detectionOf('scan.arp', source, all, score, reasons), protocol: 'arp' });
+  }
+
+  function commonReasons(contacts: readonly Contact[], odds: number, base: number, perSecond: number): Reason[] {
+    const failed = countFailed(contacts);
+    const refused = contacts.filter((c) => c.outcome === REFUSED).length;
+    const answered = contacts.length - failed;
+    const ratio = failed / Math.max(1, contacts.length);
+    const reasons: Reason[] = [
+      {
+        name: 'scan.failed-ratio',
+        value: round(ratio),
+        unit: 'ratio',
+        sentence: `${percent(ratio)} of these first contacts failed: ${humanCount(failed - refused)} stayed without an answer, ${humanCount(refused)} were refused.`,
+      },
+    ];
+    if (odds > 0) {
+      reasons.push({
+        name: 'scan.odds',
+        value: round(odds),
+        unit: 'log10 of odds',
+        threshold: round(Math.log10(decisionOdds)),
+        sentence: `Read as a random walk over first contacts, this is ${oddsText(odds)} times likelier from a scanner than from an ordinary client (decided at ${decisionOdds}).`,
+      });
+    }
+    if (base > 0) {
+      reasons.push({
+        name: 'scan.rate',
+        value: round(perSecond),
+        unit: 'targets/s',
+        sentence:
+          perSecond >= 1
+            ? `It moved on at ${humanCount(perSecond)} new targets a second.`
+            : `It took up a new target every ${humanDuration(1000 / perSecond)} on average.`,
+      });
+    }
+    reasons.push({
+      name: 'scan.answered',
+      value: answered,
+      unit: 'targets',
+      sentence:
+        answered === 0
+          ? 'None of the targets answered.'
+          : `${counted(answered, 'target')} answered: that is what it found.`,
+    });
+    return reasons;
+  }
+
+  function scopeReason(actor: string, hosts: ReadonlySet<string>): Reason {
+    let home = 0;
+    for (const host of hosts) if (context.isHome(host)) home++;
+    const from = context.isHome(actor) ? 'inside' : 'outside';
+    const to = home === hosts.size ? 'inside' : home === 0 ? 'outside' : 'both sides';
+    const where = to === 'both sides' ? 'hosts inside and outside' : `hosts ${to}`;
+    return {
+      name: 'scan.scope',
+      value: `${from} to ${to}`,
+      unit: '',
+      sentence: `The scanner is ${from} the home network and looks for ${where} it.`,
+    };
+  }
+
+  function detectionOf(
+    kind: string,
+    source: Suspect,
+    contacts: readonly Contact[],
+    score: number,
+    reasons: readonly Reason[],
+  ): Detection {
+    const weight = new Map<string, { answered: boolean; flows: number }>();
+    for (const c of contacts) {
+      const known = weight.get(c.host) ?? { answered: false, flows: 0 };
+      weight.set(c.host, { answered: known.answered || c.outcome === ANSWERED, flows: known.flows + c.flows });
+    }
+    const peers = [...weight]
+      .sort(([a, x], [b, y]) => Number(y.answered) - Number(x.answered) || y.flows - x.flows || compareText(a, b))
+      .slice(0, MAX_PEERS)
+      .map(([host]) => host);
+    // A search lasts from its first contact to its last new one; what follows at a target that was found is another story.
+    const span = new TimeSpan();
+    for (const c of contacts) span.add(c.firstMs);
+    return {
+      kind,
+      detector: scanInfo.id,
+      actor: source.address,
+      peers,
+      peerCount: weight.size,
+      firstMs: span.known ? span.firstMs : 0,
+      lastMs: span.known ? span.lastMs : 0,
+      score,
+      reasons,
+      flows: evidenceOf(source, contacts),
+      flowCount: contacts.reduce((n, c) => n + c.flows, 0),
+    };
+  }
+
+  return {
+    id: scanInfo.id,
+    observe,
+    finish,
+    saturations: (): Saturation[] => saturationsOf(scanInfo.id, [sources.cap, contactCap, perSourceCap]),
+  };
+}
+
+/**
+ * An initiator that acknowledges or sends data has had an answer, even one that the capture does not show. Where neither flags nor payload
+ * are known, more packets than a SYN and its six retries (the default of Linux) say the same.
+ */
+function wentOn(flagClass: number | undefined, payload: number | undefined, packets: number | undefined): boolean {
+  if (flagClass !== undefined) return (flagClass & ACKNOWLEDGED) !== 0;
+  return payload === undefined ? (packets ?? 1) > 7 : payload > 0;
+}
+
+/** Flows of contacts: of the sample of the source those that belong to them, the earliest first. */
+function evidenceOf(source: Suspect, contacts: readonly Contact[]): EvidenceFlow[] {
+  source.sample ??= sampleOf(Object.values(source.contacts).flat().filter(hasEvidence));
+  const wanted = new Set(contacts);
+  return source.sample
+    .filter((contact) => wanted.has(contact))
+    .slice(0, MAX_EVIDENCE_FLOWS)
+    .map((contact) => flowOf(source.address, contact));
+}
+
+/** The contacts with the lowest ranks, by time. */
+function sampleOf(contacts: readonly Contact[]): Contact[] {
+  const ranks = Float64Array.from(contacts, sampleRank);
+  const limit = ranks.toSorted()[EVIDENCE_SAMPLE - 1] ?? Number.POSITIVE_INFINITY;
+  return contacts
+    .map((contact, i) => ({ contact, rank: ranks[i] ?? 0 }))
+    .filter(({ rank }) => rank <= limit)
+    .sort((a, b) => a.rank - b.rank || byEvidence(a.contact, b.contact))
+    .slice(0, EVIDENCE_SAMPLE)
+    .map(({ contact }) => contact)
+    .sort(byEvidence);
+}
+
+function byEvidence(a: Contact, b: Contact): number {
+  return (
+    compare(a.evidence.startMs, b.evidence.startMs) ||
+    a.evidence.id - b.evidence.id ||
+    a.protocol - b.protocol ||
+    compareText(a.host, b.host) ||
+    a.port - b.port
+  );
+}
+
+/** What says which flow it is. */
+function flowOf(initiator: string, { protocol, host, port, evidence }: Contact): EvidenceFlow {
+  const { startMs, id, initiatorPort } = evidence;
+  const name = protocol === ICMP && host.includes(':') ? 'icmpv6' : CONTACT_PROTOCOLS[protocol];
+  return {
+    ...(id < 0 ? {} : { id }),
+    ...(Number.isFinite(startMs) ? { startMs } : {}),
+    ...(name === undefined ? {} : { protocol: name }),
+    initiator,
+    ...(initiatorPort < 0 ? {} : { initiatorPort }),
+    responder: host,
+    ...(port < 0 ? {} : { responderPort: port }),
+  };
+}
+
+/** True where an ARP request of anybody was answered. */
+function showsArpReplies(sources: Iterable<Source>, store: ContactStore): boolean {
+  for (const source of sources)
+    for (const slot of store.slots(source.head))
+      if (store.protocolAt(slot) === ARP && store.outcomeAt(slot) === ANSWERED) return true;
+  return false;
+}
+
+/**
+ * True where hardly any first contact over TCP got a reply and no single source is to blame: at least 50 contacts of at least 5 sources, below 1 %
+ * with a reply, and no source with half of them. Then the capture may hold one direction only, or SYNs only.
+ */
+function looksOneWay(sources: Iterable<Source>, store: ContactStore): boolean {
+  let contacts = 0;
+  let replied = 0;
+  let senders = 0;
+  let largest = 0;
+  for (const source of sources) {
+    let n = 0;
+    for (const slot of store.slots(source.head)) {
+      if (store.protocolAt(slot) !== TCP) continue;
+      n++;
+      if (store.outcomeAt(slot) !== UNANSWERED) replied++;
+    }
+    if (n === 0) continue;
+    contacts += n;
+    senders++;
+    if (n > largest) largest = n;
+  }
+  return contacts >= 50 && senders >= 5 && replied < 0.01 * contacts && largest < 0.5 * contacts;
+}
+
+function unitOf(label: string, contacts: readonly Contact[]): Unit {
+  return {
+    label,
+    firstMs: contacts.reduce((t, c) => Math.min(t, c.firstMs), Infinity),
+    failed: contacts.every((c) => c.outcome !== ANSWERED),
+    contacts,
+  };
+}
+
+/** The most contacts whose first flows lie within `windowMs`, in order of time; all where no times are known. */
+function densest(contacts: readonly Contact[], windowMs: number): Contact[] {
+  const ordered = contacts.toSorted((a, b) => compare(a.firstMs, b.firstMs) || compareText(a.host, b.host));
+  let from = 0;
+  let bestFrom = 0;
+  let bestTo = 0;
+  ordered.forEach((contact, i) => {
+    while (contact.firstMs - (ordered[from]?.firstMs ?? 0) > windowMs) from++;
+    if (i + 1 - from > bestTo - bestFrom) {
+      bestFrom = from;
+      bestTo = i + 1;
+    }
+  });
+  return ordered.slice(bestFrom, bestTo);
+}
+
+/** Span of the first attempts at each target, its length (`base`, ms), and new targets per second. */
+function spanOf(contacts: readonly Contact[]): { span: TimeSpan; base: number; perSecond: number } {
+  const span = new TimeSpan();
+  for (const c of contacts) span.add(c.firstMs);
+  const base = span.lengthMs;
+  return { span, base, perSecond: base > 0 ? ((contacts.length - 1) * 1000) / base : 0 };
+}
+
+/** A burst within one tick of the clock has no measurable rate; it is as fast as can be told, and gets no credit for it. */
+function breadthScore(targets: number, perSecond: number, webClient = false): number {
+  const doubt = 4 / (targets + 4);
+  if (webClient) return 1 - Math.min(1, 2 * doubt);
+  return 1 - (perSecond >= FAST_PER_SECOND ? doubt / 2 : doubt);
+}
+
+function certainty(log10Odds: number): number {
+  return 1 / (1 + 10 ** -log10Odds);
+}
+
+function oddsText(log10Odds: number): string {
+  return log10Odds < 6 ? humanCount(10 ** log10Odds) : `10^${log10Odds.toFixed(1)}`;
+}
+
+/** Median number of echo requests that a host was sent. */
+function usualPackets(contacts: readonly Contact[]): number {
+  const packets = contacts.map((c) => c.packets).sort((a, b) => a - b);
+  return packets[packets.length >> 1] ?? 0;
+}
+
+function countFailed(contacts: readonly Contact[]): number {
+  return contacts.filter((c) => c.outcome !== ANSWERED).length;
+}
+
+function distinct(contacts: readonly Contact[]): Contact[] {
+  return [...new Set(contacts)];
+}
+
+function groupBy<K>(contacts: readonly Contact[], keyOf: (contact: Contact) => K): Map<K, Contact[]> {
+  const groups = new Map<K, Contact[]>();
+  for (const contact of contacts) {
+    const key = keyOf(contact);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [contact]);
+    else group.push(contact);
+  }
+  return groups;
+}
+
+function compare(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function percent(ratio: number): string {
+  return `${Number((100 * ratio).toFixed(1))} %`;
+}

@@ -1,0 +1,463 @@
+import { isValid, type NumberColumn, type StringColumn, type Table } from '../core/index.ts';
+import { bindFlows } from '../flow/index.ts';
+import { PROTO, serviceByPort } from '../wire/index.ts';
+import type { Feature, FeatureMatrix } from './matrix.ts';
+import { SourceWindows, WINDOW_BUCKET_MS } from './window.ts';
+
+/**
+ * The flow pack: the numbers that models see of one flow and of what its initiator did in the minute before.
+ *
+ * Nothing here depends on the rest of the file: a row measures the same whatever came before it, but for the four `source.*` windows. How rare a
+ * port or a name is must be learned by a model. A value is missing (NaN) only where the thing it is made of is missing; the `source.*` values
+ * also where the caps of `window.ts` left no room. No value is infinite.
+ */
+
+/**
+ * A feature of the flow pack with the words that a person needs to read its value back.
+ * Every unit that begins with 'ln ' holds ln(1 + x) of the plain quantity. `classes` names the values 0, 1, 2 ... of a feature that is a class.
+ */
+export interface FlowFeature extends Feature {
+  readonly classes?: readonly string[];
+}
+
+const FEATURES = [
+  { name: 'flow.duration', unit: 'ln ms', meaning: 'How long the flow lasted.' },
+  { name: 'flow.initiator-packets', unit: 'ln packets', meaning: 'Packets from the initiator.' },
+  { name: 'flow.responder-packets', unit: 'ln packets', meaning: 'Packets from the responder.' },
+  { name: 'flow.initiator-bytes', unit: 'ln bytes', meaning: 'Bytes of whole frames from the initiator.' },
+  { name: 'flow.responder-bytes', unit: 'ln bytes', meaning: 'Bytes of whole frames from the responder.' },
+  { name: 'flow.initiator-payload', unit: 'ln bytes', meaning: 'Payload bytes from the initiator.' },
+  { name: 'flow.responder-payload', unit: 'ln bytes', meaning: 'Payload bytes from the responder.' },
+  {
+    name: 'flow.bytes-ratio',
+    unit: 'ratio -1..1',
+    meaning: 'Balance of the bytes, from -1 (all from the initiator) over 0 (even) to 1 (all from the responder).',
+  },
+  { name: 'flow.initiator-packet-size', unit: 'bytes', meaning: "Mean size of the initiator's frames." },
+  { name: 'flow.responder-packet-size', unit: 'bytes', meaning: "Mean size of the responder's frames." },
+  {
+    name: 'flow.payload-fraction',
+    unit: 'ratio 0..1',
+    meaning: 'Share of the bytes that was payload and not headers.',
+  },
+  { name: 'flow.packet-rate', unit: 'ln packets/s', meaning: 'Packets per second, both directions together.' },
+  { name: 'flow.iat-mean', unit: 'ln ms', meaning: 'Mean time between one packet and the next.' },
+  { name: 'flow.iat-sd', unit: 'ln ms', meaning: 'Standard deviation of the times between packets.' },
+  { name: 'flow.iat-min', unit: 'ln ms', meaning: 'Shortest time between packets.' },
+  { name: 'flow.iat-max', unit: 'ln ms', meaning: 'Longest time between packets.' },
+  {
+    name: 'flow.iat-variation',
+    unit: 'ratio',
+    meaning: 'Unevenness of the times between packets, their standard deviation divided by their mean.',
+  },
+  {
+    name: 'flow.port-class',
+    unit: 'class',
+    meaning: 'Range of the responder port.',
+    classes: ['well-known', 'registered', 'ephemeral'],
+  },
+  {
+    name: 'flow.service-known',
+    unit: 'class',
+    meaning: 'Whether the content showed which application protocol was spoken.',
+    classes: ['not shown by content', 'shown by content'],
+  },
+  {
+    name: 'flow.service-mismatch',
+    unit: 'class',
+    meaning: 'Whether the content was of another application protocol than the responder port promises.',
+    classes: ['as the port promises', 'not what the port promises'],
+  },
+  {
+    name: 'flow.protocol',
+    unit: 'class',
+    meaning: 'Protocol under the application.',
+    classes: ['neither ICMP, UDP nor TCP', 'ICMP', 'UDP', 'TCP'],
+  },
+  {
+    name: 'flow.outcome',
+    unit: 'class',
+    meaning: 'How the first packet of the flow was met.',
+    classes: ['answered', 'unanswered', 'refused'],
+  },
+  {
+    name: 'flow.reset',
+    unit: 'class',
+    meaning: 'Whether a side of the TCP connection broke it off with a reset.',
+    classes: ['no reset', 'reset'],
+  },
+  {
+    name: 'flow.direction',
+    unit: 'class',
+    meaning: 'Which way the flow crossed the border of the home network.',
+    classes: ['inside to inside', 'inside to outside', 'outside to inside', 'outside to outside'],
+  },
+  {
+    name: 'flow.name-length',
+    unit: 'characters',
+    meaning: 'Length of the name that was asked for (DNS question, TLS server name or HTTP host).',
+  },
+  { name: 'flow.name-digits', unit: 'ratio 0..1', meaning: 'Share of digits in the name that was asked for.' },
+  {
+    name: 'flow.hour-sin',
+    unit: 'sine',
+    meaning: 'Time of day (UTC) as the sine of its angle on a 24 h clock, 1 at 06:00 and -1 at 18:00.',
+  },
+  {
+    name: 'flow.hour-cos',
+    unit: 'cosine',
+    meaning: 'Time of day (UTC) as the cosine of its angle on a 24 h clock, 1 at 00:00 and -1 at 12:00.',
+  },
+  {
+    name: 'source.destinations',
+    unit: 'ln addresses',
+    meaning: 'Different addresses that the initiator contacted within 60 s.',
+  },
+  {
+    name: 'source.ports',
+    unit: 'ln ports',
+    meaning: 'Different responder ports that the initiator contacted within 60 s.',
+  },
+  { name: 'source.flows', unit: 'ln flows', meaning: 'Flows that the initiator started within 60 s.' },
+  {
+    name: 'source.failed-ratio',
+    unit: 'ratio 0..1',
+    meaning: "Share of the initiator's flows within 60 s that were refused or not answered.",
+  },
+] as const satisfies readonly FlowFeature[];
+
+export type FlowFeatureName = (typeof FEATURES)[number]['name'];
+
+export const FLOW_FEATURES: readonly FlowFeature[] = FEATURES;
+
+const F = Object.fromEntries(FEATURES.map((f, i) => [f.name, i])) as Record<FlowFeatureName, number>;
+
+/** Services that ride on another one: what content may show on a port without breaking its promise. */
+const CARRIED: Readonly<Record<string, readonly string[]>> = {
+  smtps: ['tls', 'smtp'],
+  imaps: ['tls', 'imap'],
+  pop3s: ['tls', 'pop3'],
+  ldaps: ['tls'],
+  'ldaps-gc': ['tls'],
+  ftps: ['tls', 'ftp'],
+  sips: ['tls', 'sip'],
+  'dns-tls': ['tls'],
+  'mqtt-tls': ['tls', 'mqtt'],
+  'winrm-tls': ['tls'],
+  winrm: ['http'],
+  ipp: ['http', 'tls'],
+  docker: ['http', 'tls'],
+  kibana: ['http', 'tls'],
+  elasticsearch: ['http', 'tls'],
+  vmware: ['tls'],
+  printer: ['http'],
+  'http-proxy': ['http', 'tls'],
+  'dcerpc-http': ['http', 'dcerpc'],
+  'windows-delivery': ['http'],
+  'netbios-ssn': ['smb'],
+  // Ports where a plain and an encrypted variant of the same service are both usual.
+  http: ['tls'],
+  rdp: ['tls'],
+  xmpp: ['tls'],
+  quic: ['tls', 'stun'],
+};
+
+const PORT_CLASS_REGISTERED = 1024;
+const PORT_CLASS_EPHEMERAL = 49_152;
+const TWO_PI = 2 * Math.PI;
+const DAY_MS = 86_400_000;
+
+/** What was refused at a cap, for the report. */
+export interface FeatureSaturation {
+  readonly what: string;
+  readonly cap: number;
+  readonly refused: number;
+}
+
+export interface FlowFeatureContext {
+  /** True for addresses of the home network. */
+  readonly isHome: (address: string) => boolean;
+}
+
+export interface FlowFeatureOptions {
+  /** Sources with a window, at most. Default 65,536; each takes about 150 bytes. */
+  readonly maxSources?: number;
+  /** (source, destination) pairs, and as many (source, port) pairs. Default 200,000; each takes about 40 bytes. */
+  readonly maxPairs?: number;
+}
+
+/**
+ * Measures flow tables, batch after batch, in the order in which flows ended; the `source.*` windows go on from one batch to the next.
+ * A flow counts in the windows at its end time (its start time where the end is missing), and it counts itself. Rows whose end is older than the
+ * window of their source don't count and see the window as it is (see `window.ts`). Two destinations whose 64-bit hashes agree count as one.
+ */
+export class FlowFeatureMeasurer {
+  readonly features: readonly Feature[] = FLOW_FEATURES;
+  #isHome: (address: string) => boolean;
+  #windows: SourceWindows;
+  #maxPairs: number;
+
+  constructor(context: FlowFeatureContext, options: FlowFeatureOptions = {}) {
+    const { maxSources = 65_536, maxPairs = 200_000 } = options;
+    this.#isHome = context.isHome;
+    this.#maxPairs = maxPairs;
+    this.#windows = new SourceWindows({ maxSources, maxPairs });
+  }
+
+  /**
+   * Throws where the table is not a flow table; whatever is in the rows is measured. Row i of the matrix is row i of the table.
+   * @param order the order in which the rows happened, for the windows: a permutation of the row numbers. Without it, as they stand.
+   * @param into where the values go, when it is large enough; else a new array is made.
+   */
+  measure(table: Table, order?: Int32Array, into?: Float32Array): FeatureMatrix {
+    const flows = bindFlows(table);
+    const n = flows.rowCount;
+    const width = FEATURES.length;
+    const room =
+      into !== undefined && into.length >= n * width ? into.subarray(0, n * width) : new Float32Array(n * width);
+    const values = room.fill(Number.NaN);
+
+    const protocolCode = codesOf(flows.protocol, protocolClass);
+    const outcomeCode = codesOf(flows.outcome, outcomeClass);
+    const initiatorReset = codesOf(flows.initiatorFlags, hasReset);
+    const responderReset = codesOf(flows.responderFlags, hasReset);
+    const basisIsContent = codesOf(flows.serviceBasis, (basis) => (basis === 'content' ? 1 : 0));
+    const initiatorHome = new HomeFlags(flows.initiator, this.#isHome);
+    const responderHome = new HomeFlags(flows.responder, this.#isHome);
+    const names = [new NameShapes(flows.dnsQuery), new NameShapes(flows.serverName), new NameShapes(flows.httpHost)];
+    const targetA = new Int32Array(flows.responder.dictionary.length);
+    const targetB = new Int32Array(flows.responder.dictionary.length);
+    const targetKnown = new Uint8Array(flows.responder.dictionary.length);
+    const windows = this.#windows;
+
+    for (let k = 0; k < n; k++) {
+      const row = order === undefined ? k : order[k];
+      const at = row * width;
+      const durationMs = read(flows.durationMs, row);
+      const initiatorPackets = read(flows.initiatorPackets, row);
+      const responderPackets = read(flows.responderPackets, row);
+      const initiatorBytes = read(flows.initiatorBytes, row);
+      const responderBytes = read(flows.responderBytes, row);
+      const initiatorPayload = read(flows.initiatorPayloadBytes, row);
+      const responderPayload = read(flows.responderPayloadBytes, row);
+      const bytes = initiatorBytes + responderBytes;
+      const iatMean = read(flows.iatMeanMs, row);
+      const iatSd = read(flows.iatSdMs, row);
+
+      values[at + F['flow.duration']] = Math.log1p(durationMs);
+      values[at + F['flow.initiator-packets']] = Math.log1p(initiatorPackets);
+      values[at + F['flow.responder-packets']] = Math.log1p(responderPackets);
+      values[at + F['flow.initiator-bytes']] = Math.log1p(initiatorBytes);
+      values[at + F['flow.responder-bytes']] = Math.log1p(responderBytes);
+      values[at + F['flow.initiator-payload']] = Math.log1p(initiatorPayload);
+      values[at + F['flow.responder-payload']] = Math.log1p(responderPayload);
+      if (bytes > 0) {
+        values[at + F['flow.bytes-ratio']] = (responderBytes - initiatorBytes) / bytes;
+        values[at + F['flow.payload-fraction']] = Math.min(1, (initiatorPayload + responderPayload) / bytes);
+      }
+      if (initiatorPackets > 0) values[at + F['flow.initiator-packet-size']] = initiatorBytes / initiatorPackets;
+      if (responderPackets > 0) values[at + F['flow.responder-packet-size']] = responderBytes / responderPackets;
+      if (durationMs > 0)
+        values[at + F['flow.packet-rate']] = Math.log1p((initiatorPackets + responderPackets) / (durationMs / 1000));
+      values[at + F['flow.iat-mean']] = Math.log1p(iatMean);
+      values[at + F['flow.iat-sd']] = Math.log1p(iatSd);
+      values[at + F['flow.iat-min']] = Math.log1p(read(flows.iatMinMs, row));
+      values[at + F['flow.iat-max']] = Math.log1p(read(flows.iatMaxMs, row));
+      if (iatMean > 0) values[at + F['flow.iat-variation']] = iatSd / iatMean;
+
+      const port = read(flows.responderPort, row);
+      if (port >= 0)
+        values[at + F['flow.port-class']] = port < PORT_CLASS_REGISTERED ? 0 : port < PORT_CLASS_EPHEMERAL ? 1 : 2;
+      const protocol = classAt(protocolCode, flows.protocol, row);
+      if (protocol >= 0) values[at + F['flow.protocol']] = protocol;
+      const byContent = classAt(basisIsContent, flows.serviceBasis, row) === 1;
+      values[at + F['flow.service-known']] = byContent ? 1 : 0;
+      const serviceCode = flows.service.codes[row];
+      if (byContent && serviceCode >= 0)
+        values[at + F['flow.service-mismatch']] = breaksPromise(protocol, port, flows.service.dictionary[serviceCode]);
+
+      const outcome = classAt(outcomeCode, flows.outcome, row);
+      if (outcome >= 0) values[at + F['flow.outcome']] = outcome;
+      const resetA = classAt(initiatorReset, flows.initiatorFlags, row);
+      const resetB = classAt(responderReset, flows.responderFlags, row);
+      if (resetA >= 0 || resetB >= 0) values[at + F['flow.reset']] = resetA === 1 || resetB === 1 ? 1 : 0;
+      const fromHome = initiatorHome.at(row);
+      const toHome = responderHome.at(row);
+      if (fromHome >= 0 && toHome >= 0) values[at + F['flow.direction']] = directionClass(fromHome, toHome);
+
+      for (const name of names) {
+        if (!name.has(row)) continue;
+        values[at + F['flow.name-length']] = name.length(row);
+        values[at + F['flow.name-digits']] = name.digits(row);
+        break;
+      }
+
+      const startMs = readAny(flows.startMs, row);
+      const angle = ((startMs % DAY_MS) / DAY_MS) * TWO_PI;
+      values[at + F['flow.hour-sin']] = Math.sin(angle);
+      values[at + F['flow.hour-cos']] = Math.cos(angle);
+
+      const sourceCode = flows.initiator.codes[row];
+      const endMs = readAny(flows.endMs, row);
+      const bucket = Math.floor((Number.isNaN(endMs) ? startMs : endMs) / WINDOW_BUCKET_MS);
+      if (sourceCode < 0 || bucket !== (bucket | 0)) continue;
+      const source = windows.source(flows.initiator.dictionary[sourceCode], bucket);
+      if (source < 0) continue;
+      const counts = windows.advance(source, bucket);
+      let destinationSeen = true;
+      let portSeen = true;
+      if (counts) {
+        windows.countFlow(source, bucket, outcome < 0 ? -1 : outcome === 0 ? 0 : 1);
+        const target = flows.responder.codes[row];
+        if (target >= 0) {
+          if (targetKnown[target] === 0) {
+            targetKnown[target] = 1;
+            const text = flows.responder.dictionary[target];
+            targetA[target] = hash(text, 0x811c9dc5);
+            targetB[target] = hash(text, 0x2c1b3c6d);
+          }
+          destinationSeen = windows.countDestination(source, targetA[target], targetB[target], bucket);
+        }
+        if (port >= 0) portSeen = windows.countPort(source, port, protocol, bucket);
+      }
+      if (destinationSeen) values[at + F['source.destinations']] = Math.log1p(windows.destinations(source));
+      if (portSeen) values[at + F['source.ports']] = Math.log1p(windows.ports(source));
+      values[at + F['source.flows']] = Math.log1p(windows.flows(source));
+      const judged = windows.judged(source);
+      if (judged > 0) values[at + F['source.failed-ratio']] = windows.failed(source) / judged;
+    }
+
+    // A cell can hold what no wire can carry (1e300 bytes in somebody's CSV): beyond the range of a float32 it is not a number to learn from.
+    for (let i = 0; i < values.length; i++)
+      if (Math.abs(values[i]) === Number.POSITIVE_INFINITY) values[i] = Number.NaN;
+    return { features: this.features, rowCount: n, values };
+  }
+
+  /** Caps of the windows that refused something. */
+  saturations(): FeatureSaturation[] {
+    const w = this.#windows;
+    return [
+      { what: 'sources with a window', cap: w.maxSources, refused: w.refusedSources },
+      { what: 'pairs of source and destination', cap: this.#maxPairs, refused: w.destinationPairs.refused },
+      { what: 'pairs of source and port', cap: this.#maxPairs, refused: w.portPairs.refused },
+    ].filter((s) => s.refused > 0);
+  }
+
+  /** How much the windows hold now; bounded by the options. */
+  held(): { sources: number; destinationPairs: number; portPairs: number } {
+    const w = this.#windows;
+    return { sources: w.sourceCount, destinationPairs: w.destinationPairs.size, portPairs: w.portPairs.size };
+  }
+}
+
+/** The value, or NaN where it is missing, negative or not finite: quantities here are all 0 or more. */
+function read(column: NumberColumn, row: number): number {
+  if (!isValid(column, row)) return Number.NaN;
+  const value = column.values[row];
+  return value >= 0 && value < Number.POSITIVE_INFINITY ? value : Number.NaN;
+}
+
+/** The value, or NaN where it is missing. */
+function readAny(column: NumberColumn, row: number): number {
+  return isValid(column, row) ? column.values[row] : Number.NaN;
+}
+
+/** A number per dictionary entry. */
+function codesOf(column: StringColumn, classOf: (text: string) => number): Int8Array {
+  return Int8Array.from(column.dictionary, classOf);
+}
+
+/** -1 where the cell is missing. */
+function classAt(classes: Int8Array, column: StringColumn, row: number): number {
+  const code = column.codes[row];
+  return code < 0 ? -1 : classes[code];
+}
+
+function protocolClass(protocol: string): number {
+  return protocol === 'tcp' ? 3 : protocol === 'udp' ? 2 : protocol === 'icmp' || protocol === 'icmpv6' ? 1 : 0;
+}
+
+/** -1 for `unknown`. */
+function outcomeClass(outcome: string): number {
+  return outcome === 'answered' ? 0 : outcome === 'unanswered' ? 1 : outcome === 'refused' ? 2 : -1;
+}
+
+function hasReset(flags: string): number {
+  return flags.includes('R') ? 1 : 0;
+}
+
+function directionClass(fromHome: number, toHome: number): number {
+  return fromHome === 1 ? (toHome === 1 ? 0 : 1) : toHome === 1 ? 2 : 3;
+}
+
+/** 1 where the content is of another service than the port promises; 0 where it keeps the promise or the port makes none. */
+function breaksPromise(protocol: number, port: number, service: string): number {
+  const number = protocol === 3 ? PROTO.tcp : protocol === 2 ? PROTO.udp : -1;
+  const promised = number < 0 ? undefined : serviceByPort(number, port);
+  if (promised === undefined || promised === service) return 0;
+  return CARRIED[promised]?.includes(service) ? 0 : 1;
+}
+
+/** FNV-1a over UTF-16 code units with MurmurHash3's finaliser, from a given start. */
+function hash(text: string, start: number): number {
+  let h = start | 0;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** Whether addresses are of the home network, asked once per address and batch. */
+class HomeFlags {
+  #column: StringColumn;
+  #isHome: (address: string) => boolean;
+  #known: Int8Array;
+
+  constructor(column: StringColumn, isHome: (address: string) => boolean) {
+    this.#column = column;
+    this.#isHome = isHome;
+    this.#known = new Int8Array(column.dictionary.length).fill(-1);
+  }
+
+  /** 1 home, 0 not, -1 missing. */
+  at(row: number): number {
+    const code = this.#column.codes[row];
+    if (code < 0) return -1;
+    if (this.#known[code] < 0) this.#known[code] = this.#isHome(this.#column.dictionary[code]) ? 1 : 0;
+    return this.#known[code];
+  }
+}
+
+/** Length and share of digits of the names in a column. */
+class NameShapes {
+  #column: StringColumn;
+  #length: Float64Array;
+  #digits: Float64Array;
+
+  constructor(column: StringColumn) {
+    this.#column = column;
+    this.#length = new Float64Array(column.dictionary.length);
+    this.#digits = new Float64Array(column.dictionary.length);
+    column.dictionary.forEach((name, i) => {
+      let digits = 0;
+      for (let c = 0; c < name.length; c++) {
+        const code = name.charCodeAt(c);
+        if (code >= 0x30 && code <= 0x39) digits++;
+      }
+      this.#length[i] = name.length;
+      this.#digits[i] = name.length === 0 ? Number.NaN : digits / name.length;
+    });
+  }
+
+  has(row: number): boolean {
+    return this.#column.codes[row] >= 0;
+  }
+
+  length(row: number): number {
+    return this.#length[this.#column.codes[row]];
+  }
+
+  digits(row: number): number {
+    return this.#digits[this.#column.codes[row]];
+  }
+}

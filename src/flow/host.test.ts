@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { HostTable, mostFrequent } from './host.ts';
+import { type FlowRecord, flowTable } from './schema.ts';
+
+function flow(fields: Partial<FlowRecord>): FlowRecord {
+  return {
+    startMs: 1000,
+    endMs: 2000,
+    protocol: 'tcp',
+    initiator: '10.0.0.1',
+    responder: '10.0.0.2',
+    responderPort: 443,
+    initiatorPackets: 3,
+    responderPackets: 2,
+    initiatorBytes: 300,
+    responderBytes: 50,
+    initiatorMac: '02:00:00:00:00:01',
+    responderMac: '02:00:00:00:00:02',
+    ...fields,
+  };
+}
+
+describe('hosts', () => {
+  it('are told by both ends of a flow', () => {
+    const hosts = new HostTable();
+    hosts.observe(flowTable([flow({ service: 'tls', serverName: 'a.example' }), flow({ endMs: 5000 })]));
+    expect(hosts.finish()).toEqual([
+      {
+        address: '10.0.0.1',
+        mac: '02:00:00:00:00:01',
+        spoke: true,
+        flowsOut: 2,
+        flowsIn: 0,
+        bytesOut: 600,
+        bytesIn: 100,
+        firstMs: 1000,
+        lastMs: 5000,
+        services: undefined,
+        names: undefined,
+      },
+      {
+        address: '10.0.0.2',
+        mac: '02:00:00:00:00:02',
+        spoke: true,
+        flowsOut: 0,
+        flowsIn: 2,
+        bytesOut: 100,
+        bytesIn: 600,
+        firstMs: 1000,
+        lastMs: 5000,
+        services: new Map([
+          ['tls/443', 1],
+          ['tcp/443', 1],
+        ]),
+        names: new Map([['a.example', 1]]),
+      },
+    ]);
+  });
+
+  it('that refused offer no service, and an address that never answered is no host', () => {
+    const hosts = new HostTable();
+    hosts.observe(flowTable([flow({ outcome: 'refused' }), flow({ responder: '10.0.0.3', responderPackets: 0 })]));
+    const [asker, refuser, ...more] = hosts.finish();
+    expect(asker?.address).toBe('10.0.0.1');
+    expect(refuser).toMatchObject({ address: '10.0.0.2', mac: '02:00:00:00:00:02', services: undefined });
+    // Nothing came from 10.0.0.3: it may be nobody.
+    expect(more).toEqual([]);
+  });
+
+  it('beyond the cap are refused and counted', () => {
+    const hosts = new HostTable(2);
+    hosts.observe(flowTable(Array.from({ length: 100 }, (_, i) => flow({ initiator: `10.0.1.${i}` }))));
+    expect(hosts.finish()).toHaveLength(2);
+    expect(hosts.refused).toBe(198);
+  });
+
+  it('behind a router, and groups, have no MAC of their own', () => {
+    const hosts = new HostTable();
+    hosts.observe(
+      flowTable([
+        ...Array.from({ length: 7 }, (_, i) =>
+          flow({ initiator: `198.51.100.${i}`, initiatorMac: '02:00:00:00:00:99' }),
+        ),
+        flow({ initiator: '10.0.0.7', initiatorMac: '01:00:5e:00:00:01' }),
+        flow({ initiator: '10.0.0.8' }),
+      ]),
+    );
+    const macs = new Map(hosts.finish().map((h) => [h.address, h.mac]));
+    expect(macs.get('198.51.100.0')).toBeUndefined();
+    expect(macs.get('10.0.0.7')).toBeUndefined();
+    expect(macs.get('10.0.0.8')).toBe('02:00:00:00:00:01');
+  });
+
+  it('keys by falling count, then by name', () => {
+    expect(
+      mostFrequent(
+        new Map([
+          ['b', 2],
+          ['a', 2],
+          ['c', 9],
+        ]),
+        2,
+      ),
+    ).toEqual(['c', 'a']);
+  });
+});

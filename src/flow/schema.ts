@@ -1,0 +1,293 @@
+import {
+  type NumberColumn,
+  numberAt,
+  type Schema,
+  type StringColumn,
+  type Table,
+  TableBuilder,
+  textAt,
+} from '../core/index.ts';
+
+/**
+ * The flow table: one row per conversation, or per stretch of one that the active timeout cut. Every source maps to these columns;
+ * what a source can't give is missing. The definition below is the only one: `anomalyst fields`, flows.csv and the reference page derive from it.
+ */
+const FLOW_COLUMN_LIST = [
+  {
+    name: 'id',
+    kind: 'int32',
+    unit: '',
+    meaning: 'Number of the flow in this run, from 1, in the order in which flows ended.',
+  },
+  { name: 'startMs', kind: 'float64', unit: 'ms since 1970 UTC', meaning: 'Time of the earliest packet.' },
+  { name: 'endMs', kind: 'float64', unit: 'ms since 1970 UTC', meaning: 'Time of the latest packet.' },
+  { name: 'durationMs', kind: 'float64', unit: 'ms', meaning: 'endMs minus startMs; 0 for a single packet.' },
+  {
+    name: 'protocol',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'tcp, udp, icmp, icmpv6, arp, or another IP protocol by name (igmp, sctp, gre, esp ...) or number (ip-253).',
+  },
+  {
+    name: 'initiator',
+    kind: 'string',
+    unit: 'address',
+    meaning:
+      'Who started the conversation: sender of the first SYN, of the request, else of the first packet (see flow direction in docs/design.md).',
+  },
+  {
+    name: 'initiatorPort',
+    kind: 'int32',
+    unit: 'port',
+    meaning: 'TCP, UDP or SCTP port of the initiator; missing for other protocols.',
+  },
+  { name: 'responder', kind: 'string', unit: 'address', meaning: 'The other side. For ARP, the address asked for.' },
+  {
+    name: 'responderPort',
+    kind: 'int32',
+    unit: 'port',
+    meaning: 'TCP, UDP or SCTP port of the responder; missing for other protocols.',
+  },
+  { name: 'icmpType', kind: 'int32', unit: '', meaning: 'ICMP or ICMPv6 type of the first packet.' },
+  { name: 'icmpCode', kind: 'int32', unit: '', meaning: 'ICMP or ICMPv6 code of the first packet.' },
+  { name: 'vlan', kind: 'int32', unit: 'VLAN id', meaning: 'Outermost 802.1Q or 802.1ad VLAN id of the first packet.' },
+  {
+    name: 'initiatorMac',
+    kind: 'string',
+    unit: 'MAC',
+    meaning: 'Ethernet address on the initiator side, from the first packet.',
+  },
+  {
+    name: 'responderMac',
+    kind: 'string',
+    unit: 'MAC',
+    meaning:
+      'Ethernet address on the responder side, from the first packet; it may be a router or a broadcast address.',
+  },
+  { name: 'initiatorPackets', kind: 'int32', unit: 'packets', meaning: 'Packets from the initiator.' },
+  { name: 'responderPackets', kind: 'int32', unit: 'packets', meaning: 'Packets from the responder.' },
+  {
+    name: 'initiatorBytes',
+    kind: 'float64',
+    unit: 'bytes',
+    meaning: 'Bytes of whole frames on the wire from the initiator, as tshark counts them.',
+  },
+  {
+    name: 'responderBytes',
+    kind: 'float64',
+    unit: 'bytes',
+    meaning: 'Bytes of whole frames on the wire from the responder.',
+  },
+  {
+    name: 'initiatorPayloadBytes',
+    kind: 'float64',
+    unit: 'bytes',
+    meaning: 'Transport payload bytes from the initiator, without headers and padding; retransmissions count again.',
+  },
+  {
+    name: 'responderPayloadBytes',
+    kind: 'float64',
+    unit: 'bytes',
+    meaning: 'Transport payload bytes from the responder.',
+  },
+  {
+    name: 'iatMeanMs',
+    kind: 'float64',
+    unit: 'ms',
+    meaning: 'Mean time between one packet and the next, both directions together; missing for a single packet.',
+  },
+  {
+    name: 'iatSdMs',
+    kind: 'float64',
+    unit: 'ms',
+    meaning: 'Population standard deviation of the times between packets.',
+  },
+  {
+    name: 'iatMinMs',
+    kind: 'float64',
+    unit: 'ms',
+    meaning: 'Shortest time between packets; 0 where the clock ran backwards.',
+  },
+  { name: 'iatMaxMs', kind: 'float64', unit: 'ms', meaning: 'Longest time between packets.' },
+  {
+    name: 'initiatorFlags',
+    kind: 'string',
+    unit: '',
+    meaning: 'TCP flags that the initiator ever set, in the order CEUAPRSF; TCP only.',
+  },
+  {
+    name: 'responderFlags',
+    kind: 'string',
+    unit: '',
+    meaning: 'TCP flags that the responder ever set, in the order CEUAPRSF; TCP only.',
+  },
+  {
+    name: 'tcpState',
+    kind: 'string',
+    unit: '',
+    meaning:
+      "State at the end in Zeek's conn_state letters: S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR, OTH.",
+  },
+  {
+    name: 'closeReason',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'Why the row was written: fin, rst, idle, active (timeout cut it, it goes on), reuse (a new connection on the same ports), evicted (table full), end (of input).',
+  },
+  {
+    name: 'continued',
+    kind: 'int32',
+    unit: '0 or 1',
+    meaning:
+      '1 where the active timeout had cut the same conversation before, so this row goes on from an earlier one.',
+  },
+  {
+    name: 'outcome',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'answered, refused (RST to a SYN), unanswered, or unknown (the beginning was not seen, or the protocol expects no answer).',
+  },
+  {
+    name: 'service',
+    kind: 'string',
+    unit: '',
+    meaning: 'Application protocol: dns, tls, http, ssh, ...; missing where neither content nor port says.',
+  },
+  {
+    name: 'serviceBasis',
+    kind: 'string',
+    unit: '',
+    meaning: 'What the service rests on: content, or port (a guess from the responder port).',
+  },
+  {
+    name: 'serverName',
+    kind: 'string',
+    unit: 'name',
+    meaning: 'Server name (SNI) of the TLS ClientHello. Text from the network.',
+  },
+  {
+    name: 'alpn',
+    kind: 'string',
+    unit: '',
+    meaning: 'Application protocols offered in the TLS ClientHello, comma-separated. Text from the network.',
+  },
+  {
+    name: 'httpHost',
+    kind: 'string',
+    unit: 'name',
+    meaning: 'Host header of the first HTTP/1 request. Text from the network.',
+  },
+  {
+    name: 'httpRequest',
+    kind: 'string',
+    unit: '',
+    meaning: 'Method and target of the first HTTP/1 request, at most 256 characters. Text from the network.',
+  },
+  {
+    name: 'dnsQuery',
+    kind: 'string',
+    unit: 'name',
+    meaning: 'Name in the first DNS question, lower case. Text from the network.',
+  },
+  {
+    name: 'dnsType',
+    kind: 'string',
+    unit: '',
+    meaning: 'Type of the first DNS question: A, AAAA, TXT, ... or TYPE<n>.',
+  },
+  {
+    name: 'dnsRcode',
+    kind: 'string',
+    unit: '',
+    meaning: 'Response code of the first DNS answer: NOERROR, NXDOMAIN, ... or RCODE<n>.',
+  },
+  {
+    name: 'initiatorFirstBytes',
+    kind: 'string',
+    unit: 'hex',
+    meaning: 'First payload bytes of the initiator, at most 16.',
+  },
+  {
+    name: 'responderFirstBytes',
+    kind: 'string',
+    unit: 'hex',
+    meaning: 'First payload bytes of the responder, at most 16.',
+  },
+  {
+    name: 'communityId',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'Community ID 1.0 with seed 0, the same string that Zeek, Suricata and Arkime write; missing where the specification defines none.',
+  },
+  {
+    name: 'firstFrame',
+    kind: 'float64',
+    unit: 'frame number',
+    meaning: 'Number of the first packet of the row in its input, from 1, as Wireshark shows it.',
+  },
+  {
+    name: 'input',
+    kind: 'int32',
+    unit: 'input number',
+    meaning: 'Which input the first packet came from: its position, from 1, in the list under run.inputs.',
+  },
+] as const;
+
+export type FlowColumnName = (typeof FLOW_COLUMN_LIST)[number]['name'];
+
+export const FLOW_SCHEMA: Schema = { name: 'flows', version: 1, columns: FLOW_COLUMN_LIST };
+
+/** Position of every flow column in the schema. */
+export const FLOW_COLUMN: Readonly<Record<FlowColumnName, number>> = Object.fromEntries(
+  FLOW_COLUMN_LIST.map((spec, i) => [spec.name, i]),
+) as Record<FlowColumnName, number>;
+
+type NumberColumnName = Extract<(typeof FLOW_COLUMN_LIST)[number], { kind: 'float64' | 'int32' }>['name'];
+type StringColumnName = Extract<(typeof FLOW_COLUMN_LIST)[number], { kind: 'string' }>['name'];
+
+/** One flow as an object, for evidence and for code that looks at few of them. A key is absent where the value is missing. */
+export type FlowRecord = { readonly [K in NumberColumnName]?: number } & { readonly [K in StringColumnName]?: string };
+
+/** The columns of a flow table by name, bound once per batch. */
+export type FlowBatch = { readonly rowCount: number; readonly table: Table } & {
+  readonly [K in NumberColumnName]: NumberColumn;
+} & { readonly [K in StringColumnName]: StringColumn };
+
+/** Binds the columns of a flow table. Throws when the table is of another schema. */
+export function bindFlows(table: Table): FlowBatch {
+  if (table.schema.name !== FLOW_SCHEMA.name) throw new Error(`expected a flow table, got '${table.schema.name}'`);
+  const bound: Record<string, unknown> = { rowCount: table.rowCount, table };
+  FLOW_COLUMN_LIST.forEach((spec, i) => {
+    bound[spec.name] = table.columns[i];
+  });
+  return bound as FlowBatch;
+}
+
+/** One row as an object. */
+export function flowRecord(table: Table, row: number): FlowRecord {
+  const record: Record<string, number | string> = {};
+  FLOW_COLUMN_LIST.forEach((spec, i) => {
+    const column = table.columns[i];
+    const value = column.kind === 'string' ? textAt(column, row) : numberAt(column, row);
+    if (value !== undefined) record[spec.name] = value;
+  });
+  return record as FlowRecord;
+}
+
+/** A flow table from records, for sources that have rows rather than packets, and for tests. A key that is absent is missing. */
+export function flowTable(records: readonly FlowRecord[]): Table {
+  const builder = new TableBuilder(FLOW_SCHEMA, Math.max(1, records.length));
+  for (const record of records) {
+    const row = builder.addRow();
+    for (const [name, value] of Object.entries(record)) {
+      const column = FLOW_COLUMN[name as FlowColumnName];
+      if (typeof value === 'number') builder.setNumber(column, row, value);
+      else if (typeof value === 'string') builder.setText(column, row, value);
+    }
+  }
+  return builder.finish();
+}

@@ -1,0 +1,1030 @@
+import { hexText, type Table, TableBuilder } from '../core/index.ts';
+import {
+  decodeClientHello,
+  decodeDns,
+  decodeFrame,
+  decodeHttpRequest,
+  dnsRcodeName,
+  dnsService,
+  dnsTypeName,
+  FragmentPorts,
+  type FrameBatch,
+  formatIpv4,
+  formatIpv6,
+  formatMac,
+  formatTcpFlags,
+  isDnsPort,
+  isIcmpQuery,
+  ODDITY,
+  type OddityCounter,
+  OTHER_KINDS_BEYOND,
+  Packet,
+  PROTO,
+  protocolName,
+  serviceByContent,
+  serviceByPort,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+  type TimeBase,
+} from '../wire/index.ts';
+import { communityId } from './community-id.ts';
+import {
+  F_BYTES,
+  F_CLOCK,
+  F_END,
+  F_FIRST_FRAME,
+  F_IAT_MAX,
+  F_IAT_MIN,
+  F_IAT_SQUARES,
+  F_IAT_SUM,
+  F_LAST,
+  F_OPENED,
+  F_PAYLOAD,
+  F_START,
+  RECORD_BYTES,
+  RECORD_F64,
+  RECORD_I32,
+  STATE_CLOSING,
+  STATE_CONTINUED,
+  STATE_DORMANT,
+  STATE_FIRST_SIDE,
+  STATE_GUESSED,
+  STATE_INITIATOR,
+  STATE_MAC,
+  STATE_NO_PORTS,
+  STATE_RESET,
+  W_ADDRESS,
+  W_FIRST_BYTES,
+  W_FLAGS,
+  W_HASH,
+  W_ICMP,
+  W_INPUT,
+  W_MAC,
+  W_NEXT,
+  W_PACKETS,
+  W_PEEKS,
+  W_PORTS,
+  W_PREVIOUS,
+  W_PROTOCOL,
+  W_SEQUENCE,
+  W_SERVICE,
+  W_SLOT,
+  W_STATE,
+  W_VLAN,
+} from './record.ts';
+import { FLOW_COLUMN, FLOW_SCHEMA } from './schema.ts';
+import { tcpState } from './tcp-state.ts';
+
+export interface FlowTableOptions {
+  /** Silence after which a TCP flow is written, Zeek's default; one of nothing but SYNs goes by `idleTimeoutMs`. */
+  readonly tcpIdleTimeoutMs: number;
+  /** The same for every other protocol. */
+  readonly idleTimeoutMs: number;
+  /** A flow that runs longer is written and goes on in a new row. NetFlow's usual default. */
+  readonly activeTimeoutMs: number;
+  /** How long a finished TCP flow waits for stragglers. */
+  readonly lingerMs: number;
+  /** Live flows at most. At the cap, flows that never had an answer are written first, then those nearest to their timeout. */
+  readonly maxFlows: number;
+  /** Rows per table. Larger ones cost memory (16,384 rows: 282 MB at the peak of a run that takes 175 MB with 4,096) and gain no time. */
+  readonly batchRows: number;
+  /** Varies the hash so that chosen addresses can't collide on purpose. Changes no result. */
+  readonly hashSeed: number;
+}
+
+export const DEFAULT_FLOW_OPTIONS: FlowTableOptions = {
+  tcpIdleTimeoutMs: 300_000,
+  idleTimeoutMs: 60_000,
+  activeTimeoutMs: 1_800_000,
+  lingerMs: 5_000,
+  maxFlows: 65_536,
+  batchRows: 4096,
+  hashSeed: 0,
+};
+
+/** Why a row was written; see column closeReason. */
+type CloseReason = 'fin' | 'rst' | 'idle' | 'active' | 'reuse' | 'evicted' | 'end';
+
+const WHEEL_SLOTS = 512;
+const TICK_NS = 1e9;
+/** Ticks stay below this, so that a tick and the next are always two numbers, whatever time a damaged capture claims. */
+const TICK_LIMIT = 2 ** 45;
+const PEEKS_PER_SIDE = 4;
+/** So many packets in a row, each further than this behind the clock, set the clock back. */
+const CLOCK_RESET_PACKETS = 64;
+const CLOCK_RESET_NS = 60e9;
+/** Records looked at, at most, to find flows without an answer when the table is full, and how many are written at once. */
+const EVICTION_SEARCH = 1024;
+const EVICTION_BATCH = 256;
+/** At least so many go at once from a table of the usual size. */
+const EVICTION_LEAST = 64;
+const TEXT_CACHE = 16_384;
+const OTHER_KINDS = 256;
+
+interface FlowNames {
+  serverName?: string;
+  alpn?: string;
+  httpHost?: string;
+  httpRequest?: string;
+  dnsQuery?: string;
+  dnsType?: string;
+  dnsRcode?: string;
+}
+
+/**
+ * Joins packets into bidirectional flows and writes each as a row when it ends, falls silent, has run long enough, or must make room.
+ *
+ * Memory is fixed by `maxFlows` (256 bytes each, touched only when used) and the batch size. No packet is ever lost to the flow count: at the cap flows are written early, not dropped.
+ */
+export class FlowTable {
+  readonly options: FlowTableOptions;
+  /** Packets that became part of a flow, and those that belong to none by kind (see `otherFrameKind`). */
+  packets = 0;
+  wireBytes = 0;
+  readonly otherFrames = new Map<number, number>();
+  /** Rows written so far. */
+  rows = 0;
+  /** Takes each finished table at once, in place of `takeTables`: a jump of the clock can end all flows in one packet, and then tables would pile up. */
+  onTable: ((table: Table) => void) | undefined;
+  /** Live flows now, and the most there ever were. */
+  live = 0;
+  peakLive = 0;
+
+  #base: TimeBase;
+  #oddities: OddityCounter;
+  #packet = new Packet();
+  #fragments = new FragmentPorts();
+  #f: Float64Array;
+  #w: Int32Array;
+  #bytes: Uint8Array;
+  #names: (FlowNames | undefined)[] = [];
+  #free = -1;
+  #fresh = 0;
+  #slots: Int32Array;
+  #mask: number;
+  #wheel = new Int32Array(WHEEL_SLOTS).fill(-1);
+  #tick = 0;
+  #clock = Number.NaN;
+  #behind = 0;
+  #builder: TableBuilder;
+  #finished: Table[] = [];
+  #services: string[] = [];
+  #serviceIds = new Map<string, number>();
+  #ipv4Text = new Map<number, string>();
+  #macText = new Map<number, string>();
+  #tcpIdleNs: number;
+  #idleNs: number;
+  #activeNs: number;
+  #lingerNs: number;
+
+  constructor(base: TimeBase, oddities: OddityCounter, options: Partial<FlowTableOptions> = {}) {
+    this.options = { ...DEFAULT_FLOW_OPTIONS, ...options };
+    const { tcpIdleTimeoutMs, idleTimeoutMs, activeTimeoutMs, lingerMs, maxFlows, batchRows } = this.options;
+    this.#base = base;
+    this.#oddities = oddities;
+    const buffer = new ArrayBuffer(maxFlows * RECORD_BYTES);
+    this.#f = new Float64Array(buffer);
+    this.#w = new Int32Array(buffer);
+    this.#bytes = new Uint8Array(buffer);
+    let capacity = 1024;
+    while (capacity < 2 * maxFlows) capacity *= 2;
+    this.#slots = new Int32Array(2 * capacity);
+    this.#mask = capacity - 1;
+    this.#builder = new TableBuilder(FLOW_SCHEMA, batchRows);
+    this.#tcpIdleNs = tcpIdleTimeoutMs * 1e6;
+    this.#idleNs = idleTimeoutMs * 1e6;
+    this.#activeNs = activeTimeoutMs * 1e6;
+    this.#lingerNs = lingerMs * 1e6;
+  }
+
+  /** Takes in all frames of a batch. Finished rows wait in `takeTables`. */
+  process(batch: FrameBatch): void {
+    const { bytes, view, offset, captureLength, wireLength, linkType, timeNs, firstFrame, input } = batch;
+    const packet = this.#packet;
+    const oddities = this.#oddities;
+    const fragments = this.#fragments;
+    for (let i = 0; i < batch.count; i++) {
+      oddities.frame = firstFrame + i;
+      const belongs = decodeFrame(
+        bytes,
+        view,
+        offset[i],
+        captureLength[i],
+        wireLength[i],
+        linkType[i],
+        packet,
+        fragments,
+        oddities,
+      );
+      this.wireBytes += wireLength[i];
+      if (belongs) {
+        this.#advanceClock(timeNs[i]);
+        this.#update(packet, bytes, timeNs[i], wireLength[i], firstFrame + i, input);
+      } else {
+        this.#countOther(packet.other);
+      }
+    }
+  }
+
+  /** Writes every live flow: the input has ended. */
+  finish(): void {
+    const w = this.#w;
+    // In order of record number: the order does not depend on addresses or hashes.
+    for (let ref = 0; ref < this.#fresh; ref++) {
+      if (w[ref * RECORD_I32 + W_SLOT] >= 0) {
+        this.#write(ref, (w[ref * RECORD_I32 + W_STATE] & STATE_CLOSING) !== 0 ? this.#closing(ref) : 'end');
+        this.#remove(ref);
+      }
+    }
+    this.#flush();
+  }
+
+  /** Tables of finished flows, in the order in which the flows ended. */
+  takeTables(): Table[] {
+    const tables = this.#finished;
+    this.#finished = [];
+    return tables;
+  }
+
+  /** Takes the arrays of a table from `takeTables` back for the next one; nobody may look at it again. */
+  recycle(table: Table): void {
+    this.#builder.recycle(table);
+  }
+
+  #countOther(kind: number): void {
+    const known = this.otherFrames.get(kind);
+    if (known !== undefined || this.otherFrames.size < OTHER_KINDS) this.otherFrames.set(kind, (known ?? 0) + 1);
+    else this.otherFrames.set(OTHER_KINDS_BEYOND, (this.otherFrames.get(OTHER_KINDS_BEYOND) ?? 0) + 1);
+  }
+
+  #advanceClock(timeNs: number): void {
+    if (timeNs >= this.#clock) {
+      this.#clock = timeNs;
+      this.#behind = 0;
+      const tick = tickOf(timeNs);
+      if (tick > this.#tick) this.#turnWheel(tick);
+    } else if (timeNs < this.#clock) {
+      this.#oddities.count(ODDITY['time.backwards']);
+      if (this.#clock - timeNs > CLOCK_RESET_NS && ++this.#behind >= CLOCK_RESET_PACKETS) {
+        this.#oddities.count(ODDITY['time.clock-reset']);
+        this.#clock = timeNs;
+        this.#tick = tickOf(timeNs);
+        this.#behind = 0;
+      }
+    } else {
+      this.#clock = timeNs;
+      this.#tick = tickOf(timeNs);
+    }
+  }
+
+  #update(packet: Packet, bytes: Uint8Array, timeNs: number, wireLength: number, frame: number, input: number): void {
+    this.packets++;
+    const w = this.#w;
+    const f = this.#f;
+    const d = side(packet);
+    const hash = this.#hash(packet, d);
+    let ref = this.#find(packet, d, hash);
+    let created = false;
+    if (ref < 0) {
+      ref = this.#add(packet, d, hash, timeNs, frame, input, bytes);
+      created = true;
+    } else if (this.#mustSplit(packet, d, ref)) {
+      const continued = this.#splitReason === 'active';
+      this.#write(ref, this.#splitReason);
+      if (continued) this.#empty(ref, STATE_CONTINUED);
+      else this.#open(ref, packet, d, timeNs, frame, input, bytes);
+      created = !continued;
+    }
+    const rw = ref * RECORD_I32;
+    const rf = ref * RECORD_F64;
+    if ((w[rw + W_STATE] & STATE_DORMANT) !== 0) this.#wake(ref, timeNs, frame, input);
+    else if (!created) {
+      let gap = timeNs - f[rf + F_LAST];
+      if (gap < 0) gap = 0;
+      f[rf + F_IAT_SUM] += gap;
+      f[rf + F_IAT_SQUARES] += gap * gap;
+      if (gap < f[rf + F_IAT_MIN]) f[rf + F_IAT_MIN] = gap;
+      if (gap > f[rf + F_IAT_MAX]) f[rf + F_IAT_MAX] = gap;
+      if (timeNs > f[rf + F_END]) f[rf + F_END] = timeNs;
+      else if (timeNs < f[rf + F_START]) f[rf + F_START] = timeNs;
+    }
+    f[rf + F_LAST] = timeNs;
+    f[rf + F_CLOCK] = this.#clock;
+    w[rw + W_PACKETS + d]++;
+    f[rf + F_BYTES + d] += wireLength;
+    f[rf + F_PAYLOAD + d] += packet.payloadLength;
+    if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref);
+    if (
+      packet.payloadCaptured > 0 &&
+      ((w[rw + W_PEEKS] >> (4 * d)) & 15) < PEEKS_PER_SIDE &&
+      packet.isLaterFragment === 0
+    )
+      this.#peek(packet, d, ref, bytes);
+  }
+
+  #updateTcp(packet: Packet, d: number, ref: number): void {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    const flags = packet.tcpFlags;
+    let seen = w[rw + W_FLAGS] | (flags << (8 * d));
+    if ((flags & TCP_SYN) !== 0) {
+      if ((flags & TCP_ACK) !== 0) {
+        seen |= 1 << (18 + d);
+        // The initiator of a handshake is whoever the SYN-ACK goes to.
+        if ((w[rw + W_STATE] & STATE_GUESSED) !== 0) this.#setInitiator(ref, 1 - d);
+      } else {
+        seen |= 1 << (16 + d);
+        w[rw + W_SEQUENCE] = packet.tcpSequence;
+        if ((w[rw + W_STATE] & STATE_GUESSED) !== 0) this.#setInitiator(ref, d);
+      }
+    }
+    w[rw + W_FLAGS] = seen;
+    if ((flags & (TCP_RST | TCP_FIN)) !== 0 && (w[rw + W_STATE] & STATE_CLOSING) === 0) {
+      if ((flags & TCP_RST) !== 0) this.#close(ref, STATE_CLOSING | STATE_RESET);
+      else if ((seen & TCP_FIN) !== 0 && ((seen >> 8) & TCP_FIN) !== 0) this.#close(ref, STATE_CLOSING);
+    }
+  }
+
+  #setInitiator(ref: number, d: number): void {
+    const at = ref * RECORD_I32 + W_STATE;
+    this.#w[at] = (this.#w[at] & ~(STATE_INITIATOR | STATE_GUESSED)) | (d === 1 ? STATE_INITIATOR : 0);
+  }
+
+  #close(ref: number, bits: number): void {
+    this.#w[ref * RECORD_I32 + W_STATE] |= bits;
+    this.#unlink(ref);
+    this.#schedule(ref, this.#clock + this.#lingerNs);
+  }
+
+  #splitReason: CloseReason = 'end';
+
+  /** Whether the packet begins a new row in place of the one that has its key; sets #splitReason. */
+  #mustSplit(packet: Packet, d: number, ref: number): boolean {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    const rf = ref * RECORD_F64;
+    const state = w[rw + W_STATE];
+    const closing = (state & STATE_CLOSING) !== 0;
+    if (this.#clock - this.#f[rf + F_CLOCK] > (closing ? this.#lingerNs : this.#idleTimeout(ref))) {
+      this.#splitReason = closing ? this.#closing(ref) : 'idle';
+      return true;
+    }
+    if (packet.protocol === PROTO.tcp && (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN) {
+      const seen = w[rw + W_FLAGS];
+      const began = ((seen >> (16 + d)) & 1) !== 0;
+      // A connection that began before the capture or in an earlier row may have no SYN to compare with: once it is closed or cut, a SYN is a new one's.
+      const over = closing || (state & STATE_CONTINUED) !== 0 || (began && (seen & ((1 << 18) | (1 << 19))) !== 0);
+      if (over && w[rw + W_SEQUENCE] !== packet.tcpSequence) {
+        this.#splitReason = closing ? this.#closing(ref) : 'reuse';
+        return true;
+      }
+    }
+    if (this.#clock - this.#f[rf + F_OPENED] > this.#activeNs && (state & STATE_DORMANT) === 0) {
+      this.#splitReason = 'active';
+      return true;
+    }
+    return false;
+  }
+
+  #closing(ref: number): CloseReason {
+    return (this.#w[ref * RECORD_I32 + W_STATE] & STATE_RESET) !== 0 ? 'rst' : 'fin';
+  }
+
+  /** A TCP flow that is nothing but SYNs so far is an attempt, and attempts end like other protocols' flows: long before a silent connection would. */
+  #idleTimeout(ref: number): number {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    if ((w[rw + W_PROTOCOL] & 511) !== PROTO.tcp) return this.#idleNs;
+    // The active timeout has emptied the flags, so they say nothing of what the connection was.
+    if ((w[rw + W_STATE] & STATE_CONTINUED) !== 0) return this.#tcpIdleNs;
+    return (w[rw + W_FLAGS] & ((TCP_ACK | TCP_RST | TCP_FIN) * 0x101)) === 0 ? this.#idleNs : this.#tcpIdleNs;
+  }
+
+  // ---- hash table: open addressing, linear probing, load at most one half, backward-shift deletion ----
+
+  /** Murmur3's mixing (Appleby), word after word from the seed: with a seed that nobody outside knows, keys can't be chosen to collide. */
+  #hash(packet: Packet, d: number): number {
+    let h = mixWord(this.options.hashSeed, d === 0 ? packet.src0 : packet.dst0);
+    h = mixWord(h, d === 0 ? packet.dst0 : packet.src0);
+    if (packet.isV6 !== 0) {
+      h = mixWord(h, d === 0 ? packet.src1 : packet.dst1);
+      h = mixWord(h, d === 0 ? packet.src2 : packet.dst2);
+      h = mixWord(h, d === 0 ? packet.src3 : packet.dst3);
+      h = mixWord(h, d === 0 ? packet.dst1 : packet.src1);
+      h = mixWord(h, d === 0 ? packet.dst2 : packet.src2);
+      h = mixWord(h, d === 0 ? packet.dst3 : packet.src3);
+    }
+    h = mixWord(h, ports(packet, d)) ^ packet.protocol;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return h ^ (h >>> 16);
+  }
+
+  #find(packet: Packet, d: number, hash: number): number {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const w = this.#w;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const entry = slots[2 * i + 1];
+      if (entry === 0) return -1;
+      if (slots[2 * i] !== hash) continue;
+      const rw = (entry - 1) * RECORD_I32;
+      if (w[rw + W_PORTS] !== ports(packet, d) || w[rw + W_PROTOCOL] !== (packet.protocol | (packet.isV6 << 9)))
+        continue;
+      const from = rw + W_ADDRESS + 4 * d;
+      const to = rw + W_ADDRESS + 4 * (1 - d);
+      if (w[from] !== packet.src0 || w[to] !== packet.dst0) continue;
+      if (
+        packet.isV6 !== 0 &&
+        (w[from + 1] !== packet.src1 ||
+          w[from + 2] !== packet.src2 ||
+          w[from + 3] !== packet.src3 ||
+          w[to + 1] !== packet.dst1 ||
+          w[to + 2] !== packet.dst2 ||
+          w[to + 3] !== packet.dst3)
+      ) {
+        continue;
+      }
+      return entry - 1;
+    }
+  }
+
+  #insert(hash: number, ref: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let i = hash & mask;
+    while (slots[2 * i + 1] !== 0) i = (i + 1) & mask;
+    slots[2 * i] = hash;
+    slots[2 * i + 1] = ref + 1;
+  }
+
+  #delete(hash: number, ref: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let hole = hash & mask;
+    while (slots[2 * hole + 1] !== ref + 1) hole = (hole + 1) & mask;
+    for (let j = (hole + 1) & mask; slots[2 * j + 1] !== 0; j = (j + 1) & mask) {
+      const home = slots[2 * j] & mask;
+      // The entry at j may fill the hole when its home does not lie between the hole and j.
+      if (((j - home) & mask) >= ((j - hole) & mask)) {
+        slots[2 * hole] = slots[2 * j];
+        slots[2 * hole + 1] = slots[2 * j + 1];
+        hole = j;
+      }
+    }
+    slots[2 * hole + 1] = 0;
+  }
+
+  // ---- records ----
+
+  #add(
+    packet: Packet,
+    d: number,
+    hash: number,
+    timeNs: number,
+    frame: number,
+    input: number,
+    bytes: Uint8Array,
+  ): number {
+    if (this.live === this.options.maxFlows) this.#evict();
+    let ref = this.#free;
+    if (ref >= 0) this.#free = this.#w[ref * RECORD_I32 + W_NEXT];
+    else ref = this.#fresh++;
+    this.live++;
+    if (this.live > this.peakLive) this.peakLive = this.live;
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    w[rw + W_HASH] = hash;
+    w[rw + W_PROTOCOL] = packet.protocol | (packet.isV6 << 9);
+    w[rw + W_PORTS] = ports(packet, d);
+    const from = rw + W_ADDRESS + 4 * d;
+    const to = rw + W_ADDRESS + 4 * (1 - d);
+    w[from] = packet.src0;
+    w[from + 1] = packet.src1;
+    w[from + 2] = packet.src2;
+    w[from + 3] = packet.src3;
+    w[to] = packet.dst0;
+    w[to + 1] = packet.dst1;
+    w[to + 2] = packet.dst2;
+    w[to + 3] = packet.dst3;
+    w[rw + W_SLOT] = -1;
+    this.#insert(hash, ref);
+    this.#open(ref, packet, d, timeNs, frame, input, bytes);
+    return ref;
+  }
+
+  /** Begins a row in a record whose key is set: counters to zero, direction from this packet. */
+  #open(ref: number, packet: Packet, d: number, timeNs: number, frame: number, input: number, bytes: Uint8Array): void {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    this.#empty(ref, 0);
+    const initiator = initiatorSide(packet, d);
+    let state = initiator & 1 ? STATE_INITIATOR : 0;
+    if (initiator & 2) state |= STATE_GUESSED;
+    if (d === 1) state |= STATE_FIRST_SIDE;
+    if ((packet.srcPort | packet.dstPort) === 0 && (packet.isLaterFragment !== 0 || packet.payload === 0))
+      state |= STATE_NO_PORTS;
+    if (packet.ethernet >= 0) {
+      state |= STATE_MAC;
+      const at = (rw + W_MAC) * 4;
+      for (let i = 0; i < 12; i++) this.#bytes[at + i] = bytes[packet.ethernet + i];
+    }
+    w[rw + W_STATE] = state;
+    w[rw + W_VLAN] = packet.vlan;
+    w[rw + W_ICMP] =
+      (packet.protocol === PROTO.icmp || packet.protocol === PROTO.icmpv6) && packet.icmpType >= 0
+        ? (packet.icmpType << 8) | packet.icmpCode
+        : -1;
+    w[rw + W_SERVICE] = -1;
+    w[rw + W_SEQUENCE] = 0;
+    w[rw + W_PEEKS] = 0;
+    this.#names[ref] = undefined;
+    this.#wake(ref, timeNs, frame, input);
+    if (w[rw + W_SLOT] >= 0) this.#unlink(ref);
+    this.#schedule(ref, this.#clock + Math.min(this.#idleTimeout(ref), this.#activeNs));
+  }
+
+  /** Zeroes what a row counts. With STATE_CONTINUED the conversation goes on: direction, names and service stay, and the row waits for its first packet. */
+  #empty(ref: number, continued: number): void {
+    const w = this.#w;
+    const f = this.#f;
+    const rw = ref * RECORD_I32;
+    const rf = ref * RECORD_F64;
+    f[rf + F_BYTES] = f[rf + F_BYTES + 1] = 0;
+    f[rf + F_PAYLOAD] = f[rf + F_PAYLOAD + 1] = 0;
+    f[rf + F_IAT_SUM] = f[rf + F_IAT_SQUARES] = f[rf + F_IAT_MAX] = 0;
+    f[rf + F_IAT_MIN] = Number.POSITIVE_INFINITY;
+    w[rw + W_PACKETS] = w[rw + W_PACKETS + 1] = 0;
+    w[rw + W_FLAGS] = 0;
+    if (continued !== 0) w[rw + W_STATE] |= STATE_CONTINUED | STATE_DORMANT;
+  }
+
+  #wake(ref: number, timeNs: number, frame: number, input: number): void {
+    const w = this.#w;
+    const f = this.#f;
+    const rw = ref * RECORD_I32;
+    const rf = ref * RECORD_F64;
+    w[rw + W_STATE] &= ~STATE_DORMANT;
+    w[rw + W_INPUT] = input;
+    f[rf + F_START] = f[rf + F_END] = f[rf + F_LAST] = timeNs;
+    f[rf + F_CLOCK] = f[rf + F_OPENED] = this.#clock;
+    f[rf + F_FIRST_FRAME] = frame;
+  }
+
+  #remove(ref: number): void {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    this.#delete(w[rw + W_HASH], ref);
+    this.#unlink(ref);
+    this.#names[ref] = undefined;
+    w[rw + W_NEXT] = this.#free;
+    this.#free = ref;
+    this.live--;
+  }
+
+  // ---- timing wheel ----
+
+  #schedule(ref: number, deadlineNs: number): void {
+    const w = this.#w;
+    let tick = tickOf(deadlineNs) + 1;
+    if (tick <= this.#tick) tick = this.#tick + 1;
+    else if (tick > this.#tick + WHEEL_SLOTS - 1) tick = this.#tick + WHEEL_SLOTS - 1;
+    const slot = ((tick % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
+    const rw = ref * RECORD_I32;
+    const head = this.#wheel[slot];
+    w[rw + W_SLOT] = slot;
+    w[rw + W_PREVIOUS] = -1;
+    w[rw + W_NEXT] = head;
+    if (head >= 0) w[head * RECORD_I32 + W_PREVIOUS] = ref;
+    this.#wheel[slot] = ref;
+  }
+
+  #unlink(ref: number): void {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    const next = w[rw + W_NEXT];
+    const previous = w[rw + W_PREVIOUS];
+    if (previous >= 0) w[previous * RECORD_I32 + W_NEXT] = next;
+    else this.#wheel[w[rw + W_SLOT]] = next;
+    if (next >= 0) w[next * RECORD_I32 + W_PREVIOUS] = previous;
+    w[rw + W_SLOT] = -1;
+  }
+
+  #turnWheel(tick: number): void {
+    const steps = Math.min(tick - this.#tick, WHEEL_SLOTS);
+    this.#tick = tick;
+    for (let i = steps - 1; i >= 0; i--) {
+      const t = tick - i;
+      const slot = ((t % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
+      let ref = this.#wheel[slot];
+      while (ref >= 0) {
+        const next = this.#w[ref * RECORD_I32 + W_NEXT];
+        this.#due(ref);
+        ref = next;
+      }
+    }
+  }
+
+  /** A record whose slot came up: write it when its time is over, else put it where its time will be. */
+  #due(ref: number): void {
+    const w = this.#w;
+    const f = this.#f;
+    const rw = ref * RECORD_I32;
+    const rf = ref * RECORD_F64;
+    const state = w[rw + W_STATE];
+    // The clock was set back since: what lies ahead of it counts as now, or the flow would never fall silent.
+    if (f[rf + F_CLOCK] > this.#clock) f[rf + F_CLOCK] = this.#clock;
+    if (f[rf + F_OPENED] > this.#clock) f[rf + F_OPENED] = this.#clock;
+    const idle = f[rf + F_CLOCK] + ((state & STATE_CLOSING) !== 0 ? this.#lingerNs : this.#idleTimeout(ref));
+    if (idle < this.#clock) {
+      this.#write(ref, (state & STATE_CLOSING) !== 0 ? this.#closing(ref) : 'idle');
+      this.#remove(ref);
+      return;
+    }
+    let deadline = idle;
+    if ((state & STATE_DORMANT) === 0) {
+      const active = f[rf + F_OPENED] + this.#activeNs;
+      if (active < this.#clock) {
+        this.#write(ref, 'active');
+        this.#empty(ref, STATE_CONTINUED);
+      } else if (active < deadline) deadline = active;
+    }
+    this.#unlink(ref);
+    this.#schedule(ref, deadline);
+  }
+
+  /** Makes room: flows without an answer first, nearest to their timeout first; then any. */
+  #evict(): void {
+    const w = this.#w;
+    const chosen: number[] = [];
+    let looked = 0;
+    for (let i = 1; i <= WHEEL_SLOTS && looked < EVICTION_SEARCH && chosen.length < EVICTION_BATCH; i++) {
+      const slot = (((this.#tick + i) % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
+      for (
+        let ref = this.#wheel[slot];
+        ref >= 0 && looked < EVICTION_SEARCH && chosen.length < EVICTION_BATCH;
+        ref = w[ref * RECORD_I32 + W_NEXT]
+      ) {
+        looked++;
+        const rw = ref * RECORD_I32;
+        const answered = w[rw + W_PACKETS] > 0 && w[rw + W_PACKETS + 1] > 0;
+        if (!answered && (w[rw + W_STATE] & STATE_CONTINUED) === 0) chosen.push(ref);
+      }
+    }
+    // When few of those looked at were unanswered, others make up the number: looking again for each new flow would cost far more than a flow does.
+    const least = Math.max(1, Math.min(EVICTION_LEAST, this.options.maxFlows >> 8));
+    const unanswered = new Set(chosen);
+    for (let i = 1; i <= WHEEL_SLOTS && chosen.length < least; i++) {
+      const slot = (((this.#tick + i) % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
+      for (let ref = this.#wheel[slot]; ref >= 0 && chosen.length < least; ref = w[ref * RECORD_I32 + W_NEXT]) {
+        if (!unanswered.has(ref)) chosen.push(ref);
+      }
+    }
+    for (const ref of chosen) {
+      if ((w[ref * RECORD_I32 + W_STATE] & STATE_DORMANT) === 0) this.#oddities.count(ODDITY['flow.evicted']);
+      this.#write(ref, 'evicted');
+      this.#remove(ref);
+    }
+  }
+
+  // ---- looking into the first payloads ----
+
+  #peek(packet: Packet, d: number, ref: number, bytes: Uint8Array): void {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    const at = packet.payload;
+    const end = at + packet.payloadCaptured;
+    let peeks = w[rw + W_PEEKS];
+    if (((peeks >> (4 * d)) & 15) === 0) {
+      const length = Math.min(16, packet.payloadCaptured);
+      const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
+      for (let i = 0; i < length; i++) this.#bytes[to + i] = bytes[at + i];
+      peeks |= length << (8 + 8 * d);
+    }
+    w[rw + W_PEEKS] = peeks + (1 << (4 * d));
+    const { protocol } = packet;
+    if (protocol !== PROTO.tcp && protocol !== PROTO.udp) return;
+    if (isDnsPort(packet.srcPort) || isDnsPort(packet.dstPort)) {
+      this.#peekDns(packet, ref, bytes, at, end);
+      return;
+    }
+    if (w[rw + W_SERVICE] < 0) {
+      const toInitiator = (w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? d === 0 : d === 1;
+      const service = serviceByContent(protocol, toInitiator ? packet.srcPort : packet.dstPort, bytes, at, end);
+      if (service !== undefined) w[rw + W_SERVICE] = this.#serviceId(service);
+    }
+    if (protocol === PROTO.tcp) {
+      if (bytes[at] === 22) this.#peekHello(ref, bytes, at, end);
+      else if (bytes[at] >= 0x41 && bytes[at] <= 0x5a) this.#peekHttp(ref, bytes, at, end);
+    }
+  }
+
+  #serviceId(service: string): number {
+    let id = this.#serviceIds.get(service);
+    if (id === undefined) {
+      id = this.#services.length;
+      this.#services.push(service);
+      this.#serviceIds.set(service, id);
+    }
+    return id;
+  }
+
+  #namesOf(ref: number): FlowNames {
+    let names = this.#names[ref];
+    if (names === undefined) {
+      names = {};
+      this.#names[ref] = names;
+    }
+    return names;
+  }
+
+  #peekDns(packet: Packet, ref: number, bytes: Uint8Array, at: number, end: number): void {
+    const known = this.#names[ref];
+    if (known?.dnsQuery !== undefined && known.dnsRcode !== undefined) return;
+    const overTcp = packet.protocol === PROTO.tcp;
+    const message = decodeDns(bytes, overTcp ? at + 2 : at, end);
+    if (message === undefined) {
+      // Over TCP a segment may begin in the middle of a message; over UDP it can't.
+      if (!overTcp) this.#oddities.count(ODDITY['dns.malformed']);
+      const service = overTcp ? serviceByContent(PROTO.tcp, 0, bytes, at, end) : undefined;
+      if (service !== undefined && this.#w[ref * RECORD_I32 + W_SERVICE] < 0)
+        this.#w[ref * RECORD_I32 + W_SERVICE] = this.#serviceId(service);
+      return;
+    }
+    if (this.#w[ref * RECORD_I32 + W_SERVICE] < 0)
+      this.#w[ref * RECORD_I32 + W_SERVICE] = this.#serviceId(dnsService(packet.srcPort, packet.dstPort));
+    const names = this.#namesOf(ref);
+    if (message.name !== undefined && names.dnsQuery === undefined) {
+      names.dnsQuery = message.name;
+      names.dnsType = dnsTypeName(message.type);
+    }
+    if (message.isResponse && names.dnsRcode === undefined) names.dnsRcode = dnsRcodeName(message.rcode);
+  }
+
+  #peekHello(ref: number, bytes: Uint8Array, at: number, end: number): void {
+    const hello = decodeClientHello(bytes, at, end);
+    if (hello === undefined) return;
+    if (hello.state === 'malformed') this.#oddities.count(ODDITY['tls.malformed-hello']);
+    const names = this.#namesOf(ref);
+    if (hello.serverName !== undefined) names.serverName ??= hello.serverName;
+    if (hello.alpn.length > 0) names.alpn ??= hello.alpn.join(',');
+  }
+
+  #peekHttp(ref: number, bytes: Uint8Array, at: number, end: number): void {
+    const request = decodeHttpRequest(bytes, at, end);
+    if (request === undefined) return;
+    const names = this.#namesOf(ref);
+    if (names.httpRequest !== undefined) return;
+    names.httpRequest = `${request.method} ${request.target}`;
+    if (request.host !== undefined) names.httpHost = request.host;
+  }
+
+  // ---- rows ----
+
+  #flush(): void {
+    if (this.#builder.rowCount === 0) return;
+    const table = this.#builder.finish();
+    if (this.onTable === undefined) this.#finished.push(table);
+    else this.onTable(table);
+  }
+
+  #write(ref: number, reason: CloseReason): void {
+    const w = this.#w;
+    const f = this.#f;
+    const rw = ref * RECORD_I32;
+    const rf = ref * RECORD_F64;
+    const state = w[rw + W_STATE];
+    if ((state & STATE_DORMANT) !== 0) return;
+    const out = this.#builder;
+    const row = out.addRow();
+    this.rows++;
+    const protocol = w[rw + W_PROTOCOL] & 511;
+    const isV6 = (w[rw + W_PROTOCOL] & 512) !== 0;
+    const i = (state & STATE_INITIATOR) !== 0 ? 1 : 0;
+    const r = 1 - i;
+    const C = FLOW_COLUMN;
+    out.setNumber(C.id, row, this.rows);
+    out.setNumber(C.startMs, row, this.#base.epochMs(f[rf + F_START]));
+    out.setNumber(C.endMs, row, this.#base.epochMs(f[rf + F_END]));
+    out.setNumber(C.durationMs, row, (f[rf + F_END] - f[rf + F_START]) / 1e6);
+    out.setText(C.protocol, row, protocolName(protocol));
+    out.setText(C.initiator, row, this.#addressText(rw + W_ADDRESS + 4 * i, isV6));
+    out.setText(C.responder, row, this.#addressText(rw + W_ADDRESS + 4 * r, isV6));
+    const packed = w[rw + W_PORTS];
+    const initiatorPort = i === 0 ? packed >>> 16 : packed & 0xffff;
+    const responderPort = i === 0 ? packed & 0xffff : packed >>> 16;
+    const isPortProtocol =
+      protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || protocol === PROTO.udplite;
+    const hasPorts = isPortProtocol && (state & STATE_NO_PORTS) === 0;
+    if (hasPorts) {
+      out.setNumber(C.initiatorPort, row, initiatorPort);
+      out.setNumber(C.responderPort, row, responderPort);
+    }
+    const icmp = w[rw + W_ICMP];
+    if (icmp >= 0) {
+      out.setNumber(C.icmpType, row, icmp >> 8);
+      out.setNumber(C.icmpCode, row, icmp & 255);
+    }
+    if (w[rw + W_VLAN] >= 0) out.setNumber(C.vlan, row, w[rw + W_VLAN]);
+    if ((state & STATE_MAC) !== 0) {
+      const at = (rw + W_MAC) * 4;
+      const fromInitiator = ((state & STATE_FIRST_SIDE) !== 0 ? 1 : 0) === i;
+      out.setText(C.initiatorMac, row, this.#mac(fromInitiator ? at + 6 : at));
+      out.setText(C.responderMac, row, this.#mac(fromInitiator ? at : at + 6));
+    }
+    const packets = w[rw + W_PACKETS] + w[rw + W_PACKETS + 1];
+    out.setNumber(C.initiatorPackets, row, w[rw + W_PACKETS + i]);
+    out.setNumber(C.responderPackets, row, w[rw + W_PACKETS + r]);
+    out.setNumber(C.initiatorBytes, row, f[rf + F_BYTES + i]);
+    out.setNumber(C.responderBytes, row, f[rf + F_BYTES + r]);
+    out.setNumber(C.initiatorPayloadBytes, row, f[rf + F_PAYLOAD + i]);
+    out.setNumber(C.responderPayloadBytes, row, f[rf + F_PAYLOAD + r]);
+    if (packets > 1) {
+      const gaps = packets - 1;
+      const mean = f[rf + F_IAT_SUM] / gaps;
+      const variance = f[rf + F_IAT_SQUARES] / gaps - mean * mean;
+      out.setNumber(C.iatMeanMs, row, mean / 1e6);
+      out.setNumber(C.iatSdMs, row, variance > 0 ? Math.sqrt(variance) / 1e6 : 0);
+      out.setNumber(C.iatMinMs, row, f[rf + F_IAT_MIN] / 1e6);
+      out.setNumber(C.iatMaxMs, row, f[rf + F_IAT_MAX] / 1e6);
+    }
+    const continued = (state & STATE_CONTINUED) !== 0;
+    if (protocol === PROTO.tcp) {
+      const flags = w[rw + W_FLAGS];
+      out.setText(C.initiatorFlags, row, formatTcpFlags(flags >> (8 * i)));
+      out.setText(C.responderFlags, row, formatTcpFlags(flags >> (8 * r)));
+      out.setText(C.tcpState, row, tcpState(flags, i));
+    }
+    out.setText(C.closeReason, row, reason);
+    out.setNumber(C.continued, row, continued ? 1 : 0);
+    out.setText(C.outcome, row, continued ? 'unknown' : this.#outcome(ref, protocol, i, isV6));
+    const service = w[rw + W_SERVICE] >= 0 ? this.#services[w[rw + W_SERVICE]] : undefined;
+    if (service !== undefined) {
+      out.setText(C.service, row, service);
+      out.setText(C.serviceBasis, row, 'content');
+    } else if (hasPorts) {
+      const guess = serviceByPort(protocol, responderPort) ?? serviceByPort(protocol, initiatorPort);
+      if (guess !== undefined) {
+        out.setText(C.service, row, guess);
+        out.setText(C.serviceBasis, row, 'port');
+      }
+    }
+    const names = this.#names[ref];
+    if (names !== undefined) {
+      if (names.serverName !== undefined) out.setText(C.serverName, row, names.serverName);
+      if (names.alpn !== undefined) out.setText(C.alpn, row, names.alpn);
+      if (names.httpHost !== undefined) out.setText(C.httpHost, row, names.httpHost);
+      if (names.httpRequest !== undefined) out.addText(C.httpRequest, row, names.httpRequest);
+      if (names.dnsQuery !== undefined) out.addText(C.dnsQuery, row, names.dnsQuery);
+      if (names.dnsType !== undefined) out.setText(C.dnsType, row, names.dnsType);
+      if (names.dnsRcode !== undefined) out.setText(C.dnsRcode, row, names.dnsRcode);
+    }
+    this.#writeFirstBytes(C.initiatorFirstBytes, row, rw, i);
+    this.#writeFirstBytes(C.responderFirstBytes, row, rw, r);
+    const isIdKnown = isPortProtocol ? hasPorts : (protocol !== PROTO.icmp && protocol !== PROTO.icmpv6) || icmp >= 0;
+    if (protocol !== PROTO.arp && isIdKnown) {
+      // The ICMP type is the first packet's, so the addresses go in that packet's order; for other protocols the order is all the same.
+      const s = icmp < 0 ? i : (state & STATE_FIRST_SIDE) !== 0 ? 1 : 0;
+      out.addText(
+        C.communityId,
+        row,
+        communityId(
+          w,
+          rw + W_ADDRESS + 4 * s,
+          rw + W_ADDRESS + 4 * (1 - s),
+          isV6,
+          protocol,
+          initiatorPort,
+          responderPort,
+          icmp,
+        ),
+      );
+    }
+    out.setNumber(C.firstFrame, row, f[rf + F_FIRST_FRAME]);
+    out.setNumber(C.input, row, w[rw + W_INPUT]);
+    if (out.full) this.#flush();
+  }
+
+  #writeFirstBytes(column: number, row: number, rw: number, d: number): void {
+    const length = (this.#w[rw + W_PEEKS] >> (8 + 8 * d)) & 31;
+    if (length === 0) return;
+    this.#builder.addText(column, row, hexText(this.#bytes, (rw + W_FIRST_BYTES + 4 * d) * 4, length));
+  }
+
+  #outcome(ref: number, protocol: number, i: number, isV6: boolean): string {
+    const w = this.#w;
+    const rw = ref * RECORD_I32;
+    const fromInitiator = w[rw + W_PACKETS + i];
+    const fromResponder = w[rw + W_PACKETS + 1 - i];
+    if (fromInitiator === 0) return 'unknown';
+    if (protocol === PROTO.tcp) {
+      const flags = w[rw + W_FLAGS];
+      if (((flags >> (16 + i)) & 1) === 0) return 'unknown';
+      const responder = (flags >> (8 * (1 - i))) & 255;
+      if (((flags >> (19 - i)) & 1) !== 0) return 'answered';
+      if ((responder & TCP_RST) !== 0) return 'refused';
+      return fromResponder > 0 ? 'answered' : 'unanswered';
+    }
+    if (fromResponder > 0) return 'answered';
+    const address = rw + W_ADDRESS + 4 * (1 - i);
+    if (protocol === PROTO.arp) {
+      const sender = w[rw + W_ADDRESS + 4 * i];
+      return sender === 0 || sender === w[address] ? 'unknown' : 'unanswered';
+    }
+    if (isGroupAddress(w, address, isV6)) return 'unknown';
+    if (protocol === PROTO.icmp || protocol === PROTO.icmpv6)
+      return w[rw + W_ICMP] >= 0 && isIcmpQuery(protocol, w[rw + W_ICMP] >> 8) ? 'unanswered' : 'unknown';
+    return protocol === PROTO.udp || protocol === PROTO.sctp ? 'unanswered' : 'unknown';
+  }
+
+  #addressText(at: number, isV6: boolean): string {
+    const w = this.#w;
+    if (isV6) return formatIpv6(w[at], w[at + 1], w[at + 2], w[at + 3]);
+    let text = this.#ipv4Text.get(w[at]);
+    if (text === undefined) {
+      if (this.#ipv4Text.size >= TEXT_CACHE) this.#ipv4Text.clear();
+      text = formatIpv4(w[at]);
+      this.#ipv4Text.set(w[at], text);
+    }
+    return text;
+  }
+
+  #mac(at: number): string {
+    const b = this.#bytes;
+    const key =
+      b[at] * 2 ** 40 +
+      ((b[at + 1] << 24) >>> 0) * 256 +
+      ((b[at + 2] << 24) | (b[at + 3] << 16) | (b[at + 4] << 8) | b[at + 5]);
+    let text = this.#macText.get(key);
+    if (text === undefined) {
+      if (this.#macText.size >= TEXT_CACHE) this.#macText.clear();
+      text = formatMac(b, at);
+      this.#macText.set(key, text);
+    }
+    return text;
+  }
+}
+
+function tickOf(timeNs: number): number {
+  const tick = Math.floor(timeNs / TICK_NS);
+  return tick > TICK_LIMIT ? TICK_LIMIT : tick < -TICK_LIMIT ? -TICK_LIMIT : tick;
+}
+
+function mixWord(h: number, word: number): number {
+  let k = Math.imul(word, 0xcc9e2d51);
+  k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+  const mixed = h ^ k;
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+/** Which side (0 or 1) the packet's source is: side 0 has the smaller address words, then the smaller port. */
+function side(packet: Packet): number {
+  if (packet.src0 !== packet.dst0) return packet.src0 < packet.dst0 ? 0 : 1;
+  if (packet.isV6 !== 0) {
+    if (packet.src1 !== packet.dst1) return packet.src1 < packet.dst1 ? 0 : 1;
+    if (packet.src2 !== packet.dst2) return packet.src2 < packet.dst2 ? 0 : 1;
+    if (packet.src3 !== packet.dst3) return packet.src3 < packet.dst3 ? 0 : 1;
+  }
+  // A host that pings itself: only the kind of message tells the two directions apart.
+  if (packet.srcPort === packet.dstPort && packet.protocol !== PROTO.arp) return packet.isReply;
+  return packet.srcPort <= packet.dstPort ? 0 : 1;
+}
+
+function ports(packet: Packet, d: number): number {
+  return d === 0 ? (packet.srcPort << 16) | packet.dstPort : (packet.dstPort << 16) | packet.srcPort;
+}
+
+/** How likely a port is the server's: 2 a known service, 1 a system port, 0 any other. */
+const PORT_RANK: Readonly<Record<number, Uint8Array>> = {
+  [PROTO.tcp]: rankPorts(PROTO.tcp),
+  [PROTO.udp]: rankPorts(PROTO.udp),
+};
+
+function rankPorts(protocol: number): Uint8Array {
+  return Uint8Array.from({ length: 65_536 }, (_, port) =>
+    serviceByPort(protocol, port) !== undefined ? 2 : port < 1024 ? 1 : 0,
+  );
+}
+
+/**
+ * Side of the initiator in bit 0, and in bit 1 whether that is a guess. A SYN starts a conversation and a SYN-ACK answers one; ICMP and ARP replies
+ * answer. Else the first packet's sender is it, unless its port looks more like a server's than the other: then the beginning was missed.
+ */
+function initiatorSide(packet: Packet, d: number): number {
+  const { protocol } = packet;
+  if (protocol === PROTO.tcp && (packet.tcpFlags & TCP_SYN) !== 0) return (packet.tcpFlags & TCP_ACK) !== 0 ? 1 - d : d;
+  if (packet.isReply !== 0) return 1 - d;
+  if (protocol === PROTO.tcp || protocol === PROTO.udp) {
+    const rank = PORT_RANK[protocol];
+    return (rank[packet.srcPort] > rank[packet.dstPort] ? 1 - d : d) | 2;
+  }
+  return d;
+}
+
+/** Multicast and broadcast, as far as an address shows it: 224.0.0.0/4, 255.255.255.255, a host part of all ones in /24, ff00::/8. */
+function isGroupAddress(w: Int32Array, at: number, isV6: boolean): boolean {
+  if (isV6) return w[at] >>> 24 === 0xff;
+  return w[at] >>> 28 === 0xe || (w[at] & 0xff) === 0xff;
+}

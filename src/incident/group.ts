@@ -1,0 +1,445 @@
+import { fingerprint } from '../core/index.ts';
+import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.ts';
+import { distinctFlows, nameEvidence } from './evidence.ts';
+import { type HostReference, type Incident, type RelatedIncident, severityRank } from './incident.ts';
+import { kindInfo, titleOf } from './kind.ts';
+import { leadWeight, MIN_DISTRIBUTED_ACTORS, rateSeverity } from './severity.ts';
+import { directionOf, roleOf, type Story } from './story.ts';
+import { techniquesOf } from './technique.ts';
+
+/**
+ * Detections to incidents: one story, one incident.
+ *
+ * 1. Detections of one behaviour (all scans are reconnaissance; beacons and lasting connections are command and control ...) are joined where they share
+ *    what `kind.ts` says they must (the actor; for calls the actor and a peer; for floods the target or the source), and their spans overlap or
+ *    lie no more than `gapMs` apart. The spans count, not the order of arrival, so slow scans stay whole and clocks that run backwards do no harm.
+ * 2. Where at least five actors do the same to the same target in the same time, their groups become one incident with several actors.
+ * 3. A model's opinion joins the group whose actor it shares, at an overlapping time, with most peers in common; otherwise opinions on one actor
+ *    are grouped by themselves.
+ *
+ * Every detection ends in exactly one incident. The result does not depend on the order of the input: equal detections, equal bytes.
+ * Cost: sorting, and one sweep over the detections per link.
+ */
+export interface GroupOptions {
+  /** Silence that ends a story. Default one hour. */
+  readonly gapMs?: number;
+}
+
+export interface GroupSettings {
+  readonly context: Pick<NetworkContext, 'isHome'>;
+  readonly options?: GroupOptions;
+}
+
+const HOUR_MS = 3_600_000;
+const MAX_RELATED = 10;
+/** What a detection must weigh by kind and score for it to make other incidents of the same host more urgent: half of all updates are beacons. */
+const SUPPORTING_WEIGHT = 40;
+
+/** Most urgent first: by severity, urgency, beginning, id. Throws where a detection has no finite time or score, which is its detector's bug. */
+export function groupDetections(detections: readonly Detection[], settings: GroupSettings): Incident[] {
+  const { context, options: { gapMs = HOUR_MS } = {} } = settings;
+  const items = detections.map(toItem).sort(compareItems);
+  const facts = items.filter((item) => !item.opinion);
+  const groups = joinDistributed(joinLinked(facts, gapMs), gapMs);
+  const alone = attachOpinions(
+    items.filter((item) => item.opinion),
+    groups,
+  );
+  groups.push(...joinLinked(alone, gapMs));
+
+  const behaviours = behavioursByActor(groups);
+  const incidents = groups
+    .map((group) => toIncident(group, context, behaviours))
+    .sort(
+      (a, b) =>
+        severityRank(b.severity) - severityRank(a.severity) ||
+        b.urgency - a.urgency ||
+        a.firstMs - b.firstMs ||
+        compareText(a.id, b.id),
+    )
+    .map((incident, i) => ({ ...incident, rank: i + 1 }));
+  return relate(incidents, gapMs);
+}
+
+interface Item {
+  readonly detection: Detection;
+  readonly behaviour: string;
+  readonly opinion: boolean;
+  /** The span with its ends in order. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** All content as text: equal detections have equal keys. */
+  readonly key: string;
+}
+
+function toItem(detection: Detection): Item {
+  const { kind, actor, firstMs, lastMs, score } = detection;
+  if (!Number.isFinite(firstMs) || !Number.isFinite(lastMs)) throw new Error(`${kind} of ${actor} has no finite time`);
+  if (!(score >= 0 && score <= 1)) throw new Error(`${kind} of ${actor} has a score of ${score}, outside 0..1`);
+  const info = kindInfo(kind);
+  return {
+    detection,
+    behaviour: info.behaviour,
+    opinion: info.opinion === true,
+    fromMs: Math.min(firstMs, lastMs),
+    toMs: Math.max(firstMs, lastMs),
+    key: JSON.stringify(sortedEntries(detection)),
+  };
+}
+
+/** Content without the order of members: [name, value] pairs by name, at every depth. */
+function sortedEntries(value: object): unknown[] {
+  if (Array.isArray(value)) return value.map((member) => (isObject(member) ? sortedEntries(member) : member));
+  return Object.entries(value)
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([name, member]) => [name, isObject(member) ? sortedEntries(member) : member]);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function compareItems(a: Item, b: Item): number {
+  return a.fromMs - b.fromMs || a.toMs - b.toMs || compareText(a.key, b.key);
+}
+
+type Group = Item[];
+
+/** Items joined where they share a link and no silence longer than the gap lies between them. Items must be sorted. */
+function joinLinked(items: readonly Item[], gapMs: number): Group[] {
+  const byLink = new Map<string, number[]>();
+  for (const [i, { detection, behaviour }] of items.entries()) {
+    const links = kindInfo(detection.kind).links?.(detection) ?? [`actor ${detection.actor}`];
+    for (const link of links) append(byLink, `${behaviour} ${link}`, i);
+  }
+  const sets = new DisjointSets(items.length);
+  for (const indexes of byLink.values()) {
+    let previous: number | undefined;
+    let reachedMs = Number.NEGATIVE_INFINITY;
+    for (const i of indexes) {
+      const item = items[i];
+      if (item === undefined) continue;
+      if (previous !== undefined && item.fromMs - reachedMs <= gapMs) sets.join(previous, i);
+      previous = i;
+      reachedMs = Math.max(reachedMs, item.toMs);
+    }
+  }
+  return collect(items, sets);
+}
+
+/** Groups of different actors with one and the same aim, joined where the actors are many. */
+function joinDistributed(groups: readonly Group[], gapMs: number): Group[] {
+  const byAim = new Map<string, number[]>();
+  const spans = groups.map(spanOf);
+  const order = groups.map((_, i) => i).sort((a, b) => (spans[a]?.fromMs ?? 0) - (spans[b]?.fromMs ?? 0) || a - b);
+  for (const i of order) {
+    const group = groups[i] ?? [];
+    const aims = new Set(group.map(aimOf));
+    const [aim] = aims;
+    if (aims.size === 1 && aim !== undefined) append(byAim, aim, i);
+  }
+  const sets = new DisjointSets(groups.length);
+  for (const indexes of byAim.values()) {
+    let run: number[] = [];
+    let reachedMs = Number.NEGATIVE_INFINITY;
+    const close = (): void => {
+      const actors = new Set(run.flatMap((i) => (groups[i] ?? []).map((item) => item.detection.actor)));
+      const [first] = run;
+      if (first !== undefined && actors.size >= MIN_DISTRIBUTED_ACTORS) for (const i of run) sets.join(first, i);
+    };
+    for (const i of indexes) {
+      const span = spans[i];
+      if (span === undefined) continue;
+      if (span.fromMs - reachedMs > gapMs) {
+        close();
+        run = [];
+        reachedMs = Number.NEGATIVE_INFINITY;
+      }
+      run.push(i);
+      reachedMs = Math.max(reachedMs, span.toMs);
+    }
+    close();
+  }
+  return collect(groups, sets).map((joined) => joined.flat().sort(compareItems));
+}
+
+function aimOf({ detection, behaviour }: Item): string | undefined {
+  const aim = kindInfo(detection.kind).aim?.(detection);
+  return aim === undefined ? undefined : `${behaviour} ${detection.kind} ${aim}`;
+}
+
+/** Adds opinions to the groups that they support; returns those that support none. */
+function attachOpinions(opinions: readonly Item[], groups: readonly Group[]): Item[] {
+  const byActor = new Map<string, number[]>();
+  const spans = groups.map(spanOf);
+  const peersOf = (group: Group, actor: string): Set<string> =>
+    new Set(group.flatMap(({ detection }) => (detection.actor === actor ? detection.peers : [])));
+  for (const [i, group] of groups.entries())
+    for (const actor of new Set(group.map((item) => item.detection.actor))) append(byActor, actor, i);
+  const found: [Group, Item][] = [];
+  const alone: Item[] = [];
+  for (const item of opinions) {
+    let best: Group | undefined;
+    let most = 0;
+    for (const i of byActor.get(item.detection.actor) ?? []) {
+      const group = groups[i];
+      const span = spans[i];
+      if (group === undefined || span === undefined || span.fromMs > item.toMs || span.toMs < item.fromMs) continue;
+      const peers = peersOf(group, item.detection.actor);
+      const shared = item.detection.peers.filter((peer) => peers.has(peer)).length;
+      if (shared > most) {
+        most = shared;
+        best = group;
+      }
+    }
+    if (best === undefined) alone.push(item);
+    else found.push([best, item]);
+  }
+  for (const [group, item] of found) group.push(item);
+  return alone;
+}
+
+/** Which behaviours an actor shows of its own accord, with weight. */
+function behavioursByActor(groups: readonly Group[]): Map<string, Set<string>> {
+  const behaviours = new Map<string, Set<string>>();
+  for (const { detection, behaviour, opinion } of groups.flat()) {
+    if (opinion || leadWeight(detection) < SUPPORTING_WEIGHT || roleOf(detection) !== 'source') continue;
+    const known = behaviours.get(detection.actor) ?? new Set();
+    behaviours.set(detection.actor, known.add(behaviour));
+  }
+  return behaviours;
+}
+
+function toIncident(
+  group: Group,
+  context: Pick<NetworkContext, 'isHome'>,
+  behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+): Incident {
+  const ordered = group.toSorted(
+    (a, b) =>
+      Number(a.opinion) - Number(b.opinion) ||
+      leadWeight(b.detection) - leadWeight(a.detection) ||
+      b.detection.peerCount - a.detection.peerCount ||
+      compareItems(a, b),
+  );
+  const detections = ordered.map((item) => item.detection);
+  const [leader] = ordered;
+  if (leader === undefined) throw new Error('a group without detections');
+  const lead = leader.detection;
+  const role = roleOf(lead);
+  const { actors, peers } = sides(detections);
+  const macs = macsOf(detections);
+  const reference = (address: string): HostReference => {
+    const home = context.isHome(address);
+    const mac = home ? macs.get(address) : undefined;
+    return { address, home, ...(mac === undefined ? {} : { mac }) };
+  };
+  const peerReferences = peers.slice(0, MAX_PEERS).map(reference);
+  const actorReferences = actors.map(reference);
+  const { fromMs, toMs } = spanOf(group);
+  const story: Story = {
+    detections,
+    lead,
+    actors: actorReferences,
+    peers: peerReferences,
+    peerCount: peerCountOf(detections, peers),
+    firstMs: fromMs,
+    lastMs: toMs,
+    role,
+    direction: directionOf(
+      role,
+      actorReferences,
+      peers.map((address) => ({ home: context.isHome(address) })),
+    ),
+    alsoSeen: otherBehaviours(actors, leader.behaviour, role, behaviours),
+  };
+  const { severity, urgency, steps } = rateSeverity(story);
+  const named = nameEvidence(detections);
+  return {
+    id: `inc-${incidentFingerprint(leader.behaviour, ordered)}`,
+    rank: 0,
+    severity,
+    urgency,
+    severitySteps: steps,
+    kind: lead.kind,
+    title: sentence(titleOf(story)),
+    actors: actorReferences,
+    peers: peerReferences,
+    peerCount: story.peerCount,
+    techniques: techniquesOf(detections.flatMap((d) => kindInfo(d.kind).techniques?.(story, d) ?? [])),
+    firstMs: fromMs,
+    lastMs: toMs,
+    detections: named.detections,
+    evidence: named.evidence,
+    flowCount: flowCountOf(detections),
+  };
+}
+
+/**
+ * Names to each incident the others of its actors, where no silence longer than the gap lies between the two. A search, a guessed password and
+ * calls to a host outside are three incidents with three severities, and one story of one host.
+ */
+function relate(incidents: readonly Incident[], gapMs: number): Incident[] {
+  const byActor = new Map<string, Incident[]>();
+  for (const incident of incidents) for (const { address } of incident.actors) append(byActor, address, incident);
+  return incidents.map((incident) => {
+    const found = new Set<Incident>();
+    for (const { address } of incident.actors)
+      for (const other of byActor.get(address) ?? [])
+        if (other !== incident && silence(incident, other) <= gapMs) found.add(other);
+    if (found.size === 0) return incident;
+    const first = [...found].sort((a, b) => a.rank - b.rank).slice(0, MAX_RELATED);
+    const related = first.map(({ id, rank, kind }): RelatedIncident => ({ id, rank, label: kindInfo(kind).label }));
+    return { ...incident, related, relatedCount: found.size };
+  });
+}
+
+/** Time between two incidents; negative where they overlap. */
+function silence(a: Incident, b: Incident): number {
+  return Math.max(a.firstMs, b.firstMs) - Math.min(a.lastMs, b.lastMs);
+}
+
+/** Of who did what, when, to whom; not of how sure anybody was, so that a better score does not make a new incident. */
+function incidentFingerprint(behaviour: string, items: readonly Item[]): string {
+  const members = items.map(({ detection, fromMs, toMs }) => ({
+    kind: detection.kind,
+    role: roleOf(detection),
+    actor: detection.actor,
+    peers: detection.peers.toSorted(compareText),
+    port: detection.port ?? -1,
+    protocol: detection.protocol ?? '',
+    firstMs: fromMs,
+    lastMs: toMs,
+  }));
+  const texts = members.map((member) => JSON.stringify(member)).sort(compareText);
+  return fingerprint([behaviour, ...texts]);
+}
+
+/**
+ * Actors and peers, most involved first: those of the leading detection, then those that most of the others name. A detection that sees the same
+ * thing from the other end (the target of a flood, where the leader speaks of its source) adds its actor to the peers.
+ */
+function sides(detections: readonly Detection[]): { actors: string[]; peers: string[] } {
+  const [lead] = detections;
+  if (lead === undefined) return { actors: [], peers: [] };
+  const role = roleOf(lead);
+  const actors = new Set<string>();
+  const counts = new Map<string, number>();
+  const count = (address: string): unknown => counts.set(address, (counts.get(address) ?? 0) + 1);
+  for (const address of lead.peers) counts.set(address, detections.length);
+  for (const detection of detections) {
+    if (roleOf(detection) === role) {
+      actors.add(detection.actor);
+      for (const peer of detection.peers) count(peer);
+    } else count(detection.actor);
+  }
+  const peers = [...counts].sort((a, b) => b[1] - a[1]).map(([address]) => address);
+  return { actors: [...actors], peers };
+}
+
+/** Exact where every list of peers is whole, else the largest that is known for certain. */
+function peerCountOf(detections: readonly Detection[], peers: readonly string[]): number {
+  return detections.reduce((most, detection) => Math.max(most, detection.peerCount), peers.length);
+}
+
+/** Detectors may count the same flow, one detector hardly does: the largest sum of one detector, or what the evidence shows if that is more. */
+function flowCountOf(detections: readonly Detection[]): number {
+  const sums = new Map<string, number>();
+  for (const d of detections) sums.set(d.detector, (sums.get(d.detector) ?? 0) + d.flowCount);
+  return Math.max(distinctFlows(detections), ...sums.values());
+}
+
+function otherBehaviours(
+  actors: readonly string[],
+  own: string,
+  role: Story['role'],
+  behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+): string[] {
+  if (role !== 'source') return [];
+  const others = new Set(actors.flatMap((actor) => [...(behaviours.get(actor) ?? [])]));
+  others.delete(own);
+  return [...others].sort(compareText);
+}
+
+const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+
+/** The MAC that most of the flows show with an address, group addresses left out; ties by text. */
+function macsOf(detections: readonly Detection[]): Map<string, string> {
+  const counts = new Map<string, Map<string, number>>();
+  const count = (address: string | undefined, mac: string | undefined): void => {
+    if (address === undefined || mac === undefined || !MAC.test(mac) || isGroupMac(mac)) return;
+    const known = counts.get(address) ?? new Map<string, number>();
+    counts.set(address, known.set(mac, (known.get(mac) ?? 0) + 1));
+  };
+  for (const flow of detections.flatMap((detection) => detection.flows)) {
+    count(flow.initiator, flow.initiatorMac);
+    count(flow.responder, flow.responderMac);
+  }
+  const macs = new Map<string, string>();
+  for (const [address, seen] of counts) {
+    const [first] = [...seen].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]));
+    if (first !== undefined) macs.set(address, first[0]);
+  }
+  return macs;
+}
+
+function isGroupMac(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+}
+
+function spanOf(items: readonly Item[]): { fromMs: number; toMs: number } {
+  let fromMs = Number.POSITIVE_INFINITY;
+  let toMs = Number.NEGATIVE_INFINITY;
+  for (const item of items) {
+    fromMs = Math.min(fromMs, item.fromMs);
+    toMs = Math.max(toMs, item.toMs);
+  }
+  return { fromMs, toMs };
+}
+
+/** Union by index; the smallest index of a set stands for it, so that the result does not depend on the order of joining. */
+class DisjointSets {
+  #parents: number[];
+
+  constructor(size: number) {
+    this.#parents = Array.from({ length: size }, (_, i) => i);
+  }
+
+  find(i: number): number {
+    let root = i;
+    for (let parent = this.#parents[root] ?? root; parent !== root; parent = this.#parents[root] ?? root) root = parent;
+    for (let node = i; node !== root; ) {
+      const next = this.#parents[node] ?? root;
+      this.#parents[node] = root;
+      node = next;
+    }
+    return root;
+  }
+
+  join(a: number, b: number): void {
+    const x = this.find(a);
+    const y = this.find(b);
+    this.#parents[Math.max(x, y)] = Math.min(x, y);
+  }
+}
+
+/** The members of every set, in their order. */
+function collect<T>(members: readonly T[], sets: DisjointSets): T[][] {
+  const bySet = new Map<number, T[]>();
+  for (const [i, member] of members.entries()) append(bySet, sets.find(i), member);
+  return [...bySet.values()];
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

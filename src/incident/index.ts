@@ -1,0 +1,9 @@
+/** Floor 6: detections to incidents. */
+export * from './evidence.ts';
+export * from './group.ts';
+export * from './incident.ts';
+export * from './kind.ts';
+export * from './severity.ts';
+export * from './story.ts';
+export * from './technique.ts';
+export * from './words.ts';

@@ -1,0 +1,633 @@
+import { counted, humanCount, humanDuration } from '../core/index.ts';
+import type { Detection } from '../detect/index.ts';
+import type { SeverityStep } from './incident.ts';
+import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
+import type { TechniqueId } from './technique.ts';
+import { addressLabel, addressList, knownService, nameLabel, portLabel, serviceLabel, usualService } from './words.ts';
+
+/**
+ * All that this floor knows of a kind of detection. A new kind is one entry of `KINDS`; a kind without an entry works too, as `fallback` says.
+ */
+export interface KindInfo {
+  /** A kind as in `scan.arp`, or the beginning of several, ending in a dot, as in `beacon.`. The longest one that fits counts. */
+  readonly prefix: string;
+  /** Detections of one behaviour are joined, those of different behaviours are not. */
+  readonly behaviour: string;
+  /** Points that the kind alone gives, with the rule in words. */
+  readonly base: number;
+  readonly rule: string;
+  /** Points for who stands where, with the rule in words; a direction that is absent gives none. */
+  readonly direction: Readonly<Partial<Record<Direction, readonly [points: number, rule: string]>>>;
+  /** The direction that counts for `direction`; by default the story's. */
+  readonly place?: (story: Story) => Direction;
+  /** Points from the kind's own measures. Every measure may be absent. */
+  readonly steps?: (story: Story) => SeverityStep[];
+  /** Points that an incident led by this kind can't exceed, with the rule in words. */
+  readonly cap?: readonly [points: number, rule: string];
+  /** True where the finding is a model's opinion about ordinary-looking traffic: it supports other findings, and alone it never weighs much. */
+  readonly opinion?: boolean;
+  /** What detections of one behaviour must share to be one story; by default the actor. */
+  readonly links?: (detection: Detection) => string[];
+  /** What the detection is aimed at, where many actors may aim at the same; undefined where that is not one thing. */
+  readonly aim?: (detection: Detection) => string | undefined;
+  readonly techniques?: (story: Story, detection: Detection) => TechniqueId[];
+  /** What such an incident is called in a list, in a few words: 'port scan'. */
+  readonly label: string;
+  /** What was done, without the subject and the full stop: 'tried 212 hosts on port 445'. It states the facts of one detection. */
+  readonly deed: (told: Telling) => string;
+  /** What follows the deed in a title; by default how long it took. */
+  readonly end?: (told: Telling) => string;
+}
+
+/** What a title tells of: one detection. Where many hosts did the same, hosts and times are those of all, and no measure of a single one counts. */
+interface Telling {
+  readonly detection: Detection;
+  readonly role: Role;
+  readonly many: boolean;
+  readonly peers: readonly string[];
+  readonly peerCount: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+const RECONNAISSANCE = 'reconnaissance';
+const ACCESS = 'access';
+const COMMAND_AND_CONTROL = 'command and control';
+const DENIAL = 'denial of service';
+
+const SCAN_DIRECTION: KindInfo['direction'] = {
+  inside: [15, 'A host inside searches the home network: it may be compromised'],
+  outward: [15, 'A host inside searches networks outside: it may be compromised'],
+  inward: [-20, 'The search comes from outside, as it does all day on the Internet'],
+  outside: [5, 'Neither side is in the home network as configured'],
+};
+
+const FLOOD_DIRECTION: KindInfo['direction'] = {
+  inside: [10, 'Source and target are both inside'],
+  outward: [10, 'A host inside takes part in a flood against others'],
+  inward: [5, 'The target is a host of the home network'],
+};
+
+const CALL_DIRECTION: KindInfo['direction'] = {
+  inside: [-15, 'Both hosts are inside, where regular and lasting connections are common'],
+  inward: [-10, 'The connection was made from outside, so it is no call home'],
+};
+
+const KINDS: readonly KindInfo[] = [
+  {
+    prefix: 'scan.horizontal',
+    behaviour: RECONNAISSANCE,
+    base: 25,
+    rule: 'A search for hosts that answer on a port',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: networkAim,
+    techniques: portScanTechniques,
+    label: 'port scan',
+    deed: (told) => {
+      const { port, protocol } = told.detection;
+      const where = port === undefined ? 'several ports' : portLabel(port, protocol);
+      return `tried ${counted(targetCount(told), 'host')} on ${where}`;
+    },
+    end: (told) => withAnswers(told),
+  },
+  {
+    prefix: 'scan.vertical',
+    behaviour: RECONNAISSANCE,
+    base: 25,
+    rule: 'A search for open ports of one host',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: hostAim,
+    techniques: portScanTechniques,
+    label: 'port scan',
+    deed: portsDeed,
+    end: (told) => withAnswers(told, 'port'),
+  },
+  {
+    prefix: 'scan.block',
+    behaviour: RECONNAISSANCE,
+    base: 30,
+    rule: 'A search for open ports of several hosts',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: networkAim,
+    techniques: portScanTechniques,
+    label: 'port scan',
+    deed: portsDeed,
+    end: (told) => withAnswers(told, 'port'),
+  },
+  {
+    prefix: 'scan.arp',
+    behaviour: RECONNAISSANCE,
+    base: 12,
+    rule: 'A search for hosts on the local network by ARP',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: networkAim,
+    techniques: () => ['T1018'],
+    label: 'search for hosts by ARP',
+    deed: (told) => `asked for ${counted(targetCount(told), 'different address', 'different addresses')} by ARP`,
+    end: (told) => withAnswers(told),
+  },
+  {
+    prefix: 'scan.icmp',
+    behaviour: RECONNAISSANCE,
+    base: 12,
+    rule: 'A search for hosts by echo requests (ping)',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: networkAim,
+    techniques: (story) => (crossesBorder(story) ? ['T1595.001'] : ['T1018']),
+    label: 'search for hosts by ping',
+    deed: (told) => `sent echo requests (ping) to ${counted(targetCount(told), 'host')}`,
+    end: (told) => withAnswers(told),
+  },
+  {
+    // What a scan detector may add: judged like the port scans.
+    prefix: 'scan.',
+    behaviour: RECONNAISSANCE,
+    base: 20,
+    rule: 'A search of the network',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: networkAim,
+    label: 'search of the network',
+    deed: (told) => `searched ${counted(targetCount(told), 'host')}`,
+    end: (told) => withAnswers(told),
+  },
+  {
+    prefix: 'brute-force.',
+    behaviour: ACCESS,
+    base: 42,
+    rule: 'Many short connections to a login service, as password guessing makes',
+    direction: {
+      inside: [12, 'A host inside tries to log in to another one: it may be compromised'],
+      outward: [12, 'A host inside tries to log in to hosts outside: it may be compromised'],
+      inward: [-10, 'They come from outside, as they do all day on the Internet'],
+      outside: [12, 'Neither side is in the home network as configured, so the source may be one of yours'],
+    },
+    steps: bruteForceSteps,
+    aim: hostAim,
+    techniques: bruteForceTechniques,
+    label: 'password guessing',
+    // Connections are what is counted: a server allows several guesses in one, and the traffic does not show how many were made.
+    deed: (told) => {
+      const { service, port } = told.detection;
+      const attempts = measure(told, 'brute-force.attempts');
+      const label = serviceLabel(service);
+      const noun = label === undefined ? 'short connection' : `short ${label} connection`;
+      const what = attempts === undefined ? `${noun}s again and again` : counted(attempts, noun);
+      return `opened ${what} to ${targets(told)}${port === undefined ? '' : ` on port ${port}`}`;
+    },
+    end: (told) => `${within(told)}, as password guessing does`,
+  },
+  {
+    prefix: 'flood.backscatter',
+    behaviour: 'backscatter',
+    base: 10,
+    rule: 'Answers to connections that nobody here made: an echo of a flood somewhere else',
+    direction: { inward: [5, 'The flooded host is one of the home network'] },
+    cap: [39, 'An echo of a flood is no attack by itself: at most low'],
+    label: 'echo of a flood',
+    deed: ({ peerCount }) => `answered connections that ${counted(peerCount, 'host')} never made`,
+    end: () => '; it is probably being flooded from forged addresses',
+  },
+  {
+    prefix: 'flood.',
+    behaviour: DENIAL,
+    base: 40,
+    rule: 'Far more packets than the target can have asked for',
+    direction: FLOOD_DIRECTION,
+    steps: floodSteps,
+    links: floodLinks,
+    techniques: (_story, detection) => {
+      if (hasReason(detection, 'flood.reflected')) return ['T1498.002'];
+      return detection.kind === 'flood.syn' ? ['T1499.001'] : ['T1498.001'];
+    },
+    label: 'flood',
+    deed: floodDeed,
+    end: floodEnd,
+  },
+  {
+    prefix: 'beacon.',
+    behaviour: COMMAND_AND_CONTROL,
+    base: 25,
+    rule: 'Connections to the same place again and again',
+    direction: CALL_DIRECTION,
+    place: (story) => callDirection(story, story.lead),
+    steps: beaconSteps,
+    links: pairLinks,
+    techniques: callTechniques,
+    label: 'regular calls',
+    deed: (told) => {
+      const interval = measure(told, 'beacon.interval-median');
+      const count = measure(told, 'beacon.connections') ?? told.detection.flowCount;
+      const every = interval === undefined ? '' : ` about every ${humanDuration(interval)},`;
+      return `called ${targets(told)}${onPort(told)}${every} ${counted(count, 'time')}`;
+    },
+  },
+  {
+    prefix: 'long-connection.',
+    behaviour: COMMAND_AND_CONTROL,
+    base: 25,
+    rule: 'A connection that stayed open for long',
+    direction: CALL_DIRECTION,
+    place: (story) => callDirection(story, story.lead),
+    steps: (story) => oddPortSteps(story),
+    links: pairLinks,
+    techniques: callTechniques,
+    label: 'long connection',
+    deed: (told) => {
+      const open = measure(told, 'long-connection.open-time') ?? told.lastMs - told.firstMs;
+      return `kept a connection to ${targets(told)}${onPort(told)} open for ${humanDuration(open)}`;
+    },
+    end: () => '',
+  },
+  {
+    prefix: 'strange-flow.',
+    behaviour: 'anomaly',
+    base: 20,
+    rule: 'A model finds the traffic strange, without a known pattern',
+    direction: {},
+    cap: [39, "Only a model's opinion, without a known pattern behind it: at most low"],
+    opinion: true,
+    label: 'unusual traffic',
+    deed: (told) => {
+      const flows = counted(told.detection.flowCount, 'flow');
+      return `had ${flows} with ${targets(told)}${onPort(told)} unlike the other traffic`;
+    },
+    end: () => '',
+  },
+];
+
+/** For a kind without an entry: its family, up to the first dot, is its behaviour. */
+function fallback(kind: string): KindInfo {
+  return {
+    prefix: kind,
+    behaviour: nameLabel(kind.split('.')[0] ?? kind),
+    base: 20,
+    rule: 'A detector found something that the severity rules have no entry for',
+    direction: {},
+    label: 'unusual behaviour',
+    deed: (told) =>
+      `behaved in an unusual way towards ${targets(told)}${onPort(told)}: ${nameLabel(told.detection.kind)}`,
+    end: () => '',
+  };
+}
+
+/** The entry for a kind, or the fallback. */
+export function kindInfo(kind: string): KindInfo {
+  let best: KindInfo | undefined;
+  for (const info of KINDS) {
+    const fits = info.prefix.endsWith('.') ? kind.startsWith(info.prefix) : kind === info.prefix;
+    if (fits && info.prefix.length > (best?.prefix.length ?? 0)) best = info;
+  }
+  return best ?? fallback(kind);
+}
+
+// ------------------------------------------------------------------------------------------------------------------ words of titles
+
+/**
+ * One plain sentence with the facts of the leading detection alone: its hosts, its time, its answers. Where the same host shows a second kind of the
+ * same behaviour, the strongest of these adds a clause with its own.
+ */
+export function titleOf(story: Story): string {
+  const told = telling(story, story.lead);
+  const info = kindInfo(story.lead.kind);
+  return `${who(story, told)} ${info.deed(told)}${(info.end ?? within)(told)}${secondClause(story, told)}.`;
+}
+
+/** What is done to a host is told of that host alone, whoever else suffered the same. */
+function telling(story: Story, detection: Detection): Telling {
+  const role = roleOf(detection);
+  const many = role === 'source' && story.actors.length > 1;
+  const { peers, peerCount, firstMs, lastMs } = detection;
+  if (!many) return { detection, role, many, peers, peerCount, firstMs, lastMs };
+  return {
+    detection,
+    role,
+    many,
+    peers: story.peers.map((peer) => peer.address),
+    peerCount: story.peerCount,
+    firstMs: story.firstMs,
+    lastMs: story.lastMs,
+  };
+}
+
+function secondClause(story: Story, { detection: lead, role, many }: Telling): string {
+  const second = story.detections.find(
+    (d) =>
+      d.kind !== lead.kind &&
+      d.actor === lead.actor &&
+      roleOf(d) === role &&
+      kindInfo(d.kind).opinion !== true &&
+      !many,
+  );
+  return second === undefined ? '' : `; it also ${kindInfo(second.kind).deed(telling(story, second))}`;
+}
+
+function who(story: Story, { detection, many }: Telling): string {
+  const name = addressLabel(detection.actor);
+  return many ? `${counted(story.actors.length, 'host')} (${name} and others)` : name;
+}
+
+function measure({ detection, many }: Telling, name: string): number | undefined {
+  return many ? undefined : numberOf(detection, name);
+}
+
+function targets({ peers, peerCount }: Telling): string {
+  return addressList(peers, peerCount);
+}
+
+function onPort({ detection }: Telling): string {
+  const { port, protocol, service } = detection;
+  return port === undefined ? '' : ` on ${portLabel(port, protocol, knownService(service))}`;
+}
+
+/** ' in 10.2 s'. */
+function within({ firstMs, lastMs }: Telling): string {
+  return lastMs > firstMs ? ` in ${humanDuration(lastMs - firstMs)}` : '';
+}
+
+/** ' in 10.2 s; none answered'; with a noun where a bare number would seem to count the hosts: '; 6 ports answered'. */
+function withAnswers(told: Telling, noun?: string): string {
+  const count = measure(told, 'scan.answered');
+  if (count === undefined) return within(told);
+  const number = noun === undefined ? humanCount(count) : counted(count, noun);
+  return `${within(told)}; ${count === 0 ? 'none' : number} answered`;
+}
+
+function targetCount(told: Telling): number {
+  return measure(told, 'scan.targets') ?? told.peerCount;
+}
+
+function portsDeed(told: Telling): string {
+  const ports = measure(told, 'scan.ports');
+  const what = ports === undefined ? 'many ports' : counted(ports, 'different port');
+  return `tried ${what} of ${targets(told)}`;
+}
+
+const FLOOD_PACKETS: Readonly<Record<string, string>> = {
+  'flood.syn': 'half-open connections',
+  'flood.udp': 'UDP packets',
+  'flood.icmp': 'echo packets (ping)',
+};
+
+function floodDeed(told: Telling): string {
+  const { kind, port, protocol } = told.detection;
+  const what = `${FLOOD_PACKETS[kind] ?? 'packets'}${port === undefined ? '' : ` on ${portLabel(port, protocol)}`}`;
+  return told.role === 'target'
+    ? `was flooded with ${what} from ${counted(told.peerCount, 'address', 'addresses')}`
+    : `flooded ${targets(told)} with ${what}`;
+}
+
+function floodEnd(told: Telling): string {
+  const rate = measure(told, 'flood.rate');
+  return rate === undefined ? '' : `, up to ${humanCount(rate)} packets a second`;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- severity by kind
+
+function scanSteps(story: Story): SeverityStep[] {
+  const steps: SeverityStep[] = [];
+  const { lead, direction } = story;
+  const one = story.actors.length === 1;
+  const targeted = (one ? numberOf(lead, 'scan.targets') : undefined) ?? story.peerCount;
+  const breadth = Math.max(targeted, numberOf(lead, 'scan.ports') ?? 0);
+  if (breadth >= 100) steps.push({ rule: 'It tried 100 targets or more', points: 8 });
+  else if (breadth >= 20) steps.push({ rule: 'It tried 20 targets or more', points: 4 });
+  // That hosts on the same wire answer ARP or a ping is what they are for; that a service answers a search is a find.
+  const finds = story.detections.some(
+    (d) => d.kind !== 'scan.arp' && d.kind !== 'scan.icmp' && (numberOf(d, 'scan.answered') ?? 0) > 0,
+  );
+  if (finds && direction === 'inward') steps.push({ rule: 'Something inside answered the search', points: 10 });
+  else if (finds) steps.push({ rule: 'Something answered the search', points: 5 });
+  if (hasReason(lead, 'scan.web-client'))
+    steps.push({ rule: 'It looks like a web client that lost its way out', points: -30 });
+  else if (direction === 'outward' && !finds && deadAddresses(lead))
+    steps.push({
+      rule: 'Nobody outside answered, on ports by which no worm spreads: peer-to-peer programs and miners with old lists of addresses do the same',
+      points: -15,
+    });
+  return steps;
+}
+
+/** Services by which a program that spreads gets from one host to the next: remote control, shared files, databases. */
+const SPREADING = new Set([
+  'smb',
+  'netbios-ssn',
+  'dcerpc',
+  'rdp',
+  'vnc',
+  'winrm',
+  'ssh',
+  'telnet',
+  'ftp',
+  'mssql',
+  'mysql',
+  'postgresql',
+  'redis',
+]);
+
+/**
+ * Whether a search of hosts outside reads as calls to addresses that are no longer in use: the detector says that nobody answered, and neither the port
+ * nor the evidence is of a service by which worms spread. For those silence is no excuse: many providers and firewalls drop just these ports on the way out.
+ */
+function deadAddresses(detection: Detection): boolean {
+  if (detection.kind === 'scan.icmp' || numberOf(detection, 'scan.answered') !== 0) return false;
+  const ports = [detection.port, ...detection.flows.map((flow) => flow.responderPort)];
+  return !ports.some((port) => SPREADING.has(usualService(port, detection.protocol ?? 'tcp') ?? ''));
+}
+
+function bruteForceSteps(story: Story): SeverityStep[] {
+  const steps: SeverityStep[] = [];
+  const attempts = story.detections.reduce((most, d) => Math.max(most, numberOf(d, 'brute-force.attempts') ?? 0), 0);
+  if (attempts >= 1000) steps.push({ rule: 'There were 1,000 such connections or more', points: 10 });
+  else if (attempts >= 100) steps.push({ rule: 'There were 100 such connections or more', points: 7 });
+  if (hasReason(story.lead, 'brute-force.chatty'))
+    steps.push({ rule: 'Ordinary programs log in to this service again and again, too', points: -20 });
+  if (story.detections.some((d) => (numberOf(d, 'brute-force.session') ?? 0) > 0))
+    steps.push({
+      rule: 'A longer session between the same hosts: a login may have worked',
+      points: story.direction === 'inward' ? 15 : 4,
+    });
+  return steps;
+}
+
+function floodSteps(story: Story): SeverityStep[] {
+  const steps: SeverityStep[] = [];
+  const { lead } = story;
+  const rate = numberOf(lead, 'flood.rate');
+  const threshold = lead.reasons.find((reason) => reason.name === 'flood.rate')?.threshold;
+  const times = rate === undefined || threshold === undefined || !(threshold > 0) ? 0 : rate / threshold;
+  if (times >= 100) steps.push({ rule: 'The rate is 100 times the threshold or more', points: 20 });
+  else if (times >= 10) steps.push({ rule: 'The rate is 10 times the threshold or more', points: 10 });
+  if ((numberOf(lead, 'flood.half-open') ?? 0) >= 0.999)
+    steps.push({ rule: 'No ordinary connection to the target came through in the same time', points: 10 });
+  if (hasReason(lead, 'flood.few-flows'))
+    steps.push({ rule: 'It is one stream or few, as a one-way transmission has too', points: -15 });
+  return steps;
+}
+
+/** From so many connections on, and from this score on, a beacon weighs more: chance and short captures no longer make it. */
+const MANY_CALLS = 100;
+const STRONG_SCORE = 0.95;
+
+function beaconSteps(story: Story): SeverityStep[] {
+  const steps: SeverityStep[] = [];
+  const { lead } = story;
+  const count = numberOf(lead, 'beacon.connections') ?? lead.flowCount;
+  const outward = callDirection(story, lead) === 'outward' || callDirection(story, lead) === 'outside';
+  if (count >= MANY_CALLS) {
+    steps.push({ rule: 'There were 100 connections or more', points: 8 });
+    if (outward && lead.score >= STRONG_SCORE)
+      steps.push({ rule: 'The rhythm is nearly perfect, kept up over 100 connections to a host outside', points: 8 });
+  }
+  return [...steps, ...oddPortSteps(story)];
+}
+
+function oddPortSteps(story: Story): SeverityStep[] {
+  const direction = callDirection(story, story.lead);
+  if (direction !== 'outward' && direction !== 'outside') return [];
+  return isOddPort(story.lead) ? [{ rule: 'It uses a port that no usual service has', points: 8 }] : [];
+}
+
+function isOddPort(detection: Detection): boolean {
+  return detection.port !== undefined && usualService(detection.port, detection.protocol) === undefined;
+}
+
+/**
+ * What passes a proxy inside goes to a host outside that the flow does not name, so it counts as outward.
+ * A story of calls may have several detections; each has its own port.
+ */
+export function callDirection(
+  story: Pick<Story, 'direction'>,
+  detection: Pick<Detection, 'port' | 'protocol' | 'service'>,
+): Direction {
+  const service = knownService(detection.service) ?? usualService(detection.port, detection.protocol);
+  const usual = usualService(detection.port, detection.protocol);
+  const proxy = [service, usual].some((name) => name === 'http-proxy' || name === 'socks');
+  return story.direction === 'inside' && proxy ? 'outward' : story.direction;
+}
+
+// ------------------------------------------------------------------------------------------------------------------------- joining
+
+/** One host that calls another: the same story whatever the detector and the port. */
+function pairLinks(detection: Detection): string[] {
+  if (detection.peers.length === 0) return [`actor ${detection.actor}`];
+  return detection.peers.map((peer) => `pair ${detection.actor} ${peer}`);
+}
+
+/** Everything against one target, and everything from one source, is one story; what a host suffers and what it does are two. */
+function floodLinks(detection: Detection): string[] {
+  if (roleOf(detection) === 'target') return [`target ${detection.actor}`];
+  return [`source ${detection.actor}`, ...detection.peers.map((peer) => `target ${peer}`)];
+}
+
+function hostAim(detection: Detection): string | undefined {
+  const [peer] = detection.peers;
+  return peer !== undefined && detection.peerCount === 1 ? `${peer} ${detection.port ?? ''}` : undefined;
+}
+
+/** One host, or one network (/24, /64) in which all listed peers lie. */
+function networkAim(detection: Detection): string | undefined {
+  const networks = new Set(detection.peers.map(networkOf));
+  const [network] = networks;
+  if (detection.peerCount === 1) return hostAim(detection);
+  return network !== undefined && networks.size === 1 ? `${network} ${detection.port ?? ''}` : undefined;
+}
+
+function networkOf(address: string): string {
+  return address.includes(':') ? expandedPrefix(address) : address.slice(0, address.lastIndexOf('.'));
+}
+
+/** The first four groups of an IPv6 address in RFC 5952 form. */
+function expandedPrefix(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
+  return [...before, ...new Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':');
+}
+
+// ---------------------------------------------------------------------------------------------------------------------- techniques
+
+function crossesBorder(story: Story): boolean {
+  return story.direction === 'inward' || story.direction === 'outward';
+}
+
+/** Inside the home network a search is discovery; between home and the Internet, in either direction, it is active scanning. */
+function portScanTechniques(story: Story, detection: Detection): TechniqueId[] {
+  if (!crossesBorder(story)) return ['T1046'];
+  return detection.kind === 'scan.vertical' ? ['T1595'] : ['T1595.001'];
+}
+
+const REMOTE_SERVICES: Readonly<Record<string, TechniqueId>> = {
+  rdp: 'T1021.001',
+  smb: 'T1021.002',
+  ssh: 'T1021.004',
+  vnc: 'T1021.005',
+};
+
+/** Many hosts mean spraying. Use of a remote service is named only inside, and only where a session followed: before that there is nothing to name. */
+function bruteForceTechniques(story: Story, detection: Detection): TechniqueId[] {
+  const ids: TechniqueId[] = [
+    detection.kind === 'brute-force.spray' || detection.peerCount >= 3 ? 'T1110.003' : 'T1110.001',
+  ];
+  const remote = REMOTE_SERVICES[knownService(detection.service) ?? ''];
+  if (remote !== undefined && story.direction === 'inside' && (numberOf(detection, 'brute-force.session') ?? 0) > 0)
+    ids.push(remote);
+  return ids;
+}
+
+const WEB = new Set(['http', 'tls', 'quic', 'http-proxy']);
+const MAIL = new Set(['smtp', 'imap', 'pop3', 'smtps', 'imaps', 'pop3s']);
+const ENCRYPTED = new Set([
+  'tls',
+  'quic',
+  'ssh',
+  'smtps',
+  'imaps',
+  'pop3s',
+  'ldaps',
+  'ftps',
+  'dns-tls',
+  'mqtt-tls',
+  'wireguard',
+  'openvpn',
+]);
+/** Services that wrap others, so that any of these ports is theirs by right. */
+const CARRIED_BY_TLS = new Set([
+  ...ENCRYPTED,
+  'http',
+  'rdp',
+  'winrm-tls',
+  'smtp',
+  'imap',
+  'pop3',
+  'ldap',
+  'ftp',
+  'sips',
+  'http-proxy',
+]);
+
+/**
+ * Only for calls that leave the home network. The protocol is the one that the content shows, else the port's; where neither is known it is raw
+ * TCP or UDP. A port is non-standard where the content shows a protocol that has another one.
+ */
+function callTechniques(story: Story, detection: Detection): TechniqueId[] {
+  const direction = callDirection(story, detection);
+  if (direction !== 'outward' && direction !== 'outside') return [];
+  const usual = usualService(detection.port, detection.protocol);
+  const service = knownService(detection.service) ?? usual;
+  if (service === undefined) return detection.protocol === 'tcp' || detection.protocol === 'udp' ? ['T1095'] : [];
+  const ids: TechniqueId[] = [WEB.has(service) ? 'T1071.001' : MAIL.has(service) ? 'T1071.003' : 'T1071'];
+  if (ENCRYPTED.has(service)) ids.push('T1573');
+  const fits =
+    usual === service ||
+    (usual !== undefined && service === 'tls' && CARRIED_BY_TLS.has(usual)) ||
+    (service === 'http' && usual === 'http-proxy');
+  if (detection.port !== undefined && !fits) ids.push('T1571');
+  return ids;
+}

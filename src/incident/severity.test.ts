@@ -1,0 +1,316 @@
+import { describe, expect, it } from 'vitest';
+import { EXAMPLES, flow, incidentOf, incidentsOf, reason } from '../../test/support/detection.ts';
+import type { Detection } from '../detect/index.ts';
+import type { Incident } from './incident.ts';
+import { scorePoints, severityOf } from './severity.ts';
+
+function sum(incident: Incident | undefined): string {
+  const steps = (incident?.severitySteps ?? []).map(({ rule, points }) => `${points} ${rule}`);
+  return [...steps, `= ${incident?.urgency} ${incident?.severity}`].join('\n');
+}
+
+/** The detection with some reasons replaced by others of the same name, or added. */
+function withReasons(base: Detection, ...reasons: Detection['reasons']): Detection {
+  const names = new Set(reasons.map((r) => r.name));
+  return { ...base, reasons: [...base.reasons.filter((r) => !names.has(r.name)), ...reasons] };
+}
+
+function without(base: Detection, ...names: string[]): Detection {
+  return { ...base, reasons: base.reasons.filter((r) => !names.includes(r.name)) };
+}
+
+function severity(base: Detection, changes: Partial<Detection> = {}): string {
+  return incidentOf({ ...base, ...changes }).severity;
+}
+
+describe('levels', () => {
+  it('begin at 20, 40, 60 and 85 points', () => {
+    expect([-30, 19, 20, 39, 40, 59, 60, 84, 85, 200].map(severityOf)).toEqual([
+      'info',
+      'info',
+      'low',
+      'low',
+      'medium',
+      'medium',
+      'high',
+      'high',
+      'critical',
+      'critical',
+    ]);
+  });
+
+  it('the score gives -20 to 20 points, none at a half', () => {
+    expect([0, 0.3, 0.49, 0.5, 0.51, 0.9, 1].map(scorePoints)).toEqual([-20, -8, 0, 0, 0, 16, 20]);
+    expect(Object.is(scorePoints(0.495), 0)).toBe(true);
+  });
+});
+
+describe('the sum of each kind', () => {
+  it.each([
+    [
+      'scan.horizontal',
+      `25 A search for hosts that answer on a port
+20 The detector is very sure (score 0.99)
+15 A host inside searches the home network: it may be compromised
+8 It tried 100 targets or more
+5 Something answered the search
+= 73 high`,
+    ],
+    [
+      'scan.vertical',
+      `25 A search for open ports of one host
+19 The detector is very sure (score 0.98)
+-20 The search comes from outside, as it does all day on the Internet
+8 It tried 100 targets or more
+10 Something inside answered the search
+= 42 medium`,
+    ],
+    [
+      'scan.arp',
+      `12 A search for hosts on the local network by ARP
+18 The detector is very sure (score 0.96)
+15 A host inside searches the home network: it may be compromised
+8 It tried 100 targets or more
+= 53 medium`,
+    ],
+    [
+      'brute-force.login',
+      `42 Many short connections to a login service, as password guessing makes
+15 The detector is sure (score 0.88)
+12 A host inside tries to log in to another one: it may be compromised
+4 A longer session between the same hosts: a login may have worked
+= 73 high`,
+    ],
+    [
+      'flood.syn',
+      `40 Far more packets than the target can have asked for
+20 The detector is very sure (score 0.99)
+5 The target is a host of the home network
+20 The rate is 100 times the threshold or more
+10 No ordinary connection to the target came through in the same time
+= 95 critical`,
+    ],
+    [
+      'flood.backscatter',
+      `10 Answers to connections that nobody here made: an echo of a flood somewhere else
+5 The detector is fairly sure (score 0.62)
+= 15 info`,
+    ],
+    [
+      'beacon.interval',
+      `25 Connections to the same place again and again
+19 The detector is very sure (score 0.97)
+8 There were 100 connections or more
+8 The rhythm is nearly perfect, kept up over 100 connections to a host outside
+= 60 high`,
+    ],
+    [
+      'long-connection.open',
+      `25 A connection that stayed open for long
+5 The detector is fairly sure (score 0.63)
+8 It uses a port that no usual service has
+= 38 low`,
+    ],
+    [
+      'strange-flow.outlier',
+      `20 A model finds the traffic strange, without a known pattern
+0 The detector is not sure (score 0.49)
+= 20 low`,
+    ],
+    [
+      'dns-tunnel.volume',
+      `20 A detector found something that the severity rules have no entry for
+16 The detector is very sure (score 0.90)
+= 36 low`,
+    ],
+  ] as const)('%s', (kind, expected) => {
+    expect(sum(incidentOf(EXAMPLES[kind]))).toBe(expected);
+  });
+});
+
+describe('scans', () => {
+  const scan = EXAMPLES['scan.horizontal'];
+  const fromOutside = { ...scan, actor: '203.0.113.9' };
+
+  it('from outside that find nothing are weather', () => {
+    expect(severity(withReasons(fromOutside, reason('scan.answered', 0, 'targets', 'None.')))).toBe('low');
+  });
+
+  it('from outside that find something are worth a look', () => {
+    expect(severity(fromOutside)).toBe('medium');
+  });
+
+  it('of a few hosts from inside with a moderate score stay below high', () => {
+    const few = withReasons(
+      scan,
+      reason('scan.targets', 6, 'hosts', 'Six.'),
+      reason('scan.answered', 0, 'targets', 'None.'),
+    );
+    expect(severity({ ...few, peerCount: 6 }, { score: 0.6 })).toBe('medium');
+  });
+
+  it('that look like a web client without a way out weigh less', () => {
+    const web = withReasons(
+      scan,
+      reason('scan.web-client', 'yes', '', 'A client.'),
+      reason('scan.answered', 0, 'targets', 'None.'),
+    );
+    expect(severity({ ...web, peers: ['203.0.113.1'], port: 443 }, { score: 0.92 })).toBe('low');
+  });
+
+  it('of hosts outside that never answer weigh less, unless a worm could spread by the port', () => {
+    const outward = {
+      ...withReasons(scan, reason('scan.answered', 0, 'targets', 'None.')),
+      peers: ['203.0.113.1', '198.51.100.2'],
+      flows: [flow(1, scan.actor, '203.0.113.1', 3333), flow(2, scan.actor, '198.51.100.2', 8333)],
+      port: 3333,
+    };
+    expect(sum(incidentOf(outward))).toBe(`25 A search for hosts that answer on a port
+20 The detector is very sure (score 0.99)
+15 A host inside searches networks outside: it may be compromised
+8 It tried 100 targets or more
+-15 Nobody outside answered, on ports by which no worm spreads: peer-to-peer programs and miners with old lists of addresses do the same
+= 53 medium`);
+    const { port: _port, ...noPort } = outward;
+    expect(severity({ ...noPort, kind: 'scan.block' })).toBe('medium');
+    expect(severity({ ...outward, port: 445 })).toBe('high');
+    expect(severity({ ...noPort, flows: [...noPort.flows, flow(3, scan.actor, '203.0.113.1', 23)] })).toBe('high');
+    expect(severity(withReasons(outward, reason('scan.answered', 1, 'targets', 'One.')))).toBe('high');
+    expect(severity(without(outward, 'scan.answered'))).toBe('high');
+    expect(severity({ ...outward, peers: ['192.168.10.5'] })).toBe('high');
+  });
+
+  it('count the peers where no measure says how many targets there were', () => {
+    expect(sum(incidentOf(without(scan, 'scan.targets')))).toContain('8 It tried 100 targets or more');
+  });
+
+  it('with two patterns of one detector weigh a little more', () => {
+    const arp = { ...EXAMPLES['scan.arp'], actor: scan.actor };
+    expect(sum(incidentOf(scan, arp))).toContain('4 The same detector found more than one pattern');
+  });
+});
+
+describe('logins', () => {
+  const guessing = without(EXAMPLES['brute-force.login'], 'brute-force.session');
+
+  it('tried from inside, or where nobody is known, are high', () => {
+    expect(severity(guessing)).toBe('high');
+    expect(severity(guessing, { actor: '147.32.80.40', peers: ['147.32.80.37'], score: 0.7 })).toBe('high');
+  });
+
+  it('tried from outside are medium, and high when one may have worked', () => {
+    const outside = { ...guessing, actor: '203.0.113.9', score: 0.95 };
+    expect(severity(outside)).toBe('medium');
+    expect(severity(withReasons(outside, reason('brute-force.session', 1, 'sessions', 'One.')))).toBe('high');
+  });
+
+  it('tried nine times at the threshold are not high', () => {
+    expect(severity(guessing, { score: 0.5 })).toBe('medium');
+  });
+
+  it('of a service where programs do so all day are not high', () => {
+    const chatty = withReasons(guessing, reason('brute-force.chatty', 'mysql', '', 'Programs.'));
+    expect(severity(chatty, { score: 0.68 })).toBe('medium');
+  });
+
+  it('tried a hundred and a thousand times weigh more', () => {
+    const times = (n: number): number =>
+      incidentOf(withReasons(guessing, reason('brute-force.attempts', n, '', 'So many.'))).urgency;
+    expect([times(99), times(100), times(1000)].map((points) => points - times(99))).toEqual([0, 7, 10]);
+  });
+});
+
+describe('floods', () => {
+  const flood = EXAMPLES['flood.syn'];
+
+  it('at the threshold are medium, at ten times of it high', () => {
+    const rate = (n: number): Detection => withReasons(flood, reason('flood.rate', n, 'packets/s', 'So fast.', 50));
+    expect(severity(without(rate(50), 'flood.half-open'), { score: 0.5 })).toBe('medium');
+    expect(severity(without(rate(500), 'flood.half-open'), { score: 0.91 })).toBe('high');
+  });
+
+  it('work without any measure', () => {
+    expect(sum(incidentOf({ ...flood, reasons: [] }))).toBe(`40 Far more packets than the target can have asked for
+20 The detector is very sure (score 0.99)
+10 A host inside takes part in a flood against others
+= 70 high`);
+  });
+
+  it('that are one stream weigh less', () => {
+    const stream = withReasons(
+      EXAMPLES['flood.udp'],
+      reason('flood.few-flows', 3, 'flows', 'Few.'),
+      reason('flood.rate', 5000, 'packets/s', 'So fast.', 5000),
+    );
+    expect(severity({ ...stream, actor: '192.168.1.9', peers: ['192.168.1.8'] }, { score: 0.4 })).toBe('low');
+  });
+
+  it('elsewhere leave no more than a low echo, even of a host inside', () => {
+    expect(severity(EXAMPLES['flood.backscatter'], { score: 1, actor: '192.168.1.80' })).toBe('low');
+  });
+});
+
+describe('calls', () => {
+  const beacon = EXAMPLES['beacon.interval'];
+  const few = withReasons(beacon, reason('beacon.connections', 40, 'connections', 'Forty.'));
+
+  it('of score 0.9 alone are medium, and of 0.85 low', () => {
+    expect(severity(few, { score: 0.9 })).toBe('medium');
+    expect(severity(few, { score: 0.85 })).toBe('low');
+  });
+
+  it('alone are never high below 100 connections, whatever the port', () => {
+    expect(severity(few, { score: 1, port: 7084 })).toBe('medium');
+  });
+
+  it('inside the home network are low, but not through a proxy', () => {
+    expect(severity(beacon, { peers: ['192.168.10.5'] })).toBe('low');
+    expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('high');
+  });
+
+  it('with a lasting connection, a strange flow and a search by the same host are critical', () => {
+    const { 'long-connection.open': open, 'strange-flow.outlier': strange, 'scan.horizontal': scan } = EXAMPLES;
+    const [first] = incidentsOf(beacon, open, strange, scan);
+    expect(sum(first)).toBe(`25 Connections to the same place again and again
+19 The detector is very sure (score 0.97)
+8 There were 100 connections or more
+8 The rhythm is nearly perfect, kept up over 100 connections to a host outside
+10 Another detector found the same hosts
+6 A model finds flows between these hosts strange, too
+15 The same host also shows other behaviour (reconnaissance)
+= 91 critical`);
+  });
+});
+
+describe('opinions of a model', () => {
+  it('alone are never above low', () => {
+    const certain = { ...EXAMPLES['strange-flow.outlier'], score: 1 };
+    expect(sum(incidentOf(certain))).toBe(`20 A model finds the traffic strange, without a known pattern
+20 The detector is very sure (score 1.00)
+-1 Only a model's opinion, without a known pattern behind it: at most low
+= 39 low`);
+    expect(severity(certain, { score: 0.4 })).toBe('info');
+  });
+
+  it('do not make other behaviour of the same host more urgent', () => {
+    const elsewhere = { ...EXAMPLES['strange-flow.outlier'], peers: ['203.0.113.200'] };
+    const [scan] = incidentsOf({ ...EXAMPLES['scan.horizontal'], actor: elsewhere.actor }, elsewhere);
+    expect(scan?.urgency).toBe(73);
+  });
+});
+
+it('what a host suffers is no behaviour of its own', () => {
+  const [, scan] = incidentsOf(EXAMPLES['flood.syn'], { ...EXAMPLES['scan.horizontal'], actor: '192.168.10.80' });
+  expect(scan?.kind).toBe('scan.horizontal');
+  expect(scan?.urgency).toBe(73);
+});
+
+it('a light finding does not support another', () => {
+  const [scan] = incidentsOf(EXAMPLES['scan.horizontal'], {
+    ...EXAMPLES['brute-force.login'],
+    actor: '192.168.10.23',
+    score: 0.4,
+  });
+  expect(scan?.kind).toBe('scan.horizontal');
+  expect(scan?.urgency).toBe(73);
+});

@@ -1,0 +1,116 @@
+import type { Detection } from '../detect/index.ts';
+import type { Severity, SeverityStep } from './incident.ts';
+import { kindInfo } from './kind.ts';
+import type { Story } from './story.ts';
+
+/**
+ * Severity: points that add up, and every one is shown.
+ *
+ *   level      points       reached, for instance, by
+ *   info       below 20     an outside host that pings a few of ours; a weak model opinion
+ *   low        20 to 39     a port scan from the Internet; a flow that a model finds strange; an echo of a flood elsewhere
+ *   medium     40 to 59     a beacon of score 0.9 alone; an ARP sweep from inside; password guessing from the Internet; a host inside that calls
+ *                           many addresses outside in vain, none of them on a port by which worms spread
+ *   high       60 to 84     a port scan from inside; SSH guessing from inside; a nearly perfect beacon of 100 connections to a host outside
+ *   critical   85 and more  a flood of 100 times the threshold with no ordinary connection left; a strong beacon with a lasting connection
+ *                           to the same host, by a host that also scans
+ *
+ *   rule                                                                        points
+ *   kind of the leading detection (`kind.ts`)                                   10 to 42
+ *   how sure its detector is: 40 x (score - 0.5)                                -20 to 20
+ *   who stands where (inside, outward, inward, outside; by kind)                -20 to 15
+ *   scans: 20 targets, 100 targets; something answered; a lost web client       4, 8; 5 or 10; -30
+ *   scans outward: nobody answered, on ports by which no worm spreads           -15
+ *   logins: 100, 1,000 connections; a session; a service that is chatty         7, 10; 4 or 15; -20
+ *   floods: 10, 100 times the threshold; nothing ordinary left; one stream      10, 20; 10; -15
+ *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 8; 8
+ *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
+ *   a model's opinion in support                                                6
+ *   five actors or more at one target                                           5
+ *   the same host inside (outside) shows another behaviour in another incident  15 (5)
+ *   cap by kind: a model's opinion alone, echoes of floods                      at most low
+ *
+ * What the sum can't know: what the hosts are worth, and whether anyone allowed it. It says how much the facts weigh, in the same way every time.
+ */
+const BANDS: readonly (readonly [least: number, severity: Severity])[] = [
+  [85, 'critical'],
+  [60, 'high'],
+  [40, 'medium'],
+  [20, 'low'],
+];
+
+/** From so many actors at one target on, they count as one distributed effort. */
+export const MIN_DISTRIBUTED_ACTORS = 5;
+
+export interface SeverityRating {
+  readonly severity: Severity;
+  readonly urgency: number;
+  readonly steps: readonly SeverityStep[];
+}
+
+/** The level of a sum of points. */
+export function severityOf(points: number): Severity {
+  return BANDS.find(([least]) => points >= least)?.[1] ?? 'info';
+}
+
+/** Points of the detector's sureness: 0 at a score of 0.5, a whole number. */
+export function scorePoints(score: number): number {
+  return Math.round(40 * (score - 0.5)) + 0;
+}
+
+/** What a detection weighs by itself; the heaviest leads its incident. */
+export function leadWeight(detection: Detection): number {
+  return kindInfo(detection.kind).base + scorePoints(detection.score);
+}
+
+/** Applies the table in the header. Rules that give nothing leave no step, but for the first two, which every incident has. */
+export function rateSeverity(story: Story): SeverityRating {
+  const { lead } = story;
+  const info = kindInfo(lead.kind);
+  const steps: SeverityStep[] = [
+    { rule: info.rule, points: info.base },
+    { rule: `${sureness(lead.score)} (score ${lead.score.toFixed(2)})`, points: scorePoints(lead.score) },
+  ];
+  const direction = info.direction[info.place?.(story) ?? story.direction];
+  if (direction !== undefined) steps.push({ rule: direction[1], points: direction[0] });
+  steps.push(...(info.steps?.(story) ?? []), ...agreement(story));
+  if (story.actors.length >= MIN_DISTRIBUTED_ACTORS)
+    steps.push({ rule: 'Many hosts do the same to the same target', points: 5 });
+  if (story.alsoSeen.length > 0) {
+    const inside = story.role === 'source' && story.actors.some((actor) => actor.home);
+    steps.push({
+      rule: `The same host also shows other behaviour (${story.alsoSeen.join(', ')})`,
+      points: inside ? 15 : 5,
+    });
+  }
+  const sum = steps.reduce((total, step) => total + step.points, 0);
+  if (info.cap !== undefined && sum > info.cap[0]) steps.push({ rule: info.cap[1], points: info.cap[0] - sum });
+  const urgency = steps.reduce((total, step) => total + step.points, 0);
+  return { severity: severityOf(urgency), urgency, steps };
+}
+
+function sureness(score: number): string {
+  if (score >= 0.9) return 'The detector is very sure';
+  if (score >= 0.7) return 'The detector is sure';
+  return score >= 0.5 ? 'The detector is fairly sure' : 'The detector is not sure';
+}
+
+/** Detectors that tell different things of the same hosts are worth more than one that repeats itself. */
+function agreement(story: Story): SeverityStep[] {
+  const steps: SeverityStep[] = [];
+  const facts = story.detections.filter((d) => kindInfo(d.kind).opinion !== true);
+  const opinions = story.detections.length - facts.length;
+  if (facts.length === 0) return [];
+  const detectors = new Set(facts.map((d) => d.detector));
+  const others = Math.min(2, detectors.size - 1);
+  if (others > 0)
+    steps.push({
+      rule: others === 1 ? 'Another detector found the same hosts' : 'Other detectors found the same hosts',
+      points: 10 * others,
+    });
+  const kinds = new Set(facts.filter((d) => d.detector === story.lead.detector).map((d) => d.kind));
+  const further = Math.min(2, kinds.size - 1);
+  if (further > 0) steps.push({ rule: 'The same detector found more than one pattern', points: 4 * further });
+  if (opinions > 0) steps.push({ rule: 'A model finds flows between these hosts strange, too', points: 6 });
+  return steps;
+}

@@ -1,0 +1,35 @@
+import type { Technique } from './incident.ts';
+
+/** The ATT&CK techniques (Enterprise matrix, v17) that an incident can carry. Every one is chosen by a fact; `kind.ts` says which. */
+const TECHNIQUE_LIST = [
+  { id: 'T1018', name: 'Remote System Discovery', tactic: 'Discovery' },
+  { id: 'T1021.001', name: 'Remote Services: Remote Desktop Protocol', tactic: 'Lateral Movement' },
+  { id: 'T1021.002', name: 'Remote Services: SMB/Windows Admin Shares', tactic: 'Lateral Movement' },
+  { id: 'T1021.004', name: 'Remote Services: SSH', tactic: 'Lateral Movement' },
+  { id: 'T1021.005', name: 'Remote Services: VNC', tactic: 'Lateral Movement' },
+  { id: 'T1046', name: 'Network Service Discovery', tactic: 'Discovery' },
+  { id: 'T1071', name: 'Application Layer Protocol', tactic: 'Command and Control' },
+  { id: 'T1071.001', name: 'Application Layer Protocol: Web Protocols', tactic: 'Command and Control' },
+  { id: 'T1071.003', name: 'Application Layer Protocol: Mail Protocols', tactic: 'Command and Control' },
+  { id: 'T1095', name: 'Non-Application Layer Protocol', tactic: 'Command and Control' },
+  { id: 'T1110.001', name: 'Brute Force: Password Guessing', tactic: 'Credential Access' },
+  { id: 'T1110.003', name: 'Brute Force: Password Spraying', tactic: 'Credential Access' },
+  { id: 'T1498.001', name: 'Network Denial of Service: Direct Network Flood', tactic: 'Impact' },
+  { id: 'T1498.002', name: 'Network Denial of Service: Reflection Amplification', tactic: 'Impact' },
+  { id: 'T1499.001', name: 'Endpoint Denial of Service: OS Exhaustion Flood', tactic: 'Impact' },
+  { id: 'T1571', name: 'Non-Standard Port', tactic: 'Command and Control' },
+  { id: 'T1573', name: 'Encrypted Channel', tactic: 'Command and Control' },
+  { id: 'T1595', name: 'Active Scanning', tactic: 'Reconnaissance' },
+  { id: 'T1595.001', name: 'Active Scanning: Scanning IP Blocks', tactic: 'Reconnaissance' },
+] as const satisfies readonly Technique[];
+
+export type TechniqueId = (typeof TECHNIQUE_LIST)[number]['id'];
+
+/** In order of id. */
+export const TECHNIQUES: readonly Technique[] = TECHNIQUE_LIST;
+
+/** The techniques of these ids, each once, in order of id. */
+export function techniquesOf(ids: Iterable<TechniqueId>): Technique[] {
+  const wanted = new Set<string>(ids);
+  return TECHNIQUES.filter((technique) => wanted.has(technique.id));
+}

@@ -1,0 +1,94 @@
+/** Floor 4: numbers to scores. Knows nothing of networks. */
+import { nearest, safeText } from '../core/index.ts';
+import type { FeatureMatrix } from '../feature/index.ts';
+import { readModel } from './file.ts';
+import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
+import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
+
+export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
+export { assertExact, EXACTNESS } from './explanation.ts';
+export { FORMAT_VERSION } from './file.ts';
+export { averagePathLength, type Forest } from './forest.ts';
+export {
+  fitIsolationForest,
+  IsolationForest,
+  type IsolationForestOptions,
+  loadIsolationForest,
+  scoreSamples,
+} from './isolation-forest.ts';
+export {
+  type Contribution,
+  type Explanation,
+  type FitOptions,
+  type Model,
+  type ModelEntry,
+  ModelError,
+} from './model.ts';
+export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
+export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
+
+/** Every model there is. A new one is a file and an entry here; the contract suite then holds for it as for the others. */
+export const models: readonly ModelEntry[] = [
+  {
+    kind: 'isolation-forest',
+    summary: 'Strange is what few random splits set apart: quick, needs no scaling, explains itself exactly.',
+    blindTo: 'Records that are strange only as a combination of common values, and many strange records alike.',
+    source: 'Liu, Ting, Zhou: Isolation Forest, ICDM 2008; semantics of scikit-learn',
+    fit: fitIsolationForest,
+    load: loadIsolationForest,
+  },
+];
+
+/** Fits the model of that kind. Throws a `ModelError` when there is no such kind, or when there is nothing to fit on. */
+export function fitModel(kind: string, matrix: FeatureMatrix, options: FitOptions = {}): Model {
+  return entryOf(kind).fit(matrix, options);
+}
+
+/** What the caller expects of a file; each is checked where given. */
+export interface Expected {
+  readonly kind?: string;
+  readonly schemaVersion?: string;
+  /** The features that the input will have, in any order; the model may have been fitted on fewer. */
+  readonly featureNames?: readonly string[];
+}
+
+/**
+ * Reads a model of any kind that `save` wrote. Throws a `ModelError` for a file that is damaged, cut, newer, of a kind that is not known or not
+ * expected, or fitted on features that the input will not have.
+ */
+export function loadModel(bytes: Uint8Array, expected: Expected = {}): Model {
+  const { kind, schemaVersion, featureNames } = readModel(bytes);
+  if (expected.kind !== undefined && kind !== expected.kind) {
+    throw new ModelError(
+      `The model file holds a model of kind '${safeText(kind, 60)}', but '${expected.kind}' was asked for.`,
+      `Give a file of kind '${expected.kind}', or fit a new model.`,
+    );
+  }
+  if (expected.schemaVersion !== undefined && schemaVersion !== expected.schemaVersion) {
+    throw new ModelError(
+      `The model was fitted on features of schema version '${safeText(schemaVersion, 60)}'; the input has version '${expected.schemaVersion}'.`,
+      'Fit a new model with this version of the feature definitions.',
+    );
+  }
+  if (expected.featureNames !== undefined) {
+    const there = new Set(expected.featureNames);
+    const absent = featureNames.find((name) => !there.has(name));
+    if (absent !== undefined) {
+      throw new ModelError(
+        `The model was fitted on other features: the input has no '${safeText(absent, 100)}'.`,
+        'Give a model that was fitted with these feature definitions, or fit a new one.',
+      );
+    }
+  }
+  return entryOf(kind).load(bytes);
+}
+
+function entryOf(kind: string): ModelEntry {
+  const entry = models.find((candidate) => candidate.kind === kind);
+  if (entry !== undefined) return entry;
+  const kinds = models.map((candidate) => candidate.kind);
+  throw new ModelError(
+    `There is no model of kind '${safeText(kind, 60)}'.`,
+    `Did you mean '${nearest(kind, kinds) ?? kinds[0]}'?`,
+  );
+}

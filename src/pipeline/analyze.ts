@@ -1,0 +1,314 @@
+import { randomInt } from 'node:crypto';
+import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../analyst/index.ts';
+import { type Table, UserError } from '../core/index.ts';
+import {
+  createStrangeFlowDetector,
+  DETECTORS,
+  type Detector,
+  EvidenceRows,
+  type NetworkContext,
+  type Saturation,
+} from '../detect/index.ts';
+import { FEATURE_PACKS, type Feature } from '../feature/index.ts';
+import {
+  FlowTable,
+  type FlowTableOptions,
+  type HostFacts,
+  HostTable,
+  mostFrequent,
+  TimelineCounter,
+} from '../flow/index.ts';
+import { groupDetections, type Severity } from '../incident/index.ts';
+import { ScratchFile } from '../io/index.ts';
+import { loadModel, type Model } from '../model/index.ts';
+import type { AnalysisResult, HostSummary, ModelSummary } from '../report/index.ts';
+import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
+import { describeBlindSpots, explainEmptiness } from './blind-spot.ts';
+import { FlowCensus } from './census.ts';
+import type { Config } from './config.ts';
+import { FitSample } from './fit-sample.ts';
+import { readInputs, wasStopped } from './read.ts';
+import { FlowStore } from './store.ts';
+import { nextTurn, TURN_MS } from './turn.ts';
+import { productVersion } from './version.ts';
+
+/** Where a run is, for a progress line. */
+export interface Progress {
+  readonly stage: 'reading' | 'scoring';
+  readonly input: string;
+  /** Bytes taken from all inputs so far, and of all inputs; the total is undefined when one is a stream. */
+  readonly bytes: number;
+  readonly totalBytes: number | undefined;
+  readonly packets: number;
+  readonly flows: number;
+}
+
+export interface AnalyzeOptions {
+  /** Files, or '-' for standard input; folders are expanded before (see `expandInputs`). At least one. */
+  readonly inputs: readonly string[];
+  readonly homeNet?: readonly string[];
+  /** Default 42. */
+  readonly seed?: number;
+  readonly flow?: Partial<FlowTableOptions>;
+  readonly detect?: Config['detect'];
+  /** The bytes of a saved model and the name to report it by; without, a model is fitted on the input itself. */
+  readonly model?: { readonly name: string; readonly bytes: Uint8Array };
+  readonly analyst?: Analyst;
+  /** Folder for the scratch file that large inputs need. */
+  readonly scratchFolder: string;
+  /** Every flow once, in the order in which flows ended, with the model's score of each row where a model ran. */
+  readonly onFlows?: (flows: Table, scores: Float64Array | undefined) => void;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops the reading; what was read until then is analysed. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Analysis {
+  readonly result: AnalysisResult;
+  /** The model that scored the flows; undefined when there were too few. */
+  readonly model: Model | undefined;
+}
+
+const DEFAULT_SEED = 42;
+const HOSTS_SHOWN = 200;
+
+/**
+ * The main job: captures in, ranked and explained incidents out. Two passes: packets to flows, features and detectors; then the model's scores over the flows kept.
+ * Memory is bounded whatever the input. Throws UserError when no input could be read at all.
+ */
+export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
+  const {
+    inputs,
+    homeNet = DEFAULT_HOME_NETWORKS,
+    seed = DEFAULT_SEED,
+    flow = {},
+    detect = {},
+    analyst = createRuleAnalyst(),
+    onProgress,
+    signal,
+  } = options;
+  const home = NetworkSet.parse(homeNet);
+  if (home === undefined)
+    throw new UserError(
+      `--home-net ${homeNet.join(',')}: not all of these are networks`,
+      'give networks in CIDR notation, as in 192.168.0.0/16,fd00::/8',
+    );
+  const isHome = memoize((address) => home.has(address));
+  const context: NetworkContext = { isHome };
+
+  const base = new TimeBase();
+  const oddities = new OddityCounter();
+  // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
+  const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
+  const pack = FEATURE_PACKS[0];
+  if (pack === undefined) throw new Error('there is no feature pack');
+  const measurer = pack.create({ isHome });
+  const detectors = createDetectors(context, detect);
+  const hosts = new HostTable();
+  const timeline = new TimelineCounter();
+  const sample = new FitSample(measurer.features, seed);
+  const census = new FlowCensus();
+  const store = new FlowStore(measurer.features, () => new ScratchFile(options.scratchFolder));
+
+  let values: Float32Array | undefined;
+  flowTable.onTable = (table) => {
+    const features = measurer.measure(table, orderByEnd(table), values);
+    for (const detector of detectors) detector.observe(table, features);
+    hosts.observe(table);
+    timeline.observe(table);
+    census.observe(table);
+    sample.offer(features);
+    const copied = store.append({ table, features });
+    if (copied) flowTable.recycle(table);
+    if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
+    else if (!copied) values = undefined;
+  };
+
+  try {
+    const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal);
+    flowTable.finish();
+
+    const model = options.model === undefined ? sample.fit(seed) : loadGiven(options.model, measurer.features);
+    const strange =
+      model === undefined || detect['strange-flow'] === false
+        ? undefined
+        : createStrangeFlowDetector(context, model, thresholds(detect['strange-flow']));
+    const found = detectors.flatMap((detector) => detector.finish());
+    const evidence = new EvidenceRows(found);
+    let scored = 0;
+    let turn = performance.now();
+    for (const { table, features } of store.chunks()) {
+      const scores = model?.score(features);
+      strange?.observe(table, features, scores);
+      evidence.observe(table);
+      options.onFlows?.(table, scores);
+      scored += table.rowCount;
+      if (performance.now() - turn > TURN_MS) {
+        onProgress?.({
+          stage: 'scoring',
+          input: '',
+          bytes: scored,
+          totalBytes: flowTable.rows,
+          packets: flowTable.packets,
+          flows: scored,
+        });
+        await nextTurn();
+        turn = performance.now();
+      }
+    }
+    const detections = [...evidence.complete(found), ...(strange?.finish() ?? [])];
+    if (strange !== undefined) detectors.push(strange);
+    const saturations: Saturation[] = [
+      ...detectors.flatMap((detector) => detector.saturations()),
+      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
+      ...(hosts.refused > 0
+        ? [{ detector: 'hosts', what: 'hosts in the host table', cap: hosts.capacity, refused: hosts.refused }]
+        : []),
+    ];
+    const grouped = groupDetections(detections, { context });
+    const incidents: JudgedIncident[] = [];
+    for (const incident of grouped) incidents.push({ ...incident, verdict: await analyst.judge(incident) });
+
+    const seen = hosts.finish();
+    const read = summaries.filter((input) => input.firstMs !== undefined);
+    const run = {
+      tool: { name: 'anomalyst', version: productVersion() },
+      inputs: summaries,
+      ...(read.length > 0
+        ? { firstMs: Math.min(...read.map((i) => i.firstMs ?? 0)), lastMs: Math.max(...read.map((i) => i.lastMs ?? 0)) }
+        : {}),
+      packets: summaries.reduce((n, input) => n + input.packets, 0),
+      bytes: flowTable.wireBytes,
+      flows: flowTable.rows,
+      hosts: seen.length,
+      otherFrames: [...flowTable.otherFrames]
+        .map(([kind, packets]) => ({ kind: kind < 0 ? 'further kinds' : otherFrameKind(kind), packets }))
+        .sort((a, b) => b.packets - a.packets || (a.kind < b.kind ? -1 : 1)),
+      homeNet: [...homeNet],
+      seed,
+      ...(model === undefined ? {} : { model: summarizeModel(model, options.model?.name) }),
+      saturations,
+      severityCounts: countSeverities(incidents),
+    };
+    const facts = {
+      run,
+      detectors: detectors.length,
+      oddities,
+      model: model !== undefined,
+      store,
+      stopped: wasStopped(summaries),
+      flows: census.finish(),
+    };
+    const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
+    const result: AnalysisResult = {
+      run: { ...run, ...(emptyBecause === undefined ? {} : { emptyBecause }), blindSpots: describeBlindSpots(facts) },
+      oddities: oddities
+        .list()
+        .map(({ firstFrame, firstInput, ...oddity }) =>
+          firstFrame > 0 ? { ...oddity, firstFrame, firstInput } : oddity,
+        ),
+      incidents,
+      hosts: summarizeHosts(seen, isHome),
+      timeline: timeline.finish(),
+    };
+    return { result, model };
+  } finally {
+    store.close();
+  }
+}
+
+function createDetectors(context: NetworkContext, settings: NonNullable<Config['detect']>): Detector[] {
+  return DETECTORS.flatMap((entry) => {
+    const setting = settings[entry.info.id];
+    return setting === false || entry.create === undefined ? [] : [entry.create(context, thresholds(setting))];
+  });
+}
+
+/** The thresholds of a `detect.<id>` setting; none for true, false and absent. */
+function thresholds(
+  setting: boolean | Readonly<Record<string, number | boolean | undefined>> | undefined,
+): Record<string, number | boolean> {
+  if (typeof setting !== 'object') return {};
+  return Object.fromEntries(
+    Object.entries(setting).filter((entry): entry is [string, number | boolean] => entry[1] !== undefined),
+  );
+}
+
+/**
+ * The order in which the flows of a table ended, so that windows over time see them as they happened: the flow table writes a flow when its timeout has passed, a silent one
+ * minutes after a finished one. Across tables the order is only as good as that.
+ */
+export function orderByEnd(table: Table): Int32Array {
+  const end = table.numbers('endMs').values;
+  const n = table.rowCount;
+  let earliest = Number.POSITIVE_INFINITY;
+  for (let row = 0; row < n; row++) if ((end[row] ?? 0) < earliest) earliest = end[row] ?? 0;
+  // One number for time and row sorts natively, without a call for each comparison. A float64 holds 2^32 steps of time beside 2^20 rows exactly: a
+  // microsecond each for spans up to 71 minutes, coarser beyond.
+  let latest = earliest;
+  for (let row = 0; row < n; row++) if ((end[row] ?? 0) > latest) latest = end[row] ?? 0;
+  const stepMs = Math.max(0.001, (latest - earliest) / 2 ** 32);
+  const keys = new Float64Array(n);
+  for (let row = 0; row < n; row++) keys[row] = Math.floor(((end[row] ?? 0) - earliest) / stepMs) * ROWS + row;
+  keys.sort();
+  return Int32Array.from(keys, (key) => key % ROWS);
+}
+
+/** More rows than any batch has. */
+const ROWS = 1 << 20;
+
+function loadGiven(given: { readonly name: string; readonly bytes: Uint8Array }, features: readonly Feature[]): Model {
+  try {
+    return loadModel(given.bytes, { featureNames: features.map((feature) => feature.name) });
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`${given.name}: ${error.message}`, error.hint);
+    throw error;
+  }
+}
+
+const MEMO_SIZE = 65_536;
+
+function memoize(ask: (address: string) => boolean): (address: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (address) => {
+    let answer = known.get(address);
+    if (answer === undefined) {
+      if (known.size >= MEMO_SIZE) known.clear();
+      answer = ask(address);
+      known.set(address, answer);
+    }
+    return answer;
+  };
+}
+
+function summarizeModel(model: Model, given: string | undefined): ModelSummary {
+  return {
+    kind: model.kind,
+    fittedOn: given ?? 'this capture',
+    rows: model.training.rows,
+    features: [...model.featureNames],
+    checksum: model.checksum,
+  };
+}
+
+function countSeverities(incidents: readonly JudgedIncident[]): Record<Severity, number> {
+  const counts = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
+  for (const incident of incidents) counts[incident.severity]++;
+  return counts;
+}
+
+function summarizeHosts(hosts: readonly HostFacts[], isHome: (address: string) => boolean): HostSummary[] {
+  return hosts.slice(0, HOSTS_SHOWN).map((host) => ({
+    address: host.address,
+    home: isHome(host.address),
+    ...(host.mac !== undefined && isHome(host.address) ? { mac: host.mac } : {}),
+    flowsOut: host.flowsOut,
+    flowsIn: host.flowsIn,
+    bytesOut: host.bytesOut,
+    bytesIn: host.bytesIn,
+    firstMs: host.firstMs,
+    lastMs: host.lastMs,
+    services: mostFrequent(host.services, 8),
+    names: mostFrequent(host.names, 5),
+  }));
+}

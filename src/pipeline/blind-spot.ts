@@ -1,0 +1,102 @@
+import { counted, humanCount, humanDuration } from '../core/index.ts';
+import type { RunSummary } from '../report/index.ts';
+import type { OddityCounter } from '../wire/index.ts';
+import type { CensusCounts } from './census.ts';
+import { LEAST_FIT_ROWS } from './fit-sample.ts';
+import type { FlowStore } from './store.ts';
+
+/** What the sentences below are made from. */
+export interface RunFacts {
+  readonly run: Omit<RunSummary, 'blindSpots' | 'emptyBecause'>;
+  /** How many detectors looked. */
+  readonly detectors: number;
+  readonly oddities: OddityCounter;
+  /** Whether a model scored the flows. */
+  readonly model: boolean;
+  readonly store: FlowStore;
+  /** The operator stopped the reading. */
+  readonly stopped: boolean;
+  readonly flows: CensusCounts;
+}
+
+const NOT_LOOKED_FOR =
+  'This version has no detector for tunnels in DNS, exfiltration, malware families, protocols on foreign ports and movement between hosts inside: their absence here says nothing.';
+
+const SHORT_CAPTURE_MS = 3_600_000;
+
+/** What could not be seen in this traffic, and so may be there all the same; each one sentence with its number. */
+export function describeBlindSpots(facts: RunFacts): string[] {
+  const { run, oddities, flows, store } = facts;
+  const spots: string[] = [];
+  if (facts.stopped)
+    spots.push('The reading was stopped before the end of the input; nothing after that was looked at.');
+  const failed = facts.stopped ? 0 : run.inputs.filter((input) => input.status === 'failed').length;
+  if (failed > 0) spots.push(`${counted(failed, 'input')} could not be read at all.`);
+  const cut = run.inputs.filter((input) => input.status === 'cut').length;
+  if (cut > 0) spots.push(`${counted(cut, 'input')} ended early; what came after the damage is unknown.`);
+  const dropped = oddities.of('capture.dropped');
+  if (dropped > 0)
+    spots.push(`The capture program dropped ${counted(dropped, 'packet')}; they are missing from every count.`);
+  const snapped = oddities.of('capture.snapped');
+  if (snapped > 0)
+    spots.push(
+      `${counted(snapped, 'packet')} of ${humanCount(run.packets)} were cut at capture time, so names and contents behind the cut are unknown.`,
+    );
+  const span = run.firstMs === undefined || run.lastMs === undefined ? 0 : run.lastMs - run.firstMs;
+  if (run.flows > 0 && span < SHORT_CAPTURE_MS) {
+    spots.push(
+      `The capture spans ${humanDuration(span)}: a slow scan, a beacon with a long interval or a connection of hours cannot show in it.`,
+    );
+  }
+  if (flows.tcpOneWay >= 10 && flows.tcpOneWay > flows.tcp / 4) {
+    spots.push(
+      `${counted(flows.tcpOneWay, 'TCP flow')} of ${humanCount(flows.tcp)} show only one direction: the other one takes a path that was not captured.`,
+    );
+  }
+  if (flows.tcpMidStream > 0)
+    spots.push(
+      `${counted(flows.tcpMidStream, 'TCP flow')} had begun before the capture, so who started ${flows.tcpMidStream === 1 ? 'it is a guess' : 'them is a guess'} from the ports.`,
+    );
+  const encrypted = flows.tls + flows.quic + flows.encryptedDns;
+  if (encrypted > 0)
+    spots.push(
+      `${counted(encrypted, 'flow')} ${encrypted === 1 ? 'is' : 'are'} encrypted (TLS, QUIC): sizes and times were seen, contents were not.`,
+    );
+  if (flows.tunnels > 0)
+    spots.push(
+      `${counted(flows.tunnels, 'flow')} ${flows.tunnels === 1 ? 'is a tunnel' : 'are tunnels'}: what they carry was not looked into.`,
+    );
+  for (const { kind, packets } of run.otherFrames.slice(0, 5))
+    spots.push(
+      `${counted(packets, 'frame')} of kind ${kind} ${packets === 1 ? 'belongs' : 'belong'} to no flow and ${packets === 1 ? 'was' : 'were'} only counted.`,
+    );
+  if (!facts.model && run.flows > 0)
+    spots.push(
+      `With ${counted(run.flows, 'flow')} no model of the usual was fitted (it takes ${LEAST_FIT_ROWS}), so single strange flows were not looked for.`,
+    );
+  if (run.flows > 0) spots.push(NOT_LOOKED_FOR);
+  if (store.refusedRows > 0)
+    spots.push(
+      `The scratch file could not grow (${store.failure?.message ?? 'unknown reason'}), so ${counted(store.refusedRows, 'flow')} ${store.refusedRows === 1 ? 'is' : 'are'} missing from flows.csv and was not scored by the model.`,
+    );
+  for (const s of run.saturations)
+    spots.push(
+      `${s.detector}: its table of ${s.what} was full at ${humanCount(s.cap)}; ${counted(s.refused, 'entry', 'entries')} more could not be followed.`,
+    );
+  return spots;
+}
+
+/** Why there is no incident to show. */
+export function explainEmptiness(facts: RunFacts): string {
+  const { run } = facts;
+  if (run.packets === 0) return 'The input holds no packets.';
+  if (run.flows === 0) {
+    const kinds = run.otherFrames
+      .map(({ kind, packets }) => `${humanCount(packets)} x ${kind}`)
+      .slice(0, 3)
+      .join(', ');
+    return `None of the ${counted(run.packets, 'packet')} belongs to a flow that can be analysed (${kinds}).`;
+  }
+  const model = facts.model ? '' : ` No model of the usual was fitted: that takes ${LEAST_FIT_ROWS} flows.`;
+  return `${counted(run.flows, 'flow')} of ${counted(run.hosts, 'host')} ${run.flows === 1 ? 'was' : 'were'} looked at by ${counted(facts.detectors, 'detector')}, and nothing reached a threshold.${model}`;
+}

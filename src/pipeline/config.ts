@@ -1,0 +1,162 @@
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { nearest, UserError } from '../core/index.ts';
+import { DETECTORS } from '../detect/index.ts';
+import { DEFAULT_FLOW_OPTIONS } from '../flow/index.ts';
+import { SEVERITIES } from '../incident/index.ts';
+import { NetworkSet } from '../wire/index.ts';
+
+/**
+ * The configuration file: every key optional, unknown keys refused with the nearest one, so that a typing error can't silently change a result.
+ * Flags of the command line win over it.
+ */
+
+const network = z.string().refine((text) => NetworkSet.parse([text]) !== undefined, {
+  error: 'expected an address or a network in CIDR notation, as in 192.168.0.0/16',
+});
+const positive = z.number().positive();
+
+/** Settings of one detector: numbers or switches by name. Which names and kinds a detector has is checked after the shape, from its own defaults. */
+const settings = z.record(z.string(), z.union([z.number().nonnegative(), z.boolean()]));
+
+export const configSchema = z.strictObject({
+  homeNet: z.array(network).min(1).optional().describe('Networks that are yours, in CIDR notation.'),
+  out: z.string().min(1).optional().describe('Folder for the report and the tables.'),
+  model: z.string().min(1).optional().describe('Model file to score flows with, instead of one fitted on this input.'),
+  seed: z.int().optional().describe('Seed of all chance in the run.'),
+  top: z.int().positive().optional().describe('How many incidents the terminal shows.'),
+  failOn: z.enum(SEVERITIES).optional().describe('Exit with 3 when an incident is at least this severe.'),
+  flow: z
+    .strictObject({
+      tcpIdleTimeoutMs: positive.optional(),
+      idleTimeoutMs: positive.optional(),
+      activeTimeoutMs: positive.optional(),
+      lingerMs: positive.optional(),
+      maxFlows: z.int().min(1024).max(8_388_608).optional(),
+    })
+    .optional()
+    .describe('Timeouts and size of the flow table.'),
+  detect: z
+    .record(z.string(), z.union([z.boolean(), settings]))
+    .optional()
+    .describe('Detectors: false switches one off, a mapping sets its thresholds.'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** Names and defaults of what `flow:` takes, for help. */
+export const FLOW_CONFIG_DEFAULTS = DEFAULT_FLOW_OPTIONS;
+
+/**
+ * Reads a configuration. @param file the name for messages.
+ * Throws UserError with file, line and column of the first mistake, its path, and the nearest valid name where there is one.
+ */
+export function parseConfig(text: string, file: string): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const broken = document.errors[0];
+  if (broken !== undefined) {
+    const { line, col } = lines.linePos(broken.pos[0]);
+    throw new UserError(`${file}:${line}:${col}: ${broken.message}`, 'mend the YAML there');
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const result = configSchema.safeParse(value ?? {});
+  const fault = result.success ? detectorFault(result.data.detect) : undefined;
+  if (result.success && fault === undefined) return result.data;
+  const issue: Issue = fault ?? flatten(result.error?.issues[0]);
+  const path = [...issue.path];
+  let message = issue.message;
+  let hint = 'see Configuration in docs/reference.md';
+  if (issue.unknownKey !== undefined) {
+    const key = issue.unknownKey;
+    message = `unknown key '${key}'`;
+    const near = nearest(key, knownKeys(path));
+    hint = near === undefined ? `known keys here: ${knownKeys(path).join(', ')}` : `did you mean '${near}'?`;
+    path.push(key);
+  }
+  const { line, col } = position(document, path, lines);
+  throw new UserError(
+    `${file}:${line}:${col}: ${path.length > 0 && issue.unknownKey === undefined ? `${path.join('.')}: ` : ''}${message}`,
+    hint,
+  );
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** The first key that nobody knows, where that is the matter. */
+  readonly unknownKey?: string;
+}
+
+/** A union says only that nothing fitted; the branch that looked inside says more. */
+function flatten(issue: z.core.$ZodIssue | undefined): Issue {
+  if (issue === undefined) throw new Error('a failed parse has an issue');
+  if (issue.code === 'unrecognized_keys')
+    return { path: issue.path, message: issue.message, unknownKey: issue.keys[0] ?? '' };
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors.flat().find((candidate) => candidate.path.length > 0);
+  if (inner === undefined) return { path: issue.path, message: 'expected true, false, or settings by name' };
+  return { path: [...issue.path, ...inner.path], message: 'expected a number not below 0, true or false' };
+}
+
+/** A detector or a setting that does not exist, or a setting of the wrong kind. */
+function detectorFault(detect: Config['detect']): Issue | undefined {
+  for (const [id, setting] of Object.entries(detect ?? {})) {
+    const detector = DETECTORS.find((entry) => entry.info.id === id);
+    if (detector === undefined) return { path: ['detect'], message: `unknown detector '${id}'`, unknownKey: id };
+    if (typeof setting === 'boolean') continue;
+    for (const [name, value] of Object.entries(setting)) {
+      const standard = detector.defaults[name];
+      if (standard === undefined)
+        return { path: ['detect', id], message: `unknown setting '${name}'`, unknownKey: name };
+      if (typeof value !== typeof standard)
+        return {
+          path: ['detect', id, name],
+          message: `expected a ${typeof standard}, as its default ${String(standard)} is`,
+        };
+    }
+  }
+  return undefined;
+}
+
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  if (path.length === 0) return Object.keys(configSchema.shape);
+  if (path[0] === 'flow')
+    return Object.keys(DEFAULT_FLOW_OPTIONS).filter((key) => key !== 'batchRows' && key !== 'hashSeed');
+  if (path[0] === 'detect' && path.length === 1) return DETECTORS.map((entry) => entry.info.id);
+  const detector = DETECTORS.find((entry) => entry.info.id === path[1]);
+  return detector === undefined ? [] : Object.keys(detector.defaults);
+}
+
+function position(
+  document: ReturnType<typeof parseDocument>,
+  path: readonly PropertyKey[],
+  lines: LineCounter,
+): { line: number; col: number } {
+  for (let length = path.length; length > 0; length--) {
+    const keys = path.slice(0, length).map((key) => (typeof key === 'symbol' ? key.toString() : key));
+    // The key's own place says more than its value's, where the parent is a mapping.
+    const parent: unknown = length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true);
+    if (typeof parent === 'object' && parent !== null && 'items' in parent && Array.isArray(parent.items)) {
+      for (const item of parent.items as unknown[]) {
+        if (typeof item === 'object' && item !== null && 'key' in item) {
+          const { key } = item;
+          if (
+            typeof key === 'object' &&
+            key !== null &&
+            'value' in key &&
+            'range' in key &&
+            key.value === keys.at(-1) &&
+            Array.isArray(key.range)
+          ) {
+            return lines.linePos(Number(key.range[0]));
+          }
+        }
+      }
+    }
+    const node: unknown = document.getIn(keys, true);
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
+      return lines.linePos(Number(node.range[0]));
+  }
+  return { line: 1, col: 1 };
+}

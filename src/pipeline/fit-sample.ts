@@ -1,0 +1,37 @@
+import { Random, Reservoir } from '../core/index.ts';
+import type { Feature, FeatureMatrix } from '../feature/index.ts';
+import { fitModel, type Model } from '../model/index.ts';
+
+/** Rows that the model is fitted on, at most. */
+const FIT_ROWS = 20_000;
+/** Fewer flows than this say nothing of what is usual. */
+export const LEAST_FIT_ROWS = 100;
+
+/** A uniform sample of all flows' features, for fitting a model on the input itself in bounded memory. */
+export class FitSample {
+  #features: readonly Feature[];
+  #reservoir: Reservoir;
+  #values: Float32Array;
+
+  constructor(features: readonly Feature[], seed: number) {
+    this.#features = features;
+    this.#reservoir = new Reservoir(FIT_ROWS, new Random(seed));
+    this.#values = new Float32Array(FIT_ROWS * features.length);
+  }
+
+  offer(matrix: FeatureMatrix): void {
+    const width = this.#features.length;
+    for (let row = 0; row < matrix.rowCount; row++) {
+      const slot = this.#reservoir.offer();
+      if (slot >= 0) this.#values.set(matrix.values.subarray(row * width, (row + 1) * width), slot * width);
+    }
+  }
+
+  /** The model of what is usual in this input; undefined when there were too few flows to say. */
+  fit(seed: number): Model | undefined {
+    const rowCount = this.#reservoir.size;
+    if (rowCount < LEAST_FIT_ROWS) return undefined;
+    const values = this.#values.subarray(0, rowCount * this.#features.length);
+    return fitModel('isolation-forest', { features: this.#features, rowCount, values }, { seed });
+  }
+}

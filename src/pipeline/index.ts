@@ -1,0 +1,4 @@
+/** Floor 10: assembly from configuration: the batch analysis. */
+export * from './analyze.ts';
+export * from './config.ts';
+export * from './version.ts';

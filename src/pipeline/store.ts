@@ -1,0 +1,99 @@
+import { decodeTable, encodeTable, type Table } from '../core/index.ts';
+import type { Feature, FeatureMatrix } from '../feature/index.ts';
+import { FLOW_SCHEMA } from '../flow/index.ts';
+
+/** A scratch place for what does not fit into memory: `io` gives a file. */
+export interface Scratch {
+  append(bytes: Uint8Array): void;
+  /** The blocks in order; each is valid until the next is asked for. */
+  read(): Iterable<Uint8Array>;
+  close(): void;
+}
+
+export interface FlowChunk {
+  readonly table: Table;
+  readonly features: FeatureMatrix;
+}
+
+/** Room for one encoded chunk; larger ones get a buffer of their own. */
+const ENCODE_BYTES = 4 << 20;
+
+/**
+ * Flow tables with their features, kept until the second pass: in memory up to `memoryRows` rows, beyond that on disk, so that memory does not grow with the input.
+ * When the disk fails, later chunks are refused and counted; what was kept stays readable.
+ */
+export class FlowStore {
+  readonly features: readonly Feature[];
+  /** Rows that were refused because the scratch place failed, and why. */
+  refusedRows = 0;
+  failure: Error | undefined;
+  #memory: FlowChunk[] = [];
+  #memoryRows = 0;
+  #limit: number;
+  #open: () => Scratch;
+  #scratch: Scratch | undefined;
+  #buffer: Uint8Array | undefined;
+
+  constructor(features: readonly Feature[], openScratch: () => Scratch, memoryRows = 8_192) {
+    this.features = features;
+    this.#open = openScratch;
+    this.#limit = memoryRows;
+  }
+
+  /** Keeps a chunk. True when it was copied, so that the caller may use its arrays again; false when the arrays themselves are kept. */
+  append(chunk: FlowChunk): boolean {
+    if (
+      this.#scratch === undefined &&
+      this.failure === undefined &&
+      this.#memoryRows + chunk.table.rowCount <= this.#limit
+    ) {
+      this.#memory.push(chunk);
+      this.#memoryRows += chunk.table.rowCount;
+      return false;
+    }
+    if (this.failure === undefined) {
+      try {
+        this.#scratch ??= this.#open();
+        this.#buffer ??= new Uint8Array(ENCODE_BYTES);
+        const { values } = chunk.features;
+        // One block: the features first, whose length the row count tells, then the table; both begin at multiples of 8.
+        const header = 8 + align(values.byteLength);
+        const table = encodeTable(chunk.table, this.#buffer.subarray(Math.min(header, ENCODE_BYTES)));
+        const block =
+          table.buffer === this.#buffer.buffer
+            ? this.#buffer.subarray(0, header + table.length)
+            : new Uint8Array(header + table.length);
+        if (table.buffer !== block.buffer) block.set(table, header);
+        new Uint32Array(block.buffer, block.byteOffset, 2)[0] = chunk.table.rowCount;
+        block.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 8);
+        this.#scratch.append(block);
+        return true;
+      } catch (error) {
+        this.failure = error instanceof Error ? error : new Error(String(error));
+      }
+    }
+    this.refusedRows += chunk.table.rowCount;
+    return true;
+  }
+
+  /** All chunks in the order in which they came. A chunk is valid until the next is asked for. */
+  *chunks(): Generator<FlowChunk> {
+    yield* this.#memory;
+    if (this.#scratch === undefined) return;
+    for (const block of this.#scratch.read()) {
+      const rowCount = new Uint32Array(block.buffer, block.byteOffset, 2)[0] ?? 0;
+      const values = new Float32Array(block.buffer, block.byteOffset + 8, rowCount * this.features.length);
+      const table = decodeTable(FLOW_SCHEMA, block.subarray(8 + align(values.byteLength)));
+      yield { table, features: { features: this.features, rowCount, values } };
+    }
+  }
+
+  close(): void {
+    this.#scratch?.close();
+    this.#memory = [];
+  }
+}
+
+function align(n: number): number {
+  return (n + 7) & ~7;
+}

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { sampleResult } from '../../test/support/sample.ts';
+import { REPORT_FORMATS } from './index.ts';
+
+test('every format has a name and a file of its own, renders the sample and alters nothing', () => {
+  expect(REPORT_FORMATS.map((format) => format.name)).toEqual(['html', 'json', 'csv']);
+  expect(new Set(REPORT_FORMATS.map((format) => format.file)).size).toBe(REPORT_FORMATS.length);
+  const result = sampleResult();
+  const before = JSON.stringify(result);
+  for (const { render } of REPORT_FORMATS) {
+    const text = render(result);
+    expect(text.endsWith('\n')).toBe(true);
+    expect(render(sampleResult())).toBe(text);
+  }
+  expect(JSON.stringify(result)).toBe(before);
+});

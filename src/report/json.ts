@@ -1,0 +1,215 @@
+import type { JudgedIncident } from '../analyst/index.ts';
+import { isoTime } from '../core/index.ts';
+import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
+import type { Evidence, HostReference } from '../incident/index.ts';
+import type { AnalysisResult, HostSummary, InputSummary } from './result.ts';
+import { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument } from './schema.ts';
+
+type IncidentNode = IncidentsDocument['incidents'][number];
+
+/**
+ * incidents.json: two spaces of indent, members in the order of the schema, a newline at the end; the same result gives the same bytes.
+ *
+ * Strings are what came from the network. Beyond what JSON asks for, everything that a terminal or a line-based tool could act on is written as
+ * an escape (C1 controls, line and paragraph separators, direction overrides, zero-width characters), which changes no value; lone surrogates,
+ * which no UTF-8 file can hold, become U+FFFD. Throws on a number that is not finite: JSON has none, and the floors below promise none.
+ */
+export function renderJson(result: AnalysisResult): string {
+  const text = JSON.stringify(toDocument(result), exact, 2);
+  return `${text.replace(RISKY, escapeUnit)}\n`;
+}
+
+const RISKY = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb]/g;
+
+function escapeUnit(ch: string): string {
+  return `\\u${ch.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function exact(key: string, value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new Error(`incidents.json cannot carry '${key}': the number is not finite`);
+  return value;
+}
+
+/** The document as a value. Optional members that are missing are left out. */
+export function toDocument(result: AnalysisResult): IncidentsDocument {
+  const { run, timeline } = result;
+  return {
+    schemaVersion: INCIDENTS_SCHEMA_VERSION,
+    run: {
+      tool: { name: run.tool.name, version: run.tool.version },
+      inputs: run.inputs.map(inputNode),
+      first: iso(run.firstMs),
+      last: iso(run.lastMs),
+      packets: run.packets,
+      bytes: run.bytes,
+      flows: run.flows,
+      hosts: run.hosts,
+      otherFrames: run.otherFrames.map(({ kind, packets }) => ({ kind, packets })),
+      homeNet: [...run.homeNet],
+      seed: run.seed,
+      ...(run.model && {
+        model: {
+          kind: run.model.kind,
+          fittedOn: run.model.fittedOn,
+          rows: run.model.rows,
+          features: [...run.model.features],
+          checksum: run.model.checksum,
+        },
+      }),
+      ...optional('emptyBecause', run.emptyBecause),
+      blindSpots: [...run.blindSpots],
+      saturations: run.saturations.map(({ detector, what, cap, refused }) => ({ detector, what, cap, refused })),
+      severityCounts: {
+        critical: run.severityCounts.critical,
+        high: run.severityCounts.high,
+        medium: run.severityCounts.medium,
+        low: run.severityCounts.low,
+        info: run.severityCounts.info,
+      },
+    },
+    oddities: result.oddities.map((oddity) => ({
+      name: oddity.name,
+      count: oddity.count,
+      meaning: oddity.meaning,
+      ...optional('firstFrame', oddity.firstFrame),
+      ...optional('firstInput', oddity.firstInput),
+    })),
+    incidents: result.incidents.map(incidentNode),
+    hosts: result.hosts.map(hostNode),
+    timeline: {
+      start: iso(timeline.startMs),
+      bucketMs: timeline.bucketMs,
+      bytes: [...timeline.bytes],
+      flows: [...timeline.flows],
+    },
+  };
+}
+
+/** ISO 8601 with a year of four digits, as `format: date-time` wants it; null for what does not fit. */
+function iso(epochMs: number | undefined): string | null {
+  if (epochMs === undefined) return null;
+  const text = isoTime(epochMs);
+  return /^\d{4}-/.test(text) ? text : null;
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  const out: { [P in K]?: V } = {};
+  if (value !== undefined) out[key] = value;
+  return out;
+}
+
+function inputNode(input: InputSummary): IncidentsDocument['run']['inputs'][number] {
+  return {
+    name: input.name,
+    format: input.format,
+    compression: input.compression,
+    bytes: input.bytes,
+    packets: input.packets,
+    first: iso(input.firstMs),
+    last: iso(input.lastMs),
+    status: input.status,
+    ...optional('message', input.message),
+  };
+}
+
+function incidentNode(incident: JudgedIncident): IncidentNode {
+  const { verdict } = incident;
+  const claims = (list: typeof verdict.whatHappened) => list.map(({ text, cites }) => ({ text, cites: [...cites] }));
+  return {
+    id: incident.id,
+    rank: incident.rank,
+    severity: incident.severity,
+    urgency: incident.urgency,
+    severitySteps: incident.severitySteps.map(({ rule, points }) => ({ rule, points })),
+    kind: incident.kind,
+    title: incident.title,
+    actors: incident.actors.map(hostReferenceNode),
+    peers: incident.peers.map(hostReferenceNode),
+    peerCount: incident.peerCount,
+    ...optional(
+      'related',
+      incident.related?.map(({ id, rank, label }) => ({ id, rank, label })),
+    ),
+    ...optional('relatedCount', incident.relatedCount),
+    techniques: incident.techniques.map(({ id, name, tactic }) => ({ id, name, tactic })),
+    first: iso(incident.firstMs),
+    last: iso(incident.lastMs),
+    flowCount: incident.flowCount,
+    detections: incident.detections.map((detection) => ({
+      id: detection.id,
+      kind: detection.kind,
+      detector: detection.detector,
+      actor: detection.actor,
+      peers: [...detection.peers],
+      peerCount: detection.peerCount,
+      ...optional('port', detection.port),
+      ...optional('protocol', detection.protocol),
+      ...optional('service', detection.service),
+      first: iso(detection.firstMs),
+      last: iso(detection.lastMs),
+      score: detection.score,
+      flowCount: detection.flowCount,
+      evidence: [...detection.evidence],
+    })),
+    evidence: incident.evidence.map(evidenceNode),
+    verdict: {
+      by: verdict.by,
+      assessment: verdict.assessment,
+      confidence: verdict.confidence,
+      hypothesis: verdict.hypothesis,
+      action: verdict.action,
+      whatHappened: claims(verdict.whatHappened),
+      whyItMatters: claims(verdict.whyItMatters),
+      whatToDoFirst: claims(verdict.whatToDoFirst),
+      whatWouldMakeItInnocent: claims(verdict.whatWouldMakeItInnocent),
+    },
+  };
+}
+
+function hostReferenceNode(host: HostReference): IncidentNode['actors'][number] {
+  return { address: host.address, home: host.home, ...optional('mac', host.mac) };
+}
+
+function evidenceNode(item: Evidence): IncidentNode['evidence'][number] {
+  if (item.type === 'flow') return { id: item.id, type: 'flow', flow: inColumnOrder(item.flow) };
+  return {
+    id: item.id,
+    type: 'measure',
+    detection: item.detection,
+    name: item.name,
+    value: item.value,
+    unit: item.unit,
+    ...optional('threshold', item.threshold),
+    ...optional('contribution', item.contribution),
+    sentence: item.sentence,
+  };
+}
+
+/** The record with its members in the order of the columns, however it was put together. */
+function inColumnOrder(flow: FlowRecord): FlowRecord {
+  const members: Readonly<Record<string, number | string | undefined>> = flow;
+  const ordered: Record<string, number | string> = {};
+  for (const { name } of FLOW_SCHEMA.columns) {
+    const value = members[name];
+    if (value !== undefined) ordered[name] = value;
+  }
+  return ordered;
+}
+
+function hostNode(host: HostSummary): IncidentsDocument['hosts'][number] {
+  return {
+    address: host.address,
+    home: host.home,
+    ...optional('mac', host.mac),
+    flowsOut: host.flowsOut,
+    flowsIn: host.flowsIn,
+    bytesOut: host.bytesOut,
+    bytesIn: host.bytesIn,
+    first: iso(host.firstMs),
+    last: iso(host.lastMs),
+    services: [...host.services],
+    names: [...host.names],
+  };
+}

@@ -1,0 +1,325 @@
+import * as z from 'zod';
+import { ACTIONS, ASSESSMENTS } from '../analyst/index.ts';
+import { FLOW_SCHEMA, type FlowColumnName, type FlowRecord } from '../flow/index.ts';
+import { SEVERITIES } from '../incident/index.ts';
+
+/**
+ * The one definition of incidents.json: its TypeScript type, the check that reads it back and the published JSON Schema come from here.
+ * Members are written in the order in which they stand below, which is what makes the file the same bytes for the same input.
+ * `schemaVersion` changes when a member goes or changes its meaning. The published schema names every member and allows no others, so a document
+ * is validated with the schema of the release that wrote it; a program that reads should look at the members it knows and pass over the rest.
+ */
+
+/** Version of the document's shape. */
+export const INCIDENTS_SCHEMA_VERSION = 1;
+
+/** Descriptions live in a registry of their own, so that importing this file leaves zod's global one alone. */
+const words = z.registry<{ id?: string; title?: string; description?: string }>();
+
+function say<T extends z.ZodType>(schema: T, description: string): T {
+  words.add(schema, { description });
+  return schema;
+}
+
+function named<T extends z.ZodType>(id: string, schema: T, description: string): T {
+  words.add(schema, { id, description });
+  return schema;
+}
+
+const count = (description: string) => say(z.int().min(0), description);
+const text = (description: string) => say(z.string(), description);
+const share = (description: string) => say(z.number().min(0).max(1), description);
+const time = (description: string) =>
+  say(
+    z.iso.datetime({ precision: 3 }).nullable(),
+    `${description}: ISO 8601, UTC, milliseconds; null where there is none, or where it lies outside the years 0 to 9999.`,
+  );
+
+const severity = named('severity', z.enum(SEVERITIES), 'Least to most urgent.');
+
+const input = named(
+  'input',
+  z.strictObject({
+    name: text('As the user named it.'),
+    format: text("'pcap', 'pcapng', ... or 'unreadable'."),
+    compression: text("'', 'gzip' or 'zstd'."),
+    bytes: count('Size of the input.'),
+    packets: count('Packets read from it.'),
+    first: time('Time of its earliest packet'),
+    last: time('Time of its latest packet'),
+    status: say(
+      z.enum(['complete', 'cut', 'failed']),
+      'cut: it ended early and what came before was kept; failed: nothing of it could be used.',
+    ),
+    message: say(z.string().optional(), 'Why, where the status is not complete.'),
+  }),
+  'One capture that was read, or that could not be.',
+);
+
+const run = named(
+  'run',
+  z.strictObject({
+    tool: say(z.strictObject({ name: z.string(), version: z.string() }), 'What wrote this document.'),
+    inputs: say(z.array(input), 'In the order given. The column `input` of a flow is a position in this list, from 1.'),
+    first: time('Time of the earliest packet'),
+    last: time('Time of the latest packet'),
+    packets: count('Packets read.'),
+    bytes: count('Bytes of whole frames.'),
+    flows: count('Flows that were made of them.'),
+    hosts: count('Addresses seen.'),
+    otherFrames: say(
+      z.array(z.strictObject({ kind: z.string(), packets: z.int().min(0) })),
+      'Frames that belong to no flow (LLDP, STP, ...), by kind.',
+    ),
+    homeNet: say(z.array(z.string()), 'The home network, as prefixes.'),
+    seed: say(z.int(), 'Seed of all randomness.'),
+    model: say(
+      z
+        .strictObject({
+          kind: z.string(),
+          fittedOn: text("'this capture', or the model file that was given."),
+          rows: count('Rows that it was fitted on.'),
+          features: z.array(z.string()),
+          checksum: z.string(),
+        })
+        .optional(),
+      'The model, where one was used.',
+    ),
+    emptyBecause: say(z.string().optional(), 'Why there are no incidents; absent when there are some.'),
+    blindSpots: say(z.array(z.string()), 'What could not be seen in this traffic, each one sentence.'),
+    saturations: say(
+      z.array(z.strictObject({ detector: z.string(), what: z.string(), cap: z.int().min(0), refused: z.int().min(0) })),
+      'Bounded state that was full: what was refused, and how often.',
+    ),
+    severityCounts: say(
+      z.strictObject({
+        critical: z.int().min(0),
+        high: z.int().min(0),
+        medium: z.int().min(0),
+        low: z.int().min(0),
+        info: z.int().min(0),
+      }),
+      'How many incidents there are of each severity.',
+    ),
+  }),
+  'What was analysed, with what, and what could not be seen.',
+);
+
+const oddity = named(
+  'oddity',
+  z.strictObject({
+    name: text('Dotted and stable, as in ipv4.truncated-header.'),
+    count: count('How often.'),
+    meaning: text('One sentence.'),
+    firstFrame: say(z.int().min(0).optional(), 'Number of the first frame that had it, as Wireshark counts.'),
+    firstInput: say(z.int().min(0).optional(), 'Its input, a position in run.inputs from 1.'),
+  }),
+  'Something in the traffic that could not be understood or is not as it should be.',
+);
+
+const hostReference = named(
+  'hostReference',
+  z.strictObject({
+    address: z.string(),
+    home: say(z.boolean(), 'True for an address of the home network.'),
+    mac: say(z.string().optional(), 'Ethernet address seen with it.'),
+  }),
+  'A host in an incident.',
+);
+
+const relatedIncident = named(
+  'relatedIncident',
+  z.strictObject({
+    id: text('Its id.'),
+    rank: say(z.int().min(1), 'Its rank in this document.'),
+    label: text("What it is in a few words, as in 'port scan'."),
+  }),
+  'Another incident of the same host.',
+);
+
+const technique = named(
+  'technique',
+  z.strictObject({
+    id: say(z.string().regex(/^T\d{4}(\.\d{3})?$/), 'As in T1046 or T1110.001.'),
+    name: z.string(),
+    tactic: z.string(),
+  }),
+  'A technique of MITRE ATT&CK, Enterprise matrix.',
+);
+
+const evidenceId = named(
+  'evidenceId',
+  z.string().regex(/^[fmd][1-9]\d*$/),
+  'Unique within its incident: f1, f2 ... for flows, m1 ... for measures, d1 ... for detections.',
+);
+
+type NumberColumn = { [K in FlowColumnName]: NonNullable<FlowRecord[K]> extends number ? K : never }[FlowColumnName];
+type FlowShape = {
+  [K in FlowColumnName]: K extends NumberColumn ? z.ZodOptional<z.ZodNumber> : z.ZodOptional<z.ZodString>;
+};
+
+/** The flow columns as members; the shape is read from FLOW_SCHEMA, so a new column needs no second list. */
+function flowShape(): FlowShape {
+  return Object.fromEntries(
+    FLOW_SCHEMA.columns.map(({ name, kind, unit, meaning }) => {
+      const value = kind === 'string' ? z.string() : kind === 'int32' ? z.int() : z.number();
+      return [name, say(value.optional(), unit === '' ? meaning : `${meaning} Unit: ${unit}.`)];
+    }),
+  ) as FlowShape;
+}
+
+const flow = named(
+  'flow',
+  z.strictObject(flowShape()),
+  'One row of the flow table, with the column names of flows.csv. A member is absent where the value is missing.',
+);
+
+const evidence = named(
+  'evidence',
+  z.discriminatedUnion('type', [
+    z.strictObject({ id: evidenceId, type: z.literal('flow'), flow }),
+    z.strictObject({
+      id: evidenceId,
+      type: z.literal('measure'),
+      detection: say(z.string(), 'Id of the detection that it speaks for.'),
+      name: text('Dotted and stable, as in scan.targets.'),
+      value: z.union([z.number(), z.string()]),
+      unit: text("'hosts', 'ms', 'ratio', ... or ''."),
+      threshold: say(z.number().optional(), 'What the value was compared with.'),
+      contribution: say(z.number().optional(), 'Share of the score that it carried.'),
+      sentence: text('The measure in words.'),
+    }),
+  ]),
+  'What claims cite: a flow or a number that was measured.',
+);
+
+const detection = named(
+  'detection',
+  z.strictObject({
+    id: evidenceId,
+    kind: text('Dotted, as in scan.horizontal.'),
+    detector: z.string(),
+    actor: text('Address of the host whose behaviour this is.'),
+    peers: say(z.array(z.string()), 'Addresses on the other side, most involved first, at most 50.'),
+    peerCount: count('How many there are in truth.'),
+    port: say(z.int().min(0).optional(), 'Responder port, where it is about one.'),
+    protocol: z.string().optional(),
+    service: z.string().optional(),
+    first: time('Start of the first flow'),
+    last: time('Time of the last flow'),
+    score: share('0 ordinary to 1 strange.'),
+    flowCount: count('Flows involved in truth.'),
+    evidence: say(z.array(evidenceId), 'Ids of its evidence.'),
+  }),
+  'What one detector found.',
+);
+
+const claim = named(
+  'claim',
+  z.strictObject({
+    text: z.string(),
+    cites: say(z.array(evidenceId).min(1), 'Evidence of the same incident that the sentence rests on.'),
+  }),
+  'One sentence that can be checked.',
+);
+
+const verdict = named(
+  'verdict',
+  z.strictObject({
+    by: text("'rules', or the name of a language model."),
+    assessment: z.enum(ASSESSMENTS),
+    confidence: share('0 to 1.'),
+    hypothesis: text('What it looks like.'),
+    action: z.enum(ACTIONS),
+    whatHappened: z.array(claim),
+    whyItMatters: z.array(claim),
+    whatToDoFirst: z.array(claim),
+    whatWouldMakeItInnocent: z.array(claim),
+  }),
+  'What the analyst says of the incident.',
+);
+
+const incident = named(
+  'incident',
+  z.strictObject({
+    id: say(z.string().regex(/^inc-[0-9a-f]{12}$/), 'Stable: the same capture gives the same ids.'),
+    rank: say(z.int().min(1), '1 is the most urgent.'),
+    severity,
+    urgency: say(z.number(), 'The sum of severitySteps, which the severity is read from.'),
+    severitySteps: say(z.array(z.strictObject({ rule: z.string(), points: z.number() })), 'The sum, line by line.'),
+    kind: text('Kind of the leading detection.'),
+    title: text('One plain sentence.'),
+    actors: z.array(hostReference),
+    peers: say(z.array(hostReference), 'Most involved first, at most 50.'),
+    peerCount: count('How many peers there are in truth.'),
+    related: say(
+      z.array(relatedIncident).max(10).optional(),
+      'Incidents that share an actor and are near in time, most urgent first, at most 10; absent where there is none.',
+    ),
+    relatedCount: say(z.int().min(1).optional(), 'How many of them there are in truth; absent with related.'),
+    techniques: z.array(technique),
+    first: time('Start of the first flow'),
+    last: time('Time of the last flow'),
+    flowCount: count('Flows involved in truth; evidence holds a bounded choice of them.'),
+    detections: z.array(detection),
+    evidence: z.array(evidence),
+    verdict,
+  }),
+  'Detections that tell one story.',
+);
+
+const hostSummary = named(
+  'host',
+  z.strictObject({
+    address: z.string(),
+    home: z.boolean(),
+    mac: z.string().optional(),
+    flowsOut: count('Flows that it began.'),
+    flowsIn: count('Flows that it answered or was asked for.'),
+    bytesOut: count('Bytes that it sent.'),
+    bytesIn: count('Bytes that it received.'),
+    first: time('First seen'),
+    last: time('Last seen'),
+    services: say(z.array(z.string()), "Services it answered on, as in 'http/80'."),
+    names: say(z.array(z.string()), 'Names it was called by. Text from the network.'),
+  }),
+  'A host, with what it did in this traffic.',
+);
+
+const timeline = named(
+  'timeline',
+  z.strictObject({
+    start: time('Start of the first bucket'),
+    bucketMs: say(z.number().min(0), 'Width of a bucket in ms.'),
+    bytes: say(z.array(z.number().min(0)), 'Bytes in each bucket.'),
+    flows: say(z.array(z.number().min(0)), 'Flows that began in each bucket.'),
+  }),
+  'Traffic over time.',
+);
+
+/** The document itself, for whoever reads one back: `incidentsDocument.parse(JSON.parse(text))`. */
+export const incidentsDocument = z.strictObject({
+  schemaVersion: say(z.literal(INCIDENTS_SCHEMA_VERSION), 'Version of the shape of this document.'),
+  run,
+  oddities: say(z.array(oddity), 'Most frequent first.'),
+  incidents: say(z.array(incident), 'Most urgent first.'),
+  hosts: say(z.array(hostSummary), 'Most traffic first, at most 200.'),
+  timeline,
+});
+words.add(incidentsDocument, {
+  title: 'Anomalyst incidents',
+  description:
+    'What Anomalyst found in network traffic: incidents most urgent first, each with its evidence and a verdict. Strings may hold text from the network: treat them as hostile.',
+});
+
+export type IncidentsDocument = z.infer<typeof incidentsDocument>;
+
+/** The published JSON Schema of incidents.json (draft 2020-12), as text with a newline at its end. */
+export function incidentsJsonSchema(): string {
+  const schema = z.toJSONSchema(incidentsDocument, {
+    target: 'draft-2020-12',
+    metadata: words,
+    unrepresentable: 'throw',
+  });
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}

@@ -1,0 +1,157 @@
+/** DNS messages, RFC 1035 section 4, as far as the first question; over TCP behind a two-byte length. */
+
+const FLAGS = 2;
+const QUESTION_COUNT = 4;
+const ANSWER_COUNT = 6;
+const HEADER_BYTES = 12;
+const RESPONSE = 0x8000;
+const MAX_NAME = 255;
+
+export interface DnsMessage {
+  readonly isResponse: boolean;
+  /** Opcode 0 is an ordinary query. */
+  readonly opcode: number;
+  readonly rcode: number;
+  /** Name of the first question, lower case, without the final dot; '' is the root; undefined when there is no question. Bytes that are no printable ASCII are written as \DDD. */
+  readonly name: string | undefined;
+  readonly type: number;
+  readonly answers: number;
+}
+
+/** The message at [at, end), or undefined when it is none. A compression pointer in the first question is malformed: there is nothing before it to point to. */
+export function decodeDns(bytes: Uint8Array, at: number, end: number): DnsMessage | undefined {
+  if (end - at < HEADER_BYTES) return undefined;
+  const u16 = (o: number): number => (bytes[at + o] << 8) | bytes[at + o + 1];
+  const flags = u16(FLAGS);
+  const questions = u16(QUESTION_COUNT);
+  const opcode = (flags >> 11) & 15;
+  const answers = u16(ANSWER_COUNT);
+  // Opcodes 0 to 6 are assigned (RFC 8490 last), and no real message has more than a handful of questions.
+  if (opcode > 6 || questions > 16) return undefined;
+  const common = { isResponse: (flags & RESPONSE) !== 0, opcode, rcode: flags & 15, answers };
+  if (questions === 0) return common.isResponse || opcode !== 0 ? { ...common, name: undefined, type: 0 } : undefined;
+  let here = at + HEADER_BYTES;
+  let length = 0;
+  let written = 0;
+  for (;;) {
+    if (here >= end) return undefined;
+    const label = bytes[here++];
+    if (label === 0) break;
+    length += label + 1;
+    if (label > 63 || here + label > end || length > MAX_NAME) return undefined;
+    if (written > 0) NAME[written++] = 0x2e;
+    for (const stop = here + label; here < stop; here++) written = writeCharacter(bytes[here], written);
+  }
+  const name = ASCII.decode(NAME.subarray(0, written));
+  if (end - here < 4) return undefined;
+  return { ...common, name, type: (bytes[here] << 8) | bytes[here + 1] };
+}
+
+/** The name under way, as ASCII: at most 4 characters for each of 255 bytes. */
+const NAME = new Uint8Array(4 * (MAX_NAME + 1));
+const ASCII = new TextDecoder();
+
+function writeCharacter(byte: number, at: number): number {
+  if (byte >= 0x41 && byte <= 0x5a) NAME[at] = byte + 32;
+  else if (byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c) NAME[at] = byte;
+  else {
+    NAME[at] = 0x5c;
+    NAME[at + 1] = 0x30 + Math.floor(byte / 100);
+    NAME[at + 2] = 0x30 + (Math.floor(byte / 10) % 10);
+    NAME[at + 3] = 0x30 + (byte % 10);
+    return at + 4;
+  }
+  return at + 1;
+}
+
+/** A query or an answerless response for one question. */
+export function encodeDns(fields: {
+  id?: number;
+  isResponse?: boolean;
+  rcode?: number;
+  name: string;
+  type?: number;
+  answers?: number;
+}): Uint8Array {
+  const { id = 0, isResponse = false, rcode = 0, name, type = 1, answers = 0 } = fields;
+  const labels = name === '' ? [] : name.split('.');
+  const out = new Uint8Array(HEADER_BYTES + labels.reduce((n, label) => n + label.length + 1, 1) + 4);
+  const view = new DataView(out.buffer);
+  view.setUint16(0, id);
+  view.setUint16(FLAGS, (isResponse ? 0x8080 : 0) | 0x0100 | rcode);
+  view.setUint16(QUESTION_COUNT, 1);
+  view.setUint16(ANSWER_COUNT, answers);
+  let at = HEADER_BYTES;
+  for (const label of labels) {
+    out[at++] = label.length;
+    for (let i = 0; i < label.length; i++) out[at++] = label.charCodeAt(i);
+  }
+  view.setUint16(at + 1, type);
+  view.setUint16(at + 3, 1);
+  return out;
+}
+
+const TYPES = new Map<number, string>([
+  [1, 'A'],
+  [2, 'NS'],
+  [5, 'CNAME'],
+  [6, 'SOA'],
+  [10, 'NULL'],
+  [12, 'PTR'],
+  [13, 'HINFO'],
+  [15, 'MX'],
+  [16, 'TXT'],
+  [17, 'RP'],
+  [25, 'KEY'],
+  [28, 'AAAA'],
+  [29, 'LOC'],
+  [33, 'SRV'],
+  [35, 'NAPTR'],
+  [37, 'CERT'],
+  [39, 'DNAME'],
+  [41, 'OPT'],
+  [43, 'DS'],
+  [44, 'SSHFP'],
+  [46, 'RRSIG'],
+  [47, 'NSEC'],
+  [48, 'DNSKEY'],
+  [50, 'NSEC3'],
+  [52, 'TLSA'],
+  [64, 'SVCB'],
+  [65, 'HTTPS'],
+  [99, 'SPF'],
+  [249, 'TKEY'],
+  [250, 'TSIG'],
+  [251, 'IXFR'],
+  [252, 'AXFR'],
+  [255, 'ANY'],
+  [257, 'CAA'],
+]);
+
+/** 'A', 'TXT', ... or 'TYPE<n>' (RFC 3597). */
+export function dnsTypeName(type: number): string {
+  return TYPES.get(type) ?? `TYPE${type}`;
+}
+
+const RCODES = [
+  'NOERROR',
+  'FORMERR',
+  'SERVFAIL',
+  'NXDOMAIN',
+  'NOTIMP',
+  'REFUSED',
+  'YXDOMAIN',
+  'YXRRSET',
+  'NXRRSET',
+  'NOTAUTH',
+  'NOTZONE',
+];
+
+/** 'NOERROR', 'NXDOMAIN', ... or 'RCODE<n>'. */
+export function dnsRcodeName(rcode: number): string {
+  return RCODES[rcode] ?? `RCODE${rcode}`;
+}
+
+export function summarizeDns(message: DnsMessage): string {
+  return `${message.isResponse ? `response ${dnsRcodeName(message.rcode)}` : 'query'} ${dnsTypeName(message.type)} ${message.name ?? ''}`.trimEnd();
+}
