@@ -1,6 +1,7 @@
 /** Floor 1: capture readers and writers, bytes to packet; one file per protocol. */
 export * from './address.ts';
 export * from './arp.ts';
+export * from './ber.ts';
 export * from './capture.ts';
 export * from './dns.ts';
 export * from './ethernet.ts';
