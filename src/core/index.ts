@@ -1,6 +1,7 @@
 /** Floor 0: tables, time, seeded random, statistics, errors, canonical JSON. */
 export * from './canonical.ts';
 export * from './error.ts';
+export * from './expression.ts';
 export * from './random.ts';
 export * from './sha1.ts';
 export * from './stats.ts';

@@ -1,5 +1,7 @@
 /** Floor 2: packets to flows: key, table, timeouts, columns. */
 export * from './community-id.ts';
+export * from './filter.ts';
+export * from './filter-field.ts';
 export * from './host.ts';
 export * from './schema.ts';
 export * from './table.ts';
