@@ -1,0 +1,149 @@
+import { md5 } from '@noble/hashes/legacy.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import type { ClientHello, ServerHello } from './tls.ts';
+import { isGrease } from './tls-name.ts';
+
+/**
+ * Fingerprints of TLS clients and servers: which library speaks, whatever name it asks for.
+ *
+ * JA3 and JA3S (Althouse, Atkinson, Atkins, "TLS Fingerprinting with JA3 and JA3S", 2019) hash lists in the order of the wire; browsers shuffle their
+ * extensions since 2023, so each connection of theirs has another JA3. JA4 (Althouse, "JA4+ Network Fingerprinting", 2023; technical description in
+ * FoxIO-LLC/ja4, BSD 3-Clause) sorts them. JA4S is described in the same place, under the FoxIO License 1.1. All of them are the same for everything that is built on one library
+ * with one configuration, and are imitated by whoever wants to: they are a hint, not an identity.
+ *
+ * A hello that is cut or malformed has no fingerprint.
+ */
+
+const EXTENSION_SERVER_NAME = 0;
+const EXTENSION_ALPN = 16;
+/** A part without values, so that it is not mistaken for a hash. */
+const NOTHING = '000000000000';
+
+/** What carries the hello: TLS over TCP, QUIC, DTLS. */
+export type TlsTransport = 'tcp' | 'quic' | 'dtls';
+
+/** The text that JA3 hashes: version, ciphers, extensions, groups and point formats in decimal, without GREASE. */
+export function ja3Text(hello: ClientHello): string | undefined {
+  // JA3 is not defined for the SSL 2.0 form, and no other tool computes it.
+  if (hello.state !== 'complete' || hello.isSslv2) return undefined;
+  const { legacyVersion, ciphers, extensions, groups, pointFormats } = hello;
+  const list = (values: readonly number[]): string => values.filter((value) => !isGrease(value)).join('-');
+  return `${legacyVersion},${list(ciphers)},${list(extensions)},${list(groups)},${pointFormats.join('-')}`;
+}
+
+/** MD5 of `ja3Text` in lower-case hex. */
+export function ja3(hello: ClientHello): string | undefined {
+  const text = ja3Text(hello);
+  return text === undefined ? undefined : bytesToHex(md5(utf8ToBytes(text)));
+}
+
+/** The text that JA3S hashes: version, cipher, extensions. */
+export function ja3sText(hello: ServerHello): string | undefined {
+  if (hello.state !== 'complete') return undefined;
+  return `${hello.legacyVersion},${hello.cipher},${hello.extensions.filter((type) => !isGrease(type)).join('-')}`;
+}
+
+/** MD5 of `ja3sText` in lower-case hex. */
+export function ja3s(hello: ServerHello): string | undefined {
+  const text = ja3sText(hello);
+  return text === undefined ? undefined : bytesToHex(md5(utf8ToBytes(text)));
+}
+
+/** JA4 before hashing (JA4_r): 't13d1516h2_002f,0035,..._0005,000a,..._0403,0804,...'. */
+export function ja4Text(hello: ClientHello, transport: TlsTransport = 'tcp'): string | undefined {
+  const parts = ja4Parts(hello, transport);
+  return parts?.join('_');
+}
+
+/** JA4: 't13d1516h2_8daaf6152771_e5627efa2ab1'. */
+export function ja4(hello: ClientHello, transport: TlsTransport = 'tcp'): string | undefined {
+  const parts = ja4Parts(hello, transport);
+  if (parts === undefined) return undefined;
+  const [head, ciphers, ...rest] = parts;
+  // Without extensions there are no signature algorithms either.
+  return `${head}_${shortHash(ciphers)}_${rest[0] === '' ? NOTHING : shortHash(rest.join('_'))}`;
+}
+
+function ja4Parts(hello: ClientHello, transport: TlsTransport): string[] | undefined {
+  if (hello.state !== 'complete') return undefined;
+  const ciphers = hello.ciphers.filter((value) => !isGrease(value));
+  const extensions = hello.extensions.filter((value) => !isGrease(value));
+  const algorithms = hello.signatureAlgorithms.filter((value) => !isGrease(value));
+  const target = extensions.includes(EXTENSION_SERVER_NAME) ? 'd' : 'i';
+  const head = `${letter(transport)}${versionCode(hello.version)}${target}${twoDigits(ciphers.length)}${twoDigits(extensions.length)}${alpnCode(hello.alpn[0])}`;
+  const sorted = extensions.filter((type) => type !== EXTENSION_SERVER_NAME && type !== EXTENSION_ALPN).sort(ascending);
+  return [
+    head,
+    hexList(ciphers.sort(ascending)),
+    hexList(sorted),
+    ...(algorithms.length > 0 ? [hexList(algorithms)] : []),
+  ];
+}
+
+/** JA4S before hashing (JA4S_r): 't120400_c030_0005,0017,ff01,0000'. */
+export function ja4sText(hello: ServerHello, transport: TlsTransport = 'tcp'): string | undefined {
+  return ja4sParts(hello, transport)?.join('_');
+}
+
+/** JA4S: 't120400_c030_4e8089b08790'. */
+export function ja4s(hello: ServerHello, transport: TlsTransport = 'tcp'): string | undefined {
+  const parts = ja4sParts(hello, transport);
+  return parts === undefined ? undefined : `${parts[0]}_${parts[1]}_${shortHash(parts[2])}`;
+}
+
+function ja4sParts(hello: ServerHello, transport: TlsTransport): [string, string, string] | undefined {
+  if (hello.state !== 'complete') return undefined;
+  const extensions = hello.extensions.filter((value) => !isGrease(value));
+  const head = `${letter(transport)}${versionCode(hello.version)}${twoDigits(extensions.length)}${alpnCode(hello.alpn)}`;
+  return [head, hex4(hello.cipher), hexList(extensions)];
+}
+
+function letter(transport: TlsTransport): string {
+  return transport === 'quic' ? 'q' : transport === 'dtls' ? 'd' : 't';
+}
+
+const VERSION_CODES = new Map<number, string>([
+  [0x0002, 's2'],
+  [0x0300, 's3'],
+  [0x0301, '10'],
+  [0x0302, '11'],
+  [0x0303, '12'],
+  [0x0304, '13'],
+  [0xfeff, 'd1'],
+  [0xfefd, 'd2'],
+  [0xfefc, 'd3'],
+]);
+
+function versionCode(version: number): string {
+  return VERSION_CODES.get(version) ?? '00';
+}
+
+function twoDigits(n: number): string {
+  return `${Math.min(n, 99)}`.padStart(2, '0');
+}
+
+/** First and last character of the protocol, or of its hex where one of the two is not a letter or digit. */
+function alpnCode(alpn: string | undefined): string {
+  if (alpn === undefined || alpn === '') return '00';
+  const text = /^[0-9a-z](?:.*[0-9a-z])?$/is.test(alpn)
+    ? alpn
+    : Array.from(alpn, (c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  return `${text.charAt(0)}${text.charAt(text.length - 1)}`;
+}
+
+function ascending(a: number, b: number): number {
+  return a - b;
+}
+
+function hexList(values: readonly number[]): string {
+  return values.map(hex4).join(',');
+}
+
+function hex4(value: number): string {
+  return value.toString(16).padStart(4, '0');
+}
+
+function shortHash(text: string): string {
+  return text === '' ? NOTHING : bytesToHex(sha256(utf8ToBytes(text))).slice(0, 12);
+}
