@@ -3,6 +3,7 @@ export * from './community-id.ts';
 export * from './filter.ts';
 export * from './filter-field.ts';
 export * from './host.ts';
+export * from './names.ts';
 export * from './schema.ts';
 export * from './table.ts';
 export * from './tcp-state.ts';

@@ -39,6 +39,7 @@ const ODDITY_LIST = [
   ['dns.malformed', 'A packet on a DNS port does not parse as DNS.'],
   ['tls.malformed-hello', 'A TLS ClientHello contradicts its own lengths.'],
   ['flow.evicted', 'The flow table was full, so a flow was written early to make room.'],
+  ['flow.names-refused', 'The names of live flows had used up their memory, so a flow went on without a further name.'],
 ] as const;
 
 export type OddityName = (typeof ODDITY_LIST)[number][0];
