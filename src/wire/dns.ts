@@ -1,4 +1,4 @@
-/** DNS messages, RFC 1035 section 4, as far as the first question; over TCP behind a two-byte length. */
+/** DNS messages, RFC 1035 section 4, as far as the first question: what is read of every packet. Whole messages are in dns-message.ts. */
 
 const FLAGS = 2;
 const QUESTION_COUNT = 4;
@@ -97,11 +97,14 @@ const TYPES = new Map<number, string>([
   [5, 'CNAME'],
   [6, 'SOA'],
   [10, 'NULL'],
+  [11, 'WKS'],
   [12, 'PTR'],
   [13, 'HINFO'],
   [15, 'MX'],
   [16, 'TXT'],
   [17, 'RP'],
+  [18, 'AFSDB'],
+  [24, 'SIG'],
   [25, 'KEY'],
   [28, 'AAAA'],
   [29, 'LOC'],
@@ -116,7 +119,12 @@ const TYPES = new Map<number, string>([
   [47, 'NSEC'],
   [48, 'DNSKEY'],
   [50, 'NSEC3'],
+  [51, 'NSEC3PARAM'],
   [52, 'TLSA'],
+  [59, 'CDS'],
+  [60, 'CDNSKEY'],
+  [61, 'OPENPGPKEY'],
+  [63, 'ZONEMD'],
   [64, 'SVCB'],
   [65, 'HTTPS'],
   [99, 'SPF'],
@@ -125,12 +133,21 @@ const TYPES = new Map<number, string>([
   [251, 'IXFR'],
   [252, 'AXFR'],
   [255, 'ANY'],
+  [256, 'URI'],
   [257, 'CAA'],
 ]);
+
+const TYPE_NUMBERS = new Map(Array.from(TYPES, ([number, name]) => [name, number]));
 
 /** 'A', 'TXT', ... or 'TYPE<n>' (RFC 3597). */
 export function dnsTypeName(type: number): string {
   return TYPES.get(type) ?? `TYPE${type}`;
+}
+
+/** The number of 'A', 'TXT', ... or 'TYPE<n>'; undefined for another name. */
+export function dnsTypeNumber(name: string): number | undefined {
+  const unnamed = /^TYPE(\d{1,5})$/.exec(name);
+  return unnamed === null ? TYPE_NUMBERS.get(name) : Number(unnamed[1]);
 }
 
 const RCODES = [
@@ -145,11 +162,14 @@ const RCODES = [
   'NXRRSET',
   'NOTAUTH',
   'NOTZONE',
+  'DSOTYPENI',
 ];
+/** From 16 on: the extended codes of EDNS, TSIG and TKEY (RFC 6895 section 2.3, 7873 section 8). */
+const EXTENDED_RCODES = ['BADVERS', 'BADKEY', 'BADTIME', 'BADMODE', 'BADNAME', 'BADALG', 'BADTRUNC', 'BADCOOKIE'];
 
 /** 'NOERROR', 'NXDOMAIN', ... or 'RCODE<n>'. */
 export function dnsRcodeName(rcode: number): string {
-  return RCODES[rcode] ?? `RCODE${rcode}`;
+  return RCODES[rcode] ?? EXTENDED_RCODES[rcode - 16] ?? `RCODE${rcode}`;
 }
 
 export function summarizeDns(message: DnsMessage): string {

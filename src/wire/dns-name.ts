@@ -1,0 +1,184 @@
+import { type ByteWriter, utf8Bytes, wireText } from './bytes.ts';
+import { latin1 } from './tls.ts';
+
+/** Domain names inside whole messages: compression (RFC 1035 section 4.1.4), presentation form (section 5.1), and text for people. */
+
+const MAX_NAME = 255;
+const MAX_LABEL = 63;
+/** Pointers followed for one name. Writers need one or two; a name of 127 labels could use as many. */
+const MAX_POINTERS = 127;
+const HEADER_BYTES = 12;
+
+/** The name under way in presentation form, as ASCII: at most 4 characters for each of 255 bytes. */
+const NAME = new Uint8Array(4 * (MAX_NAME + 1));
+
+/** A place in a message. `problem` says why the last read gave undefined. */
+export class DnsReader {
+  readonly bytes: Uint8Array;
+  /** First byte of the message: pointers count from here. */
+  readonly start: number;
+  readonly end: number;
+  /** Next byte to be read. */
+  here: number;
+  problem: 'none' | 'cut' | 'malformed' = 'none';
+
+  constructor(bytes: Uint8Array, start: number, end: number, here = start) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.here = here;
+  }
+
+  /** The same message, read from here to an earlier end. */
+  window(end: number): DnsReader {
+    return new DnsReader(this.bytes, this.start, Math.min(end, this.end), this.here);
+  }
+
+  get left(): number {
+    return this.end - this.here;
+  }
+
+  u8(): number {
+    return this.bytes[this.here++];
+  }
+
+  u16(): number {
+    return (this.u8() << 8) | this.u8();
+  }
+
+  u32(): number {
+    return this.u16() * 0x10000 + this.u16();
+  }
+
+  /**
+   * The name that begins here, in presentation form without the final dot and with its case as it was sent: '' is the root, bytes that are no printable
+   * ASCII, dots and backslashes inside a label are \DDD. A pointer must lead to before the run of labels it ends, so that every name ends.
+   */
+  name(): string | undefined {
+    const { bytes, start } = this;
+    let here = this.here;
+    let end = this.end;
+    let run = here;
+    let after = -1;
+    let length = 1;
+    let written = 0;
+    let pointers = 0;
+    for (;;) {
+      if (here >= end) return this.#fail(after < 0 ? 'cut' : 'malformed');
+      const label = bytes[here];
+      if (label >= 0xc0) {
+        if (here + 2 > end) return this.#fail(after < 0 ? 'cut' : 'malformed');
+        const target = start + (((label & 63) << 8) | bytes[here + 1]);
+        if (target >= run || target < start + HEADER_BYTES || ++pointers > MAX_POINTERS) return this.#fail('malformed');
+        if (after < 0) after = here + 2;
+        // What lies before this run has been seen, so its end is a safe end for the labels at the target.
+        end = run;
+        run = target;
+        here = target;
+        continue;
+      }
+      if (label > MAX_LABEL) return this.#fail('malformed');
+      here++;
+      if (label === 0) break;
+      length += label + 1;
+      if (length > MAX_NAME) return this.#fail('malformed');
+      if (here + label > end) return this.#fail(after < 0 ? 'cut' : 'malformed');
+      if (written > 0) NAME[written++] = 0x2e;
+      for (const stop = here + label; here < stop; here++) written = escapeInto(NAME, written, bytes[here]);
+    }
+    this.here = after < 0 ? here : after;
+    return latin1(NAME, 0, written);
+  }
+
+  /** Goes behind the name that begins here without reading it. */
+  skipName(): boolean {
+    while (this.here < this.end) {
+      const label = this.u8();
+      if (label === 0) return true;
+      if (label >= 0xc0) {
+        if (++this.here <= this.end) return true;
+        break;
+      }
+      if (label > MAX_LABEL) {
+        this.problem = 'malformed';
+        return false;
+      }
+      this.here += label;
+    }
+    this.problem = 'cut';
+    return false;
+  }
+
+  #fail(problem: 'cut' | 'malformed'): undefined {
+    this.problem = problem;
+    return undefined;
+  }
+}
+
+/** Writes one byte of a label in presentation form and says where the next goes. */
+function escapeInto(out: Uint8Array, at: number, byte: number): number {
+  if (byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c) {
+    out[at] = byte;
+    return at + 1;
+  }
+  out[at] = 0x5c;
+  out[at + 1] = 0x30 + Math.floor(byte / 100);
+  out[at + 2] = 0x30 + (Math.floor(byte / 10) % 10);
+  out[at + 3] = 0x30 + (byte % 10);
+  return at + 4;
+}
+
+/** A character string in presentation form between quotes: `"` and `\` behind a backslash, what is no printable ASCII as \DDD. */
+export function quotedText(bytes: Uint8Array, from: number, to: number): string {
+  let out = '"';
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i];
+    if (byte === 0x22 || byte === 0x5c) out += `\\${String.fromCharCode(byte)}`;
+    else if (byte >= 0x20 && byte < 0x7f) out += String.fromCharCode(byte);
+    else out += `\\${String(byte).padStart(3, '0')}`;
+  }
+  return `${out}"`;
+}
+
+/** The bytes behind presentation form: \DDD and \c undone, other characters as UTF-8. */
+export function unescapeText(text: string): Uint8Array {
+  const out: number[] = [];
+  for (const [, decimal, plain] of text.matchAll(/\\(\d{3})|\\?(.)/gsu)) {
+    if (decimal !== undefined) out.push(Number(decimal) & 255);
+    else out.push(...utf8Bytes(plain ?? ''));
+  }
+  return Uint8Array.from(out);
+}
+
+/** The labels of a name in presentation form; none of the root. A dot behind a backslash does not part labels. */
+export function dnsLabels(name: string): string[] {
+  return name === '' || name === '.' ? [] : (name.replace(/\.$/, '').match(/(?:\\.|[^.\\])+/g) ?? []);
+}
+
+/** A label or name for people: escapes undone and read as UTF-8 (RFC 6762 section 16), made safe to print. "Bob\226\128\153s\032iPhone" is "Bob’s iPhone". */
+export function dnsNameText(name: string): string {
+  const bytes = unescapeText(name);
+  return wireText(bytes, 0, bytes.length);
+}
+
+/**
+ * Writes names, with pointers to names that were written before (whole suffixes, case kept apart) when it is given a table of them.
+ * Throws a RangeError for a label above 63 bytes or a name above 255: no such message exists.
+ */
+export function writeName(out: ByteWriter, name: string, seen?: Map<string, number>): void {
+  const labels = dnsLabels(name);
+  const whole = labels.map(unescapeText);
+  if (whole.some(({ length }) => length > MAX_LABEL) || whole.reduce((n, { length }) => n + length + 1, 1) > MAX_NAME)
+    throw new RangeError(`not a domain name: ${name}`);
+  for (let i = 0; i < labels.length; i++) {
+    const suffix = labels.slice(i).join('.');
+    const target = seen?.get(suffix);
+    if (target !== undefined) {
+      out.u16(0xc000 | target);
+      return;
+    }
+    if (out.length < 0x4000) seen?.set(suffix, out.length);
+    out.u8(whole[i].length).bytes(whole[i]);
+  }
+  out.u8(0);
+}
