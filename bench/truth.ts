@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import {
   decodeFrame,
-  FragmentPorts,
+  Fragments,
   formatIpv4,
   formatIpv6,
   OddityCounter,
@@ -175,7 +175,7 @@ function tsharkFrames(path: string): TsharkFrame[] | string {
 function ourFrames(bytes: Uint8Array): { frames: OurFrame[]; tuples: Map<string, Tuple>; refused: string | undefined } {
   const frames: OurFrame[] = [];
   const packet = new Packet();
-  const fragments = new FragmentPorts();
+  const fragments = new Fragments();
   const run = runCapture(bytes, {
     flow: { ...NO_TIMEOUTS, maxFlows: 262_144 },
     onBatch: ({ batch }) => {

@@ -14,18 +14,10 @@ const FOLDER = new URL('./fixture/arkime/', import.meta.url);
 /** Differences that are understood, one line each: capture, pair of endpoints, reason. One that no longer occurs fails the test, as does one that is not here. */
 const EXPLAINED: readonly (readonly [file: string, pair: string, reason: string])[] = [
   ['ah-esp', 'ah 10.0.0.1 10.0.0.2', 'Arkime hashes two zero ports into the Community ID of a protocol that has none'],
-  ['gre-erspan', 'gre 1.1.1.1 2.2.2.2', 'Arkime looks into GRE'],
-  ['gre-erspan', 'icmp 23.0.0.2 23.0.0.3', 'Arkime looks into GRE'],
-  ['icmp-frame-relay', 'icmp 10.0.0.1 10.0.0.2', 'link type 107 (Frame Relay) is not read'],
   ...['224.0.0.1', '239.1.1.1', '239.2.2.2', '239.3.3.3', '239.5.1.1', '239.6.2.2', '239.7.3.3'].map(
     (group) => ['igmp', `igmp 20.0.1.1 ${group}`, 'Arkime joins all IGMP of the capture into one session'] as const,
   ),
   ['igmp', 'igmp 20.0.1.100 224.0.0.22', 'Arkime joins all IGMP of the capture into one session'],
-  ['ipv6-in-ipv4', 'icmpv6 2001:db8:0:1::1 2001:db8:0:1::2', 'Arkime looks into IPv6 in IPv4'],
-  ['ipv6-in-ipv4', 'ipv6 10.0.0.1 10.0.0.2', 'Arkime looks into IPv6 in IPv4'],
-  ['mpls-basic', 'icmp 10.1.2.1 10.34.0.1', 'the labelled direction: Arkime looks into MPLS'],
-  ['mpls-basic', 'tcp 10.1.2.1|11001 10.34.0.1|23', 'the labelled direction: Arkime looks into MPLS'],
-  ['mpls-basic', 'ip-46 10.31.0.1 10.34.0.1', 'Arkime looks into MPLS'],
   [
     'single-packets',
     'tcp 192.168.25.150|49749 68.178.213.61|80',

@@ -733,13 +733,13 @@ describe('columns', () => {
       { atMs: 0, bytes: lldp },
       { atMs: 0, bytes: lldp },
       { atMs: 0, bytes: lldp.subarray(0, 5) },
-      { atMs: 0, bytes: lldp, linkType: 127 },
+      { atMs: 0, bytes: lldp, linkType: 195 },
     ]);
     expect(lab.finish()).toEqual([]);
     expect([...lab.table.otherFrames]).toEqual([
       [0x88cc, 2],
       [0, 1],
-      [0x10000 + 127, 1],
+      [0x10000 + 195, 1],
     ]);
     expect(lab.table.wireBytes).toBe(3 * lldp.length + 5);
   });

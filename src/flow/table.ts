@@ -7,7 +7,7 @@ import {
   dnsRcodeName,
   dnsService,
   dnsTypeName,
-  FragmentPorts,
+  Fragments,
   type FrameBatch,
   formatIpv4,
   formatIpv6,
@@ -155,7 +155,7 @@ export class FlowTable {
   #base: TimeBase;
   #oddities: OddityCounter;
   #packet = new Packet();
-  #fragments = new FragmentPorts();
+  #fragments = new Fragments();
   #f: Float64Array;
   #w: Int32Array;
   #bytes: Uint8Array;
@@ -207,6 +207,7 @@ export class FlowTable {
     const fragments = this.#fragments;
     for (let i = 0; i < batch.count; i++) {
       oddities.frame = firstFrame + i;
+      fragments.timeNs = timeNs[i];
       const belongs = decodeFrame(
         bytes,
         view,
@@ -221,7 +222,7 @@ export class FlowTable {
       this.wireBytes += wireLength[i];
       if (belongs) {
         this.#advanceClock(timeNs[i]);
-        this.#update(packet, bytes, timeNs[i], wireLength[i], firstFrame + i, input);
+        this.#update(packet, packet.bytes, timeNs[i], wireLength[i], firstFrame + i, input);
       } else {
         this.#countOther(packet.other);
       }
@@ -230,6 +231,7 @@ export class FlowTable {
 
   /** Writes every live flow: the input has ended. */
   finish(): void {
+    this.#fragments.finish(this.#oddities);
     const w = this.#w;
     // In order of record number: the order does not depend on addresses or hashes.
     for (let ref = 0; ref < this.#fresh; ref++) {
@@ -319,7 +321,7 @@ export class FlowTable {
     if (
       packet.payloadCaptured > 0 &&
       ((w[rw + W_PEEKS] >> (4 * d)) & 15) < PEEKS_PER_SIDE &&
-      packet.isLaterFragment === 0
+      (packet.isLaterFragment === 0 || packet.isReassembled !== 0)
     )
       this.#peek(packet, d, ref, bytes);
   }
@@ -526,10 +528,13 @@ export class FlowTable {
     if (d === 1) state |= STATE_FIRST_SIDE;
     if ((packet.srcPort | packet.dstPort) === 0 && (packet.isLaterFragment !== 0 || packet.payload === 0))
       state |= STATE_NO_PORTS;
-    if (packet.ethernet >= 0) {
+    if (packet.destinationMac >= 0) {
       state |= STATE_MAC;
       const at = (rw + W_MAC) * 4;
-      for (let i = 0; i < 12; i++) this.#bytes[at + i] = bytes[packet.ethernet + i];
+      for (let i = 0; i < 6; i++) {
+        this.#bytes[at + i] = bytes[packet.destinationMac + i];
+        this.#bytes[at + 6 + i] = bytes[packet.sourceMac + i];
+      }
     }
     w[rw + W_STATE] = state;
     w[rw + W_VLAN] = packet.vlan;

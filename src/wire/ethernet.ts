@@ -1,3 +1,5 @@
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD, ETHERTYPE_VLAN } from './ethertype.ts';
+import { decodeLlc } from './llc.ts';
 import { ODDITY, type OddityCounter } from './oddity.ts';
 import type { Packet } from './packet.ts';
 
@@ -9,20 +11,15 @@ const TYPE = 12;
 const HEADER_BYTES = 14;
 const MAX_TAGS = 8;
 
-export const ETHERTYPE_IPV4 = 0x0800;
-export const ETHERTYPE_ARP = 0x0806;
-export const ETHERTYPE_VLAN = 0x8100;
-export const ETHERTYPE_IPV6 = 0x86dd;
-export const ETHERTYPE_QINQ = 0x88a8;
-const ETHERTYPE_QINQ_OLD = 0x9100;
 /** Values below are 802.3 lengths, not types. */
 const FIRST_ETHERTYPE = 0x0600;
 
 /**
- * Decodes the header at `at`: sets `packet.ethernet`, `packet.vlan` and `packet.other` (the EtherType, or 802.3 for a length) and returns where
- * the network layer begins; -1 when the frame is too short.
+ * Decodes the header at `at`: sets the MAC addresses, `packet.vlan` and `packet.other` (the EtherType) and returns where the network layer begins; -1
+ * when the frame is too short, or holds nothing of the network layer.
  */
 export function decodeEthernet(
+  bytes: Uint8Array,
   view: DataView,
   at: number,
   end: number,
@@ -33,20 +30,28 @@ export function decodeEthernet(
     oddities.count(ODDITY['ethernet.truncated-header']);
     return -1;
   }
-  packet.ethernet = at;
-  return decodeEtherType(view, at + TYPE, end, packet, oddities);
+  packet.destinationMac = at;
+  packet.sourceMac = at + SOURCE;
+  const type = view.getUint16(at + TYPE);
+  if (type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6) {
+    packet.other = type;
+    return at + HEADER_BYTES;
+  }
+  return decodeEtherType(bytes, view, type, at + HEADER_BYTES, end, packet, oddities);
 }
 
-/** The EtherType at `at` and the VLAN tags that may stand before the real one; Linux cooked headers end the same way. */
+/** What follows an EtherType: VLAN tags at `at` may stand before the real one, and a number below 1536 is a length with LLC behind it. */
 export function decodeEtherType(
+  bytes: Uint8Array,
   view: DataView,
+  etherType: number,
   at: number,
   end: number,
   packet: Packet,
   oddities: OddityCounter,
 ): number {
-  let type = view.getUint16(at);
-  let here = at + 2;
+  let type = etherType;
+  let here = at;
   for (let tags = 0; type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ || type === ETHERTYPE_QINQ_OLD; tags++) {
     if (tags === MAX_TAGS) {
       oddities.count(ODDITY['vlan.too-deep']);
@@ -62,21 +67,31 @@ export function decodeEtherType(
     type = view.getUint16(here + 2);
     here += 4;
   }
-  // LLC/SNAP with the encapsulated-Ethernet OUI carries an EtherType of its own (RFC 1042).
-  if (type < FIRST_ETHERTYPE) {
-    if (end - here >= 8 && view.getUint32(here) === 0xaaaa0300 && view.getUint16(here + 4) === 0) {
-      type = view.getUint16(here + 6);
-      here += 8;
-    } else {
-      type = OTHER_802_3;
-    }
-  }
+  if (type < FIRST_ETHERTYPE) return decodeLlc(bytes, view, here, end, packet);
   packet.other = type;
   return here;
 }
 
-/** `Packet.other` for 802.3 frames with LLC: spanning tree, CDP, IS-IS and their kind. */
-export const OTHER_802_3 = 1;
+/**
+ * MACsec, IEEE 802.1AE section 9.3: where what a frame protects is not encrypted but only signed, the EtherType behind the tag at `at` goes into
+ * `packet.other`, and its data begin where the result says. -1 when it is encrypted.
+ */
+export function decodeMacsec(view: DataView, at: number, end: number, packet: Packet): number {
+  if (end - at < 8) return -1;
+  const control = view.getUint8(at);
+  const isEncrypted = (control & 0x0c) !== 0;
+  const here = at + 6 + ((control & 0x20) !== 0 ? 8 : 0);
+  if ((control & 0x80) !== 0 || isEncrypted || end - here < 2) return -1;
+  packet.other = view.getUint16(here);
+  return here + 2;
+}
+
+/** Tags of switch chips and of fabrics that stand between the addresses and the EtherType: the same as `decodeMacsec` for a tag of fixed length. */
+export function decodeFixedTag(view: DataView, at: number, end: number, tagBytes: number, packet: Packet): number {
+  if (end - at < tagBytes + 2) return -1;
+  packet.other = view.getUint16(at + tagBytes);
+  return at + tagBytes + 2;
+}
 
 /** A frame: addresses, VLAN tags outermost first, type, payload; short frames are not padded. */
 export function encodeEthernet(fields: {
@@ -100,37 +115,4 @@ export function encodeEthernet(fields: {
   view.setUint16(at, etherType);
   out.set(payload, at + 2);
   return out;
-}
-
-const ETHERTYPE_NAMES = new Map<number, string>([
-  [OTHER_802_3, '802.3 LLC (spanning tree, CDP ...)'],
-  [ETHERTYPE_IPV4, 'IPv4'],
-  [ETHERTYPE_ARP, 'ARP'],
-  [ETHERTYPE_IPV6, 'IPv6'],
-  [0x0027, 'loop test'],
-  [0x6002, 'DEC MOP'],
-  [0x8035, 'RARP'],
-  [0x809b, 'AppleTalk'],
-  [0x80f3, 'AppleTalk ARP'],
-  [0x8137, 'IPX'],
-  [0x8808, 'Ethernet flow control'],
-  [0x8809, 'slow protocols (LACP)'],
-  [0x8847, 'MPLS'],
-  [0x8848, 'MPLS multicast'],
-  [0x8863, 'PPPoE discovery'],
-  [0x8864, 'PPPoE session'],
-  [0x888e, '802.1X'],
-  [0x8892, 'PROFINET'],
-  [0x88a4, 'EtherCAT'],
-  [0x88cc, 'LLDP'],
-  [0x88e5, 'MACsec'],
-  [0x88e7, '802.1ah backbone bridging'],
-  [0x88f7, 'PTP'],
-  [0x8902, 'Ethernet CFM'],
-  [0x9000, 'loopback test'],
-]);
-
-/** 'LLDP', 'MPLS', ... or 'EtherType 0x1234'. */
-export function summarizeEtherType(type: number): string {
-  return ETHERTYPE_NAMES.get(type) ?? `EtherType 0x${type.toString(16).padStart(4, '0')}`;
 }

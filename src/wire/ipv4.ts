@@ -1,8 +1,8 @@
-import type { FragmentPorts } from './fragment.ts';
+import { type Fragments, joinFragment, keepFragment } from './fragment.ts';
 import { ODDITY, type OddityCounter } from './oddity.ts';
 import type { Packet } from './packet.ts';
+import { REASSEMBLY_HEAD } from './reassembly.ts';
 import { decodeTransport } from './transport.ts';
-import { FIRST_FRAGMENT } from './udp.ts';
 
 /** IPv4, RFC 791 section 3.1. */
 
@@ -27,7 +27,7 @@ export function decodeIpv4(
   end: number,
   wireEnd: number,
   packet: Packet,
-  fragments: FragmentPorts,
+  fragments: Fragments,
   oddities: OddityCounter,
 ): boolean {
   if (end - at < HEADER_BYTES) {
@@ -69,20 +69,62 @@ export function decodeIpv4(
     decodeTransport(bytes, view, at + header, stop, total - header, packet, oddities);
     return true;
   }
-  const identification = view.getUint16(at + IDENTIFICATION);
-  if ((fragment & 0x1fff) === 0) {
-    packet.other = FIRST_FRAGMENT;
-    decodeTransport(bytes, view, at + header, stop, total - header, packet, oddities);
-    packet.other = 0;
-    fragments.remember(packet, identification);
-    return true;
-  }
-  packet.isLaterFragment = 1;
-  packet.payload = at + header;
-  packet.payloadLength = total - header;
-  packet.payloadCaptured = stop - at - header;
-  if (!fragments.recall(packet, identification)) oddities.count(ODDITY['ipv4.fragment-without-first']);
+  decodeFragment(bytes, view, at, at + header, stop, total - header, packet, fragments, oddities);
   return true;
+}
+
+/** A packet whose header at `at` says that it is one of several; its `length` bytes begin at `body`. */
+function decodeFragment(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  body: number,
+  stop: number,
+  length: number,
+  packet: Packet,
+  fragments: Fragments,
+  oddities: OddityCounter,
+): void {
+  const word = view.getUint16(at + FRAGMENT);
+  const offset = (word & 0x1fff) << 3;
+  const more = (word & MORE_FRAGMENTS) !== 0;
+  const identification = view.getUint16(at + IDENTIFICATION);
+  const { protocol } = packet;
+  if (offset === 0) {
+    packet.isFirstFragment = 1;
+    decodeTransport(bytes, view, body, stop, length, packet, oddities);
+  }
+  const own = offset === 0 ? packet.payloadLength : length;
+  if (
+    joinFragment(
+      bytes,
+      body,
+      stop,
+      length,
+      offset,
+      more,
+      packet,
+      identification,
+      protocol,
+      protocol,
+      fragments,
+      oddities,
+    )
+  ) {
+    const whole = packet.payloadCaptured;
+    packet.payloadCaptured = 0;
+    const end = REASSEMBLY_HEAD + whole;
+    decodeTransport(packet.bytes, packet.view, REASSEMBLY_HEAD, end, whole, packet, oddities);
+    keepFragment(packet, own, offset !== 0);
+  }
+}
+
+/** Whether an IPv4 packet may begin at `at`, by version and lengths: for carriers that don't say what they carry. */
+export function looksLikeIpv4(bytes: Uint8Array, view: DataView, at: number, end: number, wireEnd: number): boolean {
+  if (end - at < HEADER_BYTES || bytes[at] >> 4 !== 4) return false;
+  const header = (bytes[at] & 15) << 2;
+  const total = view.getUint16(at + TOTAL_LENGTH);
+  return header >= HEADER_BYTES && total >= header && total <= wireEnd - at;
 }
 
 export interface Ipv4Fields {

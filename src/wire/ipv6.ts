@@ -1,8 +1,8 @@
-import type { FragmentPorts } from './fragment.ts';
+import { type Fragments, joinFragment, keepFragment } from './fragment.ts';
 import { ODDITY, type OddityCounter } from './oddity.ts';
 import { type Packet, PROTO } from './packet.ts';
+import { REASSEMBLY_HEAD } from './reassembly.ts';
 import { decodeTransport } from './transport.ts';
-import { FIRST_FRAGMENT } from './udp.ts';
 
 /** IPv6, RFC 8200; the chain of extension headers is followed to the transport, at most 16 of them. */
 
@@ -31,7 +31,7 @@ export function decodeIpv6(
   end: number,
   wireEnd: number,
   packet: Packet,
-  fragments: FragmentPorts,
+  fragments: Fragments,
   oddities: OddityCounter,
 ): boolean {
   if (end - at < HEADER_BYTES) {
@@ -60,74 +60,132 @@ export function decodeIpv6(
   packet.dst3 = view.getInt32(at + DESTINATION + 12);
   const limit = at + HEADER_BYTES + length;
   const stop = limit < end ? limit : end;
-  let next = bytes[at + NEXT_HEADER];
-  let here = at + HEADER_BYTES;
-  for (let depth = 0; isExtension(next); depth++) {
-    if (depth === MAX_EXTENSIONS) {
-      oddities.count(ODDITY['ipv6.too-many-extensions']);
-      packet.protocol = next;
-      return true;
-    }
-    if (stop - here < 8) {
-      oddities.count(ODDITY['ipv6.truncated-extension']);
-      packet.protocol = next;
-      return true;
-    }
-    if (next === FRAGMENT) {
-      const offset = view.getUint16(here + 2);
-      const identification = view.getInt32(here + 4);
-      next = bytes[here];
-      here += 8;
-      if ((offset & 0xfff8) !== 0) {
-        packet.protocol = next;
-        packet.isLaterFragment = 1;
-        packet.payload = here;
-        packet.payloadLength = limit - here > 0 ? limit - here : 0;
-        packet.payloadCaptured = stop - here > 0 ? stop - here : 0;
-        if (!fragments.recall(packet, identification)) oddities.count(ODDITY['ipv6.fragment-without-first']);
-        return true;
-      }
-      if ((offset & 1) !== 0) {
-        packet.other = FIRST_FRAGMENT;
-        packet.isLaterFragment = 0;
-        const known = finish(bytes, view, here, stop, limit, next, packet, oddities);
-        packet.other = 0;
-        if (known) fragments.remember(packet, identification);
-        return true;
-      }
-      continue;
-    }
-    const size = next === AUTHENTICATION ? (bytes[here + 1] + 2) << 2 : (bytes[here + 1] + 1) << 3;
-    next = bytes[here];
-    here += size;
-    if (here > stop) {
-      oddities.count(ODDITY['ipv6.truncated-extension']);
-      packet.protocol = next;
-      return true;
-    }
+  const next = bytes[at + NEXT_HEADER];
+  const here = at + HEADER_BYTES;
+  if (isIpv6Extension(next)) decodeExtensions(bytes, view, here, stop, limit, next, false, packet, fragments, oddities);
+  else {
+    packet.protocol = next;
+    if (next !== PROTO.none) decodeTransport(bytes, view, here, stop, length, packet, oddities);
   }
-  finish(bytes, view, here, stop, limit, next, packet, oddities);
   return true;
 }
 
-/** The transport behind the last extension; false when another extension follows a fragment header, which is left as it is. */
-function finish(
+/**
+ * Follows the chain of extension headers from `here`, the first of which is a `next`, to the transport. `isWhole` when the bytes are those of a reassembled
+ * datagram, in which no fragment may come again.
+ */
+function decodeExtensions(
+  bytes: Uint8Array,
+  view: DataView,
+  here: number,
+  stop: number,
+  limit: number,
+  next: number,
+  isWhole: boolean,
+  packet: Packet,
+  fragments: Fragments,
+  oddities: OddityCounter,
+): void {
+  let at = here;
+  let protocol = next;
+  // The place of the fragment header that is in force: what lies behind it is the first part of a datagram.
+  let fragment = -1;
+  for (let depth = 0; isIpv6Extension(protocol); depth++) {
+    packet.protocol = protocol;
+    if (depth === MAX_EXTENSIONS) {
+      oddities.count(ODDITY['ipv6.too-many-extensions']);
+      return;
+    }
+    if (stop - at < 8) {
+      // A first fragment may well end inside a header that goes on in the next.
+      if (fragment < 0) oddities.count(ODDITY['ipv6.truncated-extension']);
+      break;
+    }
+    if (protocol === FRAGMENT) {
+      const word = view.getUint16(at + 2);
+      protocol = bytes[at];
+      at += 8;
+      if ((word & 0xfff9) === 0) continue;
+      if (isWhole || fragment >= 0) {
+        oddities.count(ODDITY['ipv6.nested-fragment']);
+        return;
+      }
+      fragment = at - 8;
+      if ((word & 0xfff8) !== 0) {
+        packet.protocol = protocol;
+        break;
+      }
+      packet.isFirstFragment = 1;
+      continue;
+    }
+    const size = protocol === AUTHENTICATION ? (bytes[at + 1] + 2) << 2 : (bytes[at + 1] + 1) << 3;
+    protocol = bytes[at];
+    at += size;
+    if (at > stop) {
+      packet.protocol = protocol;
+      if (fragment < 0) {
+        oddities.count(ODDITY['ipv6.truncated-extension']);
+        return;
+      }
+      break;
+    }
+  }
+  const isLater = fragment >= 0 && packet.isFirstFragment === 0;
+  if (!isLater && !isIpv6Extension(protocol) && at <= stop) {
+    packet.protocol = protocol;
+    if (protocol !== PROTO.none) decodeTransport(bytes, view, at, stop, limit - at, packet, oddities);
+  }
+  if (fragment >= 0) decodeFragment(bytes, view, fragment, stop, limit, packet, fragments, oddities);
+}
+
+/** A packet with the fragment header at `at`, of which the first has been decoded as far as it goes. */
+function decodeFragment(
   bytes: Uint8Array,
   view: DataView,
   at: number,
   stop: number,
   limit: number,
-  protocol: number,
   packet: Packet,
+  fragments: Fragments,
   oddities: OddityCounter,
-): boolean {
-  packet.protocol = protocol;
-  if (isExtension(protocol) || protocol === PROTO.none) return false;
-  decodeTransport(bytes, view, at, stop, limit - at, packet, oddities);
-  return true;
+): void {
+  const word = view.getUint16(at + 2);
+  const offset = word & 0xfff8;
+  const more = (word & 1) !== 0;
+  const identification = view.getInt32(at + 4);
+  const body = at + 8;
+  const length = limit - body;
+  const own = offset === 0 ? packet.payloadLength : length;
+  if (
+    joinFragment(
+      bytes,
+      body,
+      stop,
+      length,
+      offset,
+      more,
+      packet,
+      identification,
+      FRAGMENT,
+      bytes[at],
+      fragments,
+      oddities,
+    )
+  ) {
+    const whole = packet.payloadCaptured;
+    packet.payloadCaptured = 0;
+    const end = REASSEMBLY_HEAD + whole;
+    const next = packet.protocol;
+    if (isIpv6Extension(next))
+      decodeExtensions(packet.bytes, packet.view, REASSEMBLY_HEAD, end, end, next, true, packet, fragments, oddities);
+    else if (next !== PROTO.none)
+      decodeTransport(packet.bytes, packet.view, REASSEMBLY_HEAD, end, whole, packet, oddities);
+    keepFragment(packet, own, offset !== 0);
+  }
 }
 
-function isExtension(next: number): boolean {
+/** Whether the header is one of the chain before the transport. */
+export function isIpv6Extension(next: number): boolean {
   switch (next) {
     case HOP_BY_HOP:
     case ROUTING:
@@ -141,6 +199,15 @@ function isExtension(next: number): boolean {
     default:
       return false;
   }
+}
+
+/** As `looksLikeIpv4`. */
+export function looksLikeIpv6(bytes: Uint8Array, view: DataView, at: number, end: number, wireEnd: number): boolean {
+  return (
+    end - at >= HEADER_BYTES &&
+    bytes[at] >> 4 === 6 &&
+    HEADER_BYTES + view.getUint16(at + PAYLOAD_LENGTH) <= wireEnd - at
+  );
 }
 
 /** A packet. Extension headers, already encoded, are the front of `payload`; `nextHeader` names the first of them, or the transport. */

@@ -10,7 +10,7 @@ import {
   encodeIpv6,
   encodeTcp,
   encodeUdp,
-  FragmentPorts,
+  Fragments,
   formatIpv4,
   formatIpv6,
   formatTcpFlags,
@@ -35,9 +35,9 @@ interface Decoded {
 
 function decode(
   bytes: Uint8Array,
-  options: { linkType?: number; wireLength?: number; fragments?: FragmentPorts } = {},
+  options: { linkType?: number; wireLength?: number; fragments?: Fragments } = {},
 ): Decoded {
-  const { linkType = 1, wireLength = bytes.length, fragments = new FragmentPorts() } = options;
+  const { linkType = 1, wireLength = bytes.length, fragments = new Fragments() } = options;
   const packet = new Packet();
   const oddities = new OddityCounter();
   const held = new Uint8Array(bytes.length + 64).fill(0xee);
@@ -173,9 +173,9 @@ describe('frames', () => {
       '10.0.0.1 > 10.0.0.2 sctp 7 > 8 12 bytes',
     ],
     ['LLDP', 1, `${ETHERNET} 88cc 0000`, 'LLDP'],
-    ['spanning tree', 1, `${ETHERNET} 0026 424203000000`, '802.3 LLC (spanning tree, CDP ...)'],
+    ['spanning tree', 1, `${ETHERNET} 0026 424203000000`, 'spanning tree'],
     ['an unknown EtherType', 1, `${ETHERNET} 1234 00`, 'EtherType 0x1234'],
-    ['802.11', 127, '0000', 'link type 127 (802.11 with radiotap)'],
+    ['802.15.4', 195, '0000', 'link type 195 (802.15.4)'],
     ['an unknown link type', 4242, '0000', 'link type 4242'],
     ['nothing', 1, '', 'frame too short'],
   ] as const)('%s (link type %i)', (_, linkType, hex, summary) => {
@@ -297,7 +297,7 @@ describe('odd frames', () => {
   });
 
   it('a later fragment finds the ports of its first, of the same packet only', () => {
-    const fragments = new FragmentPorts();
+    const fragments = new Fragments();
     const part = (identification: number, fragmentOffset: number): Uint8Array =>
       ipFrame('10.0.0.1', '10.0.0.2', PROTO.udp, encodeUdp(5000, 53, new Uint8Array(40)), {
         identification,
@@ -368,7 +368,8 @@ describe('encode, then decode, is identity', () => {
             dst2: net.b[2],
             dst3: net.b[3],
             vlan: vlans[0] ?? -1,
-            ethernet: 32,
+            destinationMac: 32,
+            sourceMac: 38,
             payloadLength: body.length,
             payloadCaptured: body.length,
           };

@@ -31,8 +31,8 @@ export function decodeUdp(
   let total = view.getUint16(at + LENGTH);
   if (total === 0) total = length;
   else if (total < HEADER_BYTES || total > length) {
-    // The first fragment of a long datagram claims more than it holds, and rightly; the caller marks it with FIRST_FRAGMENT.
-    if (packet.other !== FIRST_FRAGMENT) oddities.count(ODDITY['udp.bad-length']);
+    // The first fragment of a long datagram claims more than it holds, and rightly.
+    if (packet.isFirstFragment === 0) oddities.count(ODDITY['udp.bad-length']);
     total = length;
   }
   packet.payload = at + HEADER_BYTES;
@@ -40,9 +40,6 @@ export function decodeUdp(
   const available = captured - HEADER_BYTES;
   packet.payloadCaptured = available < packet.payloadLength ? available : packet.payloadLength;
 }
-
-/** Value of `Packet.other` while the first fragment of a fragmented packet is decoded. */
-export const FIRST_FRAGMENT = -2;
 
 /** A datagram; the checksum is left 0 (none). */
 export function encodeUdp(srcPort: number, dstPort: number, payload: Uint8Array): Uint8Array {
