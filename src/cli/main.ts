@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, RemoteError, safeText, UserError } from '../core/index.ts';
 import { productVersion } from '../pipeline/index.ts';
 import { addAnalyzeCommand } from './command/analyze.ts';
+import { addCaptureCommand } from './command/capture.ts';
 import { addDoctorCommand } from './command/doctor.ts';
 import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
@@ -33,6 +34,7 @@ export function createProgram(done: (code: number) => void): Command {
     })
     .exitOverride();
   addAnalyzeCommand(program, done);
+  addCaptureCommand(program, done);
   addFieldsCommand(program, done);
   addExplainCommand(program, done);
   addDoctorCommand(program, done);

@@ -1,4 +1,6 @@
 /** Floor 9: the world: sources, sinks, scratch files. */
+export * from './capture/index.ts';
 export * from './scratch.ts';
 export * from './sink/file.ts';
 export * from './source/input.ts';
+export * from './source/live.ts';
