@@ -7,4 +7,5 @@ export * from './names.ts';
 export * from './schema.ts';
 export * from './table.ts';
 export * from './tcp-state.ts';
+export * from './tcp-track.ts';
 export * from './timeline.ts';
