@@ -1,3 +1,5 @@
+import { safeText } from '../core/index.ts';
+
 /** The block-structured capture file (draft-ietf-opsawg-pcapng): sections, interfaces, packets; byte order per section, time resolution per interface. */
 
 export const BLOCK_SECTION = 0x0a0d0d0a;
@@ -9,13 +11,35 @@ export const BLOCK_ENHANCED_PACKET = 6;
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
 const OPTION_END = 0;
+const OPTION_COMMENT = 1;
+const OPTION_SHB_HARDWARE = 2;
+const OPTION_SHB_OS = 3;
+const OPTION_SHB_APPLICATION = 4;
+const OPTION_IF_NAME = 2;
+const OPTION_IF_DESCRIPTION = 3;
 const OPTION_TSRESOL = 9;
 const OPTION_TSOFFSET = 14;
 const OPTION_ISB_IFDROP = 5;
 const OPTION_ISB_OSDROP = 7;
 
+/** Longest text that an option is written with, in UTF-16 units: its length field has 16 bits for up to 3 bytes each. */
+const MAX_OPTION_TEXT = 16_384;
+/** Longest that is read of one, in characters. */
+const MAX_OPTION_SHOWN = 256;
+
+/** What a section header says of where the capture comes from; the text is safe to print. */
+export interface PcapngSection {
+  readonly comment?: string;
+  readonly hardware?: string;
+  readonly os?: string;
+  readonly application?: string;
+}
+
 /** An interface of the current section. */
 export interface PcapngInterface {
+  /** Name and description as the capturing machine had them, safe to print; undefined where it did not say. */
+  readonly name: string | undefined;
+  readonly description: string | undefined;
   readonly linkType: number;
   /** 0 = no limit. */
   readonly snapLength: number;
@@ -31,6 +55,18 @@ export interface PcapngInterface {
   hasReference: boolean;
 }
 
+/** Options of a Section Header Block whose body lies at [from, to). */
+export function decodeSection(view: DataView, from: number, to: number, littleEndian: boolean): PcapngSection {
+  const section: { comment?: string; hardware?: string; os?: string; application?: string } = {};
+  forEachOption(view, from + 16, to, littleEndian, (code, at, length) => {
+    if (code === OPTION_COMMENT) section.comment ??= optionText(view, at, length);
+    else if (code === OPTION_SHB_HARDWARE) section.hardware ??= optionText(view, at, length);
+    else if (code === OPTION_SHB_OS) section.os ??= optionText(view, at, length);
+    else if (code === OPTION_SHB_APPLICATION) section.application ??= optionText(view, at, length);
+  });
+  return section;
+}
+
 /** Body of an Interface Description Block at [from, to) (without type and lengths), or undefined when it contradicts itself. */
 export function decodeInterface(
   view: DataView,
@@ -41,6 +77,8 @@ export function decodeInterface(
   if (to - from < 8) return undefined;
   let unitsPerSecond = 1_000_000n;
   let offsetSeconds = 0n;
+  let name: string | undefined;
+  let description: string | undefined;
   forEachOption(view, from + 8, to, littleEndian, (code, at, length) => {
     if (code === OPTION_TSRESOL && length >= 1) {
       const resolution = view.getUint8(at);
@@ -48,9 +86,12 @@ export function decodeInterface(
         resolution & 0x80 ? 2n ** BigInt(Math.min(resolution & 0x7f, 63)) : 10n ** BigInt(Math.min(resolution, 19));
     } else if (code === OPTION_TSOFFSET && length >= 8) {
       offsetSeconds = view.getBigInt64(at, littleEndian);
-    }
+    } else if (code === OPTION_IF_NAME) name ??= optionText(view, at, length);
+    else if (code === OPTION_IF_DESCRIPTION) description ??= optionText(view, at, length);
   });
   return {
+    name,
+    description,
     linkType: view.getUint16(from, littleEndian),
     snapLength: view.getUint32(from + 4, littleEndian),
     unitsPerSecond,
@@ -93,6 +134,14 @@ function forEachOption(
   }
 }
 
+/** UTF-8 text of an option; a zero at its end, which some writers leave, is no part of it. */
+function optionText(view: DataView, at: number, length: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, Math.min(length, 4 * MAX_OPTION_SHOWN));
+  return safeText(DECODER.decode(bytes).replace(/\0+$/, ''), MAX_OPTION_SHOWN);
+}
+
+const DECODER = new TextDecoder();
+
 /** Sets the interface's reference point from its first time stamp. Returns the time in ns since `baseSeconds`. */
 export function referenceTime(iface: PcapngInterface, high: number, low: number, baseSeconds: number): number {
   const units = (BigInt(high) << 32n) | BigInt(low);
@@ -122,38 +171,88 @@ export function encodeBlock(type: number, body: Uint8Array): Uint8Array {
 }
 
 /** A Section Header Block of unknown section length. */
-export function encodeSection(): Uint8Array {
-  const body = new Uint8Array(16);
-  const view = new DataView(body.buffer);
+export function encodeSection(section: PcapngSection = {}): Uint8Array {
+  const head = new Uint8Array(16);
+  const view = new DataView(head.buffer);
   view.setUint32(0, BYTE_ORDER_MAGIC, true);
   view.setUint16(4, 1, true);
-  body.fill(0xff, 8);
-  return encodeBlock(BLOCK_SECTION, body);
+  head.fill(0xff, 8);
+  return encodeBlock(
+    BLOCK_SECTION,
+    withOptions(head, [
+      [OPTION_COMMENT, section.comment],
+      [OPTION_SHB_HARDWARE, section.hardware],
+      [OPTION_SHB_OS, section.os],
+      [OPTION_SHB_APPLICATION, section.application],
+    ]),
+  );
 }
 
 /** An Interface Description Block. `tsresol` is the raw option byte: 6 = microseconds, 9 = nanoseconds, 0x80|n = 2^-n. */
 export function encodeInterface(
-  options: { linkType?: number; snapLength?: number; tsresol?: number; tsoffset?: bigint } = {},
+  options: {
+    linkType?: number;
+    snapLength?: number;
+    name?: string | undefined;
+    description?: string | undefined;
+    tsresol?: number;
+    tsoffset?: bigint;
+  } = {},
 ): Uint8Array {
-  const { linkType = 1, snapLength = 0, tsresol, tsoffset } = options;
-  const body = new Uint8Array(8 + (tsresol === undefined ? 0 : 8) + (tsoffset === undefined ? 0 : 12) + 4);
-  const view = new DataView(body.buffer);
+  const { linkType = 1, snapLength = 0, name, description, tsresol, tsoffset } = options;
+  const head = new Uint8Array(8);
+  const view = new DataView(head.buffer);
   view.setUint16(0, linkType, true);
   view.setUint32(4, snapLength, true);
-  let at = 8;
-  if (tsresol !== undefined) {
-    view.setUint16(at, OPTION_TSRESOL, true);
-    view.setUint16(at + 2, 1, true);
-    view.setUint8(at + 4, tsresol);
-    at += 8;
-  }
+  let offset: Uint8Array | undefined;
   if (tsoffset !== undefined) {
-    view.setUint16(at, OPTION_TSOFFSET, true);
-    view.setUint16(at + 2, 8, true);
-    view.setBigInt64(at + 4, tsoffset, true);
+    offset = new Uint8Array(8);
+    new DataView(offset.buffer).setBigInt64(0, tsoffset, true);
   }
-  return encodeBlock(BLOCK_INTERFACE, body);
+  return encodeBlock(
+    BLOCK_INTERFACE,
+    withOptions(
+      head,
+      [
+        [OPTION_IF_NAME, name],
+        [OPTION_IF_DESCRIPTION, description],
+        [OPTION_TSRESOL, tsresol === undefined ? undefined : Uint8Array.of(tsresol)],
+        [OPTION_TSOFFSET, offset],
+      ],
+      true,
+    ),
+  );
 }
+
+/** The fixed part of a body, padded to 32 bits, and behind it the options that are given and the end of options; no end where there are none, unless asked for. */
+function withOptions(
+  head: Uint8Array,
+  options: readonly (readonly [code: number, value: string | Uint8Array | undefined])[],
+  alwaysEnd = false,
+): Uint8Array {
+  const given: { code: number; bytes: Uint8Array }[] = [];
+  let length = (head.length + 3) & ~3;
+  for (const [code, value] of options) {
+    if (value === undefined || value === '') continue;
+    const bytes = typeof value === 'string' ? ENCODER.encode(value.slice(0, MAX_OPTION_TEXT)) : value;
+    given.push({ code, bytes });
+    length += 4 + ((bytes.length + 3) & ~3);
+  }
+  if (given.length === 0 && !alwaysEnd) return head;
+  const body = new Uint8Array(length + 4);
+  const view = new DataView(body.buffer);
+  body.set(head);
+  let at = (head.length + 3) & ~3;
+  for (const { code, bytes } of given) {
+    view.setUint16(at, code, true);
+    view.setUint16(at + 2, bytes.length, true);
+    body.set(bytes, at + 4);
+    at += 4 + ((bytes.length + 3) & ~3);
+  }
+  return body;
+}
+
+const ENCODER = new TextEncoder();
 
 /** An Enhanced Packet Block. `units` is the time stamp in the interface's unit. */
 export function encodeEnhancedPacket(
@@ -161,6 +260,7 @@ export function encodeEnhancedPacket(
   units: bigint,
   frame: Uint8Array,
   wireLength = frame.length,
+  comment?: string,
 ): Uint8Array {
   const body = new Uint8Array(20 + frame.length);
   const view = new DataView(body.buffer);
@@ -170,7 +270,7 @@ export function encodeEnhancedPacket(
   view.setUint32(12, frame.length, true);
   view.setUint32(16, wireLength, true);
   body.set(frame, 20);
-  return encodeBlock(BLOCK_ENHANCED_PACKET, body);
+  return encodeBlock(BLOCK_ENHANCED_PACKET, withOptions(body, [[OPTION_COMMENT, comment]]));
 }
 
 /** A Simple Packet Block: no time, first interface. */
@@ -181,7 +281,7 @@ export function encodeSimplePacket(frame: Uint8Array, wireLength = frame.length)
   return encodeBlock(BLOCK_SIMPLE_PACKET, body);
 }
 
-/** 'link type 1, 10^-6 s' for a person who looks at an interface. */
+/** 'eth0, link type 1, 1000000 units/s' for a person who looks at an interface. */
 export function summarizeInterface(iface: PcapngInterface): string {
-  return `link type ${iface.linkType}, ${iface.unitsPerSecond} units/s`;
+  return `${iface.name === undefined ? '' : `${iface.name}, `}link type ${iface.linkType}, ${iface.unitsPerSecond} units/s`;
 }
