@@ -5,6 +5,7 @@ export * from './arp.ts';
 export * from './ayiya.ts';
 export * from './ber.ts';
 export * from './capture.ts';
+export * from './capture-writer.ts';
 export * from './decode.ts';
 export * from './dns.ts';
 export * from './dns-message.ts';
