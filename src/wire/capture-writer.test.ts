@@ -174,6 +174,19 @@ describe('a capture that is written', () => {
     expect(read(pcapng.take()).frames.map((frame) => frame.ns)).toEqual([4_294_967_296_000_000_005n, 0n]);
   });
 
+  it('keeps microseconds exact years after the first packet of the run, where a clock of nanoseconds is not', () => {
+    const writer = new CapturePcapngWriter();
+    for (const seconds of [0, 1_700_000_000, -300_000_000])
+      writer.frame(FRAME, 0, 18, 18, 1, 1_000_000_000, seconds * 1e9 + 123_457_000);
+    expect(Math.round(1_700_000_000 * 1e9 + 123_457_000) % 1e9).not.toBe(123_457_000);
+    const view = new DataView(writer.take().slice().buffer);
+    const times = [0, 1, 2].map((i) => {
+      const at = 28 + 32 + i * 52 + 12;
+      return (BigInt(view.getUint32(at, true)) << 32n) | BigInt(view.getUint32(at + 4, true));
+    });
+    expect(times).toEqual([1_000_000_000_123_457_000n, 2_700_000_000_123_457_000n, 700_000_000_123_457_000n]);
+  });
+
   it('cuts what no reader takes, and keeps the length on the wire', () => {
     for (const writer of [new CapturePcapWriter(), new CapturePcapngWriter()]) {
       const frame = new Uint8Array(300_000);

@@ -86,7 +86,10 @@ class Bytes {
   }
 }
 
-/** Splits a time into whole epoch seconds and nanoseconds 0 to 999,999,999. Two numbers, so nothing is lost that a float64 of nanoseconds can't hold. */
+/**
+ * Splits a time into whole epoch seconds and nanoseconds 0 to 999,999,999. Further than 104 days from the run's first packet a float64 has lost its last nanoseconds:
+ * there the time is rounded to the microsecond, which is exact for 146 years and all that most captures have.
+ */
 class Moment {
   seconds = 0;
   ns = 0;
@@ -94,7 +97,8 @@ class Moment {
   set(seconds: number, timeNs: number): void {
     const whole = Math.floor(timeNs / 1e9);
     this.seconds = seconds + whole;
-    this.ns = Math.round(timeNs - whole * 1e9);
+    const ns = timeNs - whole * 1e9;
+    this.ns = Math.abs(timeNs) < Number.MAX_SAFE_INTEGER ? Math.round(ns) : Math.round(ns / 1000) * 1000;
     if (this.ns >= 1e9) {
       this.seconds++;
       this.ns -= 1e9;
