@@ -5,6 +5,7 @@ export * from './filter-field.ts';
 export * from './host.ts';
 export * from './names.ts';
 export * from './schema.ts';
+export * from './stitch.ts';
 export * from './table.ts';
 export * from './tcp-state.ts';
 export * from './tcp-track.ts';
