@@ -202,6 +202,17 @@ describe('what is missing', () => {
     }
   });
 
+  it('is sent again, however soon, when it ends where the stream ends or goes beyond', () => {
+    for (const length of [100, 150]) {
+      const talk = new Talk().shake();
+      talk.say(0, { seq: 101, ack: 501, length: 100 });
+      // A bare ACK shows that its sender had sent more.
+      expect(talk.say(0, { seq: 301, ack: 501 })).toBe('gap');
+      expect(talk.say(0, { seq: 201, ack: 501, length }, 1)).toBe('data retransmission');
+      expect(talk.counts(0)).toEqual({ dataSegments: 2, gaps: 1, retransmissions: 1 });
+    }
+  });
+
   it('once filled is filled: the same bytes again are a retransmission, however soon', () => {
     const talk = new Talk().shake();
     talk.say(0, { seq: 101, ack: 501, length: 100 });
