@@ -77,13 +77,20 @@ async function main(): Promise<void> {
   const tshark = findTshark();
   const folder = mkdtempSync(join(tmpdir(), 'anomalyst-bench-'));
   try {
-    const mix = buildMix(flags.quick ? { mb: 40, hours: 0.25 } : {});
+    const mix = buildMix(flags.quick ? { mb: 40, hours: 0.25 } : { mb: 1000 });
+    const middle = flags.quick ? undefined : buildMix();
     const one = takeHead(mix, 1);
     const small = buildMix({ kind: 'small', packets: flags.quick ? 300_000 : 2_000_000 });
     const flood = buildMix({ kind: 'flood', packets: flags.quick ? 300_000 : 2_000_000 });
-    const long = flags.flat ? buildMix(flags.quick ? { mb: 160, hours: 1 } : { mb: 1000, hours: 4 }) : undefined;
+    const long = flags.flat ? buildMix(flags.quick ? { mb: 160, hours: 1 } : { mb: 4000, hours: 4 }) : undefined;
     describeMachine(tshark.version);
-    for (const input of [mix, small, flood, ...(long === undefined ? [] : [long])])
+    for (const input of [
+      mix,
+      ...(middle === undefined ? [] : [middle]),
+      small,
+      flood,
+      ...(long === undefined ? [] : [long]),
+    ])
       console.log(`Input    ${summarizeMix(input)}`);
     console.log('');
 
@@ -118,6 +125,7 @@ async function main(): Promise<void> {
       path(mix, rounds),
       analyze(mix, rounds),
       ...(tshark.version === undefined ? [] : [fields(mix), conversations(mix)]),
+      ...(middle === undefined ? [] : [path(middle, rounds), analyze(middle, rounds)]),
       ...(tshark.version === undefined ? [] : [fields(one)]),
       analyze(one, rounds),
       path(small, 1),

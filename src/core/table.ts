@@ -37,6 +37,38 @@ export interface StringColumn {
   readonly dictionary: readonly string[];
 }
 
+/**
+ * A column of texts that hardly ever repeat and need no care anywhere (Community IDs, hex: ASCII letters, digits and `:+/=` alone), as their bytes one after another, like
+ * Arrow's. Strings are made when somebody asks for the dictionary; nobody does for most flows.
+ */
+export class PackedTextColumn implements StringColumn {
+  readonly kind = 'string';
+  readonly codes: Int32Array;
+  /** Text i is `bytes[ends[i - 1], ends[i])`, the first from 0. */
+  readonly bytes: Uint8Array;
+  readonly ends: Int32Array;
+  #dictionary: readonly string[] | undefined;
+
+  constructor(codes: Int32Array, bytes: Uint8Array, ends: Int32Array) {
+    this.codes = codes;
+    this.bytes = bytes;
+    this.ends = ends;
+  }
+
+  /** One of the texts, without making the others. */
+  text(code: number): string {
+    let text = '';
+    for (let at = code === 0 ? 0 : this.ends[code - 1]; at < this.ends[code]; at++)
+      text += String.fromCharCode(this.bytes[at]);
+    return text;
+  }
+
+  get dictionary(): readonly string[] {
+    this.#dictionary ??= Array.from(this.ends, (_, code) => this.text(code));
+    return this.#dictionary;
+  }
+}
+
 export type Column = NumberColumn | StringColumn;
 
 /** An immutable batch of rows. Shapes: every column has exactly `rowCount` entries. */
@@ -100,12 +132,13 @@ export function numberAt(column: NumberColumn, row: number): number | undefined 
 
 export function textAt(column: StringColumn, row: number): string | undefined {
   const code = column.codes[row];
-  return code < 0 ? undefined : column.dictionary[code];
+  if (code < 0) return undefined;
+  return column instanceof PackedTextColumn ? column.text(code) : column.dictionary[code];
 }
 
 /**
  * Fills a batch row by row. Columns are addressed by their position in the schema, so that the per-flow path does no look-ups by name.
- * A cell that is never set is missing. A column is filled either by `setText` or by `addText`, never by both. `finish` hands the arrays over and leaves the builder empty with fresh arrays.
+ * A cell that is never set is missing. A column is filled by one of `setText`, `addText` and `addPacked` alone. `finish` hands the arrays over and leaves the builder empty with fresh arrays.
  */
 export class TableBuilder {
   readonly schema: Schema;
@@ -116,6 +149,7 @@ export class TableBuilder {
   #codes: (Int32Array | undefined)[] = [];
   #dictionaries: (Map<string, number> | undefined)[] = [];
   #unique: (string[] | undefined)[] = [];
+  #packed: (Packed | undefined)[] = [];
   #lastText: (string | undefined)[] = [];
   #lastCode: number[] = [];
   #made = new WeakMap<Table, BuilderArrays>();
@@ -136,6 +170,8 @@ export class TableBuilder {
     this.#dictionaries = this.schema.columns.map((c) => (c.kind === 'string' ? new Map() : undefined));
     const spare = this.#spare;
     this.#spare = undefined;
+    this.#packed = spare?.packed ?? [];
+    for (const packed of this.#packed) if (packed !== undefined) packed.count = 0;
     if (spare !== undefined) {
       this.#numbers = spare.numbers;
       this.#valid = spare.valid;
@@ -202,10 +238,40 @@ export class TableBuilder {
     unique.push(value);
   }
 
+  /** As `addText` for `text[0, n)`: ASCII letters, digits and `:+/=` alone; see `PackedTextColumn`. */
+  addPacked(column: number, row: number, text: Uint8Array, n: number): void {
+    let packed = this.#packed[column];
+    if (packed === undefined) {
+      packed = { bytes: new Uint8Array(32 * this.capacity), ends: new Int32Array(this.capacity), count: 0 };
+      this.#packed[column] = packed;
+    }
+    const { count } = packed;
+    let at = count === 0 ? 0 : packed.ends[count - 1];
+    if (at + n > packed.bytes.length) {
+      const grown = new Uint8Array(Math.max(2 * packed.bytes.length, at + n));
+      grown.set(packed.bytes);
+      packed.bytes = grown;
+    }
+    const { bytes } = packed;
+    for (let i = 0; i < n; i++) bytes[at++] = text[i];
+    packed.ends[count] = at;
+    packed.count = count + 1;
+    this.#codes[column]![row] = count;
+  }
+
   finish(): Table {
     const n = this.rowCount;
     const columns = this.schema.columns.map((spec, i): Column => {
       if (spec.kind === 'string') {
+        const packed = this.#packed[i];
+        if (packed !== undefined && packed.count > 0) {
+          const ends = packed.ends.subarray(0, packed.count);
+          return new PackedTextColumn(
+            this.#codes[i]!.subarray(0, n),
+            packed.bytes.subarray(0, ends[packed.count - 1]),
+            ends,
+          );
+        }
         return {
           kind: 'string',
           codes: this.#codes[i]!.subarray(0, n),
@@ -215,16 +281,23 @@ export class TableBuilder {
       return { kind: spec.kind, values: this.#numbers[i]!.subarray(0, n), valid: this.#valid[i]! };
     });
     const table = new Table(this.schema, n, columns);
-    this.#made.set(table, { numbers: this.#numbers, valid: this.#valid, codes: this.#codes });
+    this.#made.set(table, { numbers: this.#numbers, valid: this.#valid, codes: this.#codes, packed: this.#packed });
     this.#allocate();
     return table;
   }
+}
+
+interface Packed {
+  bytes: Uint8Array;
+  readonly ends: Int32Array;
+  count: number;
 }
 
 interface BuilderArrays {
   readonly numbers: (Float64Array | Int32Array | undefined)[];
   readonly valid: (Uint8Array | undefined)[];
   readonly codes: (Int32Array | undefined)[];
+  readonly packed: (Packed | undefined)[];
 }
 
 /** A new table with the rows of `table` in the given order. `order` may leave rows out. */

@@ -289,12 +289,12 @@ export interface BeaconOptions {
 export const DEFAULT_BEACON_OPTIONS: BeaconOptions = {
   minScore: 0.5,
   fullIntervals: 20,
-  maxPairs: 50_000,
-  maxCandidates: 32_768,
-  maxConnections: 2_000_000,
+  maxPairs: 20_000,
+  maxCandidates: 16_384,
+  maxConnections: 500_000,
   maxConnectionsPerPair: 86_400,
-  maxNames: 50_000,
-  maxEvidence: 20_000,
+  maxNames: 20_000,
+  maxEvidence: 10_000,
 };
 
 /** Connections that begin less than this after the one before are one event. */

@@ -1,4 +1,4 @@
-import { communityText, sha1Block } from '../core/index.ts';
+import { sha1Block, writeDigestBase64 } from '../core/index.ts';
 import { PROTO } from '../wire/index.ts';
 
 /**
@@ -34,11 +34,16 @@ const COUNTERPART_V6 = new Map([
 const SCRATCH = new Uint8Array(40);
 const VIEW = new DataView(SCRATCH.buffer);
 
+/** Characters of a Community ID. */
+export const COMMUNITY_ID_LENGTH = 30;
+
 /**
+ * Writes the ID as ASCII to the first `COMMUNITY_ID_LENGTH` bytes of `out`.
  * @param w words; the initiator's address begins at `from`, the responder's at `to` (4 words each, 1 used for IPv4).
  * @param icmp type << 8 | code of the first packet, -1 for other protocols.
  */
-export function communityId(
+export function writeCommunityId(
+  out: Uint8Array,
   w: Int32Array,
   from: number,
   to: number,
@@ -47,7 +52,7 @@ export function communityId(
   fromPort: number,
   toPort: number,
   icmp: number,
-): string {
+): void {
   const hasPorts = protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || icmp >= 0;
   let a = from;
   let b = to;
@@ -80,5 +85,7 @@ export function communityId(
     VIEW.setUint16(at + 2, q);
     at += 4;
   }
-  return communityText(sha1Block(SCRATCH, at));
+  out[0] = 0x31;
+  out[1] = 0x3a;
+  writeDigestBase64(sha1Block(SCRATCH, at), out, 2);
 }

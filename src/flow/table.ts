@@ -1,4 +1,4 @@
-import { hexText, type Table, TableBuilder } from '../core/index.ts';
+import { type Table, TableBuilder, writeHex } from '../core/index.ts';
 import {
   decodeClientHello,
   decodeDns,
@@ -29,7 +29,7 @@ import {
   TCP_SYN,
   type TimeBase,
 } from '../wire/index.ts';
-import { communityId } from './community-id.ts';
+import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import {
   F_BYTES,
   F_CLOCK,
@@ -120,8 +120,13 @@ const EVICTION_SEARCH = 1024;
 const EVICTION_BATCH = 256;
 /** At least so many go at once from a table of the usual size. */
 const EVICTION_LEAST = 64;
-const TEXT_CACHE = 16_384;
+const TEXT_CACHE_BITS = 14;
+/** Texts of addresses that are kept, by a hash of the address; a newcomer takes the place of whoever had it. */
+const TEXT_CACHE = 2 ** TEXT_CACHE_BITS;
 const OTHER_KINDS = 256;
+
+/** A text on its way into a packed column. */
+const TEXT = new Uint8Array(32);
 
 interface FlowNames {
   serverName?: string;
@@ -172,8 +177,10 @@ export class FlowTable {
   #finished: Table[] = [];
   #services: string[] = [];
   #serviceIds = new Map<string, number>();
-  #ipv4Text = new Map<number, string>();
-  #macText = new Map<number, string>();
+  #ipv4Text: string[] = new Array<string>(TEXT_CACHE).fill('');
+  #ipv4Key = new Int32Array(TEXT_CACHE);
+  #macText: string[] = new Array<string>(TEXT_CACHE).fill('');
+  #macKey = new Int32Array(2 * TEXT_CACHE);
   #tcpIdleNs: number;
   #idleNs: number;
   #activeNs: number;
@@ -892,20 +899,18 @@ export class FlowTable {
     if (protocol !== PROTO.arp && isIdKnown) {
       // The ICMP type is the first packet's, so the addresses go in that packet's order; for other protocols the order is all the same.
       const s = icmp < 0 ? i : (state & STATE_FIRST_SIDE) !== 0 ? 1 : 0;
-      out.addText(
-        C.communityId,
-        row,
-        communityId(
-          w,
-          rw + W_ADDRESS + 4 * s,
-          rw + W_ADDRESS + 4 * (1 - s),
-          isV6,
-          protocol,
-          initiatorPort,
-          responderPort,
-          icmp,
-        ),
+      writeCommunityId(
+        TEXT,
+        w,
+        rw + W_ADDRESS + 4 * s,
+        rw + W_ADDRESS + 4 * (1 - s),
+        isV6,
+        protocol,
+        initiatorPort,
+        responderPort,
+        icmp,
       );
+      out.addPacked(C.communityId, row, TEXT, COMMUNITY_ID_LENGTH);
     }
     out.setNumber(C.firstFrame, row, f[rf + F_FIRST_FRAME]);
     out.setNumber(C.input, row, w[rw + W_INPUT]);
@@ -915,7 +920,8 @@ export class FlowTable {
   #writeFirstBytes(column: number, row: number, rw: number, d: number): void {
     const length = (this.#w[rw + W_PEEKS] >> (8 + 8 * d)) & 31;
     if (length === 0) return;
-    this.#builder.addText(column, row, hexText(this.#bytes, (rw + W_FIRST_BYTES + 4 * d) * 4, length));
+    writeHex(this.#bytes, (rw + W_FIRST_BYTES + 4 * d) * 4, length, TEXT, 0);
+    this.#builder.addPacked(column, row, TEXT, 2 * length);
   }
 
   #outcome(ref: number, protocol: number, i: number, isV6: boolean): string {
@@ -947,28 +953,26 @@ export class FlowTable {
   #addressText(at: number, isV6: boolean): string {
     const w = this.#w;
     if (isV6) return formatIpv6(w[at], w[at + 1], w[at + 2], w[at + 3]);
-    let text = this.#ipv4Text.get(w[at]);
-    if (text === undefined) {
-      if (this.#ipv4Text.size >= TEXT_CACHE) this.#ipv4Text.clear();
-      text = formatIpv4(w[at]);
-      this.#ipv4Text.set(w[at], text);
+    const slot = Math.imul(w[at], 0x9e3779b1) >>> (32 - TEXT_CACHE_BITS);
+    if (this.#ipv4Key[slot] !== w[at] || this.#ipv4Text[slot] === '') {
+      this.#ipv4Key[slot] = w[at];
+      this.#ipv4Text[slot] = formatIpv4(w[at]);
     }
-    return text;
+    return this.#ipv4Text[slot];
   }
 
   #mac(at: number): string {
     const b = this.#bytes;
-    const key =
-      b[at] * 2 ** 40 +
-      ((b[at + 1] << 24) >>> 0) * 256 +
-      ((b[at + 2] << 24) | (b[at + 3] << 16) | (b[at + 4] << 8) | b[at + 5]);
-    let text = this.#macText.get(key);
-    if (text === undefined) {
-      if (this.#macText.size >= TEXT_CACHE) this.#macText.clear();
-      text = formatMac(b, at);
-      this.#macText.set(key, text);
+    const high = (b[at] << 8) | b[at + 1];
+    const low = (b[at + 2] << 24) | (b[at + 3] << 16) | (b[at + 4] << 8) | b[at + 5];
+    const slot = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> (32 - TEXT_CACHE_BITS);
+    const key = this.#macKey;
+    if (key[2 * slot] !== high || key[2 * slot + 1] !== low || this.#macText[slot] === '') {
+      key[2 * slot] = high;
+      key[2 * slot + 1] = low;
+      this.#macText[slot] = formatMac(b, at);
     }
-    return text;
+    return this.#macText[slot];
   }
 }
 

@@ -68,7 +68,7 @@ interface Item {
   /** The span with its ends in order. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** All content as text: equal detections have equal keys. */
+  /** The actor and a digest of all content: equal detections have equal keys. */
   readonly key: string;
 }
 
@@ -83,7 +83,7 @@ function toItem(detection: Detection): Item {
     opinion: info.opinion === true,
     fromMs: Math.min(firstMs, lastMs),
     toMs: Math.max(firstMs, lastMs),
-    key: JSON.stringify(sortedEntries(detection)),
+    key: `${actor} ${fingerprint(JSON.stringify(sortedEntries(detection)))}`,
   };
 }
 

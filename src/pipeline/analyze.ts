@@ -134,6 +134,13 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
         ? undefined
         : createStrangeFlowDetector(context, model, thresholds(detect['strange-flow']));
     const found = detectors.flatMap((detector) => detector.finish());
+    const saturations: Saturation[] = [
+      ...detectors.flatMap((detector) => detector.saturations()),
+      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
+    ];
+    // What they remember is told; only what they found goes on, and the memory is needed for it.
+    const ran = detectors.length + (strange === undefined ? 0 : 1);
+    detectors.length = 0;
     const evidence = new EvidenceRows(found);
     let scored = 0;
     let turn = performance.now();
@@ -157,14 +164,14 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       }
     }
     const detections = [...evidence.complete(found), ...(strange?.finish() ?? [])];
-    if (strange !== undefined) detectors.push(strange);
-    const saturations: Saturation[] = [
-      ...detectors.flatMap((detector) => detector.saturations()),
-      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
-      ...(hosts.refused > 0
-        ? [{ detector: 'hosts', what: 'hosts in the host table', cap: hosts.capacity, refused: hosts.refused }]
-        : []),
-    ];
+    saturations.push(...(strange?.saturations() ?? []));
+    if (hosts.refused > 0)
+      saturations.push({
+        detector: 'hosts',
+        what: 'hosts in the host table',
+        cap: hosts.capacity,
+        refused: hosts.refused,
+      });
     const grouped = groupDetections(detections, { context });
     const incidents: JudgedIncident[] = [];
     for (const incident of grouped) incidents.push({ ...incident, verdict: await analyst.judge(incident) });
@@ -192,7 +199,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     };
     const facts = {
       run,
-      detectors: detectors.length,
+      detectors: ran,
       oddities,
       model: model !== undefined,
       store,
@@ -251,7 +258,9 @@ export function orderByEnd(table: Table): Int32Array {
   const keys = new Float64Array(n);
   for (let row = 0; row < n; row++) keys[row] = Math.floor(((end[row] ?? 0) - earliest) / stepMs) * ROWS + row;
   keys.sort();
-  return Int32Array.from(keys, (key) => key % ROWS);
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = (keys[i] ?? 0) % ROWS;
+  return order;
 }
 
 /** More rows than any batch has. */

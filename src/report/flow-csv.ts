@@ -1,4 +1,4 @@
-import { isoTime, isValid, type NumberColumn, type StringColumn, type Table } from '../core/index.ts';
+import { isoTime, isValid, type NumberColumn, PackedTextColumn, type StringColumn, type Table } from '../core/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 import { textCell } from './csv.ts';
 
@@ -24,7 +24,13 @@ export class FlowCsvWriter {
     out.clear();
     const start = new TimeCells(table.numbers('startMs'));
     const end = new TimeCells(table.numbers('endMs'));
-    const texts = table.columns.map((column) => (column.kind === 'string' ? new TextCells(column) : undefined));
+    const texts = table.columns.map((column) =>
+      column.kind !== 'string'
+        ? undefined
+        : column instanceof PackedTextColumn
+          ? new PackedCells(column)
+          : new TextCells(column),
+    );
     const { columns, rowCount } = table;
     for (let row = 0; row < rowCount; row++) {
       start.write(row, out);
@@ -99,6 +105,15 @@ class ByteWriter {
     const at = this.#at;
     for (let i = 0; i < n; i++) bytes[at + i] = text.charCodeAt(i);
     this.#at += n;
+  }
+
+  /** `source[from, to)`, short. */
+  range(source: Uint8Array, from: number, to: number): void {
+    this.#room(to - from);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let i = from; i < to; i++) bytes[at++] = source[i] ?? 0;
+    this.#at = at;
   }
 
   raw(source: Uint8Array): void {
@@ -215,6 +230,25 @@ class TextCells {
     this.#state[code] = 2;
     this.#escaped.set(code, bytes);
     out.raw(bytes);
+  }
+}
+
+/** Cells that are plain by what their column is: bytes go out as they are. */
+class PackedCells {
+  #codes: Int32Array;
+  #bytes: Uint8Array;
+  #ends: Int32Array;
+
+  constructor({ codes, bytes, ends }: PackedTextColumn) {
+    this.#codes = codes;
+    this.#bytes = bytes;
+    this.#ends = ends;
+  }
+
+  write(row: number, out: ByteWriter): void {
+    const code = this.#codes[row] ?? -1;
+    if (code < 0) return;
+    out.range(this.#bytes, code === 0 ? 0 : (this.#ends[code - 1] ?? 0), this.#ends[code] ?? 0);
   }
 }
 
