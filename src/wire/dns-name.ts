@@ -1,4 +1,4 @@
-import { type ByteWriter, utf8Bytes, wireText } from './bytes.ts';
+import { ByteWriter, utf8Bytes, wireText } from './bytes.ts';
 import { latin1 } from './tls.ts';
 
 /** Domain names inside whole messages: compression (RFC 1035 section 4.1.4), presentation form (section 5.1), and text for people. */
@@ -181,4 +181,30 @@ export function writeName(out: ByteWriter, name: string, seen?: Map<string, numb
     out.u8(whole[i].length).bytes(whole[i]);
   }
   out.u8(0);
+}
+
+/**
+ * A name that stands alone, as DHCP options carry it: uncompressed labels, with or without the final zero (a partial name, RFC 4702 section 2.3.1). Text for
+ * people, dots between labels; undefined when a label leaves the bytes or a pointer is there. `next` is behind the name.
+ */
+export function loneName(bytes: Uint8Array, from: number, to: number): { name: string; next: number } | undefined {
+  const labels: string[] = [];
+  let here = from;
+  let length = 1;
+  while (here < to) {
+    const label = bytes[here++];
+    if (label === 0) break;
+    length += label + 1;
+    if (label > MAX_LABEL || here + label > to || length > MAX_NAME) return undefined;
+    labels.push(wireText(bytes, here, here + label));
+    here += label;
+  }
+  return { name: labels.join('.'), next: here };
+}
+
+/** The wire form of a name of plain labels, as `loneName` reads it. */
+export function encodeLoneName(name: string): Uint8Array {
+  const out = new ByteWriter();
+  writeName(out, name);
+  return out.finish();
 }
