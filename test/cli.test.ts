@@ -101,7 +101,10 @@ test('an empty result says why it is empty', async () => {
 
 test('a capture that is cut keeps what came before, says where it ends, and is no failure', async () => {
   const out = freshOut();
-  const run = await runCli(['analyze', file('cut.pcap', sweep.subarray(0, sweep.length - 30)), '--out', out]);
+  const cut = file('cut.pcap', sweep.subarray(0, sweep.length - 30));
+  // Long ago, or it would be taken for one that is being written.
+  fs.utimesSync(cut, 1_700_000_000, 1_700_000_000);
+  const run = await runCli(['analyze', cut, '--out', out]);
   expect(run.code).toBe(0);
   expect(documentIn(out).run.packets).toBe(79);
   expect(documentIn(out).run.inputs[0]).toMatchObject({
@@ -109,6 +112,22 @@ test('a capture that is cut keeps what came before, says where it ends, and is n
     message: `ends in the middle of a packet, at byte ${sweep.length - 70}; the 79 packets before it were kept`,
   });
   expect(run.stdout.replace(/\s+/g, ' ')).toContain('ends in the middle of a packet');
+});
+
+test('a capture whose last packet is cut because it is still being written is told so, and is no damage', async () => {
+  const out = freshOut();
+  const run = await runCli(['analyze', file('growing.pcap', sweep.subarray(0, sweep.length - 30)), '--out', out]);
+  expect(run.code).toBe(0);
+  const { inputs, blindSpots } = JSON.parse(fs.readFileSync(path.join(out, 'incidents.json'), 'utf8')).run as {
+    inputs: { status: string; message?: string }[];
+    blindSpots: string[];
+  };
+  expect(inputs[0]).toMatchObject({
+    status: 'complete',
+    message: 'is still being written: its last packet is not whole yet; the 79 packets before it were kept',
+  });
+  expect(blindSpots).toContain('1 input is still being written; what comes after was not there yet.');
+  expect(documentIn(out)).toMatchObject({ run: { packets: 79 } });
 });
 
 const mistakes: readonly { readonly what: string; readonly args: () => string[]; readonly says: () => string }[] = [
@@ -121,13 +140,13 @@ const mistakes: readonly { readonly what: string; readonly args: () => string[];
     what: 'a folder without captures',
     args: () => ['analyze', path.dirname(file('notes/readme.txt', 'nothing'))],
     says: () =>
-      `error: ${path.join(folder, 'notes')}: no capture files in this folder\n  anomalyst looks for pcap and pcapng files, plain or compressed with gzip or zstd\n`,
+      `error: ${path.join(folder, 'notes')}: no capture files in this folder\n  anomalyst looks for pcap and pcapng files, plain or compressed with gzip, zstd or lz4\n`,
   },
   {
     what: 'a text file',
     args: () => ['analyze', file('hello.txt', 'hello, this is text\n')],
     says: () =>
-      `error: ${path.join(folder, 'hello.txt')}: not a capture file: it begins with text ("hello, this is text\\n")\n  anomalyst reads pcap and pcapng, plain or compressed with gzip or zstd\n`,
+      `error: ${path.join(folder, 'hello.txt')}: not a capture file: it begins with text ("hello, this is text\\n")\n  anomalyst reads pcap and pcapng, plain or compressed with gzip, zstd or lz4\n`,
   },
   {
     what: 'an empty file',

@@ -2,5 +2,6 @@
 export * from './capture/index.ts';
 export * from './scratch.ts';
 export * from './sink/file.ts';
+export * from './source/follow.ts';
 export * from './source/input.ts';
 export * from './source/live.ts';

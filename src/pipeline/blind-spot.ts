@@ -34,6 +34,11 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   if (failed > 0) spots.push(`${counted(failed, 'input')} could not be read at all.`);
   const cut = run.inputs.filter((input) => input.status === 'cut').length;
   if (cut > 0) spots.push(`${counted(cut, 'input')} ended early; what came after the damage is unknown.`);
+  const growing = run.inputs.filter((input) => input.status === 'complete' && input.message !== undefined).length;
+  if (growing > 0)
+    spots.push(
+      `${counted(growing, 'input')} ${growing === 1 ? 'is' : 'are'} still being written; what comes after was not there yet.`,
+    );
   const dropped = oddities.of('capture.dropped');
   if (dropped > 0)
     spots.push(`The capture program dropped ${counted(dropped, 'packet')}; they are missing from every count.`);

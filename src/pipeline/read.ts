@@ -1,11 +1,20 @@
 import * as fs from 'node:fs';
 import { UserError } from '../core/index.ts';
 import type { FlowTable } from '../flow/index.ts';
-import { type ByteSource, openInput } from '../io/index.ts';
+import { type ByteSource, Follower, openInput, timeInName } from '../io/index.ts';
 import type { InputSummary } from '../report/index.ts';
-import { CaptureReader, OddityCounter, TimeBase } from '../wire/index.ts';
+import { CaptureReader, type FrameBatch, OddityCounter, TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
+
+export interface ReadOptions {
+  /** Keeps reading the last input as it grows, and then the files of its ring that follow, until the signal or `silenceMs` without news. */
+  readonly follow?: { readonly silenceMs?: number | undefined; readonly pollMs?: number | undefined } | undefined;
+  /** Told what the operator should know while nothing comes. */
+  readonly onWait?: ((message: string) => void) | undefined;
+  /** Sees every batch of frames before the flow table does. */
+  readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
+}
 
 /**
  * Reads all inputs, in order of their first packet's time, into the flow table. An input that can't be read is summarised with the reason and the others go on;
@@ -18,7 +27,10 @@ export async function readInputs(
   flowTable: FlowTable,
   onProgress: ((progress: Progress) => void) | undefined,
   signal: AbortSignal | undefined,
+  options: ReadOptions = {},
 ): Promise<InputSummary[]> {
+  const { follow, onWait } = options;
+  const follower = follow === undefined ? undefined : new Follower(names, { ...follow, signal });
   const ordered = await orderByTime(names);
   const summaries: InputSummary[] = [];
   let firstError: UserError | undefined;
@@ -27,7 +39,10 @@ export async function readInputs(
     (sum, input) => (sum === undefined || input.size === undefined ? undefined : sum + input.size),
     0,
   );
-  for (const [i, { name }] of ordered.entries()) {
+  // A followed ring makes the list longer while it is read.
+  for (let i = 0; i < ordered.length; i++) {
+    const name = ordered[i]?.name ?? '';
+    const isLast = i === ordered.length - 1;
     if (signal?.aborted === true) {
       summaries.push({
         name,
@@ -42,7 +57,7 @@ export async function readInputs(
     }
     let source: ByteSource | undefined;
     try {
-      source = await openInput(name);
+      source = await openInput(name, { signal, onWait, follow: isLast ? follower : undefined });
       const opened = source;
       const report = (packets: number): void =>
         onProgress?.({
@@ -53,7 +68,11 @@ export async function readInputs(
           packets,
           flows: flowTable.rows,
         });
-      summaries.push(await readOne(source, i + 1, base, oddities, flowTable, report, signal));
+      summaries.push(await readOne(source, i + 1, base, oddities, flowTable, report, signal, options));
+      if (follower !== undefined && isLast) {
+        const next = await successorOf(source, follower);
+        if (next !== undefined) ordered.push({ name: next, size: undefined });
+      }
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const named = error.message.includes(name)
@@ -78,6 +97,15 @@ export async function readInputs(
   return summaries;
 }
 
+/** The next file of the ring, waited for until there is nothing more to wait for. */
+async function successorOf(source: ByteSource, follower: Follower): Promise<string | undefined> {
+  for (;;) {
+    const next = source.successor?.();
+    if (next !== undefined || follower.over) return next;
+    await follower.pause();
+  }
+}
+
 async function readOne(
   source: ByteSource,
   input: number,
@@ -86,25 +114,35 @@ async function readOne(
   flowTable: FlowTable,
   report: (packets: number) => void,
   signal: AbortSignal | undefined,
+  { follow, onBatch }: ReadOptions,
 ): Promise<InputSummary> {
   const reader = new CaptureReader(base, oddities, { input });
   let turn = performance.now();
   while (!reader.done) {
     const filled = source.read(reader.space());
+    let got: number | undefined;
     try {
-      const got = typeof filled === 'number' ? filled : await orAborted(filled, signal);
-      if (got === undefined) {
-        reader.cut(STOPPED);
-        break;
-      }
-      reader.fill(got);
+      // A followed input sees the signal itself and ends there, whole.
+      got = typeof filled === 'number' ? filled : follow !== undefined ? await filled : await orAborted(filled, signal);
     } catch (error) {
       // What could be unpacked before the damage is data; only when nothing was, the input is unreadable.
-      if (!(error instanceof UserError) || reader.status().packets === 0) throw error;
-      reader.cut(`${withoutName(error.message, source.name)}; the packets before it were kept`);
+      if (!(error instanceof UserError)) throw error;
+      const unfinished = error.message.endsWith(' data end early') && source.growing?.() === true;
+      if (!unfinished && reader.status().packets === 0) throw error;
+      if (!unfinished) {
+        reader.cut(`${withoutName(error.message, source.name)}; the packets before it were kept`);
+        break;
+      }
+      got = 0;
+    }
+    if (got === undefined) {
+      reader.cut(STOPPED);
       break;
     }
+    if (got === 0) reader.growing = source.growing?.() === true;
+    reader.fill(got);
     while (reader.next() > 0) {
+      onBatch?.(reader.batch);
       flowTable.process(reader.batch);
     }
     if (performance.now() - turn > TURN_MS) {
@@ -162,7 +200,10 @@ function withoutName(message: string, name: string): string {
 /** Before this, a capture's clock was not set, or it has no times at all. */
 const EARLIEST_CLOCK_MS = 86_400_000;
 
-/** Several inputs go in order of their first packets, as a ring of capture files was written; those whose time can't be told stay last, in the order given. */
+/**
+ * Several inputs go in order of their first packets, as a ring of capture files was written; where that can't be told or is the same, the time in the name decides,
+ * then the order given; those without any time stay last.
+ */
 async function orderByTime(names: readonly string[]): Promise<OrderedInput[]> {
   const inputs: (OrderedInput & { readonly firstMs: number })[] = [];
   for (const name of names) {
@@ -178,7 +219,7 @@ async function orderByTime(names: readonly string[]): Promise<OrderedInput[]> {
       if (names.length > 1 && size !== undefined) {
         source = await openInput(name);
         firstMs = await firstPacketMs(source);
-      }
+      } else if (names.length > 1) firstMs = timeInName(name) ?? firstMs;
     } catch (error) {
       // It is opened again when its turn comes, and that is where the reason is told.
       if (!(error instanceof UserError)) throw error;
@@ -188,9 +229,12 @@ async function orderByTime(names: readonly string[]): Promise<OrderedInput[]> {
     inputs.push({ name, size, firstMs });
   }
   const position = new Map(inputs.map((input, i) => [input, i]));
-  return inputs.sort((a, b) =>
-    a.firstMs === b.firstMs ? (position.get(a) ?? 0) - (position.get(b) ?? 0) : a.firstMs - b.firstMs,
-  );
+  return inputs.sort((a, b) => {
+    if (a.firstMs !== b.firstMs) return a.firstMs - b.firstMs;
+    const first = timeInName(a.name) ?? Number.POSITIVE_INFINITY;
+    const second = timeInName(b.name) ?? Number.POSITIVE_INFINITY;
+    return first === second ? (position.get(a) ?? 0) - (position.get(b) ?? 0) : first - second;
+  });
 }
 
 async function firstPacketMs(source: ByteSource): Promise<number> {

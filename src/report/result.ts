@@ -19,7 +19,7 @@ export interface InputSummary {
   readonly name: string;
   /** 'pcap', 'pcap (nanoseconds)', 'pcapng', ... or 'unreadable'. */
   readonly format: string;
-  /** '', 'gzip' or 'zstd'. */
+  /** '', 'gzip', 'zstd' or 'lz4'. */
   readonly compression: string;
   readonly bytes: number;
   readonly packets: number;
@@ -27,7 +27,7 @@ export interface InputSummary {
   readonly lastMs?: number;
   /** 'complete', 'cut' (ended early, what came before was kept), 'failed' (nothing of it could be used). */
   readonly status: 'complete' | 'cut' | 'failed';
-  /** Why, where the status is not complete: what and where. */
+  /** Why, where the status is not complete: what and where; for a complete one, that it is still being written. */
   readonly message?: string;
 }
 

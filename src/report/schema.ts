@@ -42,7 +42,7 @@ const input = named(
   z.strictObject({
     name: text('As the user named it.'),
     format: text("'pcap', 'pcapng', ... or 'unreadable'."),
-    compression: text("'', 'gzip' or 'zstd'."),
+    compression: text("'', 'gzip', 'zstd' or 'lz4'."),
     bytes: count('Size of the input.'),
     packets: count('Packets read from it.'),
     first: time('Time of its earliest packet'),
@@ -51,7 +51,7 @@ const input = named(
       z.enum(['complete', 'cut', 'failed']),
       'cut: it ended early and what came before was kept; failed: nothing of it could be used.',
     ),
-    message: say(z.string().optional(), 'Why, where the status is not complete.'),
+    message: say(z.string().optional(), 'Why, where the status is not complete; for a complete one, that it is still being written.'),
   }),
   'One capture that was read, or that could not be.',
 );

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runCapture } from '../../test/support/capture.ts';
 import { toHex, udp } from '../../test/support/frames.ts';
 import {
+  CaptureReader,
   encodeBlock,
   encodeEnhancedPacket,
   encodeInterface,
@@ -10,6 +11,8 @@ import {
   encodePcapRecord,
   encodeSection,
   encodeSimplePacket,
+  OddityCounter,
+  TimeBase,
 } from './index.ts';
 
 const FRAME = udp(0, '10.0.0.1:5000', '10.0.0.2:53', 'abc').bytes;
@@ -310,6 +313,43 @@ describe('pcapng', () => {
     );
     expect(run.frames).toHaveLength(1);
     expect(run.oddities.of('capture.bad-block')).toBe(2);
+  });
+});
+
+describe('an input that is still being written', () => {
+  const whole = join(encodePcapHeader(), encodePcapRecord(1, 0, FRAME), encodePcapRecord(2, 0, FRAME));
+  const blocks = join(encodeSection(), encodeInterface(), encodeEnhancedPacket(0, 1n, FRAME));
+
+  it.each([
+    ['pcap, in a packet', whole.subarray(0, whole.length - 3), 'packet', 'the 1 packet before it was kept'],
+    ['pcap, in a record header', whole.subarray(0, 24 + 5), 'packet record header', 'no packet came before it'],
+    ['pcapng, in a packet', blocks.subarray(0, blocks.length - 4), 'packet', 'no packet came before it'],
+  ])('ends where its last record is not whole yet, without damage: %s', (_, bytes, what, rest) => {
+    const oddities = new OddityCounter();
+    const reader = new CaptureReader(new TimeBase(), oddities);
+    reader.space().set(bytes);
+    reader.fill(bytes.length);
+    while (reader.next() > 0);
+    reader.growing = true;
+    reader.fill(0);
+    expect(reader.next()).toBe(0);
+    expect(reader.done).toBe(true);
+    expect(reader.status()).toMatchObject({
+      state: 'complete',
+      message: `is still being written: its last ${what} is not whole yet; ${rest}`,
+    });
+    expect(oddities.list()).toEqual([]);
+  });
+
+  it('says nothing where it ends between two packets', () => {
+    const reader = new CaptureReader(new TimeBase(), new OddityCounter());
+    reader.space().set(whole);
+    reader.fill(whole.length);
+    while (reader.next() > 0);
+    reader.growing = true;
+    reader.fill(0);
+    expect(reader.next()).toBe(0);
+    expect(reader.status()).toMatchObject({ state: 'complete', message: undefined, packets: 2 });
   });
 });
 

@@ -40,6 +40,8 @@ const MAX_INTERFACES = 65_536;
  */
 export class CaptureReader {
   readonly batch: FrameBatch;
+  /** Somebody is still writing the input, so a record that is cut at its end is no damage. Set it before `fill(0)`. */
+  growing = false;
   #base: TimeBase;
   #oddities: OddityCounter;
   #bytes: Uint8Array;
@@ -57,6 +59,7 @@ export class CaptureReader {
   #interfaces: (PcapngInterface | undefined)[] = [];
   #packets = 0;
   #message: string | undefined;
+  #isCut = false;
   #firstNs = Number.POSITIVE_INFINITY;
   #lastNs = Number.NEGATIVE_INFINITY;
   #previousNs = 0;
@@ -103,6 +106,7 @@ export class CaptureReader {
   cut(message: string): void {
     this.#ended = true;
     this.#done = true;
+    this.#isCut = true;
     this.#message = message;
   }
 
@@ -111,7 +115,7 @@ export class CaptureReader {
     return {
       format: this.#pcapng ? 'pcapng' : this.#pcap === undefined ? '' : summarizePcapHeader(this.#pcap),
       packets: this.#packets,
-      state: this.#message === undefined ? 'complete' : 'cut',
+      state: this.#isCut ? 'cut' : 'complete',
       message: this.#message,
       firstNs: seen ? this.#firstNs : Number.NaN,
       lastNs: seen ? this.#lastNs : Number.NaN,
@@ -159,7 +163,7 @@ export class CaptureReader {
     }
     throw new UserError(
       `not a capture file: it begins with ${describeStart(this.#bytes.subarray(this.#start, Math.min(this.#end, this.#start + 64)))}`,
-      'anomalyst reads pcap and pcapng, plain or compressed with gzip or zstd',
+      'anomalyst reads pcap and pcapng, plain or compressed with gzip, zstd or lz4',
     );
   }
 
@@ -365,6 +369,11 @@ export class CaptureReader {
   #finish(at: number, oddity: number | undefined, what: string, framed: number): void {
     this.#done = true;
     if (oddity === undefined) return;
+    if (this.growing) {
+      this.#message = `is still being written: its last ${what} is not whole yet; ${kept(this.#packets + framed)}`;
+      return;
+    }
+    this.#isCut = true;
     this.#oddities.frame = this.#packets + framed + 1;
     this.#oddities.count(oddity);
     this.#message = `ends in the middle of a ${what}, at byte ${this.#consumed + at}; ${kept(this.#packets + framed)}`;
@@ -372,6 +381,7 @@ export class CaptureReader {
 
   #stop(what: string, framed: number): void {
     this.#done = true;
+    this.#isCut = true;
     this.#oddities.frame = this.#packets + framed + 1;
     this.#oddities.count(ODDITY['capture.bad-length']);
     this.#message = `${what}; ${kept(this.#packets + framed)}`;

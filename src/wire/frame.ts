@@ -61,7 +61,7 @@ export interface CaptureStatus {
   readonly packets: number;
   /** 'complete' or 'cut'. */
   readonly state: 'complete' | 'cut';
-  /** What ended the reading early, and where; undefined when complete. */
+  /** What ended the reading early, and where; undefined when complete, unless the input was still being written: then it says so. */
   readonly message: string | undefined;
   /** Times of the earliest and the latest packet, ns since the TimeBase; NaN when there was none. */
   readonly firstNs: number;

@@ -1,29 +1,59 @@
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { UserError } from '../../core/index.ts';
+import { type Follower, statOf } from './follow.ts';
+import { beginsAsLz4, unlz4 } from './lz4.ts';
+
+export type Compression = '' | 'gzip' | 'zstd' | 'lz4';
 
 /** Bytes of one input in order, decompressed. `read` fills the front of `into` and returns how many bytes it put there; 0 is the end. */
 export interface ByteSource {
   /** As the user named it; '-' is standard input. */
   readonly name: string;
-  readonly compression: '' | 'gzip' | 'zstd';
+  readonly compression: Compression;
   /** Size of the file as it lies on disk, undefined for a stream. */
   readonly totalBytes: number | undefined;
   /** Bytes taken from the file so far, before decompression: progress is measured by it. */
   readonly bytesTaken: () => number;
   /** May answer at once or later. Rejects with a UserError when the world fails (decompression, disk). */
   read(into: Uint8Array): number | Promise<number>;
+  /** Whether the file was changed so recently that somebody is probably still writing it: asked at its end, a record that is cut there is no damage then. */
+  growing?(): boolean;
+  /** The file that goes on after this one, once `read` has answered 0; undefined where there is none, and always unless the input is followed. */
+  successor?(): string | undefined;
   close(): void;
 }
+
+export interface OpenOptions {
+  /** Goes on waiting at the end of a file, for more of it or for the next of its ring. What is no file (a pipe, standard input) waits by itself and is read to its end. */
+  readonly follow?: Follower | undefined;
+  /** Ends waiting for the writer of a named pipe. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told once, after 2 s, when a named pipe has no writer. */
+  readonly onWait?: ((message: string) => void) | undefined;
+}
+
+/** A file that was changed this short a time ago is taken for one that is being written. */
+const RECENT_MS = 10_000;
 
 const GZIP = [0x1f, 0x8b];
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
 
-/** Opens a file or, for '-', standard input. Compression is told by content, not by name. */
-export async function openInput(name: string): Promise<ByteSource> {
-  if (name === '-') return openStream('-', process.stdin, undefined, () => process.stdin.destroy());
+/** Opens a file, a named pipe or, for '-', standard input. Compression is told by content, not by name. Throws UserError when that is not possible. */
+export async function openInput(name: string, options: OpenOptions = {}): Promise<ByteSource> {
+  const { follow } = options;
+  if (name === '-') {
+    if (process.stdin.isTTY === true)
+      throw new UserError(
+        'standard input is a terminal',
+        'pipe a capture into it, as in: tcpdump -i eth0 -w - | anomalyst analyze -',
+      );
+    return openStream('-', process.stdin, undefined, () => process.stdin.destroy());
+  }
+  if (isNamedPipe(name)) return openPipe(name, options);
   const fd = openFile(name);
   const stat = fs.fstatSync(fd);
   if (!stat.isFile()) {
@@ -31,16 +61,83 @@ export async function openInput(name: string): Promise<ByteSource> {
     const stream = fs.createReadStream(name, { fd, highWaterMark: 1 << 20 });
     return openStream(name, stream, undefined, () => stream.destroy());
   }
-  const magic = new Uint8Array(4);
-  const got = fs.readSync(fd, magic, 0, 4, 0);
-  const compression = compressionOf(magic.subarray(0, got));
-  if (compression === '') return plainFile(name, fd, stat.size);
+  const compression = compressionOfFile(name, fd);
+  const state = fileState(name, stat, follow);
+  if (compression === '') return plainFile(name, fd, stat, state, follow);
   const raw = fs.createReadStream(name, { fd, start: 0, highWaterMark: 1 << 18 });
   let taken = 0;
   raw.on('data', (chunk: string | Buffer) => {
     taken += chunk.length;
   });
-  return decompressed(name, raw, compression, stat.size, () => taken);
+  const source = decompressed(name, raw, compression, stat.size, () => taken);
+  return { ...source, growing: state.growing, successor: state.successor };
+}
+
+type FileState = Required<Pick<ByteSource, 'growing' | 'successor'>>;
+
+/** What can be said of a file at its end. */
+function fileState(name: string, stat: fs.Stats, follow: Follower | undefined): FileState {
+  return {
+    growing: () => {
+      const now = statOf(name);
+      return now !== undefined && now.ino === stat.ino && Date.now() - now.mtimeMs < RECENT_MS;
+    },
+    successor: () => follow?.successor(name, stat),
+  };
+}
+
+function isNamedPipe(name: string): boolean {
+  // Behind /dev/fd and the like is a pipe whose writer exists already, or has gone for good.
+  if (/^\/(dev\/(fd\/\d+|stdin)|proc\/(self|\d+)\/fd\/\d+)$/.test(name) || process.platform === 'win32') return false;
+  return statOf(name)?.isFIFO() === true;
+}
+
+const PIPE_POLL_MS = 50;
+const PIPE_PATIENCE_MS = 2000;
+
+/**
+ * A named pipe. To open one waits for a writer, and with it the whole process, deaf to Ctrl-C; so it is opened without waiting, and asked until somebody writes. From
+ * then on the end of what was written is the end of the input.
+ */
+async function openPipe(name: string, { signal, onWait }: OpenOptions): Promise<ByteSource> {
+  let fd: number;
+  try {
+    fd = fs.openSync(name, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch (error) {
+    throw describeFileError(error, name, 'read');
+  }
+  const first = Buffer.alloc(65_536);
+  const started = performance.now();
+  let told = false;
+  let got = 0;
+  while (got === 0) {
+    try {
+      got = fs.readSync(fd, first, 0, first.length, null);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) {
+        fs.closeSync(fd);
+        throw describeFileError(error, name, 'read');
+      }
+      // There is a writer, and it has written nothing yet.
+      break;
+    }
+    if (got > 0) break;
+    if (!told && performance.now() - started >= PIPE_PATIENCE_MS) {
+      told = true;
+      onWait?.(`${name} is a named pipe that nobody writes to yet; waiting for a writer (Ctrl-C to stop)`);
+    }
+    if (signal?.aborted === true) {
+      fs.closeSync(fd);
+      throw new UserError(
+        `${name}: stopped while it was waiting for a writer`,
+        'start the program that writes to the pipe',
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, PIPE_POLL_MS));
+  }
+  const socket = new net.Socket({ fd, readable: true, writable: false });
+  if (got > 0) socket.unshift(first.subarray(0, got));
+  return openStream(name, socket, undefined, () => socket.destroy());
 }
 
 function openFile(name: string): number {
@@ -78,34 +175,83 @@ export function describeFileError(error: unknown, name: string, doing: 'read' | 
   return new UserError(`cannot ${doing} ${name}: ${what}${code === '' ? '' : ` (${code})`}`, hint);
 }
 
-function compressionOf(bytes: Uint8Array): '' | 'gzip' | 'zstd' {
-  const begins = (magic: number[]): boolean => bytes.length >= magic.length && magic.every((b, i) => bytes[i] === b);
-  if (begins(GZIP)) return 'gzip';
-  // Zstandard's skippable frames (0x184D2A50 to 5F) may stand before the first real one.
-  const skippable =
-    bytes.length >= 4 &&
-    ((bytes[0] ?? 0) & 0xf0) === 0x50 &&
-    bytes[1] === 0x2a &&
-    bytes[2] === 0x4d &&
-    bytes[3] === 0x18;
-  return begins(ZSTD) || skippable ? 'zstd' : '';
+/** Bytes of the beginning that are looked at: Zstandard and LZ4 share their skippable frames, so what stands behind them decides. */
+const HEAD_BYTES = 4096;
+
+function compressionOf(bytes: Uint8Array): Compression {
+  const begins = (magic: number[], at: number): boolean =>
+    bytes.length >= at + magic.length && magic.every((b, i) => bytes[at + i] === b);
+  if (begins(GZIP, 0)) return 'gzip';
+  let at = 0;
+  for (;;) {
+    if (begins(ZSTD, at)) return 'zstd';
+    if (beginsAsLz4(bytes.subarray(at))) return 'lz4';
+    // A skippable frame (magic 0x184D2A50 to 5F, then its length) may stand before the first real one.
+    if (!begins([0x2a, 0x4d, 0x18], at + 1) || ((bytes[at] ?? 0) & 0xf0) !== 0x50) return '';
+    if (bytes.length < at + 8) return 'zstd';
+    at += 8 + Buffer.from(bytes.buffer, bytes.byteOffset + at + 4, 4).readUInt32LE();
+    if (at + 4 > bytes.length) return 'zstd';
+  }
 }
 
-function plainFile(name: string, fd: number, size: number): ByteSource {
+function compressionOfFile(name: string, fd: number): Compression {
+  const head = new Uint8Array(HEAD_BYTES);
+  try {
+    return compressionOf(head.subarray(0, fs.readSync(fd, head, 0, HEAD_BYTES, 0)));
+  } catch (error) {
+    fs.closeSync(fd);
+    throw describeFileError(error, name, 'read');
+  }
+}
+
+function plainFile(
+  name: string,
+  fd: number,
+  stat: fs.Stats,
+  state: FileState,
+  follow: Follower | undefined,
+): ByteSource {
   let taken = 0;
+  let next: string | undefined;
+  const readNow = (into: Uint8Array): number => {
+    try {
+      const n = fs.readSync(fd, into, 0, into.length, taken);
+      taken += n;
+      return n;
+    } catch (error) {
+      throw describeFileError(error, name, 'read');
+    }
+  };
+  /** At the end of what there is: more of it, or 0 when the next file has begun, or nothing came for too long. */
+  const wait = async (into: Uint8Array, follower: Follower): Promise<number> => {
+    for (;;) {
+      next ??= state.successor();
+      // Whoever began the next file had finished this one, so what it wrote last is there by now.
+      const n = readNow(into);
+      if (n > 0) {
+        follower.news();
+        return n;
+      }
+      if (next !== undefined || follower.over) return 0;
+      await follower.pause();
+    }
+  };
   return {
     name,
     compression: '',
-    totalBytes: size,
+    totalBytes: stat.size,
     bytesTaken: () => taken,
     read(into) {
-      try {
-        const n = fs.readSync(fd, into, 0, into.length, taken);
-        taken += n;
-        return n;
-      } catch (error) {
-        throw describeFileError(error, name, 'read');
-      }
+      const n = readNow(into);
+      if (follow === undefined) return n;
+      if (n === 0) return wait(into, follow);
+      follow.news();
+      return n;
+    },
+    growing: state.growing,
+    successor: () => {
+      next ??= state.successor();
+      return next;
     },
     close: () => fs.closeSync(fd),
   };
@@ -139,7 +285,7 @@ async function openStream(
       yield value;
     }
   }
-  const compression = compressionOf(head.subarray(0, 4));
+  const compression = compressionOf(head.subarray(0, HEAD_BYTES));
   if (compression !== '') return decompressed(name, Readable.from(all()), compression, totalBytes, () => taken, close);
   return fromChunks(name, '', totalBytes, () => taken, all(), close);
 }
@@ -147,7 +293,7 @@ async function openStream(
 function decompressed(
   name: string,
   raw: Readable,
-  compression: 'gzip' | 'zstd',
+  compression: Exclude<Compression, ''>,
   totalBytes: number | undefined,
   bytesTaken: () => number,
   closeRaw: () => void = () => undefined,
@@ -164,6 +310,7 @@ function decompressed(
     raw.pipe(unpack);
     return fromChunks(name, compression, totalBytes, bytesTaken, bytesOf(unpack), close);
   }
+  if (compression === 'lz4') return fromChunks(name, compression, totalBytes, bytesTaken, unlz4(bytesOf(raw)), close);
   if (typeof zlib.createZstdDecompress !== 'function') {
     throw new UserError(
       `${name} is compressed with zstd, which this Node.js (${process.version}) cannot read`,
@@ -222,7 +369,7 @@ async function* unzstd(raw: Readable, create: () => zlib.ZstdDecompress): AsyncG
 
 function fromChunks(
   name: string,
-  compression: '' | 'gzip' | 'zstd',
+  compression: Compression,
   totalBytes: number | undefined,
   bytesTaken: () => number,
   chunks: AsyncGenerator<Uint8Array>,
@@ -264,11 +411,11 @@ function describeUnpackError(error: unknown, name: string, compression: string):
   const cut = code === 'Z_BUF_ERROR' || /unexpected end|incomplete/i.test(message);
   return new UserError(
     `${name}: the ${compression} data ${cut ? 'end early' : `are damaged (${message})`}`,
-    `${compression === 'gzip' ? 'gzip -t' : 'zstd -t'} ${name} tells more`,
+    `${compression} -t ${name} tells more`,
   );
 }
 
-const CAPTURE_NAME = /\.(pcap|pcapng|cap|dmp|dump|trace|trc|ntar|pcap\d+)(\.(gz|zst))?$/i;
+const CAPTURE_NAME = /\.(pcap|pcapng|cap|dmp|dump|trace|trc|ntar|pcap\d+)(\.(gz|zst|lz4))?$/i;
 
 /**
  * The capture files that an operator's list of files and folders means: files as they are; of a folder, and the folders in it, those that begin as
@@ -298,7 +445,7 @@ export function expandInputs(names: readonly string[]): string[] {
     if (found.length === 0)
       throw new UserError(
         `${name}: no capture files in this folder`,
-        'anomalyst looks for pcap and pcapng files, plain or compressed with gzip or zstd',
+        'anomalyst looks for pcap and pcapng files, plain or compressed with gzip, zstd or lz4',
       );
     files.push(...found);
   }
