@@ -5,8 +5,8 @@
  * tuple differs, its frames are looked up one by one, in our decoder and in tshark; a frame that we see otherwise must have a cause that is known
  * and named here. What is left over is unexplained, and the run fails.
  *
- * tshark runs with reassembly off, so that a frame is what it is on the wire; `-E occurrence=l` gives the innermost addresses and ports of a frame, and
- * a frame inside a tunnel therefore differs from ours, which are the outermost.
+ * tshark runs with reassembly off, so that a frame is what it is on the wire; `-E occurrence=l` gives the innermost addresses and ports of a frame, as ours are.
+ * For an ICMP error those are of the packet that it quotes, so there our quoted packet is what is compared.
  *
  *     node bench/truth.ts [--markdown] [--only <text in the path>] [folder of the captures]
  */
@@ -27,6 +27,7 @@ import {
   Packet,
   PROTO,
   serviceByPort,
+  tunnelName,
 } from '../src/wire/index.ts';
 import { NO_TIMEOUTS, runCapture } from '../test/support/capture.ts';
 
@@ -92,7 +93,12 @@ interface TsharkFrame extends Frame {
 
 interface OurFrame extends Frame {
   readonly other: string | undefined;
+  readonly isFirstFragment: boolean;
   readonly isLaterFragment: boolean;
+  readonly isReassembled: boolean;
+  /** Key of the packet that an ICMP error quotes. */
+  readonly quoted: string | undefined;
+  readonly tunnel: string;
   readonly note: string | undefined;
 }
 
@@ -151,6 +157,9 @@ function tsharkFrames(path: string): TsharkFrame[] | string {
       line.split('\t');
     // The last network header in the chain of protocols is the innermost; both kinds may be present.
     const chain = protocols.split(':');
+    const innermost = Math.max(...['ip', 'ipv6', 'arp'].map((name) => chain.lastIndexOf(name)));
+    // Ports that stand before the innermost address are the carrier's: the packet inside has none.
+    const hasPorts = ['tcp', 'udp', 'udplite'].some((name) => chain.lastIndexOf(name) > innermost);
     const isV6 =
       ip6a !== undefined && ip6a !== '' && (ip4a === '' || chain.lastIndexOf('ipv6') > chain.lastIndexOf('ip'));
     const source = isV6 ? ip6a : (ip4a ?? '');
@@ -160,7 +169,10 @@ function tsharkFrames(path: string): TsharkFrame[] | string {
     const q = isTcp ? (tb ?? '') : (ub ?? '');
     const from = endpoint(source, p);
     return {
-      key: p === '' || source === '' ? undefined : tupleKey(isTcp ? 'tcp' : 'udp', from, endpoint(destination, q)),
+      key:
+        p === '' || source === '' || !hasPorts
+          ? undefined
+          : tupleKey(isTcp ? 'tcp' : 'udp', from, endpoint(destination, q)),
       source: from,
       bytes: Number(length),
       flags: Number(tcpFlags) || 0,
@@ -208,7 +220,11 @@ function ourFrames(bytes: Uint8Array): { frames: OurFrame[]; tuples: Map<string,
           bytes: batch.wireLength[i],
           flags: packet.tcpFlags,
           other: belongs ? undefined : otherFrameKind(packet.other),
+          isFirstFragment: packet.isFirstFragment !== 0,
           isLaterFragment: packet.isLaterFragment !== 0,
+          isReassembled: packet.bytes !== batch.bytes,
+          quoted: quotedKey(packet),
+          tunnel: tunnelName(packet.tunnel),
           note: oddities.list()[0]?.name,
         });
       }
@@ -225,6 +241,21 @@ function ourFrames(bytes: Uint8Array): { frames: OurFrame[]; tuples: Map<string,
     tuples.set(key, tuple);
   }
   return { frames, tuples, refused: run.refused };
+}
+
+/** The tuple that an ICMP error speaks of. */
+function quotedKey(p: Packet): string | undefined {
+  if (p.quoted === 0 || (p.quotedProtocol !== PROTO.tcp && p.quotedProtocol !== PROTO.udp)) return undefined;
+  const v6 = p.quotedIsV6 !== 0;
+  const source = v6 ? formatIpv6(p.quotedSrc0, p.quotedSrc1, p.quotedSrc2, p.quotedSrc3) : formatIpv4(p.quotedSrc0);
+  const destination = v6
+    ? formatIpv6(p.quotedDst0, p.quotedDst1, p.quotedDst2, p.quotedDst3)
+    : formatIpv4(p.quotedDst0);
+  return tupleKey(
+    p.quotedProtocol === PROTO.tcp ? 'tcp' : 'udp',
+    endpoint(source, p.quotedSrcPort),
+    endpoint(destination, p.quotedDstPort),
+  );
 }
 
 /** Frames added up per tuple; the initiator is the sender of the first SYN, the receiver of the first SYN-ACK, else the sender of the first frame. */
@@ -253,6 +284,50 @@ function otherEnd(key: string, end: string): string {
   return a === end ? b : a;
 }
 
+/** What can stand between two networks in tshark's chain of protocols. */
+const CARRIERS = [
+  'wlan_centrino',
+  'mpls',
+  'pppoes',
+  'ppp',
+  'gre',
+  'vxlan',
+  'geneve',
+  'gtp',
+  'gtpprime',
+  'teredo',
+  'l2tp',
+  'erspan',
+  'capwap',
+  'ipcomp',
+  'nsh',
+  'pbb',
+  'ayiya',
+  'llc',
+  'sflow',
+  'macsec',
+  'lwapp',
+  'vntag',
+  'esp',
+  'mip6',
+  'openflow',
+  'pktap',
+  'dsa',
+  'batadv',
+  'mipv6',
+  'ipxitp',
+  'fabricpath',
+  'cmd',
+  'trill',
+  'tzsp',
+  'lisp-data',
+  'wlan',
+  'udpencap',
+  'openvpn',
+  'pflog',
+  'cfp',
+];
+
 /** Why one frame is another to us than to tshark; undefined when no known cause fits. */
 function cause(ours: OurFrame | undefined, theirs: TsharkFrame | undefined): string | undefined {
   if (ours === undefined || theirs === undefined) return undefined;
@@ -260,56 +335,23 @@ function cause(ours: OurFrame | undefined, theirs: TsharkFrame | undefined): str
   if (ours.other?.startsWith('link type') === true) return `not read: ${ours.other}`;
   if (ours.isLaterFragment || theirs.isLaterFragment)
     return 'later fragment: joined to the flow of its first here, without ports in tshark';
-  const networks = chain.filter((name) => name === 'ip' || name === 'ipv6');
   if (chain.includes('icmp') || chain.includes('icmpv6')) {
-    if (theirs.key !== undefined && ours.key === undefined) return 'ICMP error: tshark shows the packet that it quotes';
+    if (theirs.key !== undefined && theirs.key === ours.quoted)
+      return 'ICMP error: tshark shows the packet that it quotes, and it is the one that we say it quotes';
   }
-  const carriers = [
-    'wlan_centrino',
-    'mpls',
-    'pppoes',
-    'ppp',
-    'gre',
-    'vxlan',
-    'geneve',
-    'gtp',
-    'teredo',
-    'l2tp',
-    'erspan',
-    'capwap',
-    'ipcomp',
-    'nsh',
-    'pbb',
-    'ayiya',
-    'llc',
-    'sflow',
-    'macsec',
-    'lwapp',
-    'vntag',
-    'esp',
-    'mip6',
-    'openflow',
-    'pktap',
-    'dsa',
-    'batadv',
-    'mipv6',
-    'ipxitp',
-    'fabricpath',
-    'cmd',
-    'trill',
-    'tzsp',
-    'lisp-data',
-    'wlan',
-    'udpencap',
-    'openvpn',
-    'pflog',
-    'cfp',
-  ];
-  const carrier = carriers.find((name) => chain.includes(name));
-  if (carrier !== undefined) return `tunnel or encapsulation not looked into: ${carrier}`;
-  if (networks.length > 1) return 'tunnel or encapsulation not looked into: IP in IP';
+  if (ours.isReassembled)
+    return 'tunnel in fragments: looked into here when the last has come, in tshark when the first has';
+  if (ours.note === 'wlan.aggregate') return 'several 802.11 frames in one: the first here, the last in tshark';
+  const carrier = CARRIERS.find((name) => chain.includes(name));
+  if (ours.isFirstFragment && carrier !== undefined)
+    return 'tunnel in fragments: looked into here when the last has come, in tshark when the first has';
+  if (carrier !== undefined && ours.tunnel === '')
+    return `tunnel or encapsulation not looked into: ${carrier}${ours.note === undefined ? '' : ` (${ours.note})`}`;
+  if (chain.filter((name) => name === 'ip' || name === 'ipv6').length > 1 && ours.tunnel === '')
+    return `tunnel or encapsulation not looked into: IP in IP${ours.note === undefined ? '' : ` (${ours.note})`}`;
   if (ours.other !== undefined) return `not read: ${ours.other}`;
   if (ours.note !== undefined && theirs.key !== ours.key) return `damaged packet: ${ours.note}`;
+  if (ours.tunnel !== '' && ours.bytes > 65_575) return 'tunnel of more than 64 kB: tshark does not look into it';
   if (theirs.key === undefined) {
     if (ours.key?.includes('[') === true && ours.bytes > 65_575)
       return 'IPv6 of more than 64 kB (payload length 0): tshark shows no ports';
@@ -493,7 +535,7 @@ ${summary}
 
 ## Why tuples differ
 
-Every differing frame has one of these causes; the run fails when one has none. A tunnel is seen as the conversation of its outer addresses: this version does not look inside.
+Every differing frame has one of these causes; the run fails when one has none. Inside a tunnel the innermost packets are compared.
 
 ${causes}
 

@@ -207,24 +207,18 @@ function decodeCarrier(
     default:
       break;
   }
-  switch (packet.dstPort) {
-    case PORT_VXLAN:
-      return decodeVxlan(view, at, end, packet);
-    case PORT_VXLAN_GPE:
-      return decodeVxlanGpe(view, at, end, packet);
-    case PORT_GENEVE:
-      return decodeGeneve(view, at, end, packet);
-    case PORT_GRE:
-      return decodeGre(bytes, view, at, end, packet);
-    case PORT_MPLS:
-      return decodeMpls(bytes, view, at, end, wireEnd, packet);
-    default:
-      break;
+  // Answers come from the well-known port or go to it, as the protocol and its makers please.
+  if (hasPort(packet, PORT_VXLAN)) {
+    const inner = decodeVxlan(view, at, end, packet);
+    return inner >= 0 ? inner : decodeVxlanGpe(view, at, end, packet);
   }
-  // Both ends of these answer from their well-known port, or to it.
   if (hasPort(packet, PORT_GTP)) return decodeGtp(bytes, view, at, end, wireEnd, packet);
+  if (hasPort(packet, PORT_GENEVE)) return decodeGeneve(view, at, end, packet);
+  if (hasPort(packet, PORT_VXLAN_GPE)) return decodeVxlanGpe(view, at, end, packet);
   if (hasPort(packet, PORT_TEREDO)) return decodeTeredo(bytes, view, at, end, wireEnd, packet);
   if (hasPort(packet, PORT_L2TP)) return decodeL2tp(view, at, end, wireEnd, packet);
+  if (hasPort(packet, PORT_GRE)) return decodeGre(bytes, view, at, end, packet);
+  if (hasPort(packet, PORT_MPLS)) return decodeMpls(bytes, view, at, end, wireEnd, packet);
   if (hasPort(packet, PORT_AYIYA)) return decodeAyiya(bytes, view, at, end, wireEnd, packet);
   return -1;
 }

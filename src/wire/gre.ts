@@ -24,7 +24,7 @@ const ERSPAN_3_BYTES = 12;
 const WCCP = 0x883e;
 /** Access points of Aruba's send the 802.11 frames of their clients so. */
 const ARUBA_FIRST = 0x8200;
-const ARUBA_LAST = 0x821f;
+const ARUBA_LAST = 0x82ff;
 const ARUBA_OLD = 0x9000;
 const LINK_WLAN = 105;
 

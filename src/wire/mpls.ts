@@ -1,4 +1,14 @@
-import { ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from './ethertype.ts';
+import {
+  ETHERTYPE_ARP,
+  ETHERTYPE_ETHERNET,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  ETHERTYPE_MPLS,
+  ETHERTYPE_PPPOE,
+  ETHERTYPE_QINQ,
+  ETHERTYPE_QINQ_OLD,
+  ETHERTYPE_VLAN,
+} from './ethertype.ts';
 import { looksLikeIpv4 } from './ipv4.ts';
 import { looksLikeIpv6 } from './ipv6.ts';
 import { type Packet, TUNNEL } from './packet.ts';
@@ -48,14 +58,15 @@ export function decodeMpls(
     packet.other = ETHERTYPE_IPV6;
     return here;
   }
-  // A control word begins with a zero nibble; 1 there would be an associated channel. A MAC address may begin with any.
-  if (bytes[here] >> 4 === 0 && looksLikeEthernet(bytes, view, here + 4, end, wireEnd)) {
-    packet.other = ETHERTYPE_ETHERNET;
-    return here + 4;
-  }
+  // Without a control word first: a tagged frame read 4 bytes too late looks like an untagged one, and a MAC address may begin like a control word.
   if (looksLikeEthernet(bytes, view, here, end, wireEnd)) {
     packet.other = ETHERTYPE_ETHERNET;
     return here;
+  }
+  // A control word begins with a zero nibble; 1 there would be an associated channel.
+  if (bytes[here] >> 4 === 0 && looksLikeEthernet(bytes, view, here + 4, end, wireEnd)) {
+    packet.other = ETHERTYPE_ETHERNET;
+    return here + 4;
   }
   return -1;
 }
@@ -65,7 +76,11 @@ function looksLikeEthernet(bytes: Uint8Array, view: DataView, at: number, end: n
   if (end - at < HEADER_BYTES) return false;
   let here = at + MAC_PAIR_BYTES;
   let type = view.getUint16(here);
-  for (let tags = 0; tags < 4 && (type === 0x8100 || type === 0x88a8 || type === 0x9100); tags++) {
+  for (
+    let tags = 0;
+    tags < 4 && (type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ || type === ETHERTYPE_QINQ_OLD);
+    tags++
+  ) {
     if (end - here < 6) return false;
     here += 4;
     type = view.getUint16(here);
@@ -73,7 +88,8 @@ function looksLikeEthernet(bytes: Uint8Array, view: DataView, at: number, end: n
   here += 2;
   if (type === ETHERTYPE_IPV4) return looksLikeIpv4(bytes, view, here, end, wireEnd);
   if (type === ETHERTYPE_IPV6) return looksLikeIpv6(bytes, view, here, end, wireEnd);
-  return type === 0x0806 || type === 0x8847 || type === 0x8864;
+  if (type === ETHERTYPE_ARP) return end - here >= 4 && view.getUint32(here) === 0x00010800;
+  return type === ETHERTYPE_MPLS || type === ETHERTYPE_PPPOE;
 }
 
 /** Labels from the outermost to the bottom, then the payload. TTL 64, class 0. */

@@ -37,8 +37,9 @@ export function decodeVxlanGpe(view: DataView, at: number, end: number, packet: 
   const flags = view.getUint8(at + FLAGS);
   if ((flags & HAS_VNI) === 0 || (flags & (GPE_VERSION | GPE_OAM)) !== 0 || view.getUint8(at + RESERVED) !== 0)
     return -1;
-  const next = (flags & GPE_HAS_NEXT) === 0 ? 3 : view.getUint8(at + GPE_NEXT);
-  const type = GPE_TYPES[next] ?? 0;
+  // Early drafts have the next protocol without the flag for it; without both it is Ethernet, as in VXLAN.
+  const next = view.getUint8(at + GPE_NEXT);
+  const type = next === 0 && (flags & GPE_HAS_NEXT) === 0 ? ETHERTYPE_ETHERNET : (GPE_TYPES[next] ?? 0);
   if (type === 0) return -1;
   packet.tunnel = TUNNEL.vxlan;
   packet.tunnelId = view.getUint32(at + VNI) >>> 8;
