@@ -99,10 +99,21 @@ describe('IMAP', () => {
       '* PREAUTH x\r\n',
       'a001 CAPABILITY\r\n',
       '. STARTTLS\r\n',
+      '1 ID ("name" "x")\r\n',
       'A1 login x y\r\n',
     ])
       expect(looks(text), text).toBe(true);
-    for (const text of ['* FLAGS\r\n', 'GET LOGIN\r\n', 'a001 FETCH 1\r\n', 'a001 LOGI', '12\r\n', ''])
+    for (const text of [
+      '* FLAGS\r\n',
+      'GET LOGIN\r\n',
+      'a001 FETCH 1\r\n',
+      'a001 LOGI',
+      'a001 NOOP x\r\n',
+      '2n Id C47\r\n',
+      'a1 LOGIN',
+      '12\r\n',
+      '',
+    ])
       expect(looks(text), text).toBe(false);
   });
 

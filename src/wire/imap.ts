@@ -23,18 +23,9 @@ const COMMANDS = new Set(
     'APPEND IDLE CHECK CLOSE UNSELECT EXPUNGE SEARCH FETCH STORE COPY MOVE UID ID GETQUOTA GETQUOTAROOT SETQUOTA SORT THREAD COMPRESS GETACL SETACL MYRIGHTS NOTIFY'
   ).split(' '),
 );
-/** Commands that may open a connection. */
-const OPENERS = new Set([
-  'CAPABILITY',
-  'NOOP',
-  'LOGOUT',
-  'STARTTLS',
-  'AUTHENTICATE',
-  'LOGIN',
-  'ID',
-  'SELECT',
-  'ENABLE',
-]);
+/** Commands that may open a connection: those without and those with arguments. */
+const PLAIN_OPENERS = new Set(['CAPABILITY', 'NOOP', 'LOGOUT', 'STARTTLS']);
+const OPENERS = new Set(['AUTHENTICATE', 'LOGIN', 'SELECT', 'ENABLE']);
 const MAX_TAG = 20;
 const MAX_USER = 128;
 const MAX_BANNER = 200;
@@ -197,7 +188,11 @@ export function looksLikeImap(bytes: Uint8Array, at: number, end: number): boole
   }
   const word = upperWord(bytes, tagEnd + 1, lines.to, 16);
   const stop = tagEnd + 1 + word.length;
-  return hasDigit && OPENERS.has(word) && (stop < lines.to || !lines.isCut);
+  if (!hasDigit) return false;
+  if (PLAIN_OPENERS.has(word)) return stop === lines.to && !lines.isCut;
+  // ID has a list or NIL (RFC 2971).
+  if (word === 'ID') return startsWith(bytes, stop + 1, lines.to, '(') || startsWith(bytes, stop + 1, lines.to, 'NIL');
+  return OPENERS.has(word) && stop + 1 < lines.to;
 }
 
 /** The client's side, line by line as given; a literal is a line that ends in {n} and its bytes at the front of the next. */
