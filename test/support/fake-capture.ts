@@ -10,6 +10,8 @@ import * as path from 'node:path';
 export function fakeProgram(folder: string, body: string, name = 'tcpdump'): string {
   const home = fs.mkdtempSync(path.join(folder, 'program-'));
   const file = path.join(home, name);
+  // Whatever a folder above says of modules, this one is a script.
+  fs.writeFileSync(path.join(home, 'package.json'), '{ "type": "commonjs" }');
   fs.writeFileSync(file, `#!${process.execPath}\n${PRELUDE}\n(async () => {\n${body}\n})();\n`, { mode: 0o755 });
   return file;
 }

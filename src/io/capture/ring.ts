@@ -193,13 +193,20 @@ export class CaptureRing {
   }
 
   saveIndex(): void {
-    const index: RingIndex = {
+    const index = (): RingIndex => ({
       version: INDEX_VERSION,
       files: this.#files,
       open: this.#writers.flatMap((writer) => writer.openNames.map((name) => ({ name, interface: writer.interface }))),
       compressing: this.#compressing === undefined ? [] : [this.#compressing.name],
-    };
-    writeAtomically(path.join(this.options.folder, RING_INDEX), JSON.stringify(index));
+    });
+    for (;;) {
+      try {
+        writeAtomically(path.join(this.options.folder, RING_INDEX), JSON.stringify(index()));
+        return;
+      } catch (error) {
+        if (!isFull(error) || !this.makeRoom()) throw error;
+      }
+    }
   }
 
   /** Deletes the oldest finished files until all limits hold. */
@@ -228,7 +235,6 @@ export class CaptureRing {
     if (oldest === undefined) return false;
     this.#onNote(`the disk is full: deleting the oldest file, ${oldest.name} (${humanBytes(oldest.bytes)})`);
     this.#delete(oldest);
-    this.saveIndex();
     return true;
   }
 
@@ -381,11 +387,20 @@ function parseIndex(text: string): RingIndex | undefined {
   return { version, files, open, compressing };
 }
 
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
 /** Writes a file so that a reader sees the old one or the new one, never a half. */
 export function writeAtomically(file: string, text: string): void {
   const part = `${file}.${process.pid}${PART}`;
-  fs.writeFileSync(part, text, { mode: 0o644 });
-  fs.renameSync(part, file);
+  try {
+    fs.writeFileSync(part, text, { mode: 0o644 });
+    fs.renameSync(part, file);
+  } catch (error) {
+    fs.rmSync(part, { force: true });
+    throw error;
+  }
 }
 
 /** A file of the ring while it is written. */
@@ -503,7 +518,11 @@ export class RingWriter implements PacketSink {
     };
     this.#file = file;
     this.#open.add(file);
-    this.#ring.saveIndex();
+    try {
+      this.#ring.saveIndex();
+    } catch (error) {
+      throw describeFileError(error, this.#ring.options.folder, 'write');
+    }
     this.#put(header, 0, header.length);
     return file;
   }
@@ -543,8 +562,7 @@ export class RingWriter implements PacketSink {
       try {
         written += (await handle.write(buffer, written, length - written)).bytesWritten;
       } catch (error) {
-        const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-        if (!full || !this.#ring.makeRoom()) throw error;
+        if (!isFull(error) || !this.#ring.makeRoom()) throw error;
       }
     }
   }

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { counted, humanBytes, UserError } from '../../core/index.ts';
 import { makeOutputFolder } from '../sink/file.ts';
+import { describeFileError } from '../source/input.ts';
 import { chooseInterfaces, listInterfaces, ownMacs } from './interface.ts';
 import { type CaptureTiming, InterfaceCapture, type InterfaceStatistics } from './interface-capture.ts';
 import { findCapturePrograms } from './program.ts';
@@ -103,6 +104,7 @@ export async function runCapture(options: CaptureOptions): Promise<CaptureState>
       );
     });
 
+    let phase: CaptureState['phase'] = 'capturing';
     const identity = processIdentity(process.pid) ?? '';
     const startedMs = Date.now();
     const describe = (phase: CaptureState['phase'], message?: string): CaptureState => ({
@@ -132,21 +134,31 @@ export async function runCapture(options: CaptureOptions): Promise<CaptureState>
       writeCaptureState(state);
       return state;
     };
+    const tell = (): void => {
+      const state = save(describe(phase));
+      options.onState?.(state);
+    };
 
     save(describe('starting'));
     const timers: NodeJS.Timeout[] = [];
-    let phase: CaptureState['phase'] = 'capturing';
     try {
       const stopAsked = aborted(signal);
       await Promise.race([Promise.all(captures.map((capture) => capture.start())), stopAsked]);
       registerCapture(folder);
-      options.onState?.(save(describe(phase)));
+      tell();
       const told = new Set<string>();
       timers.push(
         setInterval(() => {
-          ring.tick(Date.now());
           for (const capture of captures) tellVisibility(capture.statistics(), present, told, note);
-          options.onState?.(save(describe(phase)));
+          try {
+            ring.tick(Date.now());
+            tell();
+          } catch (error) {
+            // The state is for others to look at; packets that can't be written end the capture, and are told where they are written.
+            const { message } = describeFileError(error, folder, 'write');
+            if (!told.has(message)) note(message);
+            told.add(message);
+          }
         }, TICK_MS),
       );
       const over: Promise<unknown>[] = [hasEnough, stopAsked, Promise.all(captures.map((c) => c.finished))];
