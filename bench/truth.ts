@@ -194,6 +194,7 @@ function ourFrames(bytes: Uint8Array): { frames: OurFrame[]; tuples: Map<string,
       for (let i = 0; i < batch.count; i++) {
         const oddities = new OddityCounter();
         const captured = batch.captureLength[i];
+        fragments.timeNs = batch.timeNs[i];
         const belongs = decodeFrame(
           batch.bytes,
           batch.view,
@@ -341,6 +342,7 @@ function cause(ours: OurFrame | undefined, theirs: TsharkFrame | undefined): str
   }
   if (ours.isReassembled)
     return 'tunnel in fragments: looked into here when the last has come, in tshark when the first has';
+  if (ours.note === 'tunnel.too-deep') return 'more than 8 tunnels inside of each other: not looked into';
   if (ours.note === 'wlan.aggregate') return 'several 802.11 frames in one: the first here, the last in tshark';
   const carrier = CARRIERS.find((name) => chain.includes(name));
   if (ours.isFirstFragment && carrier !== undefined)

@@ -423,7 +423,11 @@ describe('what only seems a tunnel stays what it is', () => {
     });
     let stack = ethernet(0x0800, INNER4);
     for (let i = 0; i < 12; i++) stack = ethernet(0x88e7, encodePbb(i, stack));
-    expect(decode(stack)).toMatchObject({ belongs: false, oddities: ['tunnel.too-deep'] });
+    expect(decode(stack)).toMatchObject({
+      belongs: false,
+      summary: '802.1ah backbone bridging',
+      oddities: ['tunnel.too-deep'],
+    });
   });
 });
 
@@ -514,6 +518,12 @@ describe('links', () => {
       1,
       ethernet(0x88e5, concat(hexBytes('20 00 00000001 0011223344550001 0800'), INNER4)),
       U4,
+    ],
+    [
+      'VN-Tag, then a VLAN tag',
+      1,
+      ethernet(0x8926, concat(hexBytes('c0010002 8100 0016 0800'), INNER4)),
+      `vlan 22 ${U4}`,
     ],
     ['VN-Tag', 1, ethernet(0x8926, concat(hexBytes('c0010002 0800'), INNER4)), U4],
     ['Cisco metadata', 1, ethernet(0x8909, concat(hexBytes('0101 0001 0002 0800'), INNER4)), U4],

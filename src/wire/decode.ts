@@ -1,6 +1,6 @@
 import { decodeArp } from './arp.ts';
 import { decodeAyiya, PORT_AYIYA } from './ayiya.ts';
-import { decodeEthernet, decodeFixedTag, decodeMacsec } from './ethernet.ts';
+import { decodeEthernet, decodeEtherType, decodeFixedTag, decodeMacsec } from './ethernet.ts';
 import {
   ETHERTYPE_ARP,
   ETHERTYPE_CISCO_META,
@@ -14,6 +14,9 @@ import {
   ETHERTYPE_PBB,
   ETHERTYPE_PPP,
   ETHERTYPE_PPPOE,
+  ETHERTYPE_QINQ,
+  ETHERTYPE_QINQ_OLD,
+  ETHERTYPE_VLAN,
   ETHERTYPE_VNTAG,
 } from './ethertype.ts';
 import type { Fragments } from './fragment.ts';
@@ -293,6 +296,11 @@ function decodeNetwork(
       case ETHERTYPE_ETHERNET:
         next = decodeEthernet(bytes, view, here, end, packet, oddities);
         break;
+      case ETHERTYPE_VLAN:
+      case ETHERTYPE_QINQ:
+      case ETHERTYPE_QINQ_OLD:
+        next = decodeEtherType(bytes, view, type, here, end, packet, oddities);
+        break;
       case ETHERTYPE_PPPOE:
         next = decodePppoe(bytes, view, here, end, packet);
         break;
@@ -327,7 +335,10 @@ function decodeNetwork(
         break;
     }
     if (next < 0) return NOTHING;
-    if (packet.depth > MAX_TUNNELS) break;
+    if (packet.depth > MAX_TUNNELS) {
+      packet.other = type;
+      break;
+    }
     here = next;
   }
   oddities.count(ODDITY['tunnel.too-deep']);
