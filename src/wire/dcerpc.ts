@@ -511,7 +511,8 @@ function readTower(bytes: Uint8Array, at: number, floors: number, end: number, i
  * The UTF-16 strings among the arguments of a call, in order, at most 8 of 256 characters: a service and its command line (CreateServiceW), a path
  * that a server is told to open (EfsRpcOpenFileRaw), a task and its XML (SchRpcRegisterTask). Found by the shape that NDR gives them without knowing the
  * interface (C706 14.3.4.2: maximum count, offset 0, actual count, on a 4-byte boundary; NDR64 the same in 8 bytes), so a chance match in binary data is
- * possible though rare: all characters must be printable. Meaningless where `isEncrypted`.
+ * possible though rare: all characters must be printable, and where there is no NUL behind them (counted names, as in SAMR and LSA) come from one page of
+ * 256 characters besides Latin-1, so counted names in Chinese are missed. Meaningless where `isEncrypted`.
  */
 export function rpcStrings(bytes: Uint8Array, message: RpcMessage): string[] {
   const found: string[] = [];
@@ -544,12 +545,17 @@ function stringAt(bytes: Uint8Array, message: RpcMessage, at: number, width: 4 |
   const isWhole = text + 2 * actual <= end;
   if (!isWhole && !goesOn) return 0;
   let units = isWhole ? actual : (end - text) >> 1;
-  // One terminator at most, and at the end.
-  if (isWhole && u16(bytes, text + 2 * units - 2, isLittle) === 0) units--;
+  const isTerminated = isWhole && u16(bytes, text + 2 * units - 2, isLittle) === 0;
+  if (isTerminated) units--;
   const shown = Math.min(units, MAX_STRING);
+  let page = -1;
   for (let i = 0; i < shown; i++) {
     const unit = u16(bytes, text + 2 * i, isLittle);
     if (unit < 9 || (unit > 13 && unit < 32) || unit === 0xffff || unit === 0xfffe) return 0;
+    if (unit > 0xff && !isTerminated) {
+      if (page >= 0 && unit >> 8 !== page) return 0;
+      page = unit >> 8;
+    }
   }
   const shownText = isLittle
     ? utf16Text(bytes, text, text + 2 * shown)

@@ -78,8 +78,11 @@ export interface LdapMessage {
   readonly id: number;
   /** Name of a bind (DN, or in Active Directory also 'user@domain' or 'DOMAIN\user'), base of a search, entry of the others. */
   readonly name: string | undefined;
-  /** 'anonymous' (simple without a password), 'simple' (a password was sent in clear), 'sasl' or 'sicily' of a bind. */
-  readonly method: 'anonymous' | 'simple' | 'sasl' | 'sicily' | undefined;
+  /**
+   * Of a bind: 'anonymous', 'unauthenticated' (a name without a password, RFC 4513 section 5.1.2: servers let it in as anonymous), 'simple' (a password
+   * was sent, in clear unless under TLS), 'sasl' or 'sicily'.
+   */
+  readonly method: 'anonymous' | 'unauthenticated' | 'simple' | 'sasl' | 'sicily' | undefined;
   /** SASL mechanism: 'GSS-SPNEGO', 'GSSAPI', 'DIGEST-MD5', ... */
   readonly mechanism: string | undefined;
   /** Sign-on inside a SASL or Sicily bind, or in its answer. */
@@ -294,8 +297,10 @@ function readBind(bytes: Uint8Array, parts: readonly BerElement[], into: Draft):
   if (version !== undefined) into.version = berInteger(bytes, version);
   into.name = name(bytes, who);
   if (auth === undefined) return;
-  if (auth.tag === AUTH_SIMPLE) into.method = auth.from === auth.to && !auth.cut ? 'anonymous' : 'simple';
-  else if (auth.tag === AUTH_SASL) {
+  if (auth.tag === AUTH_SIMPLE) {
+    const hasPassword = auth.from < auth.to || auth.cut;
+    into.method = hasPassword ? 'simple' : into.name === '' ? 'anonymous' : 'unauthenticated';
+  } else if (auth.tag === AUTH_SASL) {
     into.method = 'sasl';
     const [mechanism, credentials] = berChildren(bytes, auth, 2);
     if (mechanism !== undefined) into.mechanism = berText(bytes, mechanism, 32);

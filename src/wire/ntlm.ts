@@ -25,6 +25,16 @@ const AUTHENTICATE_FLAGS = 60;
 const AUTHENTICATE_VERSION = 64;
 const AUTHENTICATE_BODY = 72;
 const VERSION_BYTES = 8;
+/** The fields whose payload stands behind the fixed part. */
+const NEGOTIATE_FIELDS = [NEGOTIATE_DOMAIN, NEGOTIATE_WORKSTATION] as const;
+const CHALLENGE_FIELDS = [CHALLENGE_TARGET, CHALLENGE_INFO] as const;
+const AUTHENTICATE_FIELDS = [
+  AUTHENTICATE_LM,
+  AUTHENTICATE_NT,
+  AUTHENTICATE_DOMAIN,
+  AUTHENTICATE_USER,
+  AUTHENTICATE_WORKSTATION,
+] as const;
 
 const FLAG_UNICODE = 0x1;
 const FLAG_EXTENDED_SESSION_SECURITY = 0x80000;
@@ -122,7 +132,8 @@ function decodeNegotiate(bytes: Uint8Array, at: number, end: number, into: Draft
   if ((flags & FLAG_DOMAIN_SUPPLIED) !== 0) into.domain = field(bytes, at, end, NEGOTIATE_DOMAIN, false, into);
   if ((flags & FLAG_WORKSTATION_SUPPLIED) !== 0)
     into.workstation = field(bytes, at, end, NEGOTIATE_WORKSTATION, false, into);
-  if ((flags & FLAG_VERSION) !== 0) into.osVersion = version(bytes, at + NEGOTIATE_VERSION, end);
+  if ((flags & FLAG_VERSION) !== 0 && payloadAt(bytes, at, end, NEGOTIATE_FIELDS) >= NEGOTIATE_VERSION + VERSION_BYTES)
+    into.osVersion = version(bytes, at + NEGOTIATE_VERSION, end);
 }
 
 function decodeChallenge(bytes: Uint8Array, at: number, end: number, into: Draft): void {
@@ -138,7 +149,8 @@ function decodeChallenge(bytes: Uint8Array, at: number, end: number, into: Draft
     const from = fieldAt(bytes, at, end, CHALLENGE_INFO, into);
     if (from >= 0) decodePairs(bytes, from, from + u16le(bytes, at + CHALLENGE_INFO), into);
   }
-  if ((flags & FLAG_VERSION) !== 0) into.osVersion = version(bytes, at + CHALLENGE_VERSION, end);
+  if ((flags & FLAG_VERSION) !== 0 && payloadAt(bytes, at, end, CHALLENGE_FIELDS) >= CHALLENGE_VERSION + VERSION_BYTES)
+    into.osVersion = version(bytes, at + CHALLENGE_VERSION, end);
 }
 
 function decodeAuthenticate(bytes: Uint8Array, at: number, end: number, into: Draft): void {
@@ -147,10 +159,7 @@ function decodeAuthenticate(bytes: Uint8Array, at: number, end: number, into: Dr
     into.isCut = true;
     return;
   }
-  // The oldest clients put the payload where flags and version stand today, so the first payload byte tells which fields exist.
-  let first = end - at;
-  for (let o = AUTHENTICATE_LM; o <= AUTHENTICATE_WORKSTATION; o += 8)
-    if (u16le(bytes, at + o) > 0) first = Math.min(first, u32le(bytes, at + o + 4));
+  const first = payloadAt(bytes, at, end, AUTHENTICATE_FIELDS);
   const flags = first >= AUTHENTICATE_FLAGS + 4 ? u32le(bytes, at + AUTHENTICATE_FLAGS) : undefined;
   into.flags = flags;
   const isUnicode = flags === undefined ? looksWide(bytes, at, end) : (flags & FLAG_UNICODE) !== 0;
@@ -170,6 +179,14 @@ function decodeAuthenticate(bytes: Uint8Array, at: number, end: number, into: Dr
     const from = fieldAt(bytes, at, end, AUTHENTICATE_NT, into);
     if (from >= 0) decodePairs(bytes, from + NTLM2_PAIRS, from + nt, into);
   }
+}
+
+/** Where the payload begins, from `at` on. Older senders put it where flags or version stand today, so it tells which of these exist. */
+function payloadAt(bytes: Uint8Array, at: number, end: number, fields: readonly number[]): number {
+  let first = end - at;
+  for (const o of fields)
+    if (at + o + 8 <= end && u16le(bytes, at + o) > 0) first = Math.min(first, u32le(bytes, at + o + 4));
+  return first;
 }
 
 /** Without flags: the user name is UTF-16 when its second byte is 0, as it is for every Latin name. */

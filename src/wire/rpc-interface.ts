@@ -116,7 +116,7 @@ const LIST: readonly (readonly [string, string, string, string])[] = [
     '76f03f96-cdfd-44fc-a22c-64950a001209',
     'IRemoteWinspool',
     'MS-PAR',
-    'RpcAsyncOpenPrinter RpcAsyncAddPrinter RpcAsyncSetJob RpcAsyncGetJob RpcAsyncEnumJobs RpcAsyncAddJob RpcAsyncScheduleJob RpcAsyncDeletePrinter RpcAsyncSetPrinter RpcAsyncGetPrinter RpcAsyncStartDocPrinter RpcAsyncStartPagePrinter RpcAsyncWritePrinter RpcAsyncEndPagePrinter RpcAsyncEndDocPrinter RpcAsyncAbortPrinter RpcAsyncGetPrinterData RpcAsyncGetPrinterDataEx RpcAsyncSetPrinterData RpcAsyncSetPrinterDataEx RpcAsyncClosePrinter 38: RpcAsyncEnumPrinters RpcAsyncAddPrinterDriver RpcAsyncEnumPrinterDrivers RpcAsyncGetPrinterDriver RpcAsyncGetPrinterDriverDirectory RpcAsyncDeletePrinterDriver RpcAsyncDeletePrinterDriverEx RpcAsyncAddPrintProcessor 58: RpcSyncRegisterForRemoteNotifications 62: RpcAsyncInstallPrinterDriverFromPackage RpcAsyncUploadPrinterDriverPackage',
+    'RpcAsyncOpenPrinter RpcAsyncAddPrinter RpcAsyncSetJob RpcAsyncGetJob RpcAsyncEnumJobs RpcAsyncAddJob RpcAsyncScheduleJob RpcAsyncDeletePrinter RpcAsyncSetPrinter RpcAsyncGetPrinter RpcAsyncStartDocPrinter RpcAsyncStartPagePrinter RpcAsyncWritePrinter RpcAsyncEndPagePrinter RpcAsyncEndDocPrinter RpcAsyncAbortPrinter RpcAsyncGetPrinterData RpcAsyncGetPrinterDataEx RpcAsyncSetPrinterData RpcAsyncSetPrinterDataEx RpcAsyncClosePrinter 38: RpcAsyncEnumPrinters RpcAsyncAddPrinterDriver RpcAsyncEnumPrinterDrivers RpcAsyncGetPrinterDriverDirectory RpcAsyncDeletePrinterDriver RpcAsyncDeletePrinterDriverEx RpcAsyncAddPrintProcessor RpcAsyncEnumPrintProcessors 58: RpcSyncRegisterForRemoteNotifications 62: RpcAsyncInstallPrinterDriverFromPackage RpcAsyncUploadPrinterDriverPackage',
   ],
   ['c681d488-d850-11d0-8c52-00c04fd90f7e', 'efsrpc', 'MS-EFSR, over the lsarpc pipe', EFSRPC],
   ['df1941c5-fe89-4e79-bf10-463657acf44d', 'efsrpc', 'MS-EFSR', EFSRPC],
@@ -187,6 +187,7 @@ const LIST: readonly (readonly [string, string, string, string])[] = [
     '3: EstablishPosition RequestChallenge WBEMLogin NTLMLogin',
   ],
   ['d4781cd6-e5d3-44df-ad94-930efe48a887', 'IWbemLoginClientID', 'MS-WMI', '3: SetClientInfo'],
+  ['9f6c78ef-fce5-42fa-abea-3e7df91921dc', 'IWbemLoginClientIDEx', 'Windows WMI', '3: SetClientInfoEx'],
   [
     '9556dc99-828c-11cf-a37e-00aa003240c7',
     'IWbemServices',
@@ -235,7 +236,7 @@ const LIST: readonly (readonly [string, string, string, string])[] = [
   ['5ca4a760-ebb1-11cf-8611-00a0245420ed', 'winstation_rpc', 'MS-TSTS', ''],
   ['484809d6-4239-471b-b5bc-61df8c23ac48', 'TermSrvSession', 'MS-TSTS', ''],
   ['88143fd0-c28d-4b2b-8fef-8d882f6a9390', 'TermSrvEnumeration', 'MS-TSTS', ''],
-  ['bde95fdf-eec0-45de-9e12-e5a61cd0d4fe', 'RCMPublic', 'MS-TSTS', ''],
+  ['bde95fdf-eee0-45de-9e12-e5a61cd0d4fe', 'RCMPublic', 'MS-TSTS', ''],
   [
     '17fc11e9-c258-4b8d-8d07-2f4125156244',
     'mimicom',

@@ -391,8 +391,9 @@ function readNegotiateResponse(body: Body, into: SmbMessage): void {
 }
 
 function readSessionSetup(body: Body, into: SmbMessage): void {
-  const { bytes, at, words, wordCount, from, width } = body;
-  if (wordCount === 12 && (u16le(bytes, at + FLAGS2) & FLAG2_EXTENDED_SECURITY) !== 0) {
+  const { bytes, words, wordCount, from, width } = body;
+  // Only the form with extended security has 12 words (MS-SMB 2.2.4.6.1).
+  if (wordCount === 12) {
     const length = u16le(bytes, words + 14);
     setSmbToken(into, from, length, body.end);
     readNatives(body, from + length, into);
