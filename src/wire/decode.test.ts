@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runCapture } from '../../test/support/capture.ts';
 import { asciiBytes, hexBytes, ipFrame } from '../../test/support/frames.ts';
 import { Random } from '../core/index.ts';
 import {
@@ -692,6 +694,187 @@ describe('ICMP errors name the flow that they speak of', () => {
     expect([packet.depth, quotes(packet)]).toEqual([1, Q4]);
   });
 });
+
+/**
+ * What tshark 4.0.17 shows of the same frames, in our words: `tshark -n -o ip.defragment:FALSE -o ipv6.defragment:FALSE -r <capture> -T fields -E occurrence=a -e frame.protocols
+ * -e ip.src -e ip.dst -e ipv6.src -e ipv6.dst -e udp.port -e tcp.port -e udp.length -e tcp.len`, and for the numbers of tunnels -e vxlan.vni -e gtp.teid -e gre.key.call_id
+ * -e mpls.label -e ieee8021ah.isid -e erspan.spanid. Where tshark shows the length of UDP, ours is its payload's, 8 less.
+ */
+describe('real captures', () => {
+  const PPTP = '2402:f000:1:8e01::5555';
+  const PPTP_END = '2607:fcd0:100:2300::b108:2a6b';
+  const CLIENT = '2001:470:1f11:81f:d138:5f55:6d4:1fe2';
+  const PBB = 'in 1 pbb service 2014020';
+  const [A, B] = ['10.199.249.11:49601', '10.199.249.12:49416'];
+  it.each([
+    ['6in6in6', [[1, 'udp dead::beef:30000 > cafe::babe:13000, 4 bytes in 2 6in4 from feed::beef to feed::cafe']]],
+    [
+      'HDLC',
+      [
+        [6, 'link type 104 (Cisco HDLC)'],
+        [7, 'icmp 10.0.0.1:0 > 10.0.0.2:0, 72 bytes'],
+      ],
+    ],
+    [
+      'geneve-vxlan-dns-truncated',
+      [
+        [1, 'udp 172.16.11.201:36872 > 1.1.1.1:53, 54 bytes in 2 vxlan VNI 4242 from 127.0.0.1 to 127.0.0.1'],
+        [2, 'udp 1.1.1.1:53 > 172.16.11.201:36872, 74 bytes in 2 vxlan VNI 4242 from 127.0.0.1 to 127.0.0.1'],
+      ],
+    ],
+    [
+      // Two frames in one; tshark shows 229 bytes of TCP in the first and 23 in the second.
+      'gre-aruba-amsdu',
+      [
+        [
+          1,
+          'vlan 22 tcp 157.240.18.16:443 > 149.159.130.184:49392, 229 bytes in 1 gre from 10.226.22.9 to 10.102.16.187',
+        ],
+      ],
+    ],
+    [
+      'gre-erspan3-dot1q',
+      [
+        [
+          1,
+          'vlan 10 icmp 172.31.10.31:43 > 172.31.10.2:43, 56 bytes in 1 erspan session 0 from 172.31.1.23 to 172.31.1.135',
+        ],
+      ],
+    ],
+    [
+      'gre-pptp',
+      [
+        [1, `vlan 100 udp 172.16.44.3:40768 > 8.8.8.8:53, 71 bytes in 2 pptp call 6016 from ${PPTP} to ${PPTP_END}`],
+        [2, `vlan 100 udp 8.8.8.8:53 > 172.16.44.3:40768, 146 bytes in 2 pptp call 17 from ${PPTP_END} to ${PPTP}`],
+      ],
+    ],
+    [
+      'gtp8_teredo',
+      [
+        [
+          2,
+          'icmpv6 2001:0:5ef5:79fb:38b8:1695:2b37:be8e:18621 > 2002:2571:c817::2571:c817:18621, 4 bytes in 2 teredo from 174.94.190.229 to 190.104.181.62',
+        ],
+        [
+          6,
+          'icmpv6 fe80::ffff:ffff:fffe:34048 > ff02::2:34048, 0 bytes in 2 teredo from 190.104.181.210 to 190.104.181.125',
+        ],
+      ],
+    ],
+    [
+      // tshark, which does not put them together, shows TCP in the first fragment: 41511 > 6005, 1448 bytes.
+      'gtp_ext_header',
+      [
+        [1, 'udp 10.155.148.149:9000 > 10.155.148.157:2152, 1472 bytes'],
+        [
+          2,
+          'tcp 10.155.182.202:41511 > 10.155.186.57:6005, 1448 bytes in 1 gtp TEID 0x00100657 from 10.155.148.149 to 10.155.148.157',
+        ],
+      ],
+    ],
+    ['icmp-destunreach-udp', [[1, 'icmp 192.168.1.102:771 > 192.168.1.1:771, 148 bytes']]],
+    ['icmp6-redirect-hdr-opt', [[1, 'icmpv6 fe80::dead:35072 > fe80::beef:35072, 96 bytes']]],
+    [
+      'ipoib',
+      [
+        [6, 'arp 192.168.56.10:0 > 192.168.56.24:0, 0 bytes'],
+        [11, 'tcp 192.168.56.10:34170 > 192.168.56.24:22, 26 bytes'],
+      ],
+    ],
+    [
+      // The first arrives in the middle; with reassembly tshark shows 3,230 bytes of DNS in frame 8.
+      'ipv6-fragmented-dns',
+      [
+        [5, `udp ${CLIENT}:51851 > 2607:f740:b::f93:53, 74 bytes`],
+        [6, `udp 2607:f740:b::f93:53 > ${CLIENT}:51851, 1424 bytes`],
+        [8, `udp 2607:f740:b::f93:53 > ${CLIENT}:51851, 374 bytes`],
+      ],
+    ],
+    [
+      'mpls-over-udp',
+      [
+        [1, 'icmp 10.3.0.10:42731 > 10.1.0.10:42731, 56 bytes in 1 mpls label 21 from 10.100.12.170 to 10.100.13.157'],
+        [2, 'icmp 10.1.0.10:42731 > 10.3.0.10:42731, 56 bytes in 1 mpls label 46 from 10.100.13.157 to 10.100.12.170'],
+      ],
+    ],
+    ['nflog', [[4, 'udp 74.82.42.42:53 > 10.0.0.20:48736, 61 bytes']]],
+    [
+      'pbb',
+      [
+        [1, 'EtherType 0x8102'],
+        [3, 'vlan 4052 ospf 10.199.242.132:0 > 224.0.0.5:0, 56 bytes in 1 pbb service 2014029'],
+        [8, `vlan 4020 tcp ${A} > ${B}, 209 bytes ${PBB}`],
+      ],
+    ],
+    [
+      'radiotap',
+      [
+        [1, 'udp 172.17.156.76:61738 > 208.67.220.220:53, 35 bytes'],
+        [2, 'udp 208.67.220.220:53 > 172.17.156.76:61738, 128 bytes'],
+        [3, 'udp fe80::a667:6ff:fef7:ec54:5353 > ff02::fb:5353, 280 bytes'],
+      ],
+    ],
+    ['vxlan-triple-v2', [[1, 'udp 4.4.4.4:53 > 4.4.4.9:53, 29 bytes in 3 vxlan VNI 3 from 1.1.1.1 to 1.1.1.9']]],
+  ] as const)('%s', (name, expected) => {
+    const frames = decodeCapture(name);
+    for (const [number, summary] of expected) expect(frames[number - 1]?.summary, `frame ${number}`).toBe(summary);
+  });
+
+  it('the fragments of an IPv6 answer show the whole of it when the last has come', () => {
+    expect(decodeCapture('ipv6-fragmented-dns')[7]).toMatchObject({
+      isReassembled: 1,
+      payloadCaptured: 3230,
+      dns: 51_851,
+    });
+  });
+
+  it('errors quote the flow that tshark shows inside', () => {
+    expect(decodeCapture('icmp-destunreach-udp')[0]?.quoted).toEqual([PROTO.udp, 53, 59_207]);
+    expect(decodeCapture('icmp6-redirect-hdr-opt')[0]?.quoted).toEqual([PROTO.udp, 30_000, 13_000]);
+  });
+});
+
+interface CapturedFrame {
+  readonly summary: string;
+  readonly isReassembled: number;
+  readonly payloadCaptured: number;
+  /** Port that a DNS answer goes to, when the payload is one: its response bit is set. */
+  readonly dns: number;
+  readonly quoted: readonly number[];
+}
+
+function decodeCapture(name: string): CapturedFrame[] {
+  const found: CapturedFrame[] = [];
+  const packet = new Packet();
+  const fragments = new Fragments();
+  const run = runCapture(readFileSync(new URL(`../../test/fixture/tunnel/${name}.pcap`, import.meta.url)), {
+    onBatch: ({ batch: { bytes, view, count, offset, captureLength, wireLength, linkType, timeNs } }) => {
+      for (let i = 0; i < count; i++) {
+        fragments.timeNs = timeNs[i]!;
+        const belongs = decodeFrame(
+          bytes,
+          view,
+          offset[i]!,
+          captureLength[i]!,
+          wireLength[i]!,
+          linkType[i]!,
+          packet,
+          fragments,
+          new OddityCounter(),
+        );
+        found.push({
+          summary: belongs ? summarize(packet) : otherFrameKind(packet.other),
+          isReassembled: packet.isReassembled,
+          payloadCaptured: packet.payloadCaptured,
+          dns: (packet.bytes[packet.payload + 2]! & 0x80) !== 0 ? packet.dstPort : 0,
+          quoted: [packet.quotedProtocol, packet.quotedSrcPort, packet.quotedDstPort],
+        });
+      }
+    },
+  });
+  expect(run.refused).toBeUndefined();
+  return found;
+}
 
 function concat(...parts: Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((n, { length }) => n + length, 0));
