@@ -45,11 +45,11 @@ export const W_MAC = 47;
 export const W_NEXT = 50;
 export const W_PREVIOUS = 51;
 export const W_SLOT = 52;
-/** Index into the table's service names, -1 unknown. Set from content only. */
-export const W_SERVICE = 53;
+/** ICMP errors that speak of the flow: how many, up to 65,535, in bits 16-31; type of the latest in 8-15 and its code in 0-7. */
+export const W_ERRORS = 53;
 /** First payload bytes, 16 for each side. */
 export const W_FIRST_BYTES = 54;
-/** Payload packets peeked at per side (bits 0-3, 4-7) and length of the first bytes per side (bits 8-12, 16-20). */
+/** Length of the first bytes per side (bits 8-12, 16-20). */
 export const W_PEEKS = 62;
 
 // Bits of W_STATE.

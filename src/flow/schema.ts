@@ -111,6 +111,86 @@ const FLOW_COLUMN_LIST = [
   },
   { name: 'iatMaxMs', kind: 'float64', unit: 'ms', meaning: 'Longest time between packets.' },
   {
+    name: 'handshakeMs',
+    kind: 'float64',
+    unit: 'ms',
+    meaning: 'Round-trip time of the TCP handshake, SYN to ACK; missing where it was not seen whole.',
+  },
+  {
+    name: 'initiatorRetransmissions',
+    kind: 'int32',
+    unit: 'segments',
+    meaning:
+      "TCP segments that the initiator sent again, in the sense of Wireshark's tcp.analysis.retransmission; SYN and FIN included.",
+  },
+  {
+    name: 'responderRetransmissions',
+    kind: 'int32',
+    unit: 'segments',
+    meaning:
+      "TCP segments that the responder sent again, in the sense of Wireshark's tcp.analysis.retransmission; SYN and FIN included.",
+  },
+  {
+    name: 'initiatorOutOfOrder',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP segments of the initiator that were overtaken on the way.',
+  },
+  {
+    name: 'responderOutOfOrder',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP segments of the responder that were overtaken on the way.',
+  },
+  {
+    name: 'initiatorMissingBytes',
+    kind: 'float64',
+    unit: 'bytes',
+    meaning: 'Bytes of the initiator that were never seen: lost on the way, or missed by the capture.',
+  },
+  {
+    name: 'responderMissingBytes',
+    kind: 'float64',
+    unit: 'bytes',
+    meaning: 'Bytes of the responder that were never seen: lost on the way, or missed by the capture.',
+  },
+  {
+    name: 'initiatorKeepAlives',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP keep-alives of the initiator.',
+  },
+  {
+    name: 'responderKeepAlives',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP keep-alives of the responder.',
+  },
+  {
+    name: 'initiatorZeroWindows',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP segments in which the initiator said that it has no room.',
+  },
+  {
+    name: 'responderZeroWindows',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP segments in which the responder said that it has no room.',
+  },
+  {
+    name: 'initiatorResets',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP resets of the initiator.',
+  },
+  {
+    name: 'responderResets',
+    kind: 'int32',
+    unit: 'segments',
+    meaning: 'TCP resets of the responder.',
+  },
+  {
     name: 'initiatorFlags',
     kind: 'string',
     unit: '',
@@ -151,6 +231,44 @@ const FLOW_COLUMN_LIST = [
       'answered, refused (RST to a SYN), unanswered, or unknown (the beginning was not seen, or the protocol expects no answer).',
   },
   {
+    name: 'icmpErrors',
+    kind: 'int32',
+    unit: 'packets',
+    meaning:
+      'ICMP errors that speak of this flow (RFC 792, RFC 4443); they are counted here and are flows of their own too.',
+  },
+  {
+    name: 'icmpError',
+    kind: 'string',
+    unit: '',
+    meaning: 'The latest of them: port-unreachable, host-unreachable, prohibited, time-exceeded, packet-too-big, ...',
+  },
+  {
+    name: 'tunnel',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'Innermost tunnel that the first packet came in: gre, vxlan, geneve, gtp, ipip, 6in4, teredo, mpls, ...; missing outside of tunnels.',
+  },
+  {
+    name: 'tunnelId',
+    kind: 'float64',
+    unit: '',
+    meaning: 'Number of that tunnel: VNI, key, label, TEID; missing where it has none.',
+  },
+  {
+    name: 'outerInitiator',
+    kind: 'string',
+    unit: 'address',
+    meaning: 'Address of the outermost tunnel on the initiator side; missing without an IP tunnel.',
+  },
+  {
+    name: 'outerResponder',
+    kind: 'string',
+    unit: 'address',
+    meaning: 'Address of the outermost tunnel on the responder side.',
+  },
+  {
     name: 'service',
     kind: 'string',
     unit: '',
@@ -161,6 +279,13 @@ const FLOW_COLUMN_LIST = [
     kind: 'string',
     unit: '',
     meaning: 'What the service rests on: content, or port (a guess from the responder port).',
+  },
+  {
+    name: 'portService',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'Service that usually has the responder port, whatever the content says; missing for ports that say nothing.',
   },
   {
     name: 'serverName',
@@ -175,6 +300,61 @@ const FLOW_COLUMN_LIST = [
     meaning: 'Application protocols offered in the TLS ClientHello, comma-separated. Text from the network.',
   },
   {
+    name: 'tlsVersion',
+    kind: 'string',
+    unit: '',
+    meaning: 'TLS version that the server chose, else the highest that the client offered: TLS 1.2, TLS 1.3, ...',
+  },
+  {
+    name: 'ja3',
+    kind: 'string',
+    unit: '',
+    meaning: 'JA3 fingerprint of the ClientHello, MD5 in hex.',
+  },
+  {
+    name: 'ja3s',
+    kind: 'string',
+    unit: '',
+    meaning: 'JA3S fingerprint of the ServerHello, MD5 in hex.',
+  },
+  {
+    name: 'ja4',
+    kind: 'string',
+    unit: '',
+    meaning: 'JA4 fingerprint of the ClientHello, over TCP or QUIC.',
+  },
+  {
+    name: 'ja4s',
+    kind: 'string',
+    unit: '',
+    meaning: 'JA4S fingerprint of the ServerHello.',
+  },
+  {
+    name: 'certificateSubject',
+    kind: 'string',
+    unit: 'name',
+    meaning:
+      'Subject of the server certificate where it goes in clear (TLS 1.2 and below): common name, else organisation. Text from the network.',
+  },
+  {
+    name: 'certificateIssuer',
+    kind: 'string',
+    unit: 'name',
+    meaning: 'Issuer of the server certificate. Text from the network.',
+  },
+  {
+    name: 'certificateFromMs',
+    kind: 'float64',
+    unit: 'ms since 1970 UTC',
+    meaning: 'Beginning of the validity of the server certificate.',
+  },
+  {
+    name: 'certificateToMs',
+    kind: 'float64',
+    unit: 'ms since 1970 UTC',
+    meaning: 'End of the validity of the server certificate.',
+  },
+  {
     name: 'httpHost',
     kind: 'string',
     unit: 'name',
@@ -185,6 +365,12 @@ const FLOW_COLUMN_LIST = [
     kind: 'string',
     unit: '',
     meaning: 'Method and target of the first HTTP/1 request, at most 256 characters. Text from the network.',
+  },
+  {
+    name: 'httpStatus',
+    kind: 'int32',
+    unit: '',
+    meaning: 'Status code of the first HTTP/1 response.',
   },
   {
     name: 'dnsQuery',
@@ -203,6 +389,57 @@ const FLOW_COLUMN_LIST = [
     kind: 'string',
     unit: '',
     meaning: 'Response code of the first DNS answer: NOERROR, NXDOMAIN, ... or RCODE<n>.',
+  },
+  {
+    name: 'dnsAnswers',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'Answers to the first DNS question, as text, joined by commas; cut at 1,024 characters. Text from the network.',
+  },
+  {
+    name: 'dnsTtl',
+    kind: 'float64',
+    unit: 's',
+    meaning: 'Least time to live among those answers.',
+  },
+  {
+    name: 'client',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'Software of the initiator, as it says itself: User-Agent, SSH banner, DHCP vendor class, ... Text from the network.',
+  },
+  {
+    name: 'server',
+    kind: 'string',
+    unit: '',
+    meaning: 'Software of the responder, as it says itself: Server header, banner, ... Text from the network.',
+  },
+  {
+    name: 'hostname',
+    kind: 'string',
+    unit: 'name',
+    meaning: 'Name that the initiator gives itself: in DHCP, NetBIOS, mDNS, NTLM. Text from the network.',
+  },
+  {
+    name: 'user',
+    kind: 'string',
+    unit: 'name',
+    meaning: 'User name in a login that is readable on the wire; passwords are never kept. Text from the network.',
+  },
+  {
+    name: 'login',
+    kind: 'string',
+    unit: '',
+    meaning: 'How that login went: accepted, refused, or unknown.',
+  },
+  {
+    name: 'operations',
+    kind: 'string',
+    unit: '',
+    meaning:
+      'What was asked for, in order, each once, at most 16: commands, remote procedure calls, shares, topics, ... Text from the network.',
   },
   {
     name: 'initiatorFirstBytes',

@@ -153,7 +153,10 @@ describe('when a flow ends', () => {
 
   it('the active timeout cuts a flow, which goes on with its direction and names', () => {
     const hello = encodeClientHello({ serverName: 'example.org', alpn: ['h2'] });
-    const frames = [...handshake(0, A, '10.0.0.2:443'), tcp(5, A, '10.0.0.2:443', 'PA', { payload: hello })];
+    const frames = [
+      ...handshake(0, A, '10.0.0.2:443'),
+      tcp(5, A, '10.0.0.2:443', 'PA', { payload: hello, sequence: 1001 }),
+    ];
     for (let s = 100; s <= 400; s += 100) frames.push(tcp(s * 1000, '10.0.0.2:443', A, 'A', { payload: 'x' }));
     const flows = flowsFrom(frames, { activeTimeoutMs: 250_000 });
     expect(

@@ -1,19 +1,12 @@
 import { type Table, TableBuilder, writeHex } from '../core/index.ts';
 import {
-  decodeClientHello,
-  decodeDns,
   decodeFrame,
-  decodeHttpRequest,
-  dnsRcodeName,
-  dnsService,
-  dnsTypeName,
   Fragments,
   type FrameBatch,
   formatIpv4,
   formatIpv6,
   formatMac,
   formatTcpFlags,
-  isDnsPort,
   isIcmpQuery,
   ODDITY,
   type OddityCounter,
@@ -21,15 +14,17 @@ import {
   Packet,
   PROTO,
   protocolName,
-  serviceByContent,
   serviceByPort,
   TCP_ACK,
   TCP_FIN,
   TCP_RST,
   TCP_SYN,
   type TimeBase,
+  tunnelName,
 } from '../wire/index.ts';
 import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
+import { icmpErrorName } from './icmp-error.ts';
+import { type FlowFacts, PayloadObserver } from './peek/index.ts';
 import {
   F_BYTES,
   F_CLOCK,
@@ -56,6 +51,7 @@ import {
   STATE_NO_PORTS,
   STATE_RESET,
   W_ADDRESS,
+  W_ERRORS,
   W_FIRST_BYTES,
   W_FLAGS,
   W_HASH,
@@ -69,13 +65,13 @@ import {
   W_PREVIOUS,
   W_PROTOCOL,
   W_SEQUENCE,
-  W_SERVICE,
   W_SLOT,
   W_STATE,
   W_VLAN,
 } from './record.ts';
 import { FLOW_COLUMN, FLOW_SCHEMA } from './schema.ts';
 import { tcpState } from './tcp-state.ts';
+import { TCP_COUNT, TcpTracker, tcpOptionHints } from './tcp-track.ts';
 
 export interface FlowTableOptions {
   /** Silence after which a TCP flow is written, Zeek's default; one of nothing but SYNs goes by `idleTimeoutMs`. */
@@ -111,7 +107,6 @@ const WHEEL_SLOTS = 512;
 const TICK_NS = 1e9;
 /** Ticks stay below this, so that a tick and the next are always two numbers, whatever time a damaged capture claims. */
 const TICK_LIMIT = 2 ** 45;
-const PEEKS_PER_SIDE = 4;
 /** So many packets in a row, each further than this behind the clock, set the clock back. */
 const CLOCK_RESET_PACKETS = 64;
 const CLOCK_RESET_NS = 60e9;
@@ -128,14 +123,13 @@ const OTHER_KINDS = 256;
 /** A text on its way into a packed column. */
 const TEXT = new Uint8Array(32);
 
-interface FlowNames {
-  serverName?: string;
-  alpn?: string;
-  httpHost?: string;
-  httpRequest?: string;
-  dnsQuery?: string;
-  dnsType?: string;
-  dnsRcode?: string;
+/** What a flow came in, by its first packet. */
+interface Tunnel {
+  readonly kind: number;
+  readonly id: number;
+  /** Addresses of the outermost tunnel, undefined without one; from the sender of the first packet, and to. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
 }
 
 /**
@@ -153,6 +147,10 @@ export class FlowTable {
   rows = 0;
   /** Takes each finished table at once, in place of `takeTables`: a jump of the clock can end all flows in one packet, and then tables would pile up. */
   onTable: ((table: Table) => void) | undefined;
+  /**
+   * Told of every packet that became part of a flow: where it lies in the batch, and by which input and frame number (columns `input` and `firstFrame`) its row will be known.
+   */
+  onPacket: ((batch: FrameBatch, i: number, input: number, firstFrame: number) => void) | undefined;
   /** Live flows now, and the most there ever were. */
   live = 0;
   peakLive = 0;
@@ -164,7 +162,10 @@ export class FlowTable {
   #f: Float64Array;
   #w: Int32Array;
   #bytes: Uint8Array;
-  #names: (FlowNames | undefined)[] = [];
+  #observer: PayloadObserver;
+  #tracker: TcpTracker;
+  #tunnels: (Tunnel | undefined)[] = [];
+  #quote = new Packet();
   #free = -1;
   #fresh = 0;
   #slots: Int32Array;
@@ -175,8 +176,6 @@ export class FlowTable {
   #behind = 0;
   #builder: TableBuilder;
   #finished: Table[] = [];
-  #services: string[] = [];
-  #serviceIds = new Map<string, number>();
   #ipv4Text: string[] = new Array<string>(TEXT_CACHE).fill('');
   #ipv4Key = new Int32Array(TEXT_CACHE);
   #macText: string[] = new Array<string>(TEXT_CACHE).fill('');
@@ -200,6 +199,8 @@ export class FlowTable {
     this.#slots = new Int32Array(2 * capacity);
     this.#mask = capacity - 1;
     this.#builder = new TableBuilder(FLOW_SCHEMA, batchRows);
+    this.#observer = new PayloadObserver(maxFlows, oddities);
+    this.#tracker = new TcpTracker(maxFlows);
     this.#tcpIdleNs = tcpIdleTimeoutMs * 1e6;
     this.#idleNs = idleTimeoutMs * 1e6;
     this.#activeNs = activeTimeoutMs * 1e6;
@@ -229,7 +230,9 @@ export class FlowTable {
       this.wireBytes += wireLength[i];
       if (belongs) {
         this.#advanceClock(timeNs[i]);
-        this.#update(packet, packet.bytes, timeNs[i], wireLength[i], firstFrame + i, input);
+        const ref = this.#update(packet, packet.bytes, timeNs[i], wireLength[i], firstFrame + i, input);
+        if (this.onPacket !== undefined)
+          this.onPacket(batch, i, this.#w[ref * RECORD_I32 + W_INPUT], this.#f[ref * RECORD_F64 + F_FIRST_FRAME]);
       } else {
         this.#countOther(packet.other);
       }
@@ -288,7 +291,7 @@ export class FlowTable {
     }
   }
 
-  #update(packet: Packet, bytes: Uint8Array, timeNs: number, wireLength: number, frame: number, input: number): void {
+  #update(packet: Packet, bytes: Uint8Array, timeNs: number, wireLength: number, frame: number, input: number): number {
     this.packets++;
     const w = this.#w;
     const f = this.#f;
@@ -324,21 +327,44 @@ export class FlowTable {
     w[rw + W_PACKETS + d]++;
     f[rf + F_BYTES + d] += wireLength;
     f[rf + F_PAYLOAD + d] += packet.payloadLength;
-    if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref);
-    if (
-      packet.payloadCaptured > 0 &&
-      ((w[rw + W_PEEKS] >> (4 * d)) & 15) < PEEKS_PER_SIDE &&
-      (packet.isLaterFragment === 0 || packet.isReassembled !== 0)
-    )
-      this.#peek(packet, d, ref, bytes);
+    if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref, timeNs);
+    else if (packet.quoted !== 0) this.#creditError(packet);
+    if (packet.payloadCaptured > 0) {
+      if (((w[rw + W_PEEKS] >> (8 + 8 * d)) & 31) === 0) this.#keepFirstBytes(packet, d, ref);
+      this.#observer.payload(packet, ref, d, ((w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? 1 : 0) === d, timeNs);
+    }
+    return ref;
   }
 
-  #updateTcp(packet: Packet, d: number, ref: number): void {
+  #updateTcp(packet: Packet, d: number, ref: number, timeNs: number): void {
     const w = this.#w;
     const rw = ref * RECORD_I32;
     const flags = packet.tcpFlags;
+    if (packet.tcpOptions >= 0 && packet.isLaterFragment === 0) {
+      // Options matter on SYNs (window scale) and bare ACKs (SACK).
+      const hints =
+        packet.payload > packet.tcpOptions && ((flags & TCP_SYN) !== 0 || packet.payloadLength === 0)
+          ? tcpOptionHints(
+              packet.bytes,
+              packet.tcpOptions,
+              Math.min(packet.payload, packet.payload + packet.payloadCaptured),
+            )
+          : 0;
+      this.#tracker.segment(
+        ref,
+        d,
+        timeNs,
+        packet.tcpSequence,
+        packet.tcpAcknowledgement,
+        flags,
+        packet.tcpWindow,
+        packet.payloadLength,
+        hints,
+      );
+    }
     let seen = w[rw + W_FLAGS] | (flags << (8 * d));
     if ((flags & TCP_SYN) !== 0) {
+      this.#observer.stitcher.start(ref, d, packet.tcpSequence);
       if ((flags & TCP_ACK) !== 0) {
         seen |= 1 << (18 + d);
         // The initiator of a handshake is whoever the SYN-ACK goes to.
@@ -549,10 +575,11 @@ export class FlowTable {
       (packet.protocol === PROTO.icmp || packet.protocol === PROTO.icmpv6) && packet.icmpType >= 0
         ? (packet.icmpType << 8) | packet.icmpCode
         : -1;
-    w[rw + W_SERVICE] = -1;
     w[rw + W_SEQUENCE] = 0;
     w[rw + W_PEEKS] = 0;
-    this.#names[ref] = undefined;
+    this.#observer.release(ref);
+    if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
+    this.#tunnels[ref] = packet.depth === 0 ? undefined : tunnelOf(packet);
     this.#wake(ref, timeNs, frame, input);
     if (w[rw + W_SLOT] >= 0) this.#unlink(ref);
     this.#schedule(ref, this.#clock + Math.min(this.#idleTimeout(ref), this.#activeNs));
@@ -570,7 +597,11 @@ export class FlowTable {
     f[rf + F_IAT_MIN] = Number.POSITIVE_INFINITY;
     w[rw + W_PACKETS] = w[rw + W_PACKETS + 1] = 0;
     w[rw + W_FLAGS] = 0;
-    if (continued !== 0) w[rw + W_STATE] |= STATE_CONTINUED | STATE_DORMANT;
+    w[rw + W_ERRORS] = 0;
+    if (continued !== 0) {
+      w[rw + W_STATE] |= STATE_CONTINUED | STATE_DORMANT;
+      this.#tracker.resetCounts(ref);
+    }
   }
 
   #wake(ref: number, timeNs: number, frame: number, input: number): void {
@@ -590,7 +621,8 @@ export class FlowTable {
     const rw = ref * RECORD_I32;
     this.#delete(w[rw + W_HASH], ref);
     this.#unlink(ref);
-    this.#names[ref] = undefined;
+    this.#observer.release(ref);
+    this.#tunnels[ref] = undefined;
     w[rw + W_NEXT] = this.#free;
     this.#free = ref;
     this.live--;
@@ -701,96 +733,39 @@ export class FlowTable {
     }
   }
 
-  // ---- looking into the first payloads ----
+  // ---- payloads and errors ----
 
-  #peek(packet: Packet, d: number, ref: number, bytes: Uint8Array): void {
-    const w = this.#w;
+  #keepFirstBytes(packet: Packet, d: number, ref: number): void {
+    // The middle of a datagram is the beginning of nothing.
+    if (packet.isLaterFragment !== 0 && packet.isReassembled === 0) return;
     const rw = ref * RECORD_I32;
-    const at = packet.payload;
-    const end = at + packet.payloadCaptured;
-    let peeks = w[rw + W_PEEKS];
-    if (((peeks >> (4 * d)) & 15) === 0) {
-      const length = Math.min(16, packet.payloadCaptured);
-      const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
-      for (let i = 0; i < length; i++) this.#bytes[to + i] = bytes[at + i];
-      peeks |= length << (8 + 8 * d);
-    }
-    w[rw + W_PEEKS] = peeks + (1 << (4 * d));
-    const { protocol } = packet;
-    if (protocol !== PROTO.tcp && protocol !== PROTO.udp) return;
-    if (isDnsPort(packet.srcPort) || isDnsPort(packet.dstPort)) {
-      this.#peekDns(packet, ref, bytes, at, end);
-      return;
-    }
-    if (w[rw + W_SERVICE] < 0) {
-      const toInitiator = (w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? d === 0 : d === 1;
-      const service = serviceByContent(protocol, toInitiator ? packet.srcPort : packet.dstPort, bytes, at, end);
-      if (service !== undefined) w[rw + W_SERVICE] = this.#serviceId(service);
-    }
-    if (protocol === PROTO.tcp) {
-      if (bytes[at] === 22) this.#peekHello(ref, bytes, at, end);
-      else if (bytes[at] >= 0x41 && bytes[at] <= 0x5a) this.#peekHttp(ref, bytes, at, end);
-    }
+    const length = Math.min(16, packet.payloadCaptured);
+    const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
+    for (let i = 0; i < length; i++) this.#bytes[to + i] = packet.bytes[packet.payload + i];
+    this.#w[rw + W_PEEKS] |= length << (8 + 8 * d);
   }
 
-  #serviceId(service: string): number {
-    let id = this.#serviceIds.get(service);
-    if (id === undefined) {
-      id = this.#services.length;
-      this.#services.push(service);
-      this.#serviceIds.set(service, id);
-    }
-    return id;
-  }
-
-  #namesOf(ref: number): FlowNames {
-    let names = this.#names[ref];
-    if (names === undefined) {
-      names = {};
-      this.#names[ref] = names;
-    }
-    return names;
-  }
-
-  #peekDns(packet: Packet, ref: number, bytes: Uint8Array, at: number, end: number): void {
-    const known = this.#names[ref];
-    if (known?.dnsQuery !== undefined && known.dnsRcode !== undefined) return;
-    const overTcp = packet.protocol === PROTO.tcp;
-    const message = decodeDns(bytes, overTcp ? at + 2 : at, end);
-    if (message === undefined) {
-      // Over TCP a segment may begin in the middle of a message; over UDP it can't.
-      if (!overTcp) this.#oddities.count(ODDITY['dns.malformed']);
-      const service = overTcp ? serviceByContent(PROTO.tcp, 0, bytes, at, end) : undefined;
-      if (service !== undefined && this.#w[ref * RECORD_I32 + W_SERVICE] < 0)
-        this.#w[ref * RECORD_I32 + W_SERVICE] = this.#serviceId(service);
-      return;
-    }
-    if (this.#w[ref * RECORD_I32 + W_SERVICE] < 0)
-      this.#w[ref * RECORD_I32 + W_SERVICE] = this.#serviceId(dnsService(packet.srcPort, packet.dstPort));
-    const names = this.#namesOf(ref);
-    if (message.name !== undefined && names.dnsQuery === undefined) {
-      names.dnsQuery = message.name;
-      names.dnsType = dnsTypeName(message.type);
-    }
-    if (message.isResponse && names.dnsRcode === undefined) names.dnsRcode = dnsRcodeName(message.rcode);
-  }
-
-  #peekHello(ref: number, bytes: Uint8Array, at: number, end: number): void {
-    const hello = decodeClientHello(bytes, at, end);
-    if (hello === undefined) return;
-    if (hello.state === 'malformed') this.#oddities.count(ODDITY['tls.malformed-hello']);
-    const names = this.#namesOf(ref);
-    if (hello.serverName !== undefined) names.serverName ??= hello.serverName;
-    if (hello.alpn.length > 0) names.alpn ??= hello.alpn.join(',');
-  }
-
-  #peekHttp(ref: number, bytes: Uint8Array, at: number, end: number): void {
-    const request = decodeHttpRequest(bytes, at, end);
-    if (request === undefined) return;
-    const names = this.#namesOf(ref);
-    if (names.httpRequest !== undefined) return;
-    names.httpRequest = `${request.method} ${request.target}`;
-    if (request.host !== undefined) names.httpHost = request.host;
+  /** An ICMP error counts for the flow whose packet it quotes, if that is live; it never makes one. */
+  #creditError(packet: Packet): void {
+    const quote = this.#quote;
+    quote.protocol = packet.quotedProtocol;
+    quote.isV6 = packet.quotedIsV6;
+    quote.src0 = packet.quotedSrc0;
+    quote.src1 = packet.quotedSrc1;
+    quote.src2 = packet.quotedSrc2;
+    quote.src3 = packet.quotedSrc3;
+    quote.dst0 = packet.quotedDst0;
+    quote.dst1 = packet.quotedDst1;
+    quote.dst2 = packet.quotedDst2;
+    quote.dst3 = packet.quotedDst3;
+    quote.srcPort = packet.quotedSrcPort;
+    quote.dstPort = packet.quotedDstPort;
+    const d = side(quote);
+    const ref = this.#find(quote, d, this.#hash(quote, d));
+    if (ref < 0) return;
+    const at = ref * RECORD_I32 + W_ERRORS;
+    const count = Math.min(0xffff, (this.#w[at] >>> 16) + 1);
+    this.#w[at] = (count << 16) | ((packet.icmpType & 255) << 8) | (packet.icmpCode & 255);
   }
 
   // ---- rows ----
@@ -809,6 +784,7 @@ export class FlowTable {
     const rf = ref * RECORD_F64;
     const state = w[rw + W_STATE];
     if ((state & STATE_DORMANT) !== 0) return;
+    this.#observer.finish(ref, (state & STATE_INITIATOR) !== 0 ? 1 : 0);
     const out = this.#builder;
     const row = out.addRow();
     this.rows++;
@@ -868,31 +844,29 @@ export class FlowTable {
       out.setText(C.initiatorFlags, row, formatTcpFlags(flags >> (8 * i)));
       out.setText(C.responderFlags, row, formatTcpFlags(flags >> (8 * r)));
       out.setText(C.tcpState, row, tcpState(flags, i));
+      this.#writeTcp(row, ref, i);
     }
     out.setText(C.closeReason, row, reason);
     out.setNumber(C.continued, row, continued ? 1 : 0);
     out.setText(C.outcome, row, continued ? 'unknown' : this.#outcome(ref, protocol, i, isV6));
-    const service = w[rw + W_SERVICE] >= 0 ? this.#services[w[rw + W_SERVICE]] : undefined;
-    if (service !== undefined) {
-      out.setText(C.service, row, service);
-      out.setText(C.serviceBasis, row, 'content');
-    } else if (hasPorts) {
-      const guess = serviceByPort(protocol, responderPort) ?? serviceByPort(protocol, initiatorPort);
-      if (guess !== undefined) {
-        out.setText(C.service, row, guess);
-        out.setText(C.serviceBasis, row, 'port');
-      }
+    const guess = hasPorts
+      ? (serviceByPort(protocol, responderPort) ?? serviceByPort(protocol, initiatorPort))
+      : undefined;
+    const service = this.#observer.service(ref);
+    if (service !== undefined || guess !== undefined) {
+      out.setText(C.service, row, service ?? guess ?? '');
+      out.setText(C.serviceBasis, row, service === undefined ? 'port' : 'content');
+      if (guess !== undefined) out.setText(C.portService, row, guess);
     }
-    const names = this.#names[ref];
-    if (names !== undefined) {
-      if (names.serverName !== undefined) out.setText(C.serverName, row, names.serverName);
-      if (names.alpn !== undefined) out.setText(C.alpn, row, names.alpn);
-      if (names.httpHost !== undefined) out.setText(C.httpHost, row, names.httpHost);
-      if (names.httpRequest !== undefined) out.addText(C.httpRequest, row, names.httpRequest);
-      if (names.dnsQuery !== undefined) out.addText(C.dnsQuery, row, names.dnsQuery);
-      if (names.dnsType !== undefined) out.setText(C.dnsType, row, names.dnsType);
-      if (names.dnsRcode !== undefined) out.setText(C.dnsRcode, row, names.dnsRcode);
+    const errors = w[rw + W_ERRORS];
+    if (errors !== 0) {
+      out.setNumber(C.icmpErrors, row, errors >>> 16);
+      out.setText(C.icmpError, row, icmpErrorName((errors >> 8) & 255, errors & 255, isV6));
     }
+    const tunnel = this.#tunnels[ref];
+    if (tunnel !== undefined) this.#writeTunnel(row, tunnel, ((state & STATE_FIRST_SIDE) !== 0 ? 1 : 0) === i);
+    const facts = this.#observer.facts(ref);
+    if (facts !== undefined) this.#writeFacts(row, facts);
     this.#writeFirstBytes(C.initiatorFirstBytes, row, rw, i);
     this.#writeFirstBytes(C.responderFirstBytes, row, rw, r);
     const isIdKnown = isPortProtocol ? hasPorts : (protocol !== PROTO.icmp && protocol !== PROTO.icmpv6) || icmp >= 0;
@@ -915,6 +889,47 @@ export class FlowTable {
     out.setNumber(C.firstFrame, row, f[rf + F_FIRST_FRAME]);
     out.setNumber(C.input, row, w[rw + W_INPUT]);
     if (out.full) this.#flush();
+  }
+
+  #writeTcp(row: number, ref: number, i: number): void {
+    const out = this.#builder;
+    const C = FLOW_COLUMN;
+    const tracker = this.#tracker;
+    const r = 1 - i;
+    const roundTrip = tracker.roundTripNs(ref);
+    if (roundTrip >= 0) out.setNumber(C.handshakeMs, row, roundTrip / 1e6);
+    out.setNumber(C.initiatorRetransmissions, row, tracker.count(ref, i, TCP_COUNT.retransmissions));
+    out.setNumber(C.responderRetransmissions, row, tracker.count(ref, r, TCP_COUNT.retransmissions));
+    out.setNumber(C.initiatorOutOfOrder, row, tracker.count(ref, i, TCP_COUNT.outOfOrder));
+    out.setNumber(C.responderOutOfOrder, row, tracker.count(ref, r, TCP_COUNT.outOfOrder));
+    out.setNumber(C.initiatorMissingBytes, row, tracker.count(ref, i, TCP_COUNT.missingBytes));
+    out.setNumber(C.responderMissingBytes, row, tracker.count(ref, r, TCP_COUNT.missingBytes));
+    out.setNumber(C.initiatorKeepAlives, row, tracker.count(ref, i, TCP_COUNT.keepAlives));
+    out.setNumber(C.responderKeepAlives, row, tracker.count(ref, r, TCP_COUNT.keepAlives));
+    out.setNumber(C.initiatorZeroWindows, row, tracker.count(ref, i, TCP_COUNT.zeroWindows));
+    out.setNumber(C.responderZeroWindows, row, tracker.count(ref, r, TCP_COUNT.zeroWindows));
+    out.setNumber(C.initiatorResets, row, tracker.count(ref, i, TCP_COUNT.resets));
+    out.setNumber(C.responderResets, row, tracker.count(ref, r, TCP_COUNT.resets));
+  }
+
+  #writeTunnel(row: number, tunnel: Tunnel, fromInitiator: boolean): void {
+    const out = this.#builder;
+    out.setText(FLOW_COLUMN.tunnel, row, tunnelName(tunnel.kind));
+    if (tunnel.id !== 0) out.setNumber(FLOW_COLUMN.tunnelId, row, tunnel.id >>> 0);
+    if (tunnel.from === undefined || tunnel.to === undefined) return;
+    out.setText(FLOW_COLUMN.outerInitiator, row, fromInitiator ? tunnel.from : tunnel.to);
+    out.setText(FLOW_COLUMN.outerResponder, row, fromInitiator ? tunnel.to : tunnel.from);
+  }
+
+  #writeFacts(row: number, facts: FlowFacts): void {
+    const out = this.#builder;
+    for (const [name, column, kind] of FACT_COLUMNS) {
+      const value = facts[name];
+      if (value === undefined) continue;
+      if (typeof value === 'number') out.setNumber(column, row, value);
+      else if (kind === RARELY_REPEATS) out.addText(column, row, value);
+      else out.setText(column, row, value);
+    }
   }
 
   #writeFirstBytes(column: number, row: number, rw: number, d: number): void {
@@ -974,6 +989,52 @@ export class FlowTable {
     }
     return this.#macText[slot];
   }
+}
+
+const REPEATS = 0;
+/** Texts that hardly ever repeat are not looked up in the batch's dictionary. */
+const RARELY_REPEATS = 1;
+
+const FACT_COLUMNS: readonly (readonly [name: keyof FlowFacts, column: number, kind: number])[] = (
+  [
+    ['serverName', REPEATS],
+    ['alpn', REPEATS],
+    ['tlsVersion', REPEATS],
+    ['ja3', REPEATS],
+    ['ja3s', REPEATS],
+    ['ja4', REPEATS],
+    ['ja4s', REPEATS],
+    ['certificateSubject', REPEATS],
+    ['certificateIssuer', REPEATS],
+    ['certificateFromMs', REPEATS],
+    ['certificateToMs', REPEATS],
+    ['httpHost', REPEATS],
+    ['httpRequest', RARELY_REPEATS],
+    ['httpStatus', REPEATS],
+    ['dnsQuery', RARELY_REPEATS],
+    ['dnsType', REPEATS],
+    ['dnsRcode', REPEATS],
+    ['dnsAnswers', RARELY_REPEATS],
+    ['dnsTtl', REPEATS],
+    ['client', REPEATS],
+    ['server', REPEATS],
+    ['hostname', REPEATS],
+    ['user', REPEATS],
+    ['login', REPEATS],
+    ['operations', REPEATS],
+  ] as const
+).map(([name, kind]) => [name, FLOW_COLUMN[name], kind]);
+
+function tunnelOf(packet: Packet): Tunnel {
+  const { outerIsV6, hasOuter } = packet;
+  const address = (a: number, b: number, c: number, d: number): string =>
+    outerIsV6 !== 0 ? formatIpv6(a, b, c, d) : formatIpv4(a);
+  return {
+    kind: packet.tunnel,
+    id: packet.tunnelId,
+    from: hasOuter === 0 ? undefined : address(packet.outerSrc0, packet.outerSrc1, packet.outerSrc2, packet.outerSrc3),
+    to: hasOuter === 0 ? undefined : address(packet.outerDst0, packet.outerDst1, packet.outerDst2, packet.outerDst3),
+  };
 }
 
 function tickOf(timeNs: number): number {

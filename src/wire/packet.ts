@@ -111,6 +111,11 @@ export class Packet {
   dstPort = 0;
   tcpFlags = 0;
   tcpSequence = 0;
+  tcpAcknowledgement = 0;
+  /** As in the header, 0 to 65,535, without its scale. */
+  tcpWindow = 0;
+  /** Where the TCP options begin; they end at `payload`. -1 when the header was cut or contradicts itself, and its numbers are not to be believed. */
+  tcpOptions = -1;
   /** ICMP type and code; for ARP the operation stands as type. -1 where there is none or it was cut off. */
   icmpType = -1;
   icmpCode = 0;

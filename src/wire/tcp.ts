@@ -26,6 +26,7 @@ export function decodeTcp(
   oddities: OddityCounter,
 ): void {
   const captured = end - at;
+  packet.tcpOptions = -1;
   if (captured < HEADER_BYTES || length < HEADER_BYTES) {
     oddities.count(ODDITY['tcp.truncated-header']);
     if (captured >= 4) {
@@ -47,6 +48,9 @@ export function decodeTcp(
     oddities.count(ODDITY['tcp.bad-data-offset']);
     return;
   }
+  packet.tcpAcknowledgement = view.getInt32(at + ACKNOWLEDGEMENT);
+  packet.tcpWindow = view.getUint16(at + WINDOW);
+  packet.tcpOptions = at + HEADER_BYTES;
   packet.payload = at + header;
   packet.payloadLength = length - header;
   packet.payloadCaptured = end - at - header > 0 ? end - at - header : 0;

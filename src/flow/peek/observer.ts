@@ -1,0 +1,255 @@
+import {
+  dnsService,
+  isDnsPort,
+  type OddityCounter,
+  type Packet,
+  PROTO,
+  serviceByContent,
+  serviceByPort,
+  TCP_SYN,
+} from '../../wire/index.ts';
+import { NameBudget } from '../names.ts';
+import { PLACE_ADD, PLACE_NONE, STITCH_USUAL, Stitcher } from '../stitch.ts';
+import { PEEKS } from './index.ts';
+import { type FlowFacts, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type Peek, PeekContext } from './peek.ts';
+
+/** Payloads of a side that are looked at where the peek doesn't say, and bytes of a TCP side. */
+const MOST_PAYLOADS = 4;
+const MOST_BYTES = 16_384;
+/** Without a protocol known after so many bytes of a side, there is none. */
+const RECOGNISED_WITHIN = 64;
+
+/** How a flow's peek was chosen. */
+const UNKNOWN = 0;
+const BY_PORT = 1;
+const BY_CONTENT = 2;
+
+/**
+ * Watches the payloads of live flows until their protocols have said what we want to know: finds out the service, by content before port, hands the first bytes of each
+ * TCP side in order to its peek, and single payloads of everything else.
+ *
+ * What a packet costs once its side is done is one array read. Memory: the stitcher's pool and the name budget (see there), 8 bytes for each of `maxFlows`.
+ */
+export class PayloadObserver {
+  readonly stitcher: Stitcher;
+  readonly names: NameBudget;
+  readonly context: PeekContext;
+  #services: string[] = [];
+  #serviceIds = new Map<string, number>();
+  /** Service by content, as an index of `#services` plus one; 0 unknown. */
+  #service: Uint16Array;
+  #basis: Uint8Array;
+  #peeks: (Peek | undefined)[] = [];
+  /** Payloads or bytes looked at, for each side. */
+  #looked: Uint16Array;
+
+  constructor(maxFlows: number, oddities: OddityCounter) {
+    this.stitcher = new Stitcher(maxFlows);
+    this.names = new NameBudget(maxFlows, oddities);
+    this.context = new PeekContext(this.names, oddities);
+    this.#service = new Uint16Array(maxFlows);
+    this.#basis = new Uint8Array(maxFlows);
+    this.#looked = new Uint16Array(2 * maxFlows);
+  }
+
+  /** The record begins a new flow, or is free. */
+  release(ref: number): void {
+    if (this.#basis[ref] !== UNKNOWN) this.context.release(ref);
+    this.stitcher.release(ref);
+    this.#service[ref] = 0;
+    this.#basis[ref] = UNKNOWN;
+    this.#peeks[ref] = undefined;
+    this.#looked[2 * ref] = this.#looked[2 * ref + 1] = 0;
+  }
+
+  /** The service by content, undefined while unknown. */
+  service(ref: number): string | undefined {
+    return this.#service[ref] === 0 ? undefined : this.#services[this.#service[ref] - 1];
+  }
+
+  facts(ref: number): FlowFacts | undefined {
+    return this.context.factsOf(ref);
+  }
+
+  /** Takes in a packet with captured payload. @param d side of its source. @param fromInitiator as far as is known by now. */
+  payload(packet: Packet, ref: number, d: number, fromInitiator: boolean, timeNs: number): void {
+    if (packet.isLaterFragment !== 0 && packet.isReassembled === 0) return;
+    if (packet.protocol === PROTO.tcp) {
+      const sequence = packet.tcpSequence + ((packet.tcpFlags & TCP_SYN) !== 0 ? 1 : 0);
+      const skip = this.stitcher.place(ref, d, sequence | 0, packet.payloadCaptured);
+      if (skip === PLACE_NONE) return;
+      this.#aim(packet, ref, fromInitiator, timeNs);
+      this.#segment(packet, ref, d, sequence | 0, skip);
+    } else if (packet.protocol === PROTO.udp) {
+      const s = 2 * ref + d;
+      if (this.#looked[s] === 0xffff) return;
+      this.#aim(packet, ref, fromInitiator, timeNs);
+      this.#datagram(packet, ref, s);
+    }
+  }
+
+  /** Before the flow's row is written: what waits for the end is looked at now. @param i side of the initiator. */
+  finish(ref: number, i: number): void {
+    const peek = this.#peeks[ref];
+    if (peek?.kind !== 'session') return;
+    const { stitcher, context } = this;
+    context.ref = ref;
+    context.protocol = PROTO.tcp;
+    const client = stitcher.contiguous(ref, i);
+    const server = stitcher.contiguous(ref, 1 - i);
+    if (client.length + server.length > 0) peek.finish(context, client, server);
+    this.#peeks[ref] = undefined;
+    stitcher.finish(ref, 0);
+    stitcher.finish(ref, 1);
+  }
+
+  #aim(packet: Packet, ref: number, fromInitiator: boolean, timeNs: number): void {
+    const { context } = this;
+    context.ref = ref;
+    context.protocol = packet.protocol;
+    context.fromInitiator = fromInitiator;
+    context.srcPort = packet.srcPort;
+    context.dstPort = packet.dstPort;
+    context.timeNs = timeNs;
+  }
+
+  #datagram(packet: Packet, ref: number, s: number): void {
+    const { context } = this;
+    context.bytes = packet.bytes;
+    context.at = packet.payload;
+    context.end = packet.payload + packet.payloadCaptured;
+    this.#recognise(ref);
+    const peek = this.#peeks[ref];
+    this.#looked[s]++;
+    if (peek?.kind !== 'stream') {
+      // Nobody reads this; another payload or two may still show what it is.
+      if (this.#basis[ref] === BY_CONTENT || this.#looked[s] >= MOST_PAYLOADS) this.#looked[s] = 0xffff;
+      return;
+    }
+    const read = peek.look(context);
+    this.#judge(ref, peek, read);
+    if (read === PEEK_DONE || this.#looked[s] >= (peek.most ?? MOST_PAYLOADS)) this.#looked[s] = 0xffff;
+  }
+
+  #segment(packet: Packet, ref: number, d: number, sequence: number, skip: number): void {
+    const { stitcher, context } = this;
+    const s = 2 * ref + d;
+    const from = packet.payload;
+    const end = from + packet.payloadCaptured;
+    if (skip === PLACE_ADD && !stitcher.add(ref, d, sequence, packet.bytes, from, end)) return;
+    let kept = skip === PLACE_ADD;
+    if (kept) {
+      context.bytes = stitcher.bytes;
+      context.at = stitcher.at(ref, d);
+      context.end = context.at + stitcher.length(ref, d);
+    } else {
+      context.bytes = packet.bytes;
+      context.at = from + skip;
+      context.end = end;
+    }
+    this.#recognise(ref);
+    let peek = this.#peeks[ref];
+    if (peek === undefined) {
+      if (this.#basis[ref] === BY_CONTENT || context.end - context.at >= RECOGNISED_WITHIN) {
+        stitcher.finish(ref, d);
+        return;
+      }
+      // Too little to tell what it is: the next bytes together with these.
+      if (!kept) stitcher.begin(ref, d, (sequence + skip) | 0, packet.bytes, context.at, context.end);
+      return;
+    }
+    if (peek.kind === 'session') {
+      if (!kept) stitcher.begin(ref, d, (sequence + skip) | 0, packet.bytes, context.at, context.end, STITCH_USUAL);
+      return;
+    }
+    const most = peek.most ?? MOST_BYTES;
+    let at = sequence + skip;
+    while (context.at < context.end) {
+      const read = peek.look(context);
+      this.#judge(ref, peek, read);
+      peek = this.#peeks[ref];
+      if (read === PEEK_DONE || read === PEEK_FOREIGN || peek?.kind !== 'stream') {
+        stitcher.finish(ref, d);
+        return;
+      }
+      if (read === PEEK_MORE) {
+        // What a short capture cut off never comes.
+        if (packet.payloadCaptured < packet.payloadLength) stitcher.finish(ref, d);
+        else if (kept) {
+          stitcher.allow(ref, d, peek.keep ?? STITCH_USUAL);
+          if (stitcher.isFull(ref, d)) stitcher.finish(ref, d);
+        } else stitcher.begin(ref, d, at | 0, packet.bytes, context.at, context.end, peek.keep);
+        return;
+      }
+      stitcher.consume(ref, d, read);
+      this.#looked[s] = Math.min(0xfffe, this.#looked[s] + read);
+      if (this.#looked[s] >= most) {
+        stitcher.finish(ref, d);
+        return;
+      }
+      at += read;
+      if (kept) {
+        const length = stitcher.length(ref, d);
+        kept = length > 0;
+        context.at = kept ? stitcher.at(ref, d) : 0;
+        context.end = context.at + length;
+      } else context.at += read;
+    }
+  }
+
+  /** Chooses the flow's peek by what the bytes show, else by port, to be judged by the peek itself. */
+  #recognise(ref: number): void {
+    if (this.#basis[ref] === BY_CONTENT) return;
+    const { context } = this;
+    const { protocol, srcPort, dstPort, bytes, at, end, port } = context;
+    const isDns = isDnsPort(srcPort) || isDnsPort(dstPort);
+    // On a DNS port the decoder itself is the judge.
+    const byContent = isDns ? undefined : serviceByContent(protocol, port, bytes, at, end);
+    if (byContent !== undefined) {
+      this.#settle(ref, byContent);
+      this.#peeks[ref] = PEEKS.get(byContent);
+      return;
+    }
+    if (this.#basis[ref] === BY_PORT) return;
+    const guess = isDns
+      ? dnsService(srcPort, dstPort)
+      : (serviceByPort(protocol, port) ?? serviceByPort(protocol, context.fromInitiator ? srcPort : dstPort));
+    if (guess === undefined) return;
+    const peek = PEEKS.get(guess);
+    if (peek?.kind !== 'stream') return;
+    this.#basis[ref] = BY_PORT;
+    this.#peeks[ref] = peek;
+    this.#guessed[ref] = guess;
+  }
+
+  /** Guesses by port, by record, until the peek has judged. */
+  #guessed: (string | undefined)[] = [];
+
+  #judge(ref: number, _peek: Peek, read: number): void {
+    if (this.#basis[ref] !== BY_PORT) {
+      if (read === PEEK_FOREIGN) this.#peeks[ref] = undefined;
+      return;
+    }
+    if (read === PEEK_FOREIGN) {
+      // Not what the port promises; it may yet show what it is.
+      this.#peeks[ref] = undefined;
+      const { protocol, port, bytes, at, end } = this.context;
+      const service = serviceByContent(protocol, port, bytes, at, end);
+      if (service !== undefined) this.#settle(ref, service);
+    } else if (read !== PEEK_MORE) {
+      const guess = this.#guessed[ref];
+      if (guess !== undefined) this.#settle(ref, guess);
+    }
+  }
+
+  #settle(ref: number, service: string): void {
+    let id = this.#serviceIds.get(service);
+    if (id === undefined) {
+      id = this.#services.push(service);
+      this.#serviceIds.set(service, id);
+    }
+    this.#service[ref] = id;
+    this.#basis[ref] = BY_CONTENT;
+    this.#guessed[ref] = undefined;
+  }
+}

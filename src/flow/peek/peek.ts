@@ -1,0 +1,185 @@
+import type { OddityCounter, OddityName } from '../../wire/index.ts';
+import { ODDITY } from '../../wire/index.ts';
+import type { NameBudget } from '../names.ts';
+
+/**
+ * A peek reads what an application protocol says of a flow: names, users, software, operations. It is handed the first bytes of a side in order (TCP) or single
+ * payloads (all else), and writes into the flow's facts. One file for each family of protocols; `index.ts` lists them by service.
+ *
+ * Everything a peek keeps is text or numbers through its context, which holds them to a budget; the bytes are gone when it returns.
+ */
+export type Peek = StreamPeek | SessionPeek;
+
+/** Reads message after message, as they come. */
+export interface StreamPeek {
+  readonly kind: 'stream';
+  /** Payloads (not TCP) or bytes (TCP) of a side that are looked at, at most. Default 4 payloads or 16 KiB. */
+  readonly most?: number;
+  /** TCP bytes that may be kept to make one message whole, up to 16 KiB. Default 4 KiB. */
+  readonly keep?: number;
+  /**
+   * Looks at `context.bytes[context.at, context.end)`, the next unread bytes of a side.
+   * @returns how many bytes were read (it is called again for what follows), or one of the PEEK_ constants.
+   */
+  look(context: PeekContext): number;
+}
+
+/** Wants the first 4 KiB of both sides of a TCP connection together, once: line protocols, whose answers tell what commands meant. */
+export interface SessionPeek {
+  readonly kind: 'session';
+  /** Called when the flow is written. A side of which nothing was seen is empty. The bytes hold during the call. */
+  finish(context: PeekContext, client: Uint8Array, server: Uint8Array): void;
+}
+
+/** The side has said what we want to know. */
+export const PEEK_DONE = -1;
+/** The message goes on behind `end`. */
+export const PEEK_MORE = 0;
+/** These bytes are no such protocol. */
+export const PEEK_FOREIGN = -2;
+
+/** What peeks found out about a flow; every member becomes a column of the flow table (see schema.ts for what each means). */
+export interface FlowFacts {
+  serverName?: string;
+  alpn?: string;
+  tlsVersion?: string;
+  ja3?: string;
+  ja3s?: string;
+  ja4?: string;
+  ja4s?: string;
+  certificateSubject?: string;
+  certificateIssuer?: string;
+  certificateFromMs?: number;
+  certificateToMs?: number;
+  httpHost?: string;
+  httpRequest?: string;
+  httpStatus?: number;
+  dnsQuery?: string;
+  dnsType?: string;
+  dnsRcode?: string;
+  dnsAnswers?: string;
+  dnsTtl?: number;
+  client?: string;
+  server?: string;
+  hostname?: string;
+  user?: string;
+  login?: string;
+  operations?: string;
+}
+
+type TextFact = { [K in keyof FlowFacts]-?: string extends FlowFacts[K] ? K : never }[keyof FlowFacts];
+type NumberFact = { [K in keyof FlowFacts]-?: number extends FlowFacts[K] ? K : never }[keyof FlowFacts];
+
+const MAX_OPERATIONS = 16;
+const MAX_OPERATION = 80;
+
+/** What the live flows' facts are, and what a peek sees of the flow at hand. One object for the flow table's life, moved from flow to flow. */
+export class PeekContext {
+  bytes: Uint8Array = new Uint8Array();
+  /** What is to be looked at: `bytes[at, end)`. Nothing outside may be read. */
+  at = 0;
+  end = 0;
+  /** IP protocol number. */
+  protocol = 0;
+  /** Whether the bytes come from the initiator. */
+  fromInitiator = true;
+  /** Ports of the side that sent the bytes and of the other. */
+  srcPort = 0;
+  dstPort = 0;
+  /** ns since the TimeBase. */
+  timeNs = 0;
+  /** Record number of the flow. */
+  ref = 0;
+
+  #facts: (FlowFacts | undefined)[] = [];
+  #states: (object | undefined)[] = [];
+  #operations: (number | undefined)[] = [];
+  #names: NameBudget;
+  #oddities: OddityCounter;
+
+  constructor(names: NameBudget, oddities: OddityCounter) {
+    this.#names = names;
+    this.#oddities = oddities;
+  }
+
+  /** The responder's port. */
+  get port(): number {
+    return this.fromInitiator ? this.dstPort : this.srcPort;
+  }
+
+  /** Facts of a flow, undefined when there are none. */
+  factsOf(ref: number): FlowFacts | undefined {
+    return this.#facts[ref];
+  }
+
+  /** Whether the flow at hand has a fact already. */
+  has(name: keyof FlowFacts): boolean {
+    return this.#facts[this.ref]?.[name] !== undefined;
+  }
+
+  /** Notes a text from the network; the first that is told stays, and empty ones are none. Cut at 1,024 characters. */
+  note(name: TextFact, text: string | undefined): void {
+    if (text === undefined || text === '' || this.has(name)) return;
+    const kept = this.#names.keep(this.ref, text);
+    if (kept !== undefined) this.#own()[name] = kept;
+  }
+
+  /** Notes one of few words of our own, which takes no memory; a later one replaces an earlier. */
+  word(name: TextFact, word: string): void {
+    this.#own()[name] = word;
+  }
+
+  /** Notes a finite number; the first stays. */
+  number(name: NumberFact, value: number | undefined): void {
+    if (value === undefined || !Number.isFinite(value) || this.has(name)) return;
+    this.#own()[name] = value;
+  }
+
+  /** Adds what was done, as in 'svcctl:CreateServiceW' or 'USER': each once, at most 16, at most 80 characters each, joined by ', '. */
+  operation(text: string): void {
+    const facts = this.#own();
+    const { operations } = facts;
+    const one = text.length > MAX_OPERATION ? `${text.slice(0, MAX_OPERATION - 1)}…` : text;
+    if (operations === undefined) {
+      this.note('operations', one);
+      if (facts.operations !== undefined) this.#operations[this.ref] = 1;
+      return;
+    }
+    const count = this.#operations[this.ref] ?? 1;
+    if (count >= MAX_OPERATIONS || `, ${operations},`.includes(`, ${one},`)) return;
+    const kept = this.#names.keep(this.ref, `, ${one}`);
+    if (kept === undefined) return;
+    facts.operations = operations + kept;
+    this.#operations[this.ref] = count + 1;
+  }
+
+  /** The decoder's own state for this flow, made when it is first asked for. State must be bounded. */
+  state<T extends object>(type: new () => T): T {
+    const known = this.#states[this.ref];
+    if (known instanceof type) return known;
+    const made = new type();
+    this.#states[this.ref] = made;
+    return made;
+  }
+
+  oddity(name: OddityName): void {
+    this.#oddities.count(ODDITY[name]);
+  }
+
+  /** The record is free or another flow's. */
+  release(ref: number): void {
+    this.#facts[ref] = undefined;
+    this.#states[ref] = undefined;
+    this.#operations[ref] = undefined;
+    this.#names.release(ref);
+  }
+
+  #own(): FlowFacts {
+    let facts = this.#facts[this.ref];
+    if (facts === undefined) {
+      facts = {};
+      this.#facts[this.ref] = facts;
+    }
+    return facts;
+  }
+}
