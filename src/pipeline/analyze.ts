@@ -19,7 +19,7 @@ import {
   TimelineCounter,
 } from '../flow/index.ts';
 import { groupDetections, type Severity } from '../incident/index.ts';
-import { ScratchFile } from '../io/index.ts';
+import { type ByteSource, ScratchFile } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, ModelSummary } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
@@ -61,6 +61,8 @@ export interface AnalyzeOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Stops the reading; what was read until then is analysed. */
   readonly signal?: AbortSignal;
+  /** Opens inputs that are no files; for a name that it does not know it answers undefined. */
+  readonly open?: (name: string) => ByteSource | undefined;
 }
 
 export interface Analysis {
@@ -125,7 +127,9 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
   };
 
   try {
-    const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal);
+    const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, {
+      open: options.open,
+    });
     flowTable.finish();
 
     const model = options.model === undefined ? sample.fit(seed) : loadGiven(options.model, measurer.features);

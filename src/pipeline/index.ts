@@ -1,4 +1,5 @@
 /** Floor 10: assembly from configuration: the batch analysis. */
 export * from './analyze.ts';
 export * from './config.ts';
+export * from './live.ts';
 export * from './version.ts';

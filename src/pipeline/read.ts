@@ -14,6 +14,8 @@ export interface ReadOptions {
   readonly onWait?: ((message: string) => void) | undefined;
   /** Sees every batch of frames before the flow table does. */
   readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
+  /** Opens inputs that are no files; for a name that it does not know it answers undefined. */
+  readonly open?: ((name: string) => ByteSource | undefined) | undefined;
 }
 
 /**
@@ -57,7 +59,8 @@ export async function readInputs(
     }
     let source: ByteSource | undefined;
     try {
-      source = await openInput(name, { signal, onWait, follow: isLast ? follower : undefined });
+      source =
+        options.open?.(name) ?? (await openInput(name, { signal, onWait, follow: isLast ? follower : undefined }));
       const opened = source;
       const report = (packets: number): void =>
         onProgress?.({
@@ -68,7 +71,10 @@ export async function readInputs(
           packets,
           flows: flowTable.rows,
         });
-      summaries.push(await readOne(source, i + 1, base, oddities, flowTable, report, signal, options));
+      const untilEnd = endsWhenStopped(source, signal);
+      summaries.push(
+        await readOne(source, i + 1, base, oddities, flowTable, report, untilEnd ? undefined : signal, options),
+      );
       if (follower !== undefined && isLast) {
         const next = await successorOf(source, follower);
         if (next !== undefined) ordered.push({ name: next, size: undefined });
@@ -95,6 +101,13 @@ export async function readInputs(
   }
   if (firstError !== undefined && summaries.every((summary) => summary.status === 'failed')) throw firstError;
   return summaries;
+}
+
+/** Whether the signal is passed on to the source, which then comes to its own end: nothing that it holds is left unread. */
+function endsWhenStopped(source: ByteSource, signal: AbortSignal | undefined): boolean {
+  if (source.stop === undefined) return false;
+  signal?.addEventListener('abort', () => void source.stop?.(), { once: true });
+  return true;
 }
 
 /** The next file of the ring, waited for until there is nothing more to wait for. */

@@ -16,8 +16,9 @@ import {
 } from '../../report/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
+import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
 
-interface AnalyzeFlags {
+interface AnalyzeFlags extends LiveFlags {
   readonly out?: string;
   readonly json?: boolean;
   readonly top?: number;
@@ -39,13 +40,13 @@ const INTERRUPTED = 130;
 
 /** Declares `analyze`; its action reports the exit code through `done`. */
 export function addAnalyzeCommand(program: Command, done: (code: number) => void): void {
-  program
+  const command = program
     .command('analyze')
     .summary('captures in, ranked and explained incidents out')
     .description(
       'Reads captures (pcap, pcapng; plain, gzip or zstd; files, folders, or - for standard input), finds what is strange in them, and\nwrites report.html, incidents.json, incidents.csv, flows.csv and the fitted model into the output folder.',
     )
-    .argument('<input...>', 'capture files or folders of them; - is standard input')
+    .argument('[input...]', 'capture files or folders of them; - is standard input; live:eth0 is an interface')
     .option('-o, --out <folder>', `where the report goes (default: ./${DEFAULT_OUT})`)
     .option('--json', 'print the incidents as JSON on standard output, as in incidents.json')
     .option('--top <n>', `incidents to show on the terminal (default: ${DEFAULT_TOP})`, positiveInteger('--top'))
@@ -63,20 +64,26 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
     .option('-q, --quiet', 'print nothing but errors')
     .option('-v, --verbose', 'tell more on standard error: inputs, times, model')
     .option('--progress', 'show progress also when standard error is no terminal')
-    .option('--no-progress', 'show no progress')
+    .option('--no-progress', 'show no progress');
+  addLiveOptions(command)
     .addHelpText(
       'after',
-      '\nExamples:\n  anomalyst analyze office.pcap\n  anomalyst analyze captures/ --out monday --home-net 10.1.0.0/16\n  tcpdump -i eth0 -w - -c 100000 | anomalyst analyze -\n  anomalyst analyze office.pcap --json --quiet | jq .incidents[0].title\n\nExit codes: 0 done, 1 our fault, 2 yours, 3 findings at or above --fail-on, 130 stopped by Ctrl-C (what was read is reported).',
+      '\nExamples:\n  anomalyst analyze office.pcap\n  anomalyst analyze captures/ --out monday --home-net 10.1.0.0/16\n  anomalyst analyze --live eth0 --duration 1h\n  tcpdump -i eth0 -w - -c 100000 | anomalyst analyze -\n  anomalyst analyze office.pcap --json --quiet | jq .incidents[0].title\n\nExit codes: 0 done, 1 our fault, 2 yours, 3 findings at or above --fail-on, 130 stopped by Ctrl-C (what was read is reported; a live analysis\nis ended by it and gives 0 or 3).',
     )
     .action(async (inputs: string[], flags: AnalyzeFlags) => {
-      done(await runAnalyze(inputs, flags));
+      const interfaces = askedInterfaces(inputs, flags);
+      if (interfaces === undefined && inputs.length === 0) command.error("error: missing required argument 'input'");
+      done(await runAnalyze(inputs, flags, interfaces));
     });
 }
 
-async function runAnalyze(inputs: readonly string[], flags: AnalyzeFlags): Promise<number> {
+async function runAnalyze(
+  inputs: readonly string[],
+  flags: AnalyzeFlags,
+  interfaces: readonly string[] | undefined,
+): Promise<number> {
   const config = flags.config === undefined ? {} : readConfig(flags.config);
-  const started = performance.now();
-  const files = expandInputs(inputs);
+  const files = interfaces === undefined ? expandInputs(inputs) : [];
   const out = flags.out ?? config.out ?? DEFAULT_OUT;
   if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
   const homeNet = flags.homeNet ?? config.homeNet;
@@ -95,45 +102,54 @@ async function runAnalyze(inputs: readonly string[], flags: AnalyzeFlags): Promi
     }
     interrupted = performance.now();
     abort.abort();
-    note('\nstopping: what was read until now is analysed (Ctrl-C again to leave at once)');
+    const rest =
+      interfaces === undefined ? 'what was read until now is' : 'what is on its way is still read, and all of it';
+    note(`\nstopping: ${rest} analysed (Ctrl-C again to leave at once)`);
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
   process.on('SIGHUP', onInterrupt);
   const progress =
     flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
-  const output = new RunOutput(out);
+  const once: RunOnce = async (folder, run) => {
+    const begun = performance.now();
+    const output = new RunOutput(folder);
+    try {
+      const { result, model: fitted } = await run({
+        ...(homeNet === undefined ? {} : { homeNet }),
+        ...(seed === undefined ? {} : { seed }),
+        ...(model === undefined ? {} : { model }),
+        ...(config.flow === undefined ? {} : { flow: definedOnly(config.flow) }),
+        ...(config.detect === undefined ? {} : { detect: config.detect }),
+        scratchFolder: folder,
+        onFlows: (table, scores) => output.writeFlows(table, scores),
+        ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
+        signal: abort.signal,
+      });
+      progress?.end();
+      output.finishFlows();
+      for (const format of REPORT_FORMATS) output.write(format.file, () => format.render(result));
+      if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
+      else if (modelPath === undefined) output.remove(MODEL_FILE);
+      const elapsedMs = performance.now() - begun;
+      await show(result, flags, config, output, elapsedMs);
+      for (const error of output.errors) showUserError(error);
+      if (output.errors.length > 0) return EXIT.yourMistake;
+      const failOn = flags.failOn ?? config.failOn;
+      const failed =
+        failOn !== undefined &&
+        result.incidents.some((incident) => severityRank(incident.severity) >= severityRank(failOn));
+      return failed ? EXIT.findings : EXIT.done;
+    } finally {
+      progress?.end();
+      output.close();
+    }
+  };
   try {
-    const { result, model: fitted } = await analyze({
-      inputs: files,
-      ...(homeNet === undefined ? {} : { homeNet }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(model === undefined ? {} : { model }),
-      ...(config.flow === undefined ? {} : { flow: definedOnly(config.flow) }),
-      ...(config.detect === undefined ? {} : { detect: config.detect }),
-      scratchFolder: out,
-      onFlows: (table, scores) => output.writeFlows(table, scores),
-      ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
-      signal: abort.signal,
-    });
-    progress?.end();
-    output.finishFlows();
-    for (const format of REPORT_FORMATS) output.write(format.file, () => format.render(result));
-    if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
-    else if (modelPath === undefined) output.remove(MODEL_FILE);
-    const elapsedMs = performance.now() - started;
-    await show(result, flags, config, output, elapsedMs);
-    for (const error of output.errors) showUserError(error);
-    if (output.errors.length > 0) return EXIT.yourMistake;
-    if (abort.signal.aborted) return INTERRUPTED;
-    const failOn = flags.failOn ?? config.failOn;
-    const failed =
-      failOn !== undefined &&
-      result.incidents.some((incident) => severityRank(incident.severity) >= severityRank(failOn));
-    return failed ? EXIT.findings : EXIT.done;
+    if (interfaces !== undefined) return await runLive(interfaces, flags, out, abort.signal, once);
+    const code = await once(out, (options) => analyze({ ...options, inputs: files }));
+    return abort.signal.aborted && code !== EXIT.yourMistake ? INTERRUPTED : code;
   } finally {
-    progress?.end();
-    output.close();
     process.off('SIGINT', onInterrupt);
     process.off('SIGTERM', onInterrupt);
     process.off('SIGHUP', onInterrupt);

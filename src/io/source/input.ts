@@ -24,6 +24,8 @@ export interface ByteSource {
   growing?(): boolean;
   /** The file that goes on after this one, once `read` has answered 0; undefined where there is none, and always unless the input is followed. */
   successor?(): string | undefined;
+  /** Ends a source that has no end of its own; what is on its way still comes, then the end. */
+  stop?(): Promise<void>;
   close(): void;
 }
 

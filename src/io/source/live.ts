@@ -55,6 +55,8 @@ export interface LiveSource extends ByteSource {
    * come any more. Windows are read one after the other, and `read` not beside them.
    */
   window(endMs: number): ByteSource;
+  /** Epoch ms of the earliest packet that was not read yet; undefined when none waits. */
+  headMs(): number | undefined;
   /** True when the capture has ended and all of it was read. */
   readonly ended: boolean;
 }
@@ -242,6 +244,11 @@ class LiveStream implements LiveSource {
     return sentences;
   }
 
+  headMs(): number | undefined {
+    const earliest = Math.min(...this.#lanes.map((lane) => lane.queue.headMs));
+    return Number.isFinite(earliest) ? earliest : undefined;
+  }
+
   get ended(): boolean {
     return this.#lanes.every((lane) => lane.ended && lane.queue.bytes === 0);
   }
@@ -289,6 +296,7 @@ class LiveStream implements LiveSource {
         const n = fill(into);
         return n > 0 || (over && rest.length === 0) ? n : pull(into);
       },
+      stop: () => this.stop(),
       // The capture goes on for the next window.
       close: () => undefined,
     };
