@@ -1,5 +1,5 @@
 import { safeText } from '../core/index.ts';
-import { latin1 } from './tls.ts';
+import { latin1 } from './latin1.ts';
 
 /** What the protocol files share for turning bytes into text and back. All functions read [from, to) only. */
 

@@ -350,7 +350,7 @@ function serverHelloBody(bytes: Uint8Array, body: number, available: number, hel
   };
   let here = body + 2 + RANDOM_BYTES;
   if (here + 1 > limit) return hello;
-  hello.isRetry = hexOf(bytes, body + 2, here) === RETRY_RANDOM;
+  hello.isRetry = hexOf(bytes, body + 2, body + 2 + RANDOM_BYTES) === RETRY_RANDOM;
   // Drafts of TLS 1.3 up to 21 had neither a session id nor a compression method here, and said their number in the old place.
   const isDraft = hello.legacyVersion >> 8 === 0x7f;
   if (!isDraft) {
@@ -510,14 +510,25 @@ export function decodeTls(bytes: Uint8Array, at: number, end: number): TlsOpenin
   };
 }
 
+/** True for a handshake that begins with a HelloRetryRequest. */
+function isRetry(handshake: Uint8Array): boolean {
+  const random = HANDSHAKE_HEADER + 2;
+  return (
+    handshake[0] === SERVER_HELLO &&
+    handshake.length >= random + RANDOM_BYTES &&
+    hexOf(handshake, random, random + RANDOM_BYTES) === RETRY_RANDOM
+  );
+}
+
 /** The content of the handshake records from `at` to where encryption begins: in place when it is one record, else copied together. */
 function joinHandshake(bytes: Uint8Array, at: number, end: number): Uint8Array {
   const parts: Uint8Array[] = [];
   let length = 0;
   for (let here = at; here + RECORD_HEADER <= end && length < MAX_HANDSHAKE_BYTES; ) {
     const type = bytes[here];
-    if (type === CHANGE_CIPHER_SPEC || type === APPLICATION_DATA) break;
     if (type !== HEARTBEAT && !looksLikeTls(bytes, here, end)) break;
+    // The second hello of a server that asked for a retry is in the clear behind such a record, RFC 8446 appendix D.4.
+    if (type === APPLICATION_DATA || (type === CHANGE_CIPHER_SPEC && !(parts.length === 1 && isRetry(parts[0])))) break;
     const to = here + RECORD_HEADER + u16(bytes, here + 3);
     if (type === HANDSHAKE) {
       const part = bytes.subarray(here + RECORD_HEADER, Math.min(to, end));

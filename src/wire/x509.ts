@@ -281,13 +281,18 @@ function decodeString(bytes: Uint8Array, element: BerElement): string {
   return berText(bytes, element);
 }
 
+/** Year, month, day, hour, minute, second, sign and offset. */
+const UTC_FORM = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:Z|([+-])(\d\d)(\d\d))$/;
+const GENERALIZED_FORM = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(?:Z|([+-])(\d\d)(\d\d))$/;
+
 /** UTCTime and GeneralizedTime, RFC 5280 section 4.1.2.5, and the offsets and missing seconds that older certificates have. */
 function decodeTime(bytes: Uint8Array, element: BerElement): number | undefined {
   if (element.to - element.from > 32 || (element.tag !== UTC_TIME && element.tag !== GENERALIZED_TIME))
     return undefined;
   const text = latin1(bytes, element.from, element.to);
-  const match = /^(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(?:Z|([+-])(\d\d)(\d\d))$/.exec(text);
-  if (match === null || (match[1].length === 2) !== (element.tag === UTC_TIME)) return undefined;
+  const form = element.tag === UTC_TIME ? UTC_FORM : GENERALIZED_FORM;
+  const match = form.exec(text);
+  if (match === null) return undefined;
   const [, yearText, month, day, hour, minute, second = '0', sign, offsetHours = '0', offsetMinutes = '0'] = match;
   let year = Number(yearText);
   if (yearText.length === 2) year += year < 50 ? 2000 : 1900;

@@ -1,0 +1,193 @@
+import { ByteWriter, wireText } from './bytes.ts';
+
+/**
+ * The beginning of the Remote Desktop Protocol: a connection request and its confirmation (ITU-T X.224 sections 13.3 and 13.4, class 0) in a TPKT
+ * (RFC 1006 section 6), with the cookie and the security negotiation of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2. What comes then is TLS, or
+ * encrypted by RDP itself.
+ */
+
+const TPKT_VERSION = 3;
+const TPKT_HEADER = 4;
+/** Length, code, two references, class. */
+const X224_HEADER = 7;
+const CONNECTION_REQUEST = 0xe0;
+const CONNECTION_CONFIRM = 0xd0;
+const NEGOTIATION_REQUEST = 1;
+const NEGOTIATION_RESPONSE = 2;
+const NEGOTIATION_FAILURE = 3;
+const NEGOTIATION_BYTES = 8;
+
+/** RFC 1006: version 3, a reserved byte, and the length of the whole packet. */
+export interface Tpkt {
+  /** First byte of the content. */
+  readonly from: number;
+  /** End of the packet as it claims, which may lie behind the end that was given. */
+  readonly to: number;
+}
+
+/** The TPKT header at `at`, or undefined when there is none. S7comm, H.225 and MMS use it too. */
+export function decodeTpkt(bytes: Uint8Array, at: number, end: number): Tpkt | undefined {
+  if (at + TPKT_HEADER > end || bytes[at] !== TPKT_VERSION || bytes[at + 1] !== 0) return undefined;
+  const length = (bytes[at + 2] << 8) | bytes[at + 3];
+  return length < TPKT_HEADER ? undefined : { from: at + TPKT_HEADER, to: at + length };
+}
+
+/** Security protocols in the bits of the negotiation, [MS-RDPBCGR] section 2.2.1.1.1. No bit is RDP's own security. */
+const PROTOCOLS: readonly (readonly [number, string])[] = [
+  [1, 'tls'],
+  [2, 'credssp'],
+  [4, 'rdstls'],
+  [8, 'credssp-ex'],
+  [16, 'aad'],
+];
+
+/** 'rdp' (its own security) or the names of the bits: 'tls', 'credssp' (network level authentication), 'rdstls', 'credssp-ex', 'aad'. */
+export function rdpProtocolNames(bits: number): string[] {
+  const names = PROTOCOLS.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
+  return names.length === 0 ? ['rdp'] : names;
+}
+
+const FAILURES = new Map<number, string>([
+  [1, 'tls-required'],
+  [2, 'tls-not-allowed'],
+  [3, 'no-certificate'],
+  [4, 'inconsistent-flags'],
+  [5, 'credssp-required'],
+  [6, 'tls-with-user-authentication-required'],
+]);
+
+/** 'tls-required', 'credssp-required', ... ([MS-RDPBCGR] section 2.2.1.2.2) or 'failure-<n>'. */
+export function rdpFailureName(code: number): string {
+  return FAILURES.get(code) ?? `failure-${code}`;
+}
+
+export interface RdpConnect {
+  readonly kind: 'request' | 'confirm';
+  /** The user name that the client hands to a load balancer ("Cookie: mstshash="); clients cut it at nine characters. Undefined without one. */
+  readonly user: string | undefined;
+  /** A routing token ("Cookie: msts=", or another line): which server of a farm is meant. */
+  readonly routingToken: string | undefined;
+  /** Bits of `rdpProtocolNames` that the client offers; undefined in a confirmation, and from clients before RDP 5.2. */
+  readonly requestedProtocols: number | undefined;
+  /** The bit that the server has chosen, 0 for RDP's own security; undefined without a negotiation. */
+  readonly selectedProtocol: number | undefined;
+  /** Why the server refuses; `rdpFailureName` has its name. */
+  readonly failureCode: number | undefined;
+  /** The client asks not to hand its credentials over (restricted admin mode): used by administrators, and with stolen hashes. */
+  readonly isRestrictedAdmin: boolean;
+}
+
+/** The connection request or confirmation at `at`, or undefined when there is none or it is cut. */
+export function decodeRdpConnect(bytes: Uint8Array, at: number, end: number): RdpConnect | undefined {
+  const tpkt = decodeTpkt(bytes, at, end);
+  if (tpkt === undefined || tpkt.to > end || tpkt.from + X224_HEADER > tpkt.to) return undefined;
+  // The length counts what follows it, and in class 0 the whole packet.
+  if (bytes[tpkt.from] + 1 !== tpkt.to - tpkt.from || bytes[tpkt.from + 6] >> 4 !== 0) return undefined;
+  const code = bytes[tpkt.from + 1] & 0xf0;
+  const from = tpkt.from + X224_HEADER;
+  if (code === CONNECTION_REQUEST) return decodeRequest(bytes, from, tpkt.to);
+  if (code === CONNECTION_CONFIRM) return decodeConfirm(bytes, from, tpkt.to);
+  return undefined;
+}
+
+function decodeRequest(bytes: Uint8Array, from: number, to: number): RdpConnect | undefined {
+  let here = from;
+  let user: string | undefined;
+  let routingToken: string | undefined;
+  // Neither the cookie nor the token begins with the type of a negotiation.
+  if (here < to && bytes[here] !== NEGOTIATION_REQUEST) {
+    let stop = here;
+    while (stop + 1 < to && !(bytes[stop] === 0x0d && bytes[stop + 1] === 0x0a)) stop++;
+    // ISO applications send parameters (type, length, value) here: then this is not RDP.
+    if (stop + 1 >= to) return undefined;
+    const line = wireText(bytes, here, stop);
+    const match = /^Cookie: mstshash=(.*)$/i.exec(line);
+    if (match !== null) user = match[1];
+    else routingToken = line.replace(/^Cookie: /i, '');
+    here = stop + 2;
+  }
+  let requestedProtocols: number | undefined;
+  let isRestrictedAdmin = false;
+  if (here + NEGOTIATION_BYTES <= to && bytes[here] === NEGOTIATION_REQUEST && bytes[here + 2] === NEGOTIATION_BYTES) {
+    isRestrictedAdmin = (bytes[here + 1] & 1) !== 0;
+    requestedProtocols = u32le(bytes, here + 4);
+  } else if (here < to && bytes[here] === NEGOTIATION_REQUEST) return undefined;
+  return {
+    kind: 'request',
+    user,
+    routingToken,
+    requestedProtocols,
+    selectedProtocol: undefined,
+    failureCode: undefined,
+    isRestrictedAdmin,
+  };
+}
+
+function decodeConfirm(bytes: Uint8Array, from: number, to: number): RdpConnect | undefined {
+  let selectedProtocol: number | undefined;
+  let failureCode: number | undefined;
+  let isRestrictedAdmin = false;
+  if (from < to) {
+    if (from + NEGOTIATION_BYTES > to || bytes[from + 2] !== NEGOTIATION_BYTES) return undefined;
+    if (bytes[from] === NEGOTIATION_RESPONSE) {
+      selectedProtocol = u32le(bytes, from + 4);
+      isRestrictedAdmin = (bytes[from + 1] & 8) !== 0;
+    } else if (bytes[from] === NEGOTIATION_FAILURE) failureCode = u32le(bytes, from + 4);
+    else return undefined;
+  }
+  return {
+    kind: 'confirm',
+    user: undefined,
+    routingToken: undefined,
+    requestedProtocols: undefined,
+    selectedProtocol,
+    failureCode,
+    isRestrictedAdmin,
+  };
+}
+
+/** [MS-RDPBCGR] is little-endian inside of X.224. */
+function u32le(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+}
+
+function writeU32le(out: ByteWriter, value: number): ByteWriter {
+  return out
+    .u8(value & 255)
+    .u8((value >>> 8) & 255)
+    .u8((value >>> 16) & 255)
+    .u8(value >>> 24);
+}
+
+/** A connection request or confirmation in its TPKT. `isRestrictedAdmin` is carried only beside a negotiation. */
+export function encodeRdpConnect(fields: Partial<RdpConnect> & Pick<RdpConnect, 'kind'>): Uint8Array {
+  const { kind, user, routingToken, requestedProtocols, selectedProtocol, failureCode, isRestrictedAdmin } = fields;
+  const data = new ByteWriter();
+  if (user !== undefined) data.text(`Cookie: mstshash=${user}\r\n`);
+  else if (routingToken !== undefined) data.text(`Cookie: ${routingToken}\r\n`);
+  const flag = isRestrictedAdmin === true;
+  if (requestedProtocols !== undefined)
+    writeU32le(data.bytes([NEGOTIATION_REQUEST, flag ? 1 : 0, NEGOTIATION_BYTES, 0]), requestedProtocols);
+  else if (selectedProtocol !== undefined)
+    writeU32le(data.bytes([NEGOTIATION_RESPONSE, flag ? 8 : 0, NEGOTIATION_BYTES, 0]), selectedProtocol);
+  else if (failureCode !== undefined)
+    writeU32le(data.bytes([NEGOTIATION_FAILURE, 0, NEGOTIATION_BYTES, 0]), failureCode);
+  const body = data.finish();
+  return new ByteWriter()
+    .bytes([TPKT_VERSION, 0])
+    .u16(TPKT_HEADER + X224_HEADER + body.length)
+    .u8(X224_HEADER - 1 + body.length)
+    .u8(kind === 'request' ? CONNECTION_REQUEST : CONNECTION_CONFIRM)
+    .zeros(X224_HEADER - 2)
+    .bytes(body)
+    .finish();
+}
+
+/** 'RDP request by eltons for tls,credssp'. */
+export function summarizeRdpConnect(connect: RdpConnect): string {
+  const { kind, user, requestedProtocols, selectedProtocol, failureCode } = connect;
+  const by = user === undefined ? '' : ` by ${user}`;
+  if (failureCode !== undefined) return `RDP ${kind}${by}: ${rdpFailureName(failureCode)}`;
+  const bits = requestedProtocols ?? selectedProtocol;
+  return `RDP ${kind}${by}${bits === undefined ? '' : ` for ${rdpProtocolNames(bits).join(',')}`}`;
+}
