@@ -44,3 +44,25 @@ test('a table without rows survives', () => {
   const empty = new TableBuilder(schema, 4).finish();
   expect(decodeTable(schema, encodeTable(empty)).rowCount).toBe(0);
 });
+
+test('packed texts come back, and columns without any value are missing in every row', () => {
+  const columns = ['a', 'b', 'c'].map((name) => ({ name, kind: 'string' as const, unit: '', meaning: name }));
+  const numbers = { name: 'n', kind: 'int32' as const, unit: '', meaning: 'n' };
+  const wide: Schema = { name: 'wide', version: 1, columns: [...columns, numbers] };
+  const builder = new TableBuilder(wide, 8);
+  for (let i = 0; i < 8; i++) {
+    const row = builder.addRow();
+    if (i % 2 === 0) builder.addPacked(0, row, new TextEncoder().encode(`1:${'x'.repeat(50 * i)}`), 2 + 50 * i);
+    if (i === 3) builder.addPacked(1, row, new Uint8Array(), 0);
+  }
+  const table = builder.finish();
+  const back = decodeTable(wide, encodeTable(table));
+  for (let row = 0; row < 8; row++) {
+    expect(back.value(0, row)).toBe(row % 2 === 0 ? `1:${'x'.repeat(50 * row)}` : undefined);
+    expect(back.value(0, row)).toBe(table.value(0, row));
+    expect(back.value(1, row)).toBe(row === 3 ? '' : undefined);
+    expect(back.value(2, row)).toBeUndefined();
+    expect(back.value(3, row)).toBeUndefined();
+  }
+  expect(back.strings('a').dictionary).toEqual(table.strings('a').dictionary);
+});

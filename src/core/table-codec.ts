@@ -1,4 +1,4 @@
-import { type Column, PackedTextColumn, type Schema, Table } from './table.ts';
+import { type Column, type ColumnKind, PackedTextColumn, type Schema, Table } from './table.ts';
 
 /**
  * A table as bytes and back, for scratch files that one run writes and reads: row count, then per column its arrays, 8-byte aligned; dictionaries as JSON.
@@ -6,17 +6,11 @@ import { type Column, PackedTextColumn, type Schema, Table } from './table.ts';
  * @param into used for the result when it is large enough and begins at a multiple of 8 in its buffer.
  */
 export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
-  // A packed column has the number of its texts and of their bytes here instead of a dictionary.
-  const dictionaries = table.columns.map((column) =>
-    column.kind !== 'string'
-      ? null
-      : column instanceof PackedTextColumn
-        ? [column.ends.length, column.bytes.length]
-        : column.dictionary,
-  );
-  const text = new TextEncoder().encode(JSON.stringify(dictionaries));
+  const plans = table.columns.map((column) => planOf(column, table.rowCount));
+  const text = new TextEncoder().encode(JSON.stringify(plans));
   let size = 16 + align(text.length);
-  for (const column of table.columns) {
+  for (const [i, column] of table.columns.entries()) {
+    if (plans[i] === null) continue;
     if (column instanceof PackedTextColumn) size += align(column.ends.length * 4) + align(column.bytes.length);
     size +=
       column.kind === 'string'
@@ -33,7 +27,8 @@ export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
     out.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
     at += align(array.byteLength);
   };
-  for (const column of table.columns) {
+  for (const [i, column] of table.columns.entries()) {
+    if (plans[i] === null) continue;
     if (column.kind === 'string') {
       put(column.codes);
       if (column instanceof PackedTextColumn) {
@@ -52,22 +47,34 @@ export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
   return out;
 }
 
+/** Of a column: its dictionary; of a packed one the number of its texts and of their bytes; of numbers nothing; null when all is missing, and then nothing is written of it. */
+type Plan = readonly (string | number)[] | null;
+
+function planOf(column: Column, rowCount: number): Plan {
+  if (column instanceof PackedTextColumn) return [column.ends.length, column.bytes.length];
+  if (column.kind === 'string') return column.dictionary.length === 0 ? null : column.dictionary;
+  return column.valid === undefined || column.valid.subarray(0, validBytes(rowCount)).some((bits) => bits !== 0)
+    ? NUMBERS
+    : null;
+}
+
+const NUMBERS: Plan = [];
+
 /** The table that `encodeTable` wrote; `bytes` must begin at a multiple of 8 in its buffer and is kept, not copied. */
 export function decodeTable(schema: Schema, bytes: Uint8Array): Table {
   const [rowCount, textLength] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2);
-  const dictionaries = JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + textLength))) as (
-    | (string | number)[]
-    | null
-  )[];
+  const plans = JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + textLength))) as Plan[];
   let at = bytes.byteOffset + 16 + align(textLength);
+  const missing = new MissingColumns(rowCount);
   const columns = schema.columns.map((spec, i): Column => {
+    const plan = plans[i];
+    if (plan === null || plan === undefined) return missing.column(spec.kind);
     if (spec.kind === 'string') {
       const codes = new Int32Array(bytes.buffer, at, rowCount);
       at += align(rowCount * 4);
-      const entries = dictionaries[i] ?? [];
-      const [count, length] = entries;
+      const [count, length] = plan;
       if (typeof count !== 'number' || typeof length !== 'number')
-        return { kind: 'string', codes, dictionary: entries as string[] };
+        return { kind: 'string', codes, dictionary: plan as string[] };
       const ends = new Int32Array(bytes.buffer, at, count);
       at += align(count * 4);
       const packed = new Uint8Array(bytes.buffer, at, length);
@@ -84,6 +91,33 @@ export function decodeTable(schema: Schema, bytes: Uint8Array): Table {
     return { kind: spec.kind, values, valid };
   });
   return new Table(schema, rowCount, columns);
+}
+
+/** Columns in which every row is missing: all of a kind share their arrays. */
+class MissingColumns {
+  #rowCount: number;
+  #known = new Map<ColumnKind, Column>();
+
+  constructor(rowCount: number) {
+    this.#rowCount = rowCount;
+  }
+
+  column(kind: ColumnKind): Column {
+    let column = this.#known.get(kind);
+    if (column === undefined) {
+      const n = this.#rowCount;
+      column =
+        kind === 'string'
+          ? { kind, codes: new Int32Array(n).fill(-1), dictionary: [] }
+          : {
+              kind,
+              values: kind === 'float64' ? new Float64Array(n) : new Int32Array(n),
+              valid: new Uint8Array(validBytes(n)),
+            };
+      this.#known.set(kind, column);
+    }
+    return column;
+  }
 }
 
 function align(n: number): number {
