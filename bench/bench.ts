@@ -1,7 +1,7 @@
 /**
  * Times the product on a large capture, beside other programs on the same bytes, in the same run, on the same core.
  *
- *     npm run bench -- [--quick] [--rounds 3] [--flat] [--no-install] [--no-build] [--check]
+ *     npm run bench -- [--quick] [--rounds 3] [--flat] [--peers] [--no-install] [--no-build] [--check]
  *
  * Every program is a process of its own, from its start to its end, pinned to one core where taskset is there. The rounds are interleaved, so that a
  * machine that is busy for a while slows all of them; the table shows medians. Rates are packets per second of CPU time (user and system), which
@@ -9,10 +9,10 @@
  * All programs read the whole mix. tshark on the first packets of it alone would cost more for a packet, not less (36 us on 150,000, 29 to 33 us on
  * 1.1 million), and so flatter us.
  *
- * --quick: a small mix, one round (for CI). --flat: also a file four times as long, whose peak must be the same. --check: exit 1 when a target is missed.
+ * --quick: a small mix, one round (for CI). --peers: also Argus, softflowd, nfpcapd and ndpiReader, on the middle mix, on small packets, two million conversations and the flood. --flat: also a file four times as long, whose peak must be the same. --check: exit 1 when a target is missed.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
@@ -33,6 +33,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     flat: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
     'no-install': { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -55,7 +56,23 @@ interface Job {
   /** Of so many rounds, at most this many; memory needs no three. */
   readonly rounds: number;
   readonly costs: Cost[];
+  /** A program of somebody else's: when it fails that is a result and no reason to stop. */
+  readonly isPeer?: boolean;
+  /** How its last run ended, where not with 0. */
+  failure?: string;
 }
+
+/** Programs that make flows of captures, by Debian package. */
+const PEERS: readonly (readonly [
+  program: string,
+  debianPackage: string,
+  command: (capture: string, folder: string) => readonly string[],
+])[] = [
+  ['argus', 'argus-server', (capture) => ['argus', '-r', capture, '-w', '/dev/null']],
+  ['softflowd', 'softflowd', (capture) => ['softflowd', '-r', capture, '-n', '127.0.0.1:9995', '-d']],
+  ['nfpcapd', 'nfdump', (capture, folder) => ['nfpcapd', '-r', capture, '-w', folder]],
+  ['ndpiReader', 'libndpi-bin', (capture) => ['ndpiReader', '-i', capture, '-q']],
+];
 
 const FIELDS = [
   'frame.time_epoch',
@@ -83,6 +100,7 @@ async function main(): Promise<void> {
     const small = buildMix({ kind: 'small', packets: flags.quick ? 300_000 : 2_000_000 });
     const flood = buildMix({ kind: 'flood', packets: flags.quick ? 300_000 : 2_000_000 });
     const long = flags.flat ? buildMix(flags.quick ? { mb: 160, hours: 1 } : { mb: 4000, hours: 4 }) : undefined;
+    const many = flags.peers ? buildMix({ kind: 'many', packets: flags.quick ? 600_000 : 6_000_000 }) : undefined;
     describeMachine(tshark.version);
     for (const input of [
       mix,
@@ -133,12 +151,20 @@ async function main(): Promise<void> {
       path(flood, 1),
       analyze(flood, 1),
       ...(long === undefined ? [] : [path(long, 1), analyze(long, 1)]),
+      ...(many === undefined
+        ? []
+        : [
+            path(many, 1),
+            analyze(many, 1),
+            ...[middle ?? mix, small, many, flood].flatMap((input) => peers(input, folder)),
+          ]),
     ];
     for (let round = 0; round < rounds; round++) {
       for (const each of jobs) {
         if (round >= each.rounds) continue;
         const cost = await measure(each.command, { core: CORE, discard: true });
-        if (cost.code !== 0)
+        if (cost.code !== 0 && each.isPeer === true) each.failure = `ended with ${cost.code}`;
+        else if (cost.code !== 0)
           throw new Error(`${each.name} on ${each.input.path} ended with ${cost.code}:\n${cost.stderr}`);
         each.costs.push(cost);
       }
@@ -155,7 +181,7 @@ async function main(): Promise<void> {
           each.input.packets === 1 ? 'start-up' : ((cpu(each) / each.input.packets) * 1e6).toFixed(2),
           each.input.packets === 1 || cpu(each) === 0 ? '' : humanCount(Math.round(rate(each))),
           peak(each)?.toFixed(0) ?? '?',
-          String(each.costs.length),
+          each.failure ?? String(each.costs.length),
         ]),
         [0, 1],
       ),
@@ -171,6 +197,27 @@ async function main(): Promise<void> {
 
 function job(name: string, input: MixInfo, command: readonly string[], times: number): Job {
   return { name, input, command, rounds: times, costs: [] };
+}
+
+/** The peers that are here, or can be installed, on one input. */
+function peers(input: MixInfo, folder: string): Job[] {
+  return PEERS.flatMap(([program, debianPackage, command]) => {
+    if (!has(program) && !install(debianPackage)) {
+      console.log(`skipped ${program}: not installed, and could not be (apt install ${debianPackage})`);
+      return [];
+    }
+    const into = join(folder, `${program}-${relative(WORK, input.path)}`);
+    mkdirSync(into, { recursive: true });
+    return [{ ...job(program, input, command(input.path, into), 1), isPeer: true }];
+  });
+}
+
+function install(debianPackage: string): boolean {
+  if (flags['no-install'] || process.getuid?.() !== 0 || !has('apt-get')) return false;
+  console.error(`installing ${debianPackage} with apt-get ...`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const script = `apt-get update -qq && apt-get install -y -qq --no-install-recommends ${debianPackage}`;
+  return spawnSync('sh', ['-c', script], { encoding: 'utf8', env }).status === 0;
 }
 
 const wall = (each: Job): number => median(each.costs.map((cost) => cost.wallS));
@@ -216,6 +263,13 @@ function judge(
     say(
       ratio >= TARGET_TSHARK,
       `analyze against ${name}: ${ratio.toFixed(1)} times the rate (packet path alone ${pathRatio.toFixed(1)}); wanted ${TARGET_TSHARK} or more`,
+    );
+  }
+  for (const peer of jobs.filter((each) => each.isPeer === true)) {
+    const ours = find('anomalyst packet path', peer.input);
+    const whole = find('anomalyst analyze', peer.input);
+    lines.push(
+      `ratio   ${peer.name} on ${relative(WORK, peer.input.path)}: ${(cpu(peer) / cpu(ours)).toFixed(2)} times the CPU of our packet path, ${(cpu(peer) / cpu(whole)).toFixed(2)} times that of a whole analysis${peer.failure === undefined ? '' : ` (it ${peer.failure})`}`,
     );
   }
   for (const input of [mix, small, flood]) {
@@ -264,15 +318,10 @@ function findTshark(): { readonly version?: string; readonly reason?: string } {
   if (flags['no-install']) return { reason: 'not installed, and --no-install says not to' };
   if (process.getuid?.() !== 0 || !has('apt-get'))
     return { reason: 'not installed, and only root can install it with apt-get (apt install tshark)' };
-  console.error('installing tshark with apt-get ...');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const run = spawnSync('sh', ['-c', 'apt-get update -qq && apt-get install -y -qq --no-install-recommends tshark'], {
-    encoding: 'utf8',
-    env,
-  });
+  install('tshark');
   version = ask();
   if (version !== undefined) return { version };
-  return { reason: `apt-get could not install it: ${`${run.stdout}${run.stderr}`.trim().split('\n').at(-1) ?? ''}` };
+  return { reason: 'apt-get could not install it' };
 }
 
 await main();

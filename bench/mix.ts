@@ -1,13 +1,15 @@
 /**
  * Builds the captures that the benchmarks run on, in .bench, and prints what is in them.
  *
- *     node bench/mix.ts [--kind mix|small|flood] [--mb 250] [--hours 1] [--packets 2000000] [--seed 42] [--out <file>]
+ *     node bench/mix.ts [--kind mix|small|many|flood] [--mb 250] [--hours 1] [--packets 2000000] [--seed 42] [--out <file>]
  *
  * mix: every real Ethernet capture under ../shared/data, again and again until the size is reached. Each repetition has its own addresses (MAC,
  * IPv4, IPv6, also inside ARP), so its flows are flows of their own; a private address stays private, a public one public, and broadcast and
  * multicast stay what they are. The captures start at random within the given hours and are merged in order of time; a capture that runs longer
  * than an hour is cut there. The flood captures of stopddos are left out: floods have an input of their own, and one of them would be half of all flows. Checksums are not corrected after the change of addresses (neither we nor tshark's defaults look at them), and
  * addresses that packets quote (tunnels, ICMP errors, DNS answers) are left as they are.
+ *
+ * many is made up as well: packets of two million TCP and UDP conversations, one in five of them IPv6, in random order, the worst case for a flow table's memory and cache.
  *
  * small and flood are made up, for the two things that no capture here holds: small is nothing but small packets (30 % SYN scans, 34 % DNS,
  * small UDP, bare ACKs), flood is one new spoofed source with every packet. Both test memory and the price of a packet, not quality.
@@ -43,6 +45,7 @@ import {
   encodeDns,
   encodeEthernet,
   encodeIpv4,
+  encodeIpv6,
   encodePcapHeader,
   encodePcapRecord,
   encodeTcp,
@@ -55,7 +58,7 @@ import {
 } from '../src/wire/index.ts';
 import { DATA, WORK } from './child.ts';
 
-export type MixKind = 'mix' | 'small' | 'flood';
+export type MixKind = 'mix' | 'small' | 'many' | 'flood';
 
 export interface MixOptions {
   readonly kind?: MixKind;
@@ -114,6 +117,7 @@ export function buildMix(options: MixOptions = {}): MixInfo {
   let what: string;
   if (kind === 'mix') what = writeMix(writer, sources, mb * 1e6, hours, random);
   else if (kind === 'small') what = writeSmall(writer, packets, random);
+  else if (kind === 'many') what = writeMany(writer, packets, random);
   else what = writeFlood(writer, packets, random);
   writer.end();
   renameSync(`${path}.part`, path);
@@ -133,7 +137,7 @@ function sourceFiles(): string[] {
   if (!existsSync(DATA))
     throw new UserError(
       `the captures are not there (${DATA})`,
-      'only --kind small and --kind flood can be built without them',
+      'only --kind small, many and flood can be built without them',
     );
   return FOLDERS.flatMap((folder) =>
     existsSync(join(DATA, folder))
@@ -244,7 +248,7 @@ function writeMix(
   if (sources.length === 0)
     throw new UserError(
       `no Ethernet capture found under ${DATA}`,
-      'only --kind small and --kind flood can be built without',
+      'only --kind small, many and flood can be built without',
     );
   const times: number[] = [];
   const places: number[] = [];
@@ -352,12 +356,12 @@ function renumberIpv6(frame: Uint8Array, at: number, k: number): void {
 
 const ipv4 = (a: number, b: number, c: number, d: number): number => (a << 24) | (b << 16) | (c << 8) | d | 0;
 
-function ethernet(payload: Uint8Array, fromHost: number): Uint8Array {
+function ethernet(payload: Uint8Array, fromHost: number, etherType: number = ETHERTYPE_IPV4): Uint8Array {
   const source = Uint8Array.of(2, 0, fromHost >>> 24, fromHost >>> 16, fromHost >>> 8, fromHost);
   const out = encodeEthernet({
     destination: Uint8Array.of(2, 0, 0, 0, 0, 1),
     source,
-    etherType: ETHERTYPE_IPV4,
+    etherType,
     payload,
   });
   if (out.length >= 60) return out;
@@ -389,6 +393,20 @@ function udpFrame(
     encodeIpv4({ source, destination, protocol: PROTO.udp, payload: encodeUdp(srcPort, dstPort, payload) }),
     source,
   );
+}
+
+/** A packet of the IPv6 conversation of host `k` with one server, from the host or to it. */
+function udpFrame6(k: number, port: number, isOut: boolean): Uint8Array {
+  const host: [number, number, number, number] = [0x20010db8, 0, k >>> 20, k];
+  const server: [number, number, number, number] = [0x20010db8, 0xffff, 0, 1];
+  const payload = encodeUdp(isOut ? port : 5004, isOut ? 5004 : port, new Uint8Array(16));
+  const packet = encodeIpv6({
+    source: isOut ? host : server,
+    destination: isOut ? server : host,
+    nextHeader: PROTO.udp,
+    payload,
+  });
+  return ethernet(packet, k, ETHERTYPE_IPV6);
 }
 
 const SMALL_PER_SECOND = 5000;
@@ -450,6 +468,35 @@ function writeSmall(writer: Writer, packets: number, random: Random): string {
     }
   }
   return `made up: small packets alone, ${humanCount(SMALL_PER_SECOND)} a second (30 % SYN scans, 34 % DNS, small UDP, bare ACKs)`;
+}
+
+const MANY_FLOWS = 2_000_000;
+const MANY_PER_SECOND = 100_000;
+
+/** Each packet belongs to one of two million 5-tuples, chosen at random: the number says all of it, so nothing has to be remembered. */
+function writeMany(writer: Writer, packets: number, random: Random): string {
+  for (let i = 0; i < packets; i++) {
+    const k = random.below(MANY_FLOWS);
+    const timeNs = (i * 1e9) / MANY_PER_SECOND;
+    const client = ipv4(10, (k >>> 16) & 31, (k >>> 8) & 255, k & 255);
+    const server = ipv4(198, 18, (k >>> 9) & 255, 1 + ((k >>> 3) % 254));
+    const port = 1024 + (k % 60_000);
+    const isOut = random.below(2) === 0;
+    if (k % 5 === 0) writer.packet(timeNs, udpFrame6(k, port, isOut));
+    else if (k % 5 < 3)
+      writer.packet(
+        timeNs,
+        isOut ? tcpFrame(client, server, port, 443, TCP_ACK, i) : tcpFrame(server, client, 443, port, TCP_ACK, i),
+      );
+    else
+      writer.packet(
+        timeNs,
+        isOut
+          ? udpFrame(client, server, port, 5004, new Uint8Array(16))
+          : udpFrame(server, client, 5004, port, new Uint8Array(16)),
+      );
+  }
+  return `made up: ${humanCount(MANY_FLOWS)} conversations in random order, one in five over IPv6, ${humanCount(MANY_PER_SECOND)} packets a second`;
 }
 
 const FLOOD_PER_SECOND = 50_000;
@@ -523,9 +570,9 @@ function main(): void {
       out: { type: 'string' },
     },
   });
-  const kind = (['mix', 'small', 'flood'] as const).find((one) => one === values.kind);
+  const kind = (['mix', 'small', 'many', 'flood'] as const).find((one) => one === values.kind);
   if (kind === undefined)
-    throw new UserError(`--kind ${values.kind} is none of mix, small, flood`, 'see the head of bench/mix.ts');
+    throw new UserError(`--kind ${values.kind} is none of mix, small, many, flood`, 'see the head of bench/mix.ts');
   const number = (name: 'mb' | 'hours' | 'packets' | 'seed'): number => {
     const value = Number(values[name]);
     if (Number.isFinite(value) && value > 0) return value;
