@@ -30,7 +30,7 @@ import { decodeLink, LINK_ETHERNET } from './link.ts';
 import { decodeMpls, summarizeMpls } from './mpls.ts';
 import { decodeNsh, decodePbb, summarizeNsh, summarizePbb } from './nsh.ts';
 import { ODDITY, type OddityCounter } from './oddity.ts';
-import { clearQuoted, clearRareFields, OTHER_LINK, Packet, PROTO, TUNNEL, tunnelName } from './packet.ts';
+import { clearQuoted, clearRareFields, OTHER_LINK, type Packet, PROTO, TUNNEL, tunnelName } from './packet.ts';
 import { decodePpp, decodePppoe } from './ppp.ts';
 import { decodeTeredo, PORT_TEREDO } from './teredo.ts';
 import { decodeVxlan, decodeVxlanGpe, PORT_VXLAN, PORT_VXLAN_GPE, summarizeVxlan } from './vxlan.ts';
@@ -125,6 +125,8 @@ function isCarrier(packet: Packet): boolean {
 }
 
 function isCarrierPort(port: number): boolean {
+  // Nearly every port is below the first of them or above the last.
+  if (port < PORT_L2TP || port > PORT_MPLS) return false;
   switch (port) {
     case PORT_L2TP:
     case PORT_GTP:
@@ -152,29 +154,53 @@ function decodeTunnels(packet: Packet, fragments: Fragments, oddities: OddityCou
   }
 }
 
-/** The carrier while its content is decoded in its place. Decoding is synchronous, and the loop in `decodeTunnels` needs one level at a time. */
-const carrier = new Packet();
-
 function enterTunnel(packet: Packet, fragments: Fragments, oddities: OddityCounter): boolean {
   const isWhole = packet.isReassembled !== 0;
   // A tunnel's packet in fragments is looked into when they are together; until then each of them is the carrier's.
   if (packet.payloadCaptured === 0 || (!isWhole && (packet.isFirstFragment | packet.isLaterFragment) !== 0))
     return false;
-  const { bytes, view } = packet;
-  const at = packet.payload;
-  const end = at + packet.payloadCaptured;
-  const wireEnd = isWhole ? end : at + packet.payloadLength;
-  Object.assign(carrier, packet);
-  const inner = decodeCarrier(bytes, view, at, end, wireEnd, packet);
+  const { bytes, view, payload, payloadCaptured, payloadLength, tunnel, tunnelId } = packet;
+  const end = payload + payloadCaptured;
+  const wireEnd = isWhole ? end : payload + payloadLength;
+  const inner = decodeCarrier(bytes, view, payload, end, wireEnd, packet);
   if (inner >= 0) {
-    if (packet.hasOuter === 0) setOuter(packet);
+    // All that a carrier has and its content may overwrite.
+    const { protocol, isV6, src0, src1, src2, src3, dst0, dst1, dst2, dst3, srcPort, dstPort } = packet;
+    const { vlan, destinationMac, sourceMac, depth, hasOuter, isFirstFragment, isLaterFragment } = packet;
+    if (hasOuter === 0) setOuter(packet);
     packet.depth++;
     clearInner(packet);
     const found = decodeNetwork(bytes, view, inner, end, wireEnd, packet, fragments, oddities);
     if (found === FOUND) return true;
     if (found === UNREADABLE) oddities.count(ODDITY['tunnel.unreadable']);
+    clearInner(packet);
+    if (hasOuter === 0) clearOuter(packet);
+    packet.protocol = protocol;
+    packet.isV6 = isV6;
+    packet.src0 = src0;
+    packet.src1 = src1;
+    packet.src2 = src2;
+    packet.src3 = src3;
+    packet.dst0 = dst0;
+    packet.dst1 = dst1;
+    packet.dst2 = dst2;
+    packet.dst3 = dst3;
+    packet.srcPort = srcPort;
+    packet.dstPort = dstPort;
+    packet.vlan = vlan;
+    packet.destinationMac = destinationMac;
+    packet.sourceMac = sourceMac;
+    packet.depth = depth;
+    packet.payload = payload;
+    packet.payloadCaptured = payloadCaptured;
+    packet.payloadLength = payloadLength;
+    packet.isFirstFragment = isFirstFragment;
+    packet.isLaterFragment = isLaterFragment;
+    packet.isReassembled = isWhole ? 1 : 0;
   }
-  Object.assign(packet, carrier);
+  packet.tunnel = tunnel;
+  packet.tunnelId = tunnelId;
+  packet.other = 0;
   return false;
 }
 
@@ -241,6 +267,12 @@ function setOuter(packet: Packet): void {
   packet.outerDst1 = packet.dst1;
   packet.outerDst2 = packet.dst2;
   packet.outerDst3 = packet.dst3;
+}
+
+function clearOuter(packet: Packet): void {
+  packet.hasOuter = packet.outerIsV6 = 0;
+  packet.outerSrc0 = packet.outerSrc1 = packet.outerSrc2 = packet.outerSrc3 = 0;
+  packet.outerDst0 = packet.outerDst1 = packet.outerDst2 = packet.outerDst3 = 0;
 }
 
 /** Makes the packet ready for the one inside; link, tunnel and outer addresses stay. */
