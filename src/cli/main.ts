@@ -17,6 +17,8 @@ export function createProgram(done: (code: number) => void): Command {
     .version(productVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError(true)
+    // An option belongs to the command that it stands behind: `capture status --out x` is not an --out of `capture`.
+    .enablePositionalOptions()
     .configureHelp({ sortSubcommands: false })
     .addHelpText(
       'after',

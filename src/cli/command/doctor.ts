@@ -3,7 +3,15 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as zlib from 'node:zlib';
 import type { Command } from 'commander';
-import { EXIT, humanBytes, safeText } from '../../core/index.ts';
+import { EXIT, humanBytes, safeText, UserError } from '../../core/index.ts';
+import {
+  type CaptureProgram,
+  defaultInterface,
+  findCapturePrograms,
+  listInterfaces,
+  permissionHint,
+  probeProgram,
+} from '../../io/index.ts';
 import { productVersion } from '../../pipeline/index.ts';
 import { print } from '../terminal.ts';
 
@@ -26,7 +34,7 @@ export function addDoctorCommand(program: Command, done: (code: number) => void)
     )
     .option('--json', 'print as JSON')
     .action(async (flags: { readonly json?: boolean }) => {
-      const checks = examine();
+      const checks = [...examine(), ...(await examineCapture())];
       const fit = checks.every((check) => check.state !== 'missing');
       if (flags.json === true) await print(`${JSON.stringify({ fit, checks }, null, 2)}\n`);
       else {
@@ -64,9 +72,47 @@ function examine(): Check[] {
           found: 'not read by this Node.js',
           todo: 'use Node.js 22.15 or newer, or: zstd -dc capture.pcap.zst | anomalyst analyze -',
         },
-    program('tcpdump', ['--version'], 'to capture traffic: tcpdump -i eth0 -w office.pcap', 'sudo apt install tcpdump'),
     program('tshark', ['--version'], 'to look at single packets of the evidence', 'sudo apt install tshark'),
   ];
+}
+
+/** Whether interfaces can be captured here: the programs, their rights, and the interface one would begin with. */
+async function examineCapture(): Promise<Check[]> {
+  const use = 'to capture traffic: anomalyst capture -i eth0, anomalyst analyze --live eth0';
+  let programs: CaptureProgram[];
+  try {
+    programs = findCapturePrograms();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [
+      {
+        name: 'live capture',
+        state: 'optional',
+        found: `${error.message}; ${use}`,
+        ...(error.hint === undefined ? {} : { todo: error.hint }),
+      },
+    ];
+  }
+  const interfaces = await listInterfaces(programs[0]?.path);
+  const likely = defaultInterface(interfaces);
+  const checks: Check[] = [];
+  for (const program of programs) {
+    const { allowed, said } = await probeProgram(program, interfaces.find((one) => one.kind === 'loopback')?.name);
+    checks.push({
+      name: program.kind,
+      state: allowed ? 'ok' : 'optional',
+      found: allowed
+        ? `${safeText(program.path)} may capture, ${use}`
+        : `${safeText(program.path)} may not capture (${said}); ${use}`,
+      ...(allowed ? {} : { todo: permissionHint(program) }),
+    });
+  }
+  checks.push({
+    name: 'interfaces',
+    state: likely === undefined ? 'optional' : 'ok',
+    found: `${interfaces.map((one) => one.name).join(', ')}${likely === undefined ? '; none but loopback is up' : `; ${likely} is the likely one`}`,
+  });
+  return checks;
 }
 
 function writable(folder: string, name: string): Check {
