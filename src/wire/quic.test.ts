@@ -252,6 +252,17 @@ describe('a QUIC handshake', () => {
     expect(flood(encodeQuicCrypto(0, hello), 1)).toBe(false);
   });
 
+  it('gives up after 8 packets that it cannot open', () => {
+    const handshake = new QuicHandshake();
+    const noise = encodeQuicInitial({ destinationId: 'aa', keyId: 'bb', frames: encodeQuicCrypto(0, hello) });
+    const tries = Array.from({ length: 9 }, () => {
+      handshake.take(noise, 0, noise.length, true);
+      return handshake.unreadable;
+    });
+    expect(tries).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 8]);
+    expect(handshake.isDone).toBe(true);
+  });
+
   it('damaged packets are counted and change nothing', () => {
     const packet = encodeQuicInitial({ destinationId: 'aabb', frames: encodeQuicCrypto(0, hello) });
     for (const at of [1, 6, 20, 300, packet.length - 1]) {

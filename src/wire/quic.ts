@@ -25,6 +25,8 @@ const MAX_VERSIONS = 32;
 const MAX_PACKET = 16_384;
 /** Packets that one flow may have decrypted, right or wrong: a handshake takes a handful. */
 const MAX_ATTEMPTS = 48;
+/** Of those, the ones that may fail: a connection that is followed from its beginning has one after a Retry, and one after a change of version. */
+const MAX_FAILURES = 8;
 /** Bytes of the handshake of one side that are put together; a hello with post-quantum keys has 2,000. */
 const MAX_CRYPTO = 16_384;
 /** Pieces of it that may lie apart. Chrome cuts its hello into some ten. */
@@ -293,7 +295,7 @@ interface Side {
 
 /**
  * The hellos of one QUIC connection, read from the Initial packets of its first datagrams. Kept by whoever follows the flow, fed with the datagrams in the
- * order in which they came, thrown away once it `isDone`. Holds at most 32 KiB and decrypts at most 48 packets.
+ * order in which they came, thrown away once it `isDone`. Holds at most 32 KiB, opens at most 48 packets and gives up after 8 that it can't open.
  */
 export class QuicHandshake {
   /** Of the client's last Initial that could be read; undefined before. */
@@ -309,6 +311,7 @@ export class QuicHandshake {
   /** Initial packets that could not be opened: cut, damaged, not Initial at all, or of a connection whose beginning was not seen. */
   unreadable = 0;
   #attempts = 0;
+  #failures = 0;
   #keyVersion = 0;
   /** Destination id that the keys come from. */
   #originalId: Uint8Array | undefined;
@@ -320,7 +323,8 @@ export class QuicHandshake {
     return (
       (this.clientHello?.state === 'complete' && this.serverHello?.state === 'complete') ||
       this.closeCode !== undefined ||
-      this.#attempts >= MAX_ATTEMPTS
+      this.#attempts >= MAX_ATTEMPTS ||
+      this.#failures >= MAX_FAILURES
     );
   }
 
@@ -399,10 +403,12 @@ export class QuicHandshake {
   }
 
   #tryKeys(bytes: Uint8Array, at: number, packet: QuicPacket, keys: PacketKeys, side: Side): Uint8Array | undefined {
-    if (this.#attempts >= MAX_ATTEMPTS) return undefined;
     this.#attempts++;
     const opened = openInitial(bytes, at, packet, keys, side.largest);
-    if (opened === undefined) return undefined;
+    if (opened === undefined) {
+      this.#failures++;
+      return undefined;
+    }
     side.largest = Math.max(side.largest, opened.number);
     return opened.frames;
   }
