@@ -37,6 +37,7 @@ const VALUES: { readonly [K in FlowColumnName]?: readonly string[] } = {
   closeReason: ['fin', 'rst', 'idle', 'active', 'reuse', 'evicted', 'end'],
   outcome: ['answered', 'refused', 'unanswered', 'unknown'],
   serviceBasis: ['content', 'port'],
+  login: ['accepted', 'refused', 'unknown'],
 };
 
 /** Columns in which upper and lower case make no difference. */
@@ -49,7 +50,17 @@ const FOLDED: ReadonlySet<FlowColumnName> = new Set([
   'outcome',
   'service',
   'serviceBasis',
+  'portService',
   'serverName',
+  'hostname',
+  'login',
+  'tunnel',
+  'icmpError',
+  'tlsVersion',
+  'ja3',
+  'ja3s',
+  'initiatorFirstBytes',
+  'responderFirstBytes',
   'httpHost',
   'dnsQuery',
   'dnsType',
@@ -69,12 +80,12 @@ interface ShortName {
 const SHORT_NAMES: readonly ShortName[] = [
   {
     name: 'src',
-    aliases: ['ip.src', 'ipv6.src', 'src.host', 'src.net', 'src.ip', 'id.orig_h', 'orig_h', 'saddr', 'srcip', 'client'],
+    aliases: ['ip.src', 'ipv6.src', 'src.host', 'src.net', 'src.ip', 'id.orig_h', 'orig_h', 'saddr', 'srcip'],
     columns: ['initiator'],
   },
   {
     name: 'dst',
-    aliases: ['ip.dst', 'ipv6.dst', 'dst.host', 'dst.net', 'dst.ip', 'id.resp_h', 'resp_h', 'daddr', 'dstip', 'server'],
+    aliases: ['ip.dst', 'ipv6.dst', 'dst.host', 'dst.net', 'dst.ip', 'id.resp_h', 'resp_h', 'daddr', 'dstip'],
     columns: ['responder'],
   },
   {
@@ -159,6 +170,18 @@ const SHORT_NAMES: readonly ShortName[] = [
   { name: 'icmp.type', columns: ['icmpType'] },
   { name: 'icmp.code', columns: ['icmpCode'] },
   { name: 'vlan', aliases: ['vlan.id'], columns: ['vlan'] },
+  {
+    name: 'outer',
+    columns: ['outerInitiator', 'outerResponder'],
+    meaning: 'Address of the outermost tunnel, on either side.',
+  },
+  { name: 'tls.version', columns: ['tlsVersion'] },
+  { name: 'cert.subject', aliases: ['certificate.subject'], columns: ['certificateSubject'] },
+  { name: 'cert.issuer', aliases: ['certificate.issuer'], columns: ['certificateIssuer'] },
+  { name: 'cert.from', columns: ['certificateFromMs'] },
+  { name: 'cert.to', columns: ['certificateToMs'] },
+  { name: 'http.status', aliases: ['http.response.code', 'status_code'], columns: ['httpStatus'] },
+  { name: 'user_agent', aliases: ['http.user_agent'], columns: ['client'] },
   { name: 'frame', aliases: ['frame.number'], columns: ['firstFrame'] },
 ];
 
@@ -193,6 +216,10 @@ function field(short: ShortName): FlowField {
   };
 }
 
+function key(name: string): string {
+  return name.toLowerCase().replace(/[-_]/g, '');
+}
+
 /** Names that a column of one side has beside its own: initiatorFirstBytes is src.firstBytes too. */
 function sideNames(column: string): string[] {
   const match = /^(initiator|responder)([A-Z]\w*)$/.exec(column);
@@ -201,18 +228,27 @@ function sideNames(column: string): string[] {
   return [`${side === 'initiator' ? 'src' : 'dst'}.${rest[0].toLowerCase()}${rest.slice(1)}`];
 }
 
+/** What both sides have, and no short name is for yet: the sum of their numbers, or either of their texts. */
+function pairNames(): ShortName[] {
+  const taken = new Set(SHORT_NAMES.flatMap(({ name, aliases = [] }) => [name, ...aliases]).map(key));
+  return FLOW_SCHEMA.columns.flatMap(({ name: column }): ShortName[] => {
+    const rest = /^initiator([A-Z]\w*)$/.exec(column)?.[1];
+    if (rest === undefined || !SPECS.has(`responder${rest}`)) return [];
+    const name = `${rest[0].toLowerCase()}${rest.slice(1)}`;
+    if (taken.has(key(name)) || SPECS.has(name)) return [];
+    const columns = [column, `responder${rest}`] as FlowColumnName[];
+    return [{ name, columns, meaning: `${column} and ${columns[1]}, both sides together.` }];
+  });
+}
+
 /** All fields: the columns first, in order of the schema, then the short names. */
 export const FLOW_FIELDS: readonly FlowField[] = [
   ...FLOW_SCHEMA.columns.map((spec) => {
     const name = spec.name as FlowColumnName;
     return field({ name, columns: [name], aliases: sideNames(name), bare: true });
   }),
-  ...SHORT_NAMES.filter((short) => !SPECS.has(short.name)).map(field),
+  ...[...SHORT_NAMES, ...pairNames()].filter((short) => !SPECS.has(short.name)).map(field),
 ];
-
-function key(name: string): string {
-  return name.toLowerCase().replace(/[-_]/g, '');
-}
 
 const BY_KEY = new Map<string, FlowField>();
 for (const entry of FLOW_FIELDS) BY_KEY.set(key(entry.name), entry);
