@@ -4,9 +4,11 @@ import { EXIT, RemoteError, safeText, UserError } from '../core/index.ts';
 import { productVersion } from '../pipeline/index.ts';
 import { addAnalyzeCommand } from './command/analyze.ts';
 import { addCaptureCommand } from './command/capture.ts';
+import { addCutCommand } from './command/cut.ts';
 import { addDoctorCommand } from './command/doctor.ts';
 import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
+import { addFlowsCommand } from './command/flows.ts';
 import { note, showUserError } from './terminal.ts';
 
 /** The whole command line, from which help, completion and the reference page derive. */
@@ -36,6 +38,8 @@ export function createProgram(done: (code: number) => void): Command {
     })
     .exitOverride();
   addAnalyzeCommand(program, done);
+  addFlowsCommand(program, done);
+  addCutCommand(program, done);
   addCaptureCommand(program, done);
   addFieldsCommand(program, done);
   addExplainCommand(program, done);

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { safeText, type UserError } from '../core/index.ts';
+import { ExpressionError, safeText, type UserError } from '../core/index.ts';
 
 /** True when output to the stream may carry colour: it is a terminal and NO_COLOR is not set, or FORCE_COLOR is (https://no-color.org). */
 export function wantsColor(stream: { readonly isTTY?: boolean }): boolean {
@@ -31,5 +31,6 @@ export function showUserError(error: UserError): void {
   const color = wantsColor(process.stderr);
   const word = color ? styleText(['red', 'bold'], 'error', { validateStream: false }) : 'error';
   note(`${word}: ${safeText(error.message, 1000)}`);
+  if (error instanceof ExpressionError) for (const line of error.excerpt) note(`  ${line}`);
   if (error.hint !== undefined) note(`  ${safeText(error.hint, 1000)}`);
 }

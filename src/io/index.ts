@@ -1,6 +1,7 @@
 /** Floor 9: the world: sources, sinks, scratch files. */
 export * from './capture/index.ts';
 export * from './scratch.ts';
+export * from './sink/capture.ts';
 export * from './sink/file.ts';
 export * from './source/follow.ts';
 export * from './source/input.ts';

@@ -1,5 +1,7 @@
 /** Floor 10: assembly from configuration: the batch analysis. */
 export * from './analyze.ts';
 export * from './config.ts';
+export * from './cut.ts';
+export * from './flows.ts';
 export * from './live.ts';
 export * from './version.ts';

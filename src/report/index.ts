@@ -6,6 +6,7 @@ import type { AnalysisResult } from './result.ts';
 
 export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv } from './csv.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
+export * from './flow-rows.ts';
 export { renderHtml } from './html.ts';
 export { renderJson } from './json.ts';
 export * from './result.ts';

@@ -16,7 +16,12 @@ type IncidentNode = IncidentsDocument['incidents'][number];
  */
 export function renderJson(result: AnalysisResult): string {
   const text = JSON.stringify(toDocument(result), exact, 2);
-  return `${text.replace(RISKY, escapeUnit)}\n`;
+  return `${escapeJson(text)}\n`;
+}
+
+/** JSON with everything in it as an escape that a terminal or a line-based tool could act on; no value changes. */
+export function escapeJson(text: string): string {
+  return text.replace(RISKY, escapeUnit);
 }
 
 const RISKY = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb]/g;

@@ -194,7 +194,7 @@ export class CapturePcapWriter implements CaptureWriter {
 }
 
 /** What a pcapng file says of an interface; frames belong to it by their link type. */
-export interface CaptureInterface {
+export interface InterfaceDescription {
   readonly linkType: number;
   readonly name?: string;
   readonly description?: string;
@@ -204,7 +204,7 @@ export interface CaptureInterface {
 
 export interface CapturePcapngOptions extends PcapngSection {
   /** Names for the interfaces of these link types; a link type that is not among them gets an interface without a name. */
-  readonly interfaces?: readonly CaptureInterface[];
+  readonly interfaces?: readonly InterfaceDescription[];
 }
 
 /** pcapng, little-endian: one section, one interface for each link type, described before its first frame, times in nanoseconds. */

@@ -44,7 +44,7 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
     .command('analyze')
     .summary('captures in, ranked and explained incidents out')
     .description(
-      'Reads captures (pcap, pcapng; plain, gzip or zstd; files, folders, or - for standard input), finds what is strange in them, and\nwrites report.html, incidents.json, incidents.csv, flows.csv and the fitted model into the output folder.',
+      'Reads captures (pcap, pcapng; plain, gzip, zstd or lz4; files, folders, or - for standard input), finds what is strange in them, and\nwrites report.html, incidents.json, incidents.csv, flows.csv and the fitted model into the output folder.',
     )
     .argument('[input...]', 'capture files or folders of them; - is standard input; live:eth0 is an interface')
     .option('-o, --out <folder>', `where the report goes (default: ./${DEFAULT_OUT})`)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT, safeText } from '../../core/index.ts';
 import { FEATURE_PACKS } from '../../feature/index.ts';
-import { FLOW_SCHEMA } from '../../flow/index.ts';
+import { FLOW_FIELDS, FLOW_SCHEMA } from '../../flow/index.ts';
 import { print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
 
@@ -12,9 +12,15 @@ export function addFieldsCommand(program: Command, done: (code: number) => void)
     .summary('every flow column and feature: unit and meaning')
     .description('Lists the columns of flows.csv and the features that models read, with unit and meaning.')
     .argument('[text]', 'only those whose name or meaning holds this text')
+    .option('--filter', 'the names that filters and --fields know instead: columns, short names and their synonyms')
     .option('--json', 'print as JSON')
-    .action(async (text: string | undefined, flags: { readonly json?: boolean }) => {
+    .action(async (text: string | undefined, flags: { readonly json?: boolean; readonly filter?: boolean }) => {
       const wanted = (text ?? '').toLowerCase();
+      if (flags.filter === true) {
+        await printFilterFields(wanted, flags.json === true);
+        done(EXIT.done);
+        return;
+      }
       const holds = (field: { readonly name: string; readonly meaning: string }): boolean =>
         `${field.name} ${field.meaning}`.toLowerCase().includes(wanted);
       const columns = FLOW_SCHEMA.columns
@@ -41,4 +47,30 @@ export function addFieldsCommand(program: Command, done: (code: number) => void)
       }
       done(EXIT.done);
     });
+}
+
+/** The fields of the filter language whose names or meaning hold the text, short names first. */
+async function printFilterFields(wanted: string, json: boolean): Promise<void> {
+  const fields = [...FLOW_FIELDS]
+    .sort((a, b) => Number(isColumn(a.name)) - Number(isColumn(b.name)))
+    .filter(({ name, aliases, meaning }) => [name, ...aliases, meaning].join(' ').toLowerCase().includes(wanted))
+    .map(({ name, aliases, kind, columns, meaning }) => ({ name, aliases, kind, columns, meaning }));
+  if (json) {
+    await print(`${JSON.stringify({ fields }, null, 2)}\n`);
+    return;
+  }
+  if (fields.length === 0) {
+    await print(`No field of the filter holds '${safeText(wanted)}'.\n`);
+    return;
+  }
+  const width = terminalWidth(process.stdout);
+  const entries = fields.map(({ name, aliases, kind, meaning }) => {
+    const also = aliases.length === 0 ? '' : ` Also ${aliases.join(', ')}.`;
+    return `  ${name}  [${kind}]\n${wrap(`${meaning}${also}`, width, '      ')}\n`;
+  });
+  await print(`Fields of --filter and --fields\n${entries.join('')}`);
+}
+
+function isColumn(name: string): boolean {
+  return FLOW_SCHEMA.columns.some((column) => column.name === name);
 }
