@@ -93,8 +93,24 @@ describe('hostile input', () => {
   });
 
   it('random frames of every link type decode to the same whatever lies around them, with every oddity named', () => {
-    const links = [0, 1, 1, 1, 12, 101, 108, 113, 228, 229, 276, 127];
-    const starts = [[], [0x08, 0x00, 0x45], [0x86, 0xdd, 0x60], [0x81, 0x00], [0x08, 0x06]];
+    // Every link type there is a decoder for, Ethernet as often as all others, and some that are only named.
+    const others = [
+      0, 6, 8, 9, 10, 12, 14, 50, 51, 100, 101, 104, 105, 107, 108, 109, 113, 117, 119, 123, 127, 138, 149, 163, 166,
+      192, 204, 205, 206, 226, 228, 229, 239, 240, 241, 242, 258, 276, 281, 282, 284, 285, 189, 195, 4242,
+    ];
+    const links = [...others, ...others.map(() => 1)];
+    const starts = [
+      [],
+      [0x08, 0x00, 0x45],
+      [0x86, 0xdd, 0x60],
+      [0x81, 0x00],
+      [0x08, 0x06],
+      [0x88, 0x47],
+      [0x88, 0x64, 0x11, 0x00],
+      [0x88, 0xe7],
+      [0x89, 0x4f],
+      [0x00, 0x20, 0xaa, 0xaa, 0x03, 0, 0, 0],
+    ];
     const seen = new Set<string>();
     for (let seed = 0; seed < 10_000; seed++) {
       const random = new Random(seed);
