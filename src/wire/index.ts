@@ -1,5 +1,5 @@
 /** Floor 1: capture readers and writers, bytes to packet; one file per protocol. */
-export * from './802-11.ts';
+
 export * from './address.ts';
 export * from './arp.ts';
 export * from './ayiya.ts';
@@ -76,4 +76,5 @@ export * from './transport.ts';
 export * from './udp.ts';
 export * from './vnc.ts';
 export * from './vxlan.ts';
+export * from './wlan.ts';
 export * from './x509.ts';

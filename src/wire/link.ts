@@ -1,4 +1,3 @@
-import { decodePpi, decodePrism, decodeRadiotap, decodeWlan, summarizeWlan } from './802-11.ts';
 import { decodeEthernet, decodeEtherType } from './ethernet.ts';
 import {
   ETHERTYPE_ETHERNET,
@@ -12,6 +11,7 @@ import { decodeLlc, summarizeCisco, summarizeLlc } from './llc.ts';
 import { ODDITY, type OddityCounter } from './oddity.ts';
 import { OTHER_CISCO, OTHER_FAMILY, OTHER_LINK, OTHER_LLC, OTHER_PPP, OTHER_WLAN, type Packet } from './packet.ts';
 import { decodeCiscoHdlc, decodePpp, decodePppOrHdlc, summarizePpp } from './ppp.ts';
+import { decodePpi, decodePrism, decodeRadiotap, decodeWlan, summarizeWlan } from './wlan.ts';
 
 /** Link layers: from the frame's first byte to the network layer (https://www.tcpdump.org/linktypes.html). */
 
