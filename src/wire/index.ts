@@ -1,5 +1,4 @@
 /** Floor 1: capture readers and writers, bytes to packet; one file per protocol. */
-
 export * from './address.ts';
 export * from './arp.ts';
 export * from './ayiya.ts';
