@@ -117,7 +117,7 @@ describe('a named pipe', () => {
       told.push(message);
       abort.abort();
     };
-    await expect(openInput(name, { signal: abort.signal, onWait })).rejects.toMatchObject({
+    await expect(openInput(name, { signal: abort.signal, onWait, patienceMs: 10 })).rejects.toMatchObject({
       message: `${name}: stopped while it was waiting for a writer`,
     });
     expect(told).toEqual([`${name} is a named pipe that nobody writes to yet; waiting for a writer (Ctrl-C to stop)`]);

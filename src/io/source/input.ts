@@ -34,8 +34,9 @@ export interface OpenOptions {
   readonly follow?: Follower | undefined;
   /** Ends waiting for the writer of a named pipe. */
   readonly signal?: AbortSignal | undefined;
-  /** Told once, after 2 s, when a named pipe has no writer. */
+  /** Told once, after `patienceMs` (default 2 s), when a named pipe has no writer. */
   readonly onWait?: ((message: string) => void) | undefined;
+  readonly patienceMs?: number | undefined;
 }
 
 /** A file that was changed this short a time ago is taken for one that is being written. */
@@ -101,7 +102,10 @@ const PIPE_PATIENCE_MS = 2000;
  * A named pipe. To open one waits for a writer, and with it the whole process, deaf to Ctrl-C; so it is opened without waiting, and asked until somebody writes. From
  * then on the end of what was written is the end of the input.
  */
-async function openPipe(name: string, { signal, onWait }: OpenOptions): Promise<ByteSource> {
+async function openPipe(
+  name: string,
+  { signal, onWait, patienceMs = PIPE_PATIENCE_MS }: OpenOptions,
+): Promise<ByteSource> {
   let fd: number;
   try {
     fd = fs.openSync(name, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
@@ -124,7 +128,7 @@ async function openPipe(name: string, { signal, onWait }: OpenOptions): Promise<
       break;
     }
     if (got > 0) break;
-    if (!told && performance.now() - started >= PIPE_PATIENCE_MS) {
+    if (!told && performance.now() - started >= patienceMs) {
       told = true;
       onWait?.(`${name} is a named pipe that nobody writes to yet; waiting for a writer (Ctrl-C to stop)`);
     }
