@@ -324,12 +324,6 @@ const FLOW_COLUMN_LIST = [
     meaning: 'JA4 fingerprint of the ClientHello, over TCP or QUIC.',
   },
   {
-    name: 'ja4s',
-    kind: 'string',
-    unit: '',
-    meaning: 'JA4S fingerprint of the ServerHello.',
-  },
-  {
     name: 'certificateSubject',
     kind: 'string',
     unit: 'name',

@@ -1003,7 +1003,6 @@ const FACT_COLUMNS: readonly (readonly [name: keyof FlowFacts, column: number, k
     ['ja3', REPEATS],
     ['ja3s', REPEATS],
     ['ja4', REPEATS],
-    ['ja4s', REPEATS],
     ['certificateSubject', REPEATS],
     ['certificateIssuer', REPEATS],
     ['certificateFromMs', REPEATS],

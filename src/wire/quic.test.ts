@@ -217,7 +217,11 @@ describe('a QUIC handshake', () => {
     const handshake = new QuicHandshake();
     handshake.take(client, 0, client.length, true);
     handshake.take(server, 0, server.length, false);
-    expect(handshake).toMatchObject({ version: VERSION_2, isDone: true, ja4s: 'q130100_1303_b9a491fefe05' });
+    expect(handshake).toMatchObject({
+      version: VERSION_2,
+      isDone: true,
+      serverHello: { version: 0x0304, cipher: 0x1303 },
+    });
   });
 
   it('a refusal ends it, with its code', () => {

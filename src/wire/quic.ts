@@ -4,7 +4,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { ByteWriter, hexToBytes, wireHex } from './bytes.ts';
 import { type ClientHello, decodeTlsHandshake, type ServerHello, summarizeClientHello } from './tls.ts';
-import { ja4, ja4s } from './tls-fingerprint.ts';
+import { ja4 } from './tls-fingerprint.ts';
 
 /**
  * QUIC versions 1 (RFC 9000, 9001), 2 (RFC 9369) and the drafts from 23 on: long headers, and what Initial packets carry. Those are encrypted with keys that
@@ -335,10 +335,6 @@ export class QuicHandshake {
 
   get ja4(): string | undefined {
     return this.clientHello === undefined ? undefined : ja4(this.clientHello, 'quic');
-  }
-
-  get ja4s(): string | undefined {
-    return this.serverHello === undefined ? undefined : ja4s(this.serverHello, 'quic');
   }
 
   /**

@@ -9,8 +9,8 @@ import { isGrease } from './tls-name.ts';
  *
  * JA3 and JA3S (Althouse, Atkinson, Atkins, "TLS Fingerprinting with JA3 and JA3S", 2019) hash lists in the order of the wire; browsers shuffle their
  * extensions since 2023, so each connection of theirs has another JA3. JA4 (Althouse, "JA4+ Network Fingerprinting", 2023; technical description in
- * FoxIO-LLC/ja4, BSD 3-Clause) sorts them. JA4S is described in the same place, under the FoxIO License 1.1. All of them are the same for everything that is built on one library
- * with one configuration, and are imitated by whoever wants to: they are a hint, not an identity.
+ * FoxIO-LLC/ja4, BSD 3-Clause) sorts them. All of them are the same for everything that is built on one library with one configuration, and are imitated by
+ * whoever wants to: they are a hint, not an identity. JA4S and the rest of JA4+ have another licence and are not here (docs/decisions.md).
  *
  * A hello that is cut or malformed has no fingerprint.
  */
@@ -79,24 +79,6 @@ function ja4Parts(hello: ClientHello, transport: TlsTransport): string[] | undef
     hexList(sorted),
     ...(algorithms.length > 0 ? [hexList(algorithms)] : []),
   ];
-}
-
-/** JA4S before hashing (JA4S_r): 't120400_c030_0005,0017,ff01,0000'. */
-export function ja4sText(hello: ServerHello, transport: TlsTransport = 'tcp'): string | undefined {
-  return ja4sParts(hello, transport)?.join('_');
-}
-
-/** JA4S: 't120400_c030_4e8089b08790'. */
-export function ja4s(hello: ServerHello, transport: TlsTransport = 'tcp'): string | undefined {
-  const parts = ja4sParts(hello, transport);
-  return parts === undefined ? undefined : `${parts[0]}_${parts[1]}_${shortHash(parts[2])}`;
-}
-
-function ja4sParts(hello: ServerHello, transport: TlsTransport): [string, string, string] | undefined {
-  if (hello.state !== 'complete') return undefined;
-  const extensions = hello.extensions.filter((value) => !isGrease(value));
-  const head = `${letter(transport)}${versionCode(hello.version)}${twoDigits(extensions.length)}${alpnCode(hello.alpn)}`;
-  return [head, hex4(hello.cipher), hexList(extensions)];
 }
 
 function letter(transport: TlsTransport): string {

@@ -46,7 +46,6 @@ export interface FlowFacts {
   ja3?: string;
   ja3s?: string;
   ja4?: string;
-  ja4s?: string;
   certificateSubject?: string;
   certificateIssuer?: string;
   certificateFromMs?: number;
