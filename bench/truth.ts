@@ -327,6 +327,7 @@ const CARRIERS = [
   'openvpn',
   'pflog',
   'cfp',
+  'pim',
 ];
 
 /** Why one frame is another to us than to tshark; undefined when no known cause fits. */

@@ -25,6 +25,7 @@ const ETHERTYPE_NAMES = new Map<number, string>([
   [ETHERTYPE_IPV6, 'IPv6'],
   [0x0027, 'loop test'],
   [0x22f3, 'TRILL'],
+  [0x2452, '802.11 in Ethernet (Intel Centrino)'],
   [0x22f4, 'IS-IS'],
   [0x6001, 'DEC MOP dump or load'],
   [0x6002, 'DEC MOP'],
