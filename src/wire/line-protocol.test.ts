@@ -3,20 +3,28 @@ import { describe, expect, it } from 'vitest';
 import { asciiBytes, hexBytes } from '../../test/support/frames.ts';
 import { Random } from '../core/index.ts';
 import * as bittorrent from './bittorrent.ts';
+import { encodeDhcp } from './dhcp.ts';
+import { encodeDhcpv6 } from './dhcpv6.ts';
 import { encodeDns } from './dns.ts';
 import * as ftp from './ftp.ts';
 import { encodeHttpRequest } from './http.ts';
 import * as imap from './imap.ts';
 import * as irc from './irc.ts';
+import { encodeKerberos, encodeKerberosTcp } from './kerberos.ts';
 import { summarizeLogin } from './login.ts';
 import * as modbus from './modbus.ts';
 import * as mqtt from './mqtt.ts';
 import * as mysql from './mysql.ts';
+import { encodeNetbiosDatagram, encodeNetbiosName } from './netbios.ts';
+import { PROTO } from './packet.ts';
 import * as pop3 from './pop3.ts';
 import * as postgresql from './postgresql.ts';
+import { encodeRdpConnect } from './rdp.ts';
 import * as redis from './redis.ts';
 import { encodeBase64 } from './sasl.ts';
+import { serviceByContent } from './service.ts';
 import * as sip from './sip.ts';
+import { encodeNetbiosRequest } from './smb.ts';
 import * as smtp from './smtp.ts';
 import * as socks from './socks.ts';
 import * as stratum from './stratum.ts';
@@ -191,6 +199,162 @@ describe('identification by content', () => {
       const text = Array.from({ length }, () => letters[random.below(letters.length)]).join('');
       const names = claims(asciiBytes(`${text}\r\n`));
       if (names !== '') found.push(`${names}: ${text}`);
+    }
+    expect(found).toEqual([]);
+  });
+});
+
+/** Every service that content shows, over TCP and UDP; '' where it shows none. The port is one that says nothing unless it is given. */
+const SERVICES: readonly (readonly [service: string, bytes: Uint8Array, port?: number])[] = [
+  ...SAMPLES.filter(([owner]) => owner !== '').map(
+    ([owner, bytes]) =>
+      [owner === 'tftp' || isBitTorrentDatagram(bytes) ? `udp ${owner}` : `tcp ${owner}`, bytes] as const,
+  ),
+  ['udp syslog', asciiBytes('<34>Oct 11 22:14:15 host su: x')],
+  ['udp sip', sip.encodeSip('REGISTER sip:a SIP/2.0', [['From', '<sip:bob@a>']])],
+  ['udp bittorrent', asciiBytes('BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\n\r\n')],
+  ['udp bittorrent', hexBytes('00000417271019800000000000001234')],
+  ['tcp tls', encodeClientHello({ serverName: 'example.org', alpn: ['h2'] })],
+  ['tcp tls', hexBytes(`802e010002001500000010${'010080'.repeat(7)}${'5a'.repeat(16)}`)],
+  ['tcp http', encodeHttpRequest('GET', '/', [['Host', 'example.org']])],
+  ['tcp http', encodeHttpRequest('OPTIONS', '*', [])],
+  ['tcp http', encodeHttpRequest('CONNECT', 'example.org:443', [])],
+  ['tcp http', asciiBytes('GET /\r\n')],
+  ['tcp http', asciiBytes('HTTP/1.1 200 OK\r\nServer: x\r\n\r\n')],
+  ['tcp http', asciiBytes('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')],
+  ['tcp rtsp', asciiBytes('OPTIONS rtsp://192.168.1.9/live RTSP/1.0\r\nCSeq: 1\r\n\r\n')],
+  ['tcp rtsp', asciiBytes('RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n')],
+  ['tcp ssh', asciiBytes('SSH-2.0-OpenSSH_9.2\r\n')],
+  ['tcp vnc', asciiBytes('RFB 003.008\n')],
+  ['tcp smb', hexBytes('00000054ff534d4272000000001801c8')],
+  ['tcp smb', hexBytes('0000006cfe534d4240000000000000000000')],
+  ['tcp smb', encodeNetbiosRequest('SERVER', 0x20, 'CLIENT', 0)],
+  ['tcp rdp', hexBytes('0300002621e00000000000436f6f6b69653a20')],
+  ['tcp rdp', encodeRdpConnect({ kind: 'request', requestedProtocols: 3 })],
+  ['tcp rdp', encodeRdpConnect({ kind: 'confirm', selectedProtocol: 2 })],
+  ['tcp dcerpc', hexBytes('05000b03100000004800000001000000')],
+  [
+    'tcp kerberos',
+    encodeKerberosTcp(encodeKerberos({ type: 'AS-REQ', client: 'bob', realm: 'CORP', service: 'krbtgt' })),
+  ],
+  ['udp kerberos', encodeKerberos({ type: 'AS-REQ', client: 'bob', realm: 'CORP', service: 'krbtgt' })],
+  ['tcp ldap', hexBytes('300c020101600702010304008000')],
+  ['udp cldap', hexBytes('302502010163200400 0a0100 0a0100 020100 020100 010100 870b6f626a656374436c617373 3000')],
+  ['udp snmp', hexBytes('302902010104067075626c6963a01c02047d4a9bd6020100020100300e300c06082b060102010101000500')],
+  [
+    'udp snmp-trap',
+    hexBytes('302902010104067075626c6963a71c02047d4a9bd6020100020100300e300c06082b060102010101000500'),
+    162,
+  ],
+  ['udp netbios-ns', encodeNetbiosName({ question: { name: 'WPAD', suffix: 0 } })],
+  [
+    'udp netbios-dgm',
+    encodeNetbiosDatagram({
+      source: { name: 'PC', suffix: 0 },
+      destination: { name: 'CORP', suffix: 0x1d },
+      announcement: { host: 'PC' },
+    }),
+  ],
+  ['udp dhcp', encodeDhcp({ type: 'discover', clientMac: '02:00:0a:00:00:01' })],
+  ['udp dhcpv6', encodeDhcpv6({ type: 'solicit', fqdn: 'pc.example' }), 547],
+  ['udp ntp', hexBytes(`23${'00'.repeat(47)}`), 123],
+  ['udp ssdp', asciiBytes('M-SEARCH * HTTP/1.1\r\nST: ssdp:all\r\n\r\n')],
+  ['udp ssdp', asciiBytes('NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\n\r\n')],
+  ['udp ssdp', asciiBytes('HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n\r\n')],
+  ['udp stun', hexBytes('000100002112a442000102030405060708090a0b')],
+  ['udp quic', hexBytes(`c00000000108${'07'.repeat(8)}00${'55'.repeat(40)}`)],
+  ['udp quic', hexBytes(`c351303436${'07'.repeat(40)}`)],
+  ['udp dtls', hexBytes(`16feff000000000000000000100100000400000000000000040000${'0000'}00`)],
+  ['udp wireguard', hexBytes(`01000000${'5a'.repeat(144)}`)],
+  // What content alone does not show.
+  ['tcp ', asciiBytes('USER bob\r\n')],
+  ['tcp ', asciiBytes('220 hello\r\n')],
+  ['tcp ', asciiBytes('+OK\r\n')],
+  ['tcp ', asciiBytes('{"jsonrpc":"2.0","method":"tools/list","id":1}\n')],
+  ['tcp ', asciiBytes('<html><body>1: x</body></html>')],
+  ['tcp ', asciiBytes('The quick brown fox\r\njumps over\r\n')],
+  ['tcp ', asciiBytes('OPTIONS icap://a/b ICAP/1.0\r\n\r\n')],
+  // S7comm: the same TPKT and X.224 as RDP, with parameters behind them.
+  ['tcp ', hexBytes('0300001611e00000000100c0010ac1020100c2020102')],
+  ['udp ', hexBytes(`23${'00'.repeat(47)}`)],
+  ['udp ', new Uint8Array(64)],
+  ['udp ', new Uint8Array(64).fill(255)],
+  ['tcp ', new Uint8Array(64)],
+  ['tcp ', new Uint8Array(64).fill(255)],
+];
+
+function isBitTorrentDatagram(bytes: Uint8Array): boolean {
+  const kind = bittorrent.bitTorrentKind(bytes, 0, bytes.length);
+  return kind !== undefined && kind !== 'peer';
+}
+
+function serviceOf(transport: string, bytes: Uint8Array, port = 40_000): string | undefined {
+  return serviceByContent(transport === 'udp' ? PROTO.udp : PROTO.tcp, port, bytes, 0, bytes.length);
+}
+
+describe('service by content', () => {
+  it.each(SERVICES.map(([service, bytes, port], i) => [i, service, bytes, port] as const))(
+    'sample %i is "%s"',
+    (_, service, bytes, port) => {
+      const [transport = '', name] = service.split(' ');
+      expect(serviceOf(transport, bytes, port) ?? '').toBe(name);
+    },
+  );
+
+  it('the front of a sample says the same as the whole, or nothing', () => {
+    const wrong: string[] = [];
+    for (const [service, bytes, port] of SERVICES) {
+      const [transport = '', name] = service.split(' ');
+      for (let n = 0; n < bytes.length; n++) {
+        const found = serviceOf(transport, bytes.subarray(0, n), port);
+        if (found !== undefined && found !== name) wrong.push(`${service}: ${found} after ${n} bytes`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('what lies around a payload does not matter', () => {
+    for (const [service, bytes, port = 40_000] of SERVICES) {
+      const [transport = '', name] = service.split(' ');
+      const protocol = transport === 'udp' ? PROTO.udp : PROTO.tcp;
+      for (const fill of [0, 0x0a, 0x41, 0xff]) {
+        for (const n of [bytes.length, bytes.length >> 1]) {
+          const held = new Uint8Array(bytes.length + 600).fill(fill);
+          held.set(bytes.subarray(0, n), 300);
+          const found = serviceByContent(protocol, port, held, 300, 300 + n);
+          expect(found, service).toBe(serviceByContent(protocol, port, bytes.subarray(0, n), 0, n));
+          if (n === bytes.length) expect(found ?? '').toBe(name);
+        }
+      }
+    }
+  });
+
+  it('random bytes are no service, whatever the first byte is', () => {
+    const random = new Random(47);
+    const found: string[] = [];
+    for (let i = 0; i < 80_000; i++) {
+      const bytes = Uint8Array.from({ length: 3 + random.below(90) }, () => random.below(256));
+      bytes[0] = i & 255;
+      for (const transport of ['tcp', 'udp']) {
+        const service = serviceOf(transport, bytes);
+        if (service !== undefined) found.push(`${transport} ${service}: ${bytes.join(' ')}`);
+      }
+    }
+    expect(found).toEqual([]);
+  });
+
+  it('bytes that are mostly 0 are no service either', () => {
+    const random = new Random(53);
+    const found: string[] = [];
+    for (let i = 0; i < 40_000; i++) {
+      const bytes = Uint8Array.from({ length: 3 + random.below(90) }, () =>
+        random.below(4) === 0 ? random.below(256) : 0,
+      );
+      for (const transport of ['tcp', 'udp']) {
+        const service = serviceOf(transport, bytes);
+        // Four zeros, a length that fits and a small number are all there is of a Modbus message.
+        if (service !== undefined && service !== 'modbus') found.push(`${transport} ${service}: ${bytes.join(' ')}`);
+      }
     }
     expect(found).toEqual([]);
   });

@@ -1,3 +1,16 @@
+import { bittorrentPeek, modbusPeek, mqttPeek, sipPeek, stratumPeek, syslogPeek, tftpPeek } from './device.ts';
+import {
+  ftpPeek,
+  imapPeek,
+  ircPeek,
+  mysqlPeek,
+  pop3Peek,
+  postgresqlPeek,
+  redisPeek,
+  smtpPeek,
+  socksPeek,
+  telnetPeek,
+} from './login.ts';
 import { dnsPeek } from './name.ts';
 import type { Peek } from './peek.ts';
 import { httpPeek, tlsPeek } from './web.ts';
@@ -9,6 +22,23 @@ export const PEEKS: ReadonlyMap<string, Peek> = new Map<string, Peek>([
   ['llmnr', dnsPeek],
   ['http', httpPeek],
   ['tls', tlsPeek],
+  ['ftp', ftpPeek],
+  ['smtp', smtpPeek],
+  ['imap', imapPeek],
+  ['pop3', pop3Peek],
+  ['telnet', telnetPeek],
+  ['irc', ircPeek],
+  ['redis', redisPeek],
+  ['mysql', mysqlPeek],
+  ['postgresql', postgresqlPeek],
+  ['socks', socksPeek],
+  ['mqtt', mqttPeek],
+  ['modbus', modbusPeek],
+  ['sip', sipPeek],
+  ['tftp', tftpPeek],
+  ['syslog', syslogPeek],
+  ['bittorrent', bittorrentPeek],
+  ['stratum', stratumPeek],
 ]);
 
 export * from './observer.ts';

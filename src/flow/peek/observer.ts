@@ -18,6 +18,8 @@ const MOST_PAYLOADS = 4;
 const MOST_BYTES = 16_384;
 /** Without a protocol known after so many bytes of a side, there is none. */
 const RECOGNISED_WITHIN = 64;
+/** Where the port has a guess that waits for the end, content is asked again until there are so many bytes of a side. */
+const RECONSIDERED_WITHIN = 512;
 
 /** How a flow's peek was chosen. */
 const UNKNOWN = 0;
@@ -97,7 +99,7 @@ export class PayloadObserver {
     context.protocol = PROTO.tcp;
     const client = stitcher.contiguous(ref, i);
     const server = stitcher.contiguous(ref, 1 - i);
-    if (client.length + server.length > 0) peek.finish(context, client, server);
+    if (client.length + server.length > 0 && peek.finish(context, client, server)) this.#confirm(ref);
     this.#peeks[ref] = undefined;
     stitcher.finish(ref, 0);
     stitcher.finish(ref, 1);
@@ -160,6 +162,8 @@ export class PayloadObserver {
     }
     if (peek.kind === 'session') {
       if (!kept) stitcher.begin(ref, d, (sequence + skip) | 0, packet.bytes, context.at, context.end, STITCH_USUAL);
+      // Neither side can say more.
+      if (stitcher.isFull(ref, d) && stitcher.isFull(ref, 1 - d)) this.finish(ref, context.fromInitiator ? d : 1 - d);
       return;
     }
     const most = peek.most ?? MOST_BYTES;
@@ -202,6 +206,7 @@ export class PayloadObserver {
     if (this.#basis[ref] === BY_CONTENT) return;
     const { context } = this;
     const { protocol, srcPort, dstPort, bytes, at, end, port } = context;
+    if (end - at > RECONSIDERED_WITHIN && this.#peeks[ref]?.kind === 'session') return;
     const isDns = isDnsPort(srcPort) || isDnsPort(dstPort);
     // On a DNS port the decoder itself is the judge.
     const byContent = isDns ? undefined : serviceByContent(protocol, port, bytes, at, end);
@@ -216,7 +221,7 @@ export class PayloadObserver {
       : (serviceByPort(protocol, port) ?? serviceByPort(protocol, context.fromInitiator ? srcPort : dstPort));
     if (guess === undefined) return;
     const peek = PEEKS.get(guess);
-    if (peek?.kind !== 'stream') return;
+    if (peek === undefined || (peek.kind === 'session' && protocol !== PROTO.tcp)) return;
     this.#basis[ref] = BY_PORT;
     this.#peeks[ref] = peek;
     this.#guessed[ref] = guess;
@@ -236,10 +241,13 @@ export class PayloadObserver {
       const { protocol, port, bytes, at, end } = this.context;
       const service = serviceByContent(protocol, port, bytes, at, end);
       if (service !== undefined) this.#settle(ref, service);
-    } else if (read !== PEEK_MORE) {
-      const guess = this.#guessed[ref];
-      if (guess !== undefined) this.#settle(ref, guess);
-    }
+    } else if (read !== PEEK_MORE) this.#confirm(ref);
+  }
+
+  /** The peek has found what the port promised. */
+  #confirm(ref: number): void {
+    const guess = this.#guessed[ref];
+    if (this.#basis[ref] === BY_PORT && guess !== undefined) this.#settle(ref, guess);
   }
 
   #settle(ref: number, service: string): void {

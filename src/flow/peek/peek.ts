@@ -27,8 +27,11 @@ export interface StreamPeek {
 /** Wants the first 4 KiB of both sides of a TCP connection together, once: line protocols, whose answers tell what commands meant. */
 export interface SessionPeek {
   readonly kind: 'session';
-  /** Called when the flow is written. A side of which nothing was seen is empty. The bytes hold during the call. */
-  finish(context: PeekContext, client: Uint8Array, server: Uint8Array): void;
+  /**
+   * Called when the flow is written, or when both sides are full. A side of which nothing was seen is empty. The bytes hold during the call.
+   * @returns false when the bytes are no such protocol; then nothing may have been noted.
+   */
+  finish(context: PeekContext, client: Uint8Array, server: Uint8Array): boolean;
 }
 
 /** The side has said what we want to know. */
