@@ -4,6 +4,8 @@
 
 const MAJOR = 22;
 const MINOR = 13;
+/** The commands that read captures. */
+const FRUGAL = ['analyze', 'flows', 'cut'];
 
 const version = process.versions.node.split('.').map(Number);
 
@@ -19,14 +21,19 @@ if (version[0] < MAJOR || (version[0] === MAJOR && version[1] < MINOR)) {
 }
 
 /**
- * `analyze` makes much short-lived data, for which V8 by itself takes 100 MB of young generation and lets the old one double. With these limits a run peaks
+ * Reading captures makes much short-lived data, for which V8 by itself takes 100 MB of young generation and lets the old one double. With these limits a run peaks
  * 100 to 300 MB lower for a tenth more CPU, but they can only be given at the start: so the process starts itself again, in place. Where that is not
  * possible (Windows, older Node.js) it simply goes on.
  */
 function becameFrugal() {
   const flag = '--max-semi-space-size';
   const given = process.execArgv.concat(process.env.NODE_OPTIONS || '').some((option) => option.indexOf(flag) >= 0);
-  if (process.argv[2] !== 'analyze' || given || typeof process.execve !== 'function' || process.platform === 'win32')
+  if (
+    FRUGAL.indexOf(process.argv[2]) < 0 ||
+    given ||
+    typeof process.execve !== 'function' ||
+    process.platform === 'win32'
+  )
     return false;
   const args = [process.execPath].concat(
     `${flag}=8`,

@@ -23,21 +23,42 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     ...rows.map((row) => `| ${row.map(cell).join(' | ')} |`),
   ].join('\n');
 
-const analyze = createProgram(() => undefined).commands.find((command) => command.name() === 'analyze');
-if (analyze === undefined) throw new Error('there is no analyze command');
+type Command = ReturnType<typeof createProgram>;
+
+/** A command with its arguments and options, and those of its subcommands. */
+function describeCommand(command: Command, parents: readonly string[]): string {
+  const names = [...parents, command.name()];
+  const takes = command.registeredArguments.map((one) =>
+    one.required ? `<${one.name()}${one.variadic ? '...' : ''}>` : `[${one.name()}${one.variadic ? '...' : ''}]`,
+  );
+  const parts = [
+    `## ${[...names, ...takes].join(' ')}`,
+    command.summary() === '' ? command.description() : `${command.summary()}.`,
+    ...(command.options.length === 0
+      ? []
+      : [
+          table(
+            ['option', 'what it does'],
+            command.options.map((option) => [`\`${option.flags}\``, option.description]),
+          ),
+        ]),
+    ...command.commands.map((sub) => describeCommand(sub as Command, names)),
+  ];
+  return parts.join('\n\n');
+}
+const commands = createProgram(() => undefined)
+  .commands.map((command) => describeCommand(command as Command, ['anomalyst']))
+  .join('\n\n');
 
 const reference = `# Reference
 
 This page is generated from the code by \`npm run docs\`; \`anomalyst fields\` and \`anomalyst explain <name>\` show the same on the terminal.
 
-## anomalyst analyze
+${commands}
 
-${table(
-  ['option', 'what it does'],
-  analyze.options.map((option) => [`\`${option.flags}\``, option.description]),
-)}
+## Exit codes
 
-Exit codes: 0 done, 1 our fault, 2 yours, 3 findings at or above \`--fail-on\`.
+0 done, 1 our fault, 2 yours, 3 findings at or above \`--fail-on\`, 130 stopped by Ctrl-C, 141 the reader of the output went away.
 
 ## Files it writes
 

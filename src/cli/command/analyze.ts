@@ -5,7 +5,7 @@ import { Option } from 'commander';
 import { EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
 import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
 import { describeFileError, expandInputs, makeOutputFolder, OutputFile, writeOutput } from '../../io/index.ts';
-import { analyze, type Config, parseConfig } from '../../pipeline/index.ts';
+import { analyze, type Config } from '../../pipeline/index.ts';
 import {
   type AnalysisResult,
   FlowCsvWriter,
@@ -14,6 +14,7 @@ import {
   renderJson,
   renderTerminal,
 } from '../../report/index.ts';
+import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
@@ -56,7 +57,7 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
     .option(
       '--home-net <networks>',
       'your networks in CIDR notation, comma-separated (default: private addresses)',
-      collectNetworks,
+      collectHomeNetworks,
     )
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
     .option('--config <yaml>', 'configuration file; flags win over it')
@@ -82,7 +83,7 @@ async function runAnalyze(
   flags: AnalyzeFlags,
   interfaces: readonly string[] | undefined,
 ): Promise<number> {
-  const config = flags.config === undefined ? {} : readConfig(flags.config);
+  const config = configOf(flags.config);
   const files = interfaces === undefined ? expandInputs(inputs) : [];
   const out = flags.out ?? config.out ?? DEFAULT_OUT;
   if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
@@ -119,7 +120,7 @@ async function runAnalyze(
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
-        ...(config.flow === undefined ? {} : { flow: definedOnly(config.flow) }),
+        flow: flowOptionsOf(config),
         ...(config.detect === undefined ? {} : { detect: config.detect }),
         scratchFolder: folder,
         onFlows: (table, scores) => output.writeFlows(table, scores),
@@ -260,22 +261,12 @@ class RunOutput {
   }
 }
 
-function readConfig(file: string): Config {
-  return parseConfig(new TextDecoder().decode(readWhole(file)), file);
-}
-
 function readWhole(file: string): Uint8Array {
   try {
     return fs.readFileSync(path.resolve(file));
   } catch (error) {
     throw describeFileError(error, file, 'read');
   }
-}
-
-function definedOnly<T extends Record<string, number | undefined>>(values: T): { [K in keyof T]?: number } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: number;
-  };
 }
 
 function positiveInteger(flag: string): (text: string) => number {
@@ -292,14 +283,4 @@ function integer(flag: string): (text: string) => number {
       throw new UserError(`${flag} ${text}: expected a whole number`, `for example ${flag} 42`);
     return Number(text);
   };
-}
-
-function collectNetworks(text: string, before: string[] | undefined): string[] {
-  const networks = text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  if (networks.length === 0)
-    throw new UserError('--home-net: no network given', 'for example --home-net 192.168.0.0/16,fd00::/8');
-  return [...(before ?? []), ...networks];
 }

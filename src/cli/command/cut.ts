@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { counted, EXIT, humanCount, safeText, UserError } from '../../core/index.ts';
 import { CaptureFile, type CaptureOutput, captureFormatOf, expandInputs } from '../../io/index.ts';
 import { cutFlows, productVersion } from '../../pipeline/index.ts';
+import { findIncident, incidentFilter } from '../incident-filter.ts';
 import { catchInterrupt, INTERRUPTED } from '../interrupt.ts';
 import { collectHomeNetworks, configOf, filterOf, flowOptionsOf, homeNetworks, tellInputs } from '../option.ts';
 import { ProgressLine } from '../progress.ts';
@@ -13,6 +14,8 @@ interface CutFlags {
   readonly filter?: string;
   readonly flow?: number[];
   readonly communityId?: string[];
+  readonly incident?: string;
+  readonly report: string;
   readonly homeNet?: string[];
   readonly config?: string;
   readonly quiet?: boolean;
@@ -25,7 +28,7 @@ export function addCutCommand(program: Command, done: (code: number) => void): v
     .command('cut')
     .summary('write the packets of chosen flows into a capture of their own')
     .description(
-      'Reads captures twice, first for their flows and then for the packets of those that were chosen by a filter, by number (column id) or\nby Community ID, and writes them, unchanged and in their order, as pcap or pcapng.',
+      'Reads captures twice, first for their flows and then for the packets of those that were chosen by a filter, by number (column id), by\nCommunity ID or by incident, and writes them, unchanged and in their order, as pcap or pcapng.',
     )
     .argument('<input...>', 'capture files or folders of them')
     .requiredOption('-o, --out <file>', 'the capture to write: .pcap or .pcapng; - is standard output, in pcapng')
@@ -36,6 +39,8 @@ export function addCutCommand(program: Command, done: (code: number) => void): v
       flowNumbers,
     )
     .option('--community-id <id>', 'flows by Community ID, several by repeating it', communityIds)
+    .option('--incident <id>', 'flows of an incident, by its id or rank in the report')
+    .option('--report <file>', 'where the incident stands', './anomalyst-out/incidents.json')
     .option(
       '--home-net <networks>',
       'what home means in the filter, comma-separated (default: private addresses)',
@@ -47,7 +52,7 @@ export function addCutCommand(program: Command, done: (code: number) => void): v
     .option('--no-progress', 'show no progress')
     .addHelpText(
       'after',
-      "\nExamples:\n  anomalyst cut office.pcap --filter 'host 192.168.1.66 and dst.port 445' -o sweep.pcapng\n  anomalyst cut captures/ --community-id 1:LQU9qZlK+B5F3KDmev6m5PMibrg= -o one.pcap\n  anomalyst cut office.pcap --flow 12,13 -o - | tshark -r - -V",
+      "\nExamples:\n  anomalyst cut office.pcap --filter 'host 192.168.1.66 and dst.port 445' -o sweep.pcapng\n  anomalyst cut captures/ --community-id 1:LQU9qZlK+B5F3KDmev6m5PMibrg= -o one.pcap\n  anomalyst cut office.pcap --incident 1 -o first.pcapng\n  anomalyst cut office.pcap --flow 12,13 -o - | tshark -r - -V",
     )
     .action(async (inputs: string[], flags: CutFlags) => {
       done(await runCut(inputs, flags));
@@ -57,9 +62,16 @@ export function addCutCommand(program: Command, done: (code: number) => void): v
 async function runCut(inputs: readonly string[], flags: CutFlags): Promise<number> {
   const { out } = flags;
   const config = configOf(flags.config);
-  const filter = filterOf(flags.filter, homeNetworks(flags.homeNet, config));
-  if (filter === undefined && flags.flow === undefined && flags.communityId === undefined)
-    throw new UserError('nothing says which flows to cut', 'give --filter, --flow or --community-id');
+  const chosen = [
+    ...(flags.filter === undefined ? [] : [flags.filter]),
+    ...(flags.incident === undefined ? [] : [incidentFilter(findIncident(flags.report, flags.incident))]),
+  ];
+  if (chosen.length === 0 && flags.flow === undefined && flags.communityId === undefined)
+    throw new UserError('nothing says which flows to cut', 'give --filter, --flow, --community-id or --incident');
+  const home = homeNetworks(flags.homeNet, config);
+  // Each by itself first, so that a mistake is shown where it was typed.
+  const filters = chosen.map((text) => filterOf(text, home));
+  const filter = filters.length < 2 ? filters[0] : filterOf(chosen.map((text) => `(${text})`).join(' or '), home);
   const format = captureFormatOf(out);
   const files = expandInputs(inputs);
   refuseStreams(files);
