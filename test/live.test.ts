@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { type CliRun, runCli, temporaryFolder } from './support/cli.ts';
 import { fakeProgram, LOOPBACK, packetNumbers, until } from './support/fake-capture.ts';
 import { pcapOf, portSweep } from './support/traffic.ts';
@@ -34,6 +34,19 @@ const capturedIn = (out: string): number[] =>
     .readdirSync(out)
     .filter((name) => name.endsWith('.pcap'))
     .flatMap((name) => packetNumbers(fs.readFileSync(path.join(out, name))));
+
+// A capture that a failed test left in the background would outlive everything.
+afterAll(() => {
+  for (let i = 0; i < outs; i++) {
+    const state = stateIn(path.join(folder, `out-${i}`));
+    if (state === undefined || state.phase === 'stopped' || state.phase === 'failed') continue;
+    try {
+      process.kill(state.pid, 'SIGKILL');
+    } catch {
+      // It is gone, as it should be.
+    }
+  }
+});
 
 /** The command as a process that can be signalled while it runs. */
 function begin(args: readonly string[]): {

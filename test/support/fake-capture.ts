@@ -25,6 +25,8 @@ const life = fs.statSync(lives).size;
 const args = process.argv.slice(2);
 fs.writeFileSync(path.join(__dirname, 'args.json'), JSON.stringify(args));
 fs.writeFileSync(path.join(__dirname, 'pid'), String(process.pid));
+// What a failed test leaves behind goes by itself.
+setTimeout(() => process.exit(9), 120000).unref();
 let captured = 0;
 let interrupted = false;
 let wake = () => {};

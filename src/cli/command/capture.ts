@@ -382,7 +382,7 @@ export function describeInterfaceStatistics(of: InterfaceStatistics): string {
   if (of.state === 'waiting') parts.push('waiting to start the capture program again');
   const { state, sentence } = judgeVisibility(of.interface, { unicast: of.unicast, foreign: of.foreignUnicast });
   // Loopback has no Ethernet addresses to tell hosts by, and so is never judged.
-  if (state === 'own-only' && of.interface !== 'lo') parts.push(sentence.replace(/\.$/, ''));
+  if (state === 'own-only' && !/^lo\d*$/.test(of.interface)) parts.push(sentence.replace(/\.$/, ''));
   return parts.join('; ');
 }
 

@@ -97,6 +97,9 @@ test('what is no pcap is damage, in any pieces, and random bytes never throw', (
   const text = Buffer.from('Segmentation fault. This is no capture at all.');
   expect(frame([text]).framer.damage).toBe('it does not write pcap');
   expect(frame([...text].map((byte) => Uint8Array.of(byte))).framer.damage).toBe('it does not write pcap');
+  const longHeaders = Buffer.from(encodePcapHeader());
+  longHeaders.writeUInt32LE(0xa1b2cd34, 0);
+  expect(frame([longHeaders]).framer.damage).toBe('it does not write pcap');
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 64 })), (pieces) => {
       frame([encodePcapHeader(), ...pieces]);

@@ -1,6 +1,9 @@
 import { humanCount } from '../../core/index.ts';
 import { decodePcapHeader, MAX_CAPTURE_LENGTH, PCAP_FILE_HEADER_BYTES, type PcapHeader } from '../../wire/index.ts';
 
+/** Seconds, fraction, captured length, wire length. */
+export const RECORD_HEADER_BYTES = 16;
+
 /** Where the whole records of a capture stream go. */
 export interface RecordSink {
   /** The file header that begins a stream; `bytes` are the receiver's to keep. */
@@ -101,7 +104,8 @@ export class PcapFramer {
     if (this.#header === undefined) {
       if (bytes.length - at < PCAP_FILE_HEADER_BYTES) return at;
       const header = decodePcapHeader(new DataView(bytes.buffer, bytes.byteOffset + at, PCAP_FILE_HEADER_BYTES));
-      if (header === undefined) {
+      // Kuznetzov's variant with longer record headers is a file format of old; no program writes it to a pipe.
+      if (header === undefined || header.recordHeaderBytes !== RECORD_HEADER_BYTES) {
         this.#damage = 'it does not write pcap';
         return bytes.length;
       }

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { humanDuration, safeText, UserError } from '../../core/index.ts';
+import * as fs from 'node:fs';
+import type { Readable } from 'node:stream';
+import { humanDuration, safeText } from '../../core/index.ts';
 import type { PcapHeader } from '../../wire/index.ts';
 import { PcapFramer } from './framer.ts';
 import { packetRate } from './interface.ts';
+import { openPipe } from './pipe.ts';
 import {
   type CaptureProgram,
   captureArguments,
@@ -118,6 +121,7 @@ export class InterfaceCapture {
   #timing: CaptureTiming;
   #visibility: VisibilityCounter;
   #child: ChildProcess | undefined;
+  #output: Readable | undefined;
   #program: CaptureProgram;
   #state: InterfaceStatistics['state'] = 'starting';
   #stopping = false;
@@ -289,12 +293,21 @@ export class InterfaceCapture {
     const unbuffered = rate === undefined || rate < UNBUFFERED_BELOW;
     const args = captureArguments(this.#program, { ...this.#options, unbuffered });
     // The group of its own keeps the terminal's Ctrl-C from it: we end it ourselves, when what it holds has been handed on.
-    const child = spawn(this.#program.path, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C' },
-      detached: true,
-    });
+    const pipe = openPipe();
+    let child: ChildProcess;
+    try {
+      child = spawn(this.#program.path, args, {
+        stdio: ['ignore', pipe?.writeEnd ?? 'pipe', 'pipe'],
+        env: { ...process.env, LC_ALL: 'C' },
+        detached: true,
+      });
+    } finally {
+      // The end of the stream comes when the last holder of this end is gone, and that is to be the child.
+      if (pipe !== undefined) fs.closeSync(pipe.writeEnd);
+    }
+    const output = pipe?.readable ?? child.stdout;
     this.#child = child;
+    this.#output = output ?? undefined;
     let failedToStart: Error | undefined;
     child.on('error', (error) => {
       // A signal that may not be sent comes here too; then the program ends when its pipe does.
@@ -315,8 +328,8 @@ export class InterfaceCapture {
       this.#closeGap();
       this.#resolveStarted();
     };
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8');
+    child.stderr?.on('data', (text: string) => {
       stderr = (stderr + text).slice(-STDERR_KEPT);
       // "Capturing on" is what dumpcap says before it tries; "File:" when it succeeded.
       if (!captured && /listening on |^File: /m.test(stderr)) begin();
@@ -334,7 +347,7 @@ export class InterfaceCapture {
     });
     let error: unknown;
     try {
-      for await (const chunk of child.stdout as AsyncIterable<Uint8Array>) {
+      for await (const chunk of (output ?? []) as AsyncIterable<Uint8Array>) {
         begin();
         framer.push(chunk);
         const wait = this.#sink.ready();
@@ -418,7 +431,7 @@ export class InterfaceCapture {
       // It can't end while we do not take what it writes.
       if (this.#held) return;
       child.kill('SIGKILL');
-      child.stdout?.destroy();
+      this.#output?.destroy();
       child.stderr?.destroy();
     }, this.#timing.killMs);
     child.once('close', () => clearInterval(timer));
@@ -449,9 +462,4 @@ function add(a: ProgramStatistics, b: ProgramStatistics): ProgramStatistics {
 /** All packets that are missing from what an interface delivered. */
 export function droppedPackets(statistics: InterfaceStatistics): number {
   return statistics.kernelDropped + statistics.interfaceDropped + statistics.pipeDropped;
-}
-
-/** A UserError, or what else went wrong as one. */
-export function asUserError(error: unknown): UserError {
-  return error instanceof UserError ? error : new UserError(error instanceof Error ? error.message : String(error));
 }
