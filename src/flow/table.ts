@@ -923,11 +923,14 @@ export class FlowTable {
 
   #writeFacts(row: number, facts: FlowFacts): void {
     const out = this.#builder;
-    for (const [name, column, kind] of FACT_COLUMNS) {
-      const value = facts[name];
+    // Few flows have more than three of them, so what is there is walked, not what could be.
+    for (const name in facts) {
+      const fact = name as keyof FlowFacts;
+      const value = facts[fact];
       if (value === undefined) continue;
+      const column = FLOW_COLUMN[fact];
       if (typeof value === 'number') out.setNumber(column, row, value);
-      else if (kind === RARELY_REPEATS) out.addText(column, row, value);
+      else if (RARELY_REPEATS[fact] === true) out.addText(column, row, value);
       else out.setText(column, row, value);
     }
   }
@@ -991,38 +994,12 @@ export class FlowTable {
   }
 }
 
-const REPEATS = 0;
 /** Texts that hardly ever repeat are not looked up in the batch's dictionary. */
-const RARELY_REPEATS = 1;
-
-const FACT_COLUMNS: readonly (readonly [name: keyof FlowFacts, column: number, kind: number])[] = (
-  [
-    ['serverName', REPEATS],
-    ['alpn', REPEATS],
-    ['tlsVersion', REPEATS],
-    ['ja3', REPEATS],
-    ['ja3s', REPEATS],
-    ['ja4', REPEATS],
-    ['certificateSubject', REPEATS],
-    ['certificateIssuer', REPEATS],
-    ['certificateFromMs', REPEATS],
-    ['certificateToMs', REPEATS],
-    ['httpHost', REPEATS],
-    ['httpRequest', RARELY_REPEATS],
-    ['httpStatus', REPEATS],
-    ['dnsQuery', RARELY_REPEATS],
-    ['dnsType', REPEATS],
-    ['dnsRcode', REPEATS],
-    ['dnsAnswers', RARELY_REPEATS],
-    ['dnsTtl', REPEATS],
-    ['client', REPEATS],
-    ['server', REPEATS],
-    ['hostname', REPEATS],
-    ['user', REPEATS],
-    ['login', REPEATS],
-    ['operations', REPEATS],
-  ] as const
-).map(([name, kind]) => [name, FLOW_COLUMN[name], kind]);
+const RARELY_REPEATS: { readonly [K in keyof FlowFacts]?: boolean } = {
+  httpRequest: true,
+  dnsQuery: true,
+  dnsAnswers: true,
+};
 
 function tunnelOf(packet: Packet): Tunnel {
   const { outerIsV6, hasOuter } = packet;
