@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../test/support/cli.ts';
 import { compileFlowFilter, flowRecord } from '../flow/index.ts';
-import { analyze, renderJson } from '../index.ts';
-import { streamFlows } from '../pipeline/index.ts';
+import { analyze, streamFlows } from '../pipeline/index.ts';
+import { renderJson } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
 import { findIncident, incidentFilter } from './incident-filter.ts';
 
