@@ -156,10 +156,15 @@ export interface SmbFile {
   readonly pending: [number, number];
 }
 
-/** Shares, open files, and requests whose answer is awaited, per connection; at the bound the oldest is forgotten and counted. */
-const MAX_TREES = 64;
-const MAX_FILES = 256;
-const MAX_AWAITED = 256;
+/** How much one connection is remembered; at a bound the oldest is forgotten and counted. */
+export interface SmbConnectionOptions {
+  /** Shares. Default 64. */
+  readonly trees: number;
+  /** Open files and pipes. Default 256. */
+  readonly files: number;
+  /** Requests whose answer is awaited. Default 256. */
+  readonly awaited: number;
+}
 
 /** What an open or tree connect and its answer know of each other; whichever is seen first waits for the other. */
 interface Awaited {
@@ -193,6 +198,16 @@ export class SmbConnection {
   /** File of the command before, for related compounds: [client, server]. */
   #previous: [SmbFile | undefined, SmbFile | undefined] = [undefined, undefined];
   #message = new SmbMessage();
+  #maxTrees: number;
+  #maxFiles: number;
+  #maxAwaited: number;
+
+  constructor(options: Partial<SmbConnectionOptions> = {}) {
+    const { trees = 64, files = 256, awaited = 256 } = options;
+    this.#maxTrees = trees;
+    this.#maxFiles = files;
+    this.#maxAwaited = awaited;
+  }
 
   /**
    * Reads the messages of one direction in [at, end), which begins at a message.
@@ -262,7 +277,7 @@ export class SmbConnection {
         file = this.#reads.get(message.messageId) ?? file;
         if (message.status !== STATUS_PENDING) this.#reads.delete(message.messageId);
       } else if (file !== undefined) {
-        this.#forgetOldest(this.#reads, MAX_AWAITED);
+        this.#forgetOldest(this.#reads, this.#maxAwaited);
         this.#reads.set(message.messageId, file);
       }
     }
@@ -305,7 +320,7 @@ export class SmbConnection {
     const share = message.share ?? other.share;
     const treeId = message.isResponse ? message.treeId : other.treeId;
     if (share === undefined || (message.isResponse && message.status !== 0)) return;
-    this.#forgetOldest(this.#trees, MAX_TREES);
+    this.#forgetOldest(this.#trees, this.#maxTrees);
     this.#trees.set(treeId, share);
   }
 
@@ -316,18 +331,18 @@ export class SmbConnection {
     const base = `${message.command}/${message.processId}/${message.messageId}`;
     const side = `${message.isResponse ? 's' : 'c'}${base}`;
     const use = (this.#uses.get(side) ?? 0) + 1;
-    if (use === 1) this.#forgetOldest(this.#uses, MAX_AWAITED);
+    if (use === 1) this.#forgetOldest(this.#uses, this.#maxAwaited);
     this.#uses.set(side, use);
     return `${base}/${use}`;
   }
 
   #await(key: string, awaited: Awaited): void {
-    this.#forgetOldest(this.#awaited, MAX_AWAITED);
+    this.#forgetOldest(this.#awaited, this.#maxAwaited);
     this.#awaited.set(key, awaited);
   }
 
   #remember(id: string, file: SmbFile): SmbFile {
-    this.#forgetOldest(this.#files, MAX_FILES);
+    this.#forgetOldest(this.#files, this.#maxFiles);
     this.#files.set(id, file);
     return file;
   }

@@ -153,7 +153,7 @@ export class PayloadObserver {
     let peek = this.#peeks[ref];
     if (peek === undefined) {
       if (this.#basis[ref] === BY_CONTENT || context.end - context.at >= RECOGNISED_WITHIN) {
-        stitcher.finish(ref, d);
+        this.#end(ref, d);
         return;
       }
       // Too little to tell what it is: the next bytes together with these.
@@ -173,32 +173,53 @@ export class PayloadObserver {
       this.#judge(ref, peek, read);
       peek = this.#peeks[ref];
       if (read === PEEK_DONE || read === PEEK_FOREIGN || peek?.kind !== 'stream') {
-        stitcher.finish(ref, d);
+        this.#end(ref, d);
         return;
       }
       if (read === PEEK_MORE) {
         // What a short capture cut off never comes.
-        if (packet.payloadCaptured < packet.payloadLength) stitcher.finish(ref, d);
+        if (packet.payloadCaptured < packet.payloadLength) this.#end(ref, d);
         else if (kept) {
           stitcher.allow(ref, d, peek.keep ?? STITCH_USUAL);
-          if (stitcher.isFull(ref, d)) stitcher.finish(ref, d);
+          if (stitcher.isFull(ref, d)) this.#end(ref, d);
         } else stitcher.begin(ref, d, at | 0, packet.bytes, context.at, context.end, peek.keep);
         return;
       }
       stitcher.consume(ref, d, read);
-      this.#looked[s] = Math.min(0xfffe, this.#looked[s] + read);
+      // The body of a message that is stepped over was not looked at.
+      const looked = Math.min(read, context.end - context.at, STITCH_USUAL);
+      this.#looked[s] = Math.min(0xfffe, this.#looked[s] + looked);
       if (this.#looked[s] >= most) {
-        stitcher.finish(ref, d);
+        this.#end(ref, d);
         return;
       }
       at += read;
-      if (kept) {
-        const length = stitcher.length(ref, d);
-        kept = length > 0;
-        context.at = kept ? stitcher.at(ref, d) : 0;
+      if (!kept) {
+        context.at += read;
+        continue;
+      }
+      // What the buffer had no room for may have some now.
+      stitcher.add(ref, d, sequence, packet.bytes, from, end);
+      const length = stitcher.length(ref, d);
+      if (length > 0) {
+        context.at = stitcher.at(ref, d);
         context.end = context.at + length;
-      } else context.at += read;
+        continue;
+      }
+      const rest = stitcher.place(ref, d, sequence, packet.payloadCaptured);
+      if (rest < 0) return;
+      kept = false;
+      at = sequence + rest;
+      context.bytes = packet.bytes;
+      context.at = from + rest;
+      context.end = end;
     }
+  }
+
+  /** The side is done; with both done nobody asks for the decoder's state again. */
+  #end(ref: number, d: number): void {
+    this.stitcher.finish(ref, d);
+    if (this.stitcher.isFinished(ref, 1 - d)) this.context.dropState(ref);
   }
 
   /** Chooses the flow's peek by what the bytes show, else by port, to be judged by the peek itself. */

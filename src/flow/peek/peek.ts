@@ -73,7 +73,10 @@ type TextFact = { [K in keyof FlowFacts]-?: string extends FlowFacts[K] ? K : ne
 type NumberFact = { [K in keyof FlowFacts]-?: number extends FlowFacts[K] ? K : never }[keyof FlowFacts];
 
 const MAX_OPERATIONS = 16;
-const MAX_OPERATION = 80;
+/** Longest operation that is not cut, in characters. */
+export const MAX_OPERATION = 80;
+/** Flows that may have a decoder's state at a time. Some decoders keep tens of KiB of what a hostile sender tells them. */
+const MAX_STATES = 4096;
 
 /** What the live flows' facts are, and what a peek sees of the flow at hand. One object for the flow table's life, moved from flow to flow. */
 export class PeekContext {
@@ -94,7 +97,8 @@ export class PeekContext {
   ref = 0;
 
   #facts: (FlowFacts | undefined)[] = [];
-  #states: (object | undefined)[] = [];
+  /** In the order in which they were made. */
+  #states = new Map<number, object>();
   #operations: (number | undefined)[] = [];
   #names: NameBudget;
   #oddities: OddityCounter;
@@ -137,31 +141,60 @@ export class PeekContext {
     this.#own()[name] = value;
   }
 
-  /** Adds what was done, as in 'svcctl:CreateServiceW' or 'USER': each once, at most 16, at most 80 characters each, joined by ', '. */
-  operation(text: string): void {
+  /** Whether the flow at hand has as many operations as it may have. */
+  get isFull(): boolean {
+    return (this.#operations[this.ref] ?? 0) >= MAX_OPERATIONS;
+  }
+
+  /**
+   * Adds what was done, as in 'svcctl:CreateServiceW' or 'USER': each once, at most 16, at most 80 characters each, joined by ', '.
+   * @returns false when it was known already, or there was no room.
+   */
+  operation(text: string): boolean {
     const facts = this.#own();
     const { operations } = facts;
     const one = text.length > MAX_OPERATION ? `${text.slice(0, MAX_OPERATION - 1)}…` : text;
     if (operations === undefined) {
       this.note('operations', one);
-      if (facts.operations !== undefined) this.#operations[this.ref] = 1;
-      return;
+      if (facts.operations === undefined) return false;
+      this.#operations[this.ref] = 1;
+      return true;
     }
     const count = this.#operations[this.ref] ?? 1;
-    if (count >= MAX_OPERATIONS || `, ${operations},`.includes(`, ${one},`)) return;
+    if (count >= MAX_OPERATIONS || `, ${operations},`.includes(`, ${one},`)) return false;
     const kept = this.#names.keep(this.ref, `, ${one}`);
-    if (kept === undefined) return;
+    if (kept === undefined) return false;
     facts.operations = operations + kept;
     this.#operations[this.ref] = count + 1;
+    return true;
   }
 
-  /** The decoder's own state for this flow, made when it is first asked for. State must be bounded. */
+  /**
+   * The decoder's own state for this flow, made when it is first asked for, and gone when both sides of a TCP connection are done. State must be bounded. When
+   * 4,096 flows have one, the oldest gives way: its decoder goes on without what it knew.
+   */
   state<T extends object>(type: new () => T): T {
-    const known = this.#states[this.ref];
+    const known = this.#states.get(this.ref);
     if (known instanceof type) return known;
+    if (known === undefined && this.#states.size >= MAX_STATES)
+      for (const oldest of this.#states.keys()) {
+        this.#states.delete(oldest);
+        break;
+      }
     const made = new type();
-    this.#states[this.ref] = made;
+    this.#states.set(this.ref, made);
     return made;
+  }
+
+  /** The decoder's state for this flow if it has one. */
+  knownState<T extends object>(type: new () => T): T | undefined {
+    const known = this.#states.get(this.ref);
+    return known instanceof type ? known : undefined;
+  }
+
+  /** The flow's decoder will not be asked again. */
+  dropState(ref: number): void {
+    this.#states.delete(ref);
   }
 
   oddity(name: OddityName): void {
@@ -171,7 +204,7 @@ export class PeekContext {
   /** The record is free or another flow's. */
   release(ref: number): void {
     this.#facts[ref] = undefined;
-    this.#states[ref] = undefined;
+    this.#states.delete(ref);
     this.#operations[ref] = undefined;
     this.#names.release(ref);
   }
