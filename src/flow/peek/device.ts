@@ -89,7 +89,10 @@ class SipState {
 
 const SIP_HEAD = 4096;
 
-/** SIP over UDP and TCP: methods, who is called, software of both sides, registration. */
+/**
+ * SIP over UDP and TCP: methods, who is called, software of both sides, registration. All that a telephone and its exchange say is one flow, and who guesses
+ * passwords tries them in one: so that it is followed for long.
+ */
 export const sipPeek: StreamPeek = {
   kind: 'stream',
   most: 16_384,
@@ -122,8 +125,8 @@ function tellSip(context: PeekContext, state: SipState, message: SipMessage): vo
   const { method, status, uri, agent, hasCredentials, credentialsUser } = message;
   context.note(context.fromInitiator ? 'client' : 'server', agent);
   if (status === undefined) {
-    if (context.fromInitiator && method !== undefined)
-      context.operation(method === 'INVITE' && uri !== undefined ? `INVITE ${uri}` : method);
+    // Either side may ask: a telephone registers and is called over the same flow.
+    if (method !== undefined) context.operation(method === 'INVITE' && uri !== undefined ? `INVITE ${uri}` : method);
     if (!hasCredentials) return;
     context.note('user', credentialsUser);
     state.hasCredentials = true;

@@ -89,7 +89,7 @@ function target(host: string, port: number): string {
 
 /** FTP: banner, login, commands, files as in 'RETR secret.txt'. */
 export const ftpPeek = bothSides(decodeFtpClient, decodeFtpServer, (context, client, server) => {
-  context.note('server', server?.banner);
+  context.note('server', server?.banner?.trim());
   tellLogin(context, joinFtp(client, server).logins);
   if (client === undefined) return;
   // Both lists are in order, so that each file belongs to the next command of its name.
@@ -104,7 +104,7 @@ export const ftpPeek = bothSides(decodeFtpClient, decodeFtpServer, (context, cli
 
 /** SMTP: banner, login, commands; EHLO with the name, MAIL and RCPT with the domains that the client said. */
 export const smtpPeek = bothSides(decodeSmtpClient, decodeSmtpServer, (context, client, server) => {
-  context.note('server', server?.banner);
+  context.note('server', server?.banner?.trim());
   tellLogin(context, joinSmtp(client, server).logins);
   tellCommands(context, client?.commands, (name) => {
     if (name === 'MAIL') return (client?.senderDomains ?? []).map((domain) => domain || '<>');
@@ -116,14 +116,14 @@ export const smtpPeek = bothSides(decodeSmtpClient, decodeSmtpServer, (context, 
 
 /** IMAP: banner, login, commands. */
 export const imapPeek = bothSides(decodeImapClient, decodeImapServer, (context, client, server) => {
-  context.note('server', server?.banner);
+  context.note('server', server?.banner?.trim());
   tellLogin(context, joinImap(client, server).logins);
   tellCommands(context, client?.commands);
 });
 
 /** POP3: banner, login, commands. */
 export const pop3Peek = bothSides(decodePop3Client, decodePop3Server, (context, client, server) => {
-  context.note('server', server?.banner);
+  context.note('server', server?.banner?.trim());
   tellLogin(context, joinPop3(client, server).logins);
   tellCommands(context, client?.commands);
 });

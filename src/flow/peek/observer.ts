@@ -172,6 +172,11 @@ export class PayloadObserver {
       const read = peek.look(context);
       this.#judge(ref, peek, read);
       peek = this.#peeks[ref];
+      if (read === PEEK_FOREIGN && this.#basis[ref] !== BY_CONTENT && context.end - context.at < RECOGNISED_WITHIN) {
+        // The port was wrong, and there is too little yet to tell what is right.
+        if (!kept) stitcher.begin(ref, d, at | 0, packet.bytes, context.at, context.end);
+        return;
+      }
       if (read === PEEK_DONE || read === PEEK_FOREIGN || peek?.kind !== 'stream') {
         this.#end(ref, d);
         return;
