@@ -1,4 +1,12 @@
-import { isoTime, isValid, type NumberColumn, PackedTextColumn, type StringColumn, type Table } from '../core/index.ts';
+import {
+  type Column,
+  isoTime,
+  isValid,
+  type NumberColumn,
+  PackedTextColumn,
+  type StringColumn,
+  type Table,
+} from '../core/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 import { textCell } from './csv.ts';
 
@@ -24,34 +32,56 @@ export class FlowCsvWriter {
     out.clear();
     const start = new TimeCells(table.numbers('startMs'));
     const end = new TimeCells(table.numbers('endMs'));
-    const texts = table.columns.map((column) =>
-      column.kind !== 'string'
-        ? undefined
-        : column instanceof PackedTextColumn
-          ? new PackedCells(column)
-          : new TextCells(column),
-    );
-    const { columns, rowCount } = table;
+    const { rowCount } = table;
+    // A batch has nothing in about half of the columns: of these only the separators are written, together.
+    const numbers: NumberColumn[] = [];
+    const texts: (TextCells | PackedCells | undefined)[] = [];
+    const commas: number[] = [];
+    let gap = 1;
+    for (const column of table.columns) {
+      if (isMissing(column, rowCount)) {
+        gap++;
+        continue;
+      }
+      commas.push(gap);
+      gap = 1;
+      numbers.push(column.kind === 'string' ? NO_NUMBERS : column);
+      texts.push(
+        column.kind !== 'string'
+          ? undefined
+          : column instanceof PackedTextColumn
+            ? new PackedCells(column)
+            : new TextCells(column),
+      );
+    }
     for (let row = 0; row < rowCount; row++) {
       start.write(row, out);
       out.byte(COMMA);
       end.write(row, out);
-      for (let i = 0; i < columns.length; i++) {
-        out.byte(COMMA);
+      for (let i = 0; i < numbers.length; i++) {
+        for (let n = commas[i] ?? 1; n > 0; n--) out.byte(COMMA);
         const text = texts[i];
         if (text !== undefined) text.write(row, out);
         else {
-          const { valid, values } = columns[i] as NumberColumn;
+          const { valid, values } = numbers[i] ?? NO_NUMBERS;
           if (valid === undefined || ((valid[row >> 3] ?? 0) & (1 << (row & 7))) !== 0)
             out.number(values[row] ?? Number.NaN);
         }
       }
-      out.byte(COMMA);
+      for (let n = gap; n > 0; n--) out.byte(COMMA);
       if (scores !== undefined) out.number(scores[row] ?? Number.NaN);
       out.byte(LINE_FEED);
     }
     return out.take();
   }
+}
+
+const NO_NUMBERS: NumberColumn = { kind: 'int32', values: new Int32Array(), valid: undefined };
+
+function isMissing(column: Column, rowCount: number): boolean {
+  if (column instanceof PackedTextColumn) return column.ends.length === 0;
+  if (column.kind === 'string') return column.dictionary.length === 0;
+  return column.valid !== undefined && !column.valid.subarray(0, (rowCount + 7) >> 3).some((bits) => bits !== 0);
 }
 
 /** The lines of one batch, in bytes of their own; see `FlowCsvWriter` for many. */
