@@ -59,6 +59,10 @@ const ODDITY_LIST = [
   ['sctp.truncated-header', 'The packet ends inside the SCTP header.'],
   ['dns.malformed', 'A packet on a DNS port does not parse as DNS.'],
   ['tls.malformed-hello', 'A TLS ClientHello contradicts its own lengths.'],
+  [
+    'tls.overlong-heartbeat',
+    'A TLS heartbeat in the clear claims more payload than it has: whoever answers it gives away memory (Heartbleed, CVE-2014-0160).',
+  ],
   ['flow.evicted', 'The flow table was full, so a flow was written early to make room.'],
   ['flow.names-refused', 'The names of live flows had used up their memory, so a flow went on without a further name.'],
 ] as const;

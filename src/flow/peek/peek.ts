@@ -84,6 +84,8 @@ export class PeekContext {
   /** What is to be looked at: `bytes[at, end)`. Nothing outside may be read. */
   at = 0;
   end = 0;
+  /** The capture cut the packet: what stands behind `end` will never be seen, and PEEK_MORE ends the side. */
+  isLast = false;
   /** IP protocol number. */
   protocol = 0;
   /** Whether the bytes come from the initiator. */
