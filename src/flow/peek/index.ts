@@ -1,4 +1,5 @@
 import { bittorrentPeek, modbusPeek, mqttPeek, sipPeek, stratumPeek, syslogPeek, tftpPeek } from './device.ts';
+import { kerberosPeek, ldapPeek } from './directory.ts';
 import {
   ftpPeek,
   imapPeek,
@@ -14,6 +15,7 @@ import {
 import { dnsPeek } from './name.ts';
 import type { Peek } from './peek.ts';
 import { httpPeek, tlsPeek } from './web.ts';
+import { rpcPeek, smbPeek } from './windows.ts';
 
 /** Peeks by service, as `serviceByContent` and `serviceByPort` name them. A new protocol is its file in `wire` and a line here. */
 export const PEEKS: ReadonlyMap<string, Peek> = new Map<string, Peek>([
@@ -39,6 +41,13 @@ export const PEEKS: ReadonlyMap<string, Peek> = new Map<string, Peek>([
   ['syslog', syslogPeek],
   ['bittorrent', bittorrentPeek],
   ['stratum', stratumPeek],
+  ['smb', smbPeek],
+  ['netbios-ssn', smbPeek],
+  ['dcerpc', rpcPeek],
+  ['kerberos', kerberosPeek],
+  ['ldap', ldapPeek],
+  ['ldap-gc', ldapPeek],
+  ['cldap', ldapPeek],
 ]);
 
 export * from './observer.ts';
