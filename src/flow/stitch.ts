@@ -60,6 +60,8 @@ export class Stitcher {
   readonly bytes: Uint8Array;
   /** Buffers that were given up because the pool was full. */
   givenUp = 0;
+  /** Told of a flow before one of its buffers is given up, while its bytes are still there. It may finish the flow's sides, and must touch no other flow's. */
+  onGiveUp: ((ref: number) => void) | undefined;
   /** Buffers that are open now, and the most there ever were. */
   open = 0;
   peakOpen = 0;
@@ -382,9 +384,11 @@ export class Stitcher {
 
   #giveUp(page: number): void {
     const side = this.#pages[page * BUFFER_WORDS + P_SIDE];
+    this.givenUp++;
+    this.onGiveUp?.(side >> 1);
+    if (this.#side[2 * side] !== page) return;
     this.#closeBuffer(page);
     this.#side[2 * side] = FINISHED;
-    this.givenUp++;
   }
 
   #takePage(): number {

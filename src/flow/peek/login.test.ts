@@ -326,6 +326,14 @@ describe('what a login and its commands say of a flow', () => {
     expect([...told]).toEqual(['redis | content | bob | accepted | - | - | AUTH, SET']);
   });
 
+  it('of more open sessions than there are buffers, those that give way are told as far as they went', () => {
+    const lab = new FlowLab({ maxFlows: 4096 });
+    for (let i = 0; i < 3000; i++)
+      lab.take(dialog(2121, FTP.slice(0, 5), { client: `10.1.${i >> 8}.${i & 255}:40000` }).slice(0, -2));
+    const told = new Set(lab.finish().map(said));
+    expect([...told]).toEqual(['ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | USER, PASS']);
+  });
+
   it('the middle of a connection is told as far as it goes', () => {
     const rest: Turn[] = FTP.slice(5);
     expect(saidOf(21, rest, { isLate: true })).toBe('ftp | content | - | - | - | - | TYPE, PASV, STOR shell.php');

@@ -30,7 +30,7 @@ const BY_CONTENT = 2;
  * Watches the payloads of live flows until their protocols have said what we want to know: finds out the service, by content before port, hands the first bytes of each
  * TCP side in order to its peek, and single payloads of everything else.
  *
- * What a packet costs once its side is done is one array read. Memory: the stitcher's pool and the name budget (see there), 8 bytes for each of `maxFlows`.
+ * What a packet costs once its side is done is one array read. Memory: the stitcher's pool and the name budget (see there), 9 bytes for each of `maxFlows`.
  */
 export class PayloadObserver {
   readonly stitcher: Stitcher;
@@ -44,6 +44,8 @@ export class PayloadObserver {
   #peeks: (Peek | undefined)[] = [];
   /** Payloads or bytes looked at, for each side. */
   #looked: Uint16Array;
+  /** Side of a session's initiator, as far as is known by now. */
+  #initiator: Uint8Array;
 
   constructor(maxFlows: number, oddities: OddityCounter) {
     this.stitcher = new Stitcher(maxFlows);
@@ -52,6 +54,13 @@ export class PayloadObserver {
     this.#service = new Uint16Array(maxFlows);
     this.#basis = new Uint8Array(maxFlows);
     this.#looked = new Uint16Array(2 * maxFlows);
+    this.#initiator = new Uint8Array(maxFlows);
+    // A session that must give way is told by what there is of it.
+    this.stitcher.onGiveUp = (ref) => {
+      const { ref: current } = this.context;
+      this.finish(ref, this.#initiator[ref]);
+      this.context.ref = current;
+    };
   }
 
   /** The record begins a new flow, or is free. */
@@ -113,6 +122,7 @@ export class PayloadObserver {
     context.srcPort = packet.srcPort;
     context.dstPort = packet.dstPort;
     context.timeNs = timeNs;
+    context.isLast = packet.payloadCaptured < packet.payloadLength;
   }
 
   #datagram(packet: Packet, ref: number, s: number): void {
@@ -161,9 +171,10 @@ export class PayloadObserver {
       return;
     }
     if (peek.kind === 'session') {
+      this.#initiator[ref] = context.fromInitiator ? d : 1 - d;
       if (!kept) stitcher.begin(ref, d, (sequence + skip) | 0, packet.bytes, context.at, context.end, STITCH_USUAL);
       // Neither side can say more.
-      if (stitcher.isFull(ref, d) && stitcher.isFull(ref, 1 - d)) this.finish(ref, context.fromInitiator ? d : 1 - d);
+      if (stitcher.isFull(ref, d) && stitcher.isFull(ref, 1 - d)) this.finish(ref, this.#initiator[ref]);
       return;
     }
     const most = peek.most ?? MOST_BYTES;
