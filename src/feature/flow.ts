@@ -155,11 +155,14 @@ const CARRIED: Readonly<Record<string, readonly string[]>> = {
   'dcerpc-http': ['http', 'dcerpc'],
   'windows-delivery': ['http'],
   'netbios-ssn': ['smb'],
+  'ldap-gc': ['ldap'],
+  // Syslog over TCP took the port of rsh long before it had one of its own.
+  rsh: ['syslog'],
   // Ports where a plain and an encrypted variant of the same service are both usual.
   http: ['tls'],
   rdp: ['tls'],
   xmpp: ['tls'],
-  quic: ['tls', 'stun'],
+  quic: ['tls', 'stun', 'dtls'],
 };
 
 const PORT_CLASS_REGISTERED = 1024;
