@@ -14,7 +14,7 @@ import {
 } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { parseAddress } from '../wire/index.ts';
-import { BoundedMap, Cap, type EvidenceCollector, EvidencePool, saturationsOf } from './bounded.ts';
+import { BoundedMap, Cap, saturationsOf } from './bounded.ts';
 import { ConversationJudge } from './conversation.ts';
 import {
   type Detection,
@@ -25,6 +25,8 @@ import {
   type NetworkContext,
   type Reason,
 } from './detection.ts';
+import { EvidencePool } from './evidence-pool.ts';
+import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 
 /**
  * Connections at regular times: an implant that asks its operator for work ("command and control", ATT&CK T1071) sleeps, calls, sleeps, calls.
@@ -59,7 +61,7 @@ import {
  * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
  * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so.
  *
- * Cost: one map look-up per TCP or UDP flow, 32 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
+ * Cost: one look-up per TCP or UDP flow, 36 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
  * (`maxPairs`), connections in all (`maxConnections`) and per pair (86,400, as RITA), and pairs seen once or twice in two generations of
  * `maxCandidates`: when the young one is full the old one is dropped and counted, so a flood of one-off pairs makes way for itself and never pushes
  * out a pair that was admitted. At 86,400 connections a day a pair is a strobe, RITA's word for a connection per second all day.
@@ -70,7 +72,7 @@ export const beaconInfo: DetectorInfo = {
   sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes.',
   fooledBy:
     'Exponential or very wide random sleep, fewer than a dozen calls, calls inside one long connection or inside DNS, a new destination for every call. Updates, mail polling and health checks look the same and are found too.',
-  cost: 'One map look-up per flow, 32 bytes per kept connection, a sort per pair at the end.',
+  cost: 'One look-up per flow, 36 bytes per kept connection, a sort per pair at the end.',
   source: 'RITA 5 beacon score (Active Countermeasures, analysis/beacons.go)',
 };
 
@@ -315,112 +317,195 @@ const NEARLY = 0.95;
 const EVIDENCE_PER_PAIR = 10;
 const MAX_NAME_LENGTH = 255;
 
-/** start ms, initiator bytes (NaN where missing), flow id (NaN where missing), name number or -1. */
-const STRIDE = 4;
-/** So many connections of a pair lie in a plain array. */
-const SMALL = 2;
+/** Where a pair stands: let in for good, or seen once or twice and in the young or the old generation of those. */
+const ADMITTED = 0;
+const YOUNG = 1;
+const OLD = 2;
 
-/** Connections of one initiator to one responder, port and protocol. */
-class Pair {
-  readonly initiator: string;
-  readonly responder: string;
-  readonly port: number | undefined;
-  readonly protocol: string;
-  /** Flows kept before the pair was admitted, from a budget of their own, and from then on: one-off pairs can't use up the evidence of others. */
-  readonly early: EvidenceCollector;
-  evidence: EvidenceCollector | undefined;
-  count = 0;
-  /** Connections in all, kept or not. */
-  total = 0;
-  firstMs = Number.POSITIVE_INFINITY;
-  lastMs = Number.NEGATIVE_INFINITY;
-  /** Nearly every pair has one service, and most pairs are seen once: a map only where it is needed. */
-  #service: string | undefined;
-  #serviceCount = 0;
-  #services: Map<string, number> | undefined;
-  /** Grows from nothing: a pair that is seen once or twice holds no more than that. A typed array costs 200 bytes before its first number. */
-  #data: number[] | Float64Array = [];
+/** Services told apart of one pair. */
+const MAX_SERVICES = 8;
 
-  constructor(
-    initiator: string,
-    responder: string,
-    port: number | undefined,
-    protocol: string,
-    early: EvidenceCollector,
-  ) {
-    this.initiator = initiator;
-    this.responder = responder;
-    this.port = port;
-    this.protocol = protocol;
-    this.early = early;
+/**
+ * The connections of one initiator to one responder, port and protocol, for every such pair, in columns: with an object and an array for each pair tens of thousands of them took
+ * three times as much. The connections of all pairs lie in one set of columns and are linked by pair, in the order in which they were kept.
+ */
+class Pairs {
+  readonly table = new PairTable();
+  /** Connections held. */
+  connections = 0;
+  /** Collector of the flows kept before the pair was admitted, from a budget of their own, and from then on: one-off pairs can't use up the evidence of others. */
+  early = new Int32Array(0);
+  evidence = new Int32Array(0);
+  generation = new Uint8Array(0);
+  /** Connections held of the pair, and connections in all. */
+  count = new Int32Array(0);
+  total = new Int32Array(0);
+  firstMs = new Float64Array(0);
+  lastMs = new Float64Array(0);
+  /** Nearly every pair has one service: a map only where it is needed. */
+  #service: (string | undefined)[] = [];
+  #serviceCount = new Int32Array(0);
+  #services = new Map<number, Map<string, number>>();
+  #head = new Int32Array(0);
+  #tail = new Int32Array(0);
+  // Columns of connections.
+  #used = 0;
+  #free = NONE;
+  #pair = new Int32Array(0);
+  #next = new Int32Array(0);
+  #startMs = new Float64Array(0);
+  #bytes = new Float64Array(0);
+  #id = new Float64Array(0);
+  #name = new Int32Array(0);
+
+  add(hash: number, initiator: string, responder: string, port: number, protocol: string, early: number): number {
+    const pair = this.table.add(hash, initiator, responder, port, protocol);
+    if (pair === NONE) return NONE;
+    if (this.table.capacity > this.early.length) this.#growPairs(this.table.capacity);
+    this.early[pair] = early;
+    this.evidence[pair] = NONE;
+    this.generation[pair] = YOUNG;
+    this.count[pair] = 0;
+    this.total[pair] = 0;
+    this.firstMs[pair] = Number.POSITIVE_INFINITY;
+    this.lastMs[pair] = Number.NEGATIVE_INFINITY;
+    this.#service[pair] = undefined;
+    this.#serviceCount[pair] = 0;
+    this.#head[pair] = NONE;
+    this.#tail[pair] = NONE;
+    return pair;
   }
 
-  saw(startMs: number, service: string | undefined): void {
-    this.total++;
-    if (startMs < this.firstMs) this.firstMs = startMs;
-    if (startMs > this.lastMs) this.lastMs = startMs;
+  remove(pair: number): void {
+    for (let i = at(this.#head, pair); i !== NONE; ) {
+      const next = at(this.#next, i);
+      this.#next[i] = this.#free;
+      this.#free = i;
+      i = next;
+    }
+    this.connections -= at(this.count, pair);
+    this.#services.delete(pair);
+    this.#service[pair] = undefined;
+    this.table.remove(pair);
+  }
+
+  saw(pair: number, startMs: number, service: string | undefined): void {
+    this.total[pair] = at(this.total, pair) + 1;
+    if (startMs < at(this.firstMs, pair)) this.firstMs[pair] = startMs;
+    if (startMs > at(this.lastMs, pair)) this.lastMs[pair] = startMs;
     if (service === undefined) return;
-    if (this.#services === undefined && (this.#service === undefined || this.#service === service)) {
-      this.#service = service;
-      this.#serviceCount++;
+    const first = this.#service[pair];
+    let services = this.#services.get(pair);
+    if (services === undefined && (first === undefined || first === service)) {
+      this.#service[pair] = service;
+      this.#serviceCount[pair] = at(this.#serviceCount, pair) + 1;
       return;
     }
-    this.#services ??= new Map([[this.#service ?? service, this.#serviceCount]]);
-    if (this.#services.has(service) || this.#services.size < 8)
-      this.#services.set(service, (this.#services.get(service) ?? 0) + 1);
-  }
-
-  keep(startMs: number, bytes: number, id: number, name: number): void {
-    const from = this.count * STRIDE;
-    this.count++;
-    if (this.#data instanceof Float64Array) {
-      if (from >= this.#data.length) {
-        const grown = new Float64Array(this.#data.length * 2);
-        grown.set(this.#data);
-        this.#data = grown;
-      }
-    } else if (from < SMALL * STRIDE) {
-      this.#data = from === 0 ? [startMs, bytes, id, name] : [...this.#data, startMs, bytes, id, name];
-      return;
-    } else {
-      const grown = new Float64Array(2 * SMALL * STRIDE);
-      grown.set(this.#data);
-      this.#data = grown;
+    if (services === undefined) {
+      services = new Map([[first ?? service, at(this.#serviceCount, pair)]]);
+      this.#services.set(pair, services);
     }
-    this.#data[from] = startMs;
-    this.#data[from + 1] = bytes;
-    this.#data[from + 2] = id;
-    this.#data[from + 3] = name;
+    if (services.has(service) || services.size < MAX_SERVICES) services.set(service, (services.get(service) ?? 0) + 1);
   }
 
-  /** The services seen, with how often. */
-  get services(): ReadonlyMap<string, number> {
-    if (this.#services !== undefined) return this.#services;
-    return new Map(this.#service === undefined ? [] : [[this.#service, this.#serviceCount]]);
+  keep(pair: number, startMs: number, bytes: number, id: number, name: number): void {
+    let i = this.#free;
+    if (i !== NONE) this.#free = at(this.#next, i);
+    else {
+      i = this.#used++;
+      if (i >= this.#pair.length) this.#growConnections();
+    }
+    this.#pair[i] = pair;
+    this.#next[i] = NONE;
+    this.#startMs[i] = startMs;
+    this.#bytes[i] = bytes;
+    this.#id[i] = id;
+    this.#name[i] = name;
+    const tail = at(this.#tail, pair);
+    if (tail === NONE) this.#head[pair] = i;
+    else this.#next[tail] = i;
+    this.#tail[pair] = i;
+    this.count[pair] = at(this.count, pair) + 1;
+    this.connections++;
   }
 
-  flows(): EvidenceFlow[] {
-    return [...this.early.flows(), ...(this.evidence?.flows() ?? [])].sort(compareFlows);
+  /** The services seen of a pair, with how often. */
+  services(pair: number): ReadonlyMap<string, number> {
+    const services = this.#services.get(pair);
+    if (services !== undefined) return services;
+    const first = this.#service[pair];
+    return new Map(first === undefined ? [] : [[first, at(this.#serviceCount, pair)]]);
+  }
+
+  /** The numbers of a pair's connections. */
+  *connectionsOf(pair: number): Iterable<number> {
+    for (let i = at(this.#head, pair); i !== NONE; i = at(this.#next, i)) yield i;
+  }
+
+  /** Number of the name that a connection called, or -1. */
+  nameOf(connection: number): number {
+    return at(this.#name, connection);
   }
 
   connection(i: number): Connection {
-    const d = this.#data;
-    const from = i * STRIDE;
-    return { pair: this, startMs: at(d, from), bytes: at(d, from + 1), id: at(d, from + 2), name: at(d, from + 3) };
+    const pair = at(this.#pair, i);
+    return {
+      pair,
+      responder: this.table.responder(pair),
+      startMs: at(this.#startMs, i),
+      bytes: at(this.#bytes, i),
+      id: at(this.#id, i),
+    };
+  }
+
+  /** Admitted ones first. */
+  inOrder(): number[] {
+    const pairs = [...this.table.pairs()];
+    return [ADMITTED, YOUNG, OLD].flatMap((g) => pairs.filter((pair) => at(this.generation, pair) === g));
+  }
+
+  #growPairs(n: number): void {
+    this.early = grown(this.early, new Int32Array(n));
+    this.evidence = grown(this.evidence, new Int32Array(n));
+    this.generation = grown(this.generation, new Uint8Array(n));
+    this.count = grown(this.count, new Int32Array(n));
+    this.total = grown(this.total, new Int32Array(n));
+    this.firstMs = grown(this.firstMs, new Float64Array(n));
+    this.lastMs = grown(this.lastMs, new Float64Array(n));
+    this.#serviceCount = grown(this.#serviceCount, new Int32Array(n));
+    this.#head = grown(this.#head, new Int32Array(n));
+    this.#tail = grown(this.#tail, new Int32Array(n));
+  }
+
+  #growConnections(): void {
+    const n = Math.max(64, 2 * this.#pair.length);
+    this.#pair = grown(this.#pair, new Int32Array(n));
+    this.#next = grown(this.#next, new Int32Array(n));
+    this.#startMs = grown(this.#startMs, new Float64Array(n));
+    this.#bytes = grown(this.#bytes, new Float64Array(n));
+    this.#id = grown(this.#id, new Float64Array(n));
+    this.#name = grown(this.#name, new Int32Array(n));
   }
 }
 
 interface Connection {
-  readonly pair: Pair;
+  readonly pair: number;
+  readonly responder: string;
   readonly startMs: number;
+  /** NaN where missing, as the id. */
   readonly bytes: number;
   readonly id: number;
-  readonly name: number;
 }
 
 /** Builds the detector. The network context plays a part for strobes alone: a beacon is one in any direction. */
 export function createBeaconDetector(context: NetworkContext, options: Partial<BeaconOptions> = {}): Detector {
   return new BeaconDetector(context, options);
+}
+
+/** Hashes of the addresses of a batch. */
+interface EndHashes {
+  readonly initiator: TextHashes;
+  readonly responder: TextHashes;
 }
 
 class BeaconDetector implements Detector {
@@ -435,11 +520,12 @@ class BeaconDetector implements Detector {
   #perPairCap: Cap;
   #pool: EvidencePool;
   #earlyPool: EvidencePool;
-  #pairs: BoundedMap<string, Pair>;
-  #young = new Map<string, Pair>();
-  #old = new Map<string, Pair>();
+  #pairs = new Pairs();
+  /** How many there are of each generation. */
+  #admitted = 0;
+  #young = 0;
+  #old = 0;
   #names: BoundedMap<string, number>;
-  #connections = 0;
   #minMs = Number.POSITIVE_INFINITY;
   #maxMs = Number.NEGATIVE_INFINITY;
 
@@ -464,12 +550,12 @@ class BeaconDetector implements Detector {
     this.#perPairCap = new Cap('connections of one pair', maxConnectionsPerPair);
     this.#pool = new EvidencePool(maxEvidence);
     this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4));
-    this.#pairs = new BoundedMap(this.#pairCap);
     this.#names = new BoundedMap(new Cap('names', maxNames));
   }
 
   observe(flows: Table): void {
     const batch = bindFlows(flows);
+    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     const judge = new ConversationJudge(batch);
     for (let row = 0; row < batch.rowCount; row++) {
       const startMs = numberAt(batch.startMs, row);
@@ -477,76 +563,91 @@ class BeaconDetector implements Detector {
       if (startMs < this.#minMs) this.#minMs = startMs;
       if (startMs > this.#maxMs) this.#maxMs = startMs;
       if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row) || !judge.isConversation(row)) continue;
-      this.#take(batch, row, startMs);
+      this.#take(batch, row, startMs, hashes);
     }
   }
 
-  #take(batch: FlowBatch, row: number, startMs: number): void {
+  #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes): void {
     const initiator = textAt(batch.initiator, row);
     const responder = textAt(batch.responder, row);
     const protocol = textAt(batch.protocol, row);
     if (initiator === undefined || responder === undefined || protocol === undefined) return;
-    const port = numberAt(batch.responderPort, row);
-    const key = `${initiator} ${responder} ${port ?? '-'} ${protocol}`;
-    const pair = this.#pairOf(key, initiator, responder, port, protocol);
-    if (pair === undefined) return;
-    pair.saw(startMs, textAt(batch.service, row));
-    if (pair.total === ADMIT_AT) pair.evidence = this.#pool.collector(EVIDENCE_PER_PAIR);
-    (pair.evidence ?? pair.early).offer(batch.table, row);
-    if (pair.count >= this.#perPair) {
+    const port = numberAt(batch.responderPort, row) ?? NO_PORT;
+    const hash = pairHash(hashes.initiator.at(row), hashes.responder.at(row), port);
+    const pairs = this.#pairs;
+    const pair = this.#pairOf(hash, initiator, responder, port, protocol);
+    if (pair === NONE) return;
+    pairs.saw(pair, startMs, textAt(batch.service, row));
+    const isThird = at(pairs.total, pair) === ADMIT_AT;
+    if (isThird) pairs.evidence[pair] = this.#pool.collector(EVIDENCE_PER_PAIR);
+    const evidence = at(pairs.evidence, pair);
+    if (evidence === NONE) this.#earlyPool.offer(at(pairs.early, pair), batch.table, row);
+    else this.#pool.offer(evidence, batch.table, row);
+    if (at(pairs.count, pair) >= this.#perPair) {
       this.#perPairCap.refused++;
-    } else if (this.#connections >= this.#connectionCap.cap) {
+    } else if (pairs.connections >= this.#connectionCap.cap) {
       this.#connectionCap.refused++;
     } else {
       const bytes = numberAt(batch.initiatorBytes, row) ?? Number.NaN;
       const id = numberAt(batch.id, row) ?? Number.NaN;
-      pair.keep(startMs, bytes, id, this.#nameOf(batch, row));
-      this.#connections++;
+      pairs.keep(pair, startMs, bytes, id, this.#nameOf(batch, row));
     }
-    if (pair.total === ADMIT_AT) this.#admit(key, pair);
+    if (isThird) this.#admit(pair);
   }
 
-  #pairOf(
-    key: string,
-    initiator: string,
-    responder: string,
-    port: number | undefined,
-    protocol: string,
-  ): Pair | undefined {
-    const known = this.#pairs.get(key) ?? this.#young.get(key);
-    if (known !== undefined) return known;
-    const aged = this.#old.get(key);
-    if (aged !== undefined) {
-      this.#old.delete(key);
+  #pairOf(hash: number, initiator: string, responder: string, port: number, protocol: string): number {
+    const pairs = this.#pairs;
+    const known = pairs.table.find(hash, initiator, responder, port, protocol);
+    if (known !== NONE && at(pairs.generation, known) !== OLD) return known;
+    if (known !== NONE) {
+      // Young again, before there is room made for it: it is not to go with the other old ones.
+      this.#old--;
+      pairs.generation[known] = ADMITTED;
       this.#makeRoom();
-      this.#young.set(key, aged);
-      return aged;
+      pairs.generation[known] = YOUNG;
+      this.#young++;
+      return known;
     }
     this.#makeRoom();
-    if (this.#candidateCap.cap < 1) return undefined;
-    const made = new Pair(initiator, responder, port, protocol, this.#earlyPool.collector(ADMIT_AT - 1));
-    this.#young.set(key, made);
+    if (this.#candidateCap.cap < 1) return NONE;
+    const early = this.#earlyPool.collector(ADMIT_AT - 1);
+    const made = pairs.add(hash, initiator, responder, port, protocol, early);
+    if (made === NONE) {
+      this.#earlyPool.release(early);
+      this.#candidateCap.refused++;
+    } else this.#young++;
     return made;
   }
 
   /** Where the young candidates are at their cap, the old ones are dropped and the young grow old. */
   #makeRoom(): void {
-    if (this.#young.size < this.#candidateCap.cap) return;
-    for (const dropped of this.#old.values()) this.#release(dropped);
-    this.#candidateCap.refused += this.#old.size;
+    if (this.#young < this.#candidateCap.cap) return;
+    const { table, generation } = this.#pairs;
+    for (const pair of table.pairs()) {
+      if (at(generation, pair) === OLD) this.#remove(pair);
+      else if (at(generation, pair) === YOUNG) generation[pair] = OLD;
+    }
+    this.#candidateCap.refused += this.#old;
     this.#old = this.#young;
-    this.#young = new Map();
+    this.#young = 0;
   }
 
-  #release(pair: Pair): void {
-    this.#connections -= pair.count;
-    pair.early.release();
-    pair.evidence?.release();
+  #remove(pair: number): void {
+    this.#earlyPool.release(at(this.#pairs.early, pair));
+    const evidence = at(this.#pairs.evidence, pair);
+    if (evidence !== NONE) this.#pool.release(evidence);
+    this.#pairs.remove(pair);
   }
 
-  #admit(key: string, pair: Pair): void {
-    this.#young.delete(key);
-    if (this.#pairs.obtain(key, () => pair) === undefined) this.#release(pair);
+  #admit(pair: number): void {
+    this.#young--;
+    if (this.#admitted >= this.#pairCap.cap) {
+      this.#pairCap.refused++;
+      this.#remove(pair);
+      return;
+    }
+    this.#pairs.generation[pair] = ADMITTED;
+    this.#admitted++;
   }
 
   #nameOf(batch: FlowBatch, row: number): number {
@@ -568,17 +669,18 @@ class BeaconDetector implements Detector {
 
   finish(): Detection[] {
     // A name may be called at many addresses, once or twice at each: the candidates count as well.
-    const pairs = [...this.#pairs.values(), ...this.#young.values(), ...this.#old.values()];
+    const pairs = this.#pairs.inOrder();
     const found: Detection[] = [];
     const claimed = new Set<number>();
     const initiators = new Map<string, number>();
-    const seriesOf = (connection: Connection): number => {
-      const { initiator } = connection.pair;
+    const seriesOf = (pair: number, name: number): number => {
+      const initiator = this.#pairs.table.initiator(pair);
       const number = initiators.get(initiator) ?? initiators.size;
       initiators.set(initiator, number);
-      return number * NAME_NUMBERS + connection.name;
+      return number * NAME_NUMBERS + name;
     };
-    for (const [series, connections] of this.#namedSeries(pairs, seriesOf)) {
+    for (const [series, numbers] of this.#namedSeries(pairs, seriesOf)) {
+      const connections = numbers.map((i) => this.#pairs.connection(i));
       const judged = this.#judge(connections);
       if (judged === undefined) continue;
       claimed.add(series);
@@ -589,10 +691,11 @@ class BeaconDetector implements Detector {
         found.push(this.#strobe(pair));
         continue;
       }
+      if (at(this.#pairs.count, pair) < MIN_CONNECTIONS) continue;
       const connections: Connection[] = [];
-      for (let i = 0; i < pair.count; i++) {
-        const connection = pair.connection(i);
-        if (connection.name < 0 || !claimed.has(seriesOf(connection))) connections.push(connection);
+      for (const i of this.#pairs.connectionsOf(pair)) {
+        const name = this.#pairs.nameOf(i);
+        if (name < 0 || !claimed.has(seriesOf(pair, name))) connections.push(this.#pairs.connection(i));
       }
       const judged = this.#judge(connections);
       if (judged !== undefined) this.#report(found, judged, connections, false);
@@ -609,18 +712,18 @@ class BeaconDetector implements Detector {
     );
   }
 
-  /** The connections of every initiator and name, where there are enough of them to be scored. */
-  #namedSeries(pairs: readonly Pair[], seriesOf: (c: Connection) => number): Map<number, Connection[]> {
+  /** The numbers of the connections of every initiator and name, where there are enough of them to be scored. */
+  #namedSeries(pairs: readonly number[], seriesOf: (pair: number, name: number) => number): Map<number, number[]> {
     const sizes = new Map<number, number>();
-    const series = new Map<number, Connection[]>();
+    const series = new Map<number, number[]>();
     for (const gather of [false, true]) {
       for (const pair of pairs) {
-        for (let i = 0; i < pair.count; i++) {
-          const connection = pair.connection(i);
-          if (connection.name < 0) continue;
-          const key = seriesOf(connection);
+        for (const i of this.#pairs.connectionsOf(pair)) {
+          const name = this.#pairs.nameOf(i);
+          if (name < 0) continue;
+          const key = seriesOf(pair, name);
           if (!gather) sizes.set(key, (sizes.get(key) ?? 0) + 1);
-          else if ((sizes.get(key) ?? 0) >= MIN_CONNECTIONS) push(series, key, connection);
+          else if ((sizes.get(key) ?? 0) >= MIN_CONNECTIONS) push(series, key, i);
         }
       }
     }
@@ -634,7 +737,7 @@ class BeaconDetector implements Detector {
         a.startMs - b.startMs ||
         difference(a.id, b.id) ||
         difference(a.bytes, b.bytes) ||
-        compareText(a.pair.responder, b.pair.responder),
+        compareText(a.responder, b.responder),
     );
     const days: Judged[] = [];
     let from = 0;
@@ -706,66 +809,98 @@ class BeaconDetector implements Detector {
   #report(found: Detection[], judged: Judged, all: readonly Connection[], named: boolean): void {
     if (judged.score < this.#minScore) return;
     const { connections } = judged;
-    const pairs = countBy(connections, (c) => c.pair);
-    const lead = pairs[0]?.[0];
+    const pairs = countBy(connections, (c) => c.pair).map(([pair]) => pair);
+    const [lead] = pairs;
     if (lead === undefined) return;
-    const peers = countBy(connections, (c) => c.pair.responder).map(([peer]) => peer);
-    const service = mostUsed(pairs.map(([pair]) => pair.services));
+    const { table } = this.#pairs;
+    const port = table.port(lead);
+    const peers = countBy(connections, (c) => c.responder).map(([peer]) => peer);
+    const service = mostUsed(pairs.map((pair) => this.#pairs.services(pair)));
     found.push({
       kind: 'beacon.interval',
       detector: this.id,
-      actor: lead.initiator,
+      actor: table.initiator(lead),
       peers: peers.slice(0, MAX_PEERS),
       peerCount: peers.length,
-      ...(lead.port === undefined ? {} : { port: lead.port }),
-      protocol: lead.protocol,
+      ...(port === NO_PORT ? {} : { port }),
+      protocol: table.kind(lead),
       ...(service === undefined ? {} : { service }),
       firstMs: all[0]?.startMs ?? Number.NaN,
       lastMs: all[all.length - 1]?.startMs ?? Number.NaN,
       score: judged.score,
       reasons: reasonsOf(judged, named),
-      flows: evidenceOf(
-        pairs.map(([pair]) => pair),
-        connections,
-        named,
-      ),
+      flows: this.#evidenceOf(pairs, connections, named),
       flowCount: all.length,
     });
   }
 
-  #isStrobe(pair: Pair): boolean {
-    const days = Math.max(1, (pair.lastMs - pair.firstMs) / DAY_MS);
-    return pair.total >= this.#perPair && pair.total / days >= this.#perPair;
+  #flowsOf(pair: number): EvidenceFlow[] {
+    const evidence = at(this.#pairs.evidence, pair);
+    const early = this.#earlyPool.flows(at(this.#pairs.early, pair));
+    return (evidence === NONE ? early : [...early, ...this.#pool.flows(evidence)]).sort(compareFlows);
+  }
+
+  /** The flows kept for the pairs, of the same name; where there are none, what is still known of the first connections. */
+  #evidenceOf(pairs: readonly number[], connections: readonly Connection[], named: boolean): EvidenceFlow[] {
+    const ids = new Set(connections.map((c) => c.id));
+    const kept = pairs
+      .flatMap((pair) => this.#flowsOf(pair))
+      .filter((flow) => !named || flow.id === undefined || ids.has(flow.id))
+      .sort(compareFlows)
+      .slice(0, EVIDENCE_PER_PAIR);
+    if (kept.length > 0) return kept;
+    const { table } = this.#pairs;
+    return connections.slice(0, EVIDENCE_PER_PAIR).map(({ pair, startMs, bytes, id }) => ({
+      ...(Number.isNaN(id) ? {} : { id }),
+      startMs,
+      protocol: table.kind(pair),
+      initiator: table.initiator(pair),
+      responder: table.responder(pair),
+      ...(table.port(pair) === NO_PORT ? {} : { responderPort: table.port(pair) }),
+      ...(Number.isNaN(bytes) ? {} : { initiatorBytes: bytes }),
+    }));
+  }
+
+  #isStrobe(pair: number): boolean {
+    const { total, firstMs, lastMs } = this.#pairs;
+    const days = Math.max(1, (at(lastMs, pair) - at(firstMs, pair)) / DAY_MS);
+    return at(total, pair) >= this.#perPair && at(total, pair) / days >= this.#perPair;
   }
 
   /** A strobe is certain as a fact; what it means is less so inside the home network, where a busy client of a busy server looks the same. */
-  #strobe(pair: Pair): Detection {
-    const inside = this.#context.isHome(pair.initiator) && this.#context.isHome(pair.responder);
-    const spanMs = pair.lastMs - pair.firstMs;
-    const service = mostUsed([pair.services]);
+  #strobe(pair: number): Detection {
+    const { table } = this.#pairs;
+    const initiator = table.initiator(pair);
+    const responder = table.responder(pair);
+    const port = table.port(pair);
+    const firstMs = at(this.#pairs.firstMs, pair);
+    const lastMs = at(this.#pairs.lastMs, pair);
+    const total = at(this.#pairs.total, pair);
+    const inside = this.#context.isHome(initiator) && this.#context.isHome(responder);
+    const service = mostUsed([this.#pairs.services(pair)]);
     return {
       kind: 'beacon.strobe',
       detector: this.id,
-      actor: pair.initiator,
-      peers: [pair.responder],
+      actor: initiator,
+      peers: [responder],
       peerCount: 1,
-      ...(pair.port === undefined ? {} : { port: pair.port }),
-      protocol: pair.protocol,
+      ...(port === NO_PORT ? {} : { port }),
+      protocol: table.kind(pair),
       ...(service === undefined ? {} : { service }),
-      firstMs: pair.firstMs,
-      lastMs: pair.lastMs,
+      firstMs,
+      lastMs,
       score: inside ? 0.4 : 0.8,
       reasons: [
         {
           name: 'beacon.connections',
-          value: pair.total,
+          value: total,
           unit: 'connections',
           threshold: this.#perPair,
-          sentence: `It connected ${humanCount(pair.total)} times within ${humanDuration(spanMs)}; ${humanCount(this.#perPair)} in a day or at that rate make a strobe.`,
+          sentence: `It connected ${humanCount(total)} times within ${humanDuration(lastMs - firstMs)}; ${humanCount(this.#perPair)} in a day or at that rate make a strobe.`,
         },
       ],
-      flows: pair.flows().slice(0, EVIDENCE_PER_PAIR),
-      flowCount: pair.total,
+      flows: this.#flowsOf(pair).slice(0, EVIDENCE_PER_PAIR),
+      flowCount: total,
     };
   }
 }
@@ -879,26 +1014,6 @@ function reasonsOf(judged: Judged, named: boolean): Reason[] {
   ];
 }
 
-/** The flows kept for the pairs, of the same name; where there are none, what is still known of the first connections. */
-function evidenceOf(pairs: readonly Pair[], connections: readonly Connection[], named: boolean): EvidenceFlow[] {
-  const ids = new Set(connections.map((c) => c.id));
-  const kept = pairs
-    .flatMap((pair) => pair.flows())
-    .filter((flow) => !named || flow.id === undefined || ids.has(flow.id))
-    .sort(compareFlows)
-    .slice(0, EVIDENCE_PER_PAIR);
-  if (kept.length > 0) return kept;
-  return connections.slice(0, EVIDENCE_PER_PAIR).map(({ pair, startMs, bytes, id }) => ({
-    ...(Number.isNaN(id) ? {} : { id }),
-    startMs,
-    protocol: pair.protocol,
-    initiator: pair.initiator,
-    responder: pair.responder,
-    ...(pair.port === undefined ? {} : { responderPort: pair.port }),
-    ...(Number.isNaN(bytes) ? {} : { initiatorBytes: bytes }),
-  }));
-}
-
 /** The name of a series: lower case, without port and final dot. Undefined where there is none, or where it is just an address. */
 function seriesName(serverName: string | undefined, httpHost: string | undefined): string | undefined {
   const raw = serverName ?? httpHost?.replace(/:\d{1,5}$/, '');
@@ -931,6 +1046,11 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 /** An element that is known to be there. */
 function at(values: ArrayLike<number>, i: number): number {
   return values[i] ?? Number.NaN;
+}
+
+function grown<T extends Int32Array | Float64Array | Uint8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 /** Ascending; equal where either is missing. */

@@ -1,18 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FlowRecord, flowTable } from '../flow/index.ts';
-import {
-  BoundedMap,
-  Cap,
-  DistinctCounter,
-  EvidencePool,
-  HeavyMap,
-  hash32,
-  mergeEvidence,
-  PeerCounter,
-  saturationsOf,
-  TimeSpan,
-} from './bounded.ts';
+import { BoundedMap, Cap, DistinctCounter, HeavyMap, hash32, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 
 describe('BoundedMap', () => {
   it('refuses new keys at its cap, counts the refusals and keeps what it knows', () => {
@@ -131,83 +119,6 @@ describe('TimeSpan', () => {
     span.add(undefined, undefined);
     span.add(Number.NaN, 10);
     expect([span.firstMs, span.lastMs, span.lengthMs]).toEqual([10, 60, 50]);
-  });
-});
-
-function flow(id: number, startMs: number, responder = '10.0.0.2'): FlowRecord {
-  return { id, startMs, protocol: 'tcp', initiator: '10.0.0.1', responder, responderPort: 80 };
-}
-
-describe('EvidenceCollector', () => {
-  it('keeps the same flows in whatever order they come', () => {
-    const records = Array.from({ length: 30 }, (_, i) => flow(i + 1, 1000 - (i % 7) * 10, `10.0.0.${i % 11}`));
-    const expected = collect(records);
-    fc.assert(
-      fc.property(fc.shuffledSubarray(records, { minLength: records.length }), (shuffled) => {
-        expect(collect(shuffled)).toEqual(expected);
-      }),
-    );
-    expect(expected).toHaveLength(5);
-    expect(new Set(expected.map((f) => f.responder)).size).toBe(5);
-  });
-
-  function collect(records: FlowRecord[]): FlowRecord[] {
-    const collector = new EvidencePool().collector(5);
-    const table = flowTable(records);
-    records.forEach((r, row) => {
-      collector.offer(table, row, (r.id ?? 0) % 2, r.responder);
-    });
-    return collector.flows();
-  }
-
-  it('prefers the smaller rank, and hands flows out by start time', () => {
-    const table = flowTable([flow(1, 10), flow(2, 20), flow(3, 30)]);
-    const collector = new EvidencePool().collector(2);
-    [2, 1, 0].forEach((rank, row) => {
-      collector.offer(table, row, rank);
-    });
-    expect(collector.flows().map((f) => f.id)).toEqual([2, 3]);
-  });
-
-  it('takes flows that have neither time nor id', () => {
-    const collector = new EvidencePool().collector(2);
-    const table = flowTable([{}, {}, {}]);
-    for (let row = 0; row < 3; row++) collector.offer(table, row);
-    expect(collector.flows()).toEqual([{}, {}]);
-  });
-
-  it('shares one budget among collectors and counts what was refused', () => {
-    const pool = new EvidencePool(3);
-    const [a, b] = [pool.collector(), pool.collector()];
-    const table = flowTable([flow(1, 10), flow(2, 20), flow(3, 5), flow(4, 4)]);
-    a.offer(table, 0);
-    a.offer(table, 1);
-    b.offer(table, 2);
-    a.offer(table, 3);
-    b.offer(table, 0);
-    expect([a.flows().map((f) => f.id), b.flows().map((f) => f.id)]).toEqual([[4, 1], [3]]);
-    expect([pool.held, pool.cap.refused]).toEqual([3, 2]);
-  });
-
-  it('gives its room back to the pool when released', () => {
-    const pool = new EvidencePool(1);
-    const [a, b] = [pool.collector(), pool.collector()];
-    const table = flowTable([flow(1, 10)]);
-    a.offer(table, 0);
-    a.release();
-    b.offer(table, 0);
-    expect([a.flows(), b.size, pool.held, pool.cap.refused]).toEqual([[], 1, 1, 0]);
-  });
-
-  it('gives each of several collectors its share of one detection', () => {
-    const pool = new EvidencePool();
-    const collectors = [0, 1].map((c) => {
-      const collector = pool.collector(4);
-      const table = flowTable([1, 2, 3, 4].map((i) => flow(c * 10 + i, c * 100 + i)));
-      for (let row = 0; row < 4; row++) collector.offer(table, row);
-      return collector;
-    });
-    expect(mergeEvidence(collectors, 5).map((f) => f.id)).toEqual([1, 2, 3, 11, 12]);
   });
 });
 

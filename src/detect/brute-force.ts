@@ -1,25 +1,19 @@
 import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { bindFlows, type FlowRecord } from '../flow/index.ts';
-import {
-  BoundedMap,
-  Cap,
-  type EvidenceCollector,
-  EvidencePool,
-  hash32,
-  mergeEvidence,
-  saturationsOf,
-  TimeSpan,
-} from './bounded.ts';
+import { bindFlows } from '../flow/index.ts';
+import { Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   type Detection,
   type Detector,
   type DetectorInfo,
+  type EvidenceFlow,
   MAX_PEERS,
   type NetworkContext,
   type Reason,
   type Saturation,
 } from './detection.ts';
+import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 import { type LoginService, loginService } from './service.ts';
 
 /**
@@ -93,59 +87,174 @@ interface Attempt {
   readonly durationMs: number;
 }
 
-/** Attempts as five numbers each: a quarter of what an object takes. */
-class Attempts {
-  length = 0;
-  #data: Float64Array = new Float64Array(FIELDS);
-
-  push({ hash, startMs, clientBytes, serverBytes, durationMs }: Attempt): void {
-    const from = this.length * FIELDS;
-    if (from >= this.#data.length) {
-      const grown = new Float64Array(2 * this.#data.length);
-      grown.set(this.#data);
-      this.#data = grown;
-    }
-    this.#data.set([hash, startMs, clientBytes, serverBytes, durationMs], from);
-    this.length++;
-  }
-
-  *[Symbol.iterator](): Iterator<Attempt> {
-    for (let i = 0; i < this.length; i++) {
-      const [hash = 0, startMs = 0, clientBytes = 0, serverBytes = 0, durationMs = 0] = this.#data.subarray(
-        i * FIELDS,
-        (i + 1) * FIELDS,
-      );
-      yield { hash, startMs, clientBytes, serverBytes, durationMs };
-    }
-  }
-
-  /** Those with a hash below `ceiling`. */
-  below(ceiling: number): Attempts {
-    const kept = new Attempts();
-    for (const attempt of this) if (attempt.hash < ceiling) kept.push(attempt);
-    return kept;
-  }
-}
-
-const FIELDS = 5;
-
-/** One source, one target, one port, one service. */
+/** One source, one target, one port, one service, as it is judged. */
 interface Pair {
+  /** Its number in `Pairs`. */
+  readonly number: number;
   readonly source: string;
   readonly host: string;
   readonly port: number;
   readonly service: LoginService;
-  attempts: Attempts;
   /** All attempts, also those that the sample left out. */
-  attemptCount: number;
-  /** Attempts with a hash above this are not remembered. */
-  ceiling: number;
-  readonly span: TimeSpan;
+  readonly attemptCount: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
   /** Sessions with more in them than a failed login. */
-  sessions: number;
-  lastSessionMs: number;
-  readonly evidence: EvidenceCollector;
-  readonly sessionEvidence: EvidenceCollector;
+  readonly sessions: number;
+  readonly lastSessionMs: number;
+}
+
+/** All pairs in columns, and the attempts that are remembered of them in columns of their own, linked by pair. */
+class Pairs {
+  readonly table = new PairTable();
+  /** Attempts remembered. */
+  held = 0;
+  readonly #services: LoginService[] = [];
+  evidence = new Int32Array(0);
+  sessionEvidence = new Int32Array(0);
+  attemptCount = new Int32Array(0);
+  /** Attempts with a hash above this are not remembered. */
+  ceiling = new Float64Array(0);
+  #firstMs = new Float64Array(0);
+  #lastMs = new Float64Array(0);
+  #sessions = new Int32Array(0);
+  #lastSessionMs = new Float64Array(0);
+  #kept = new Int32Array(0);
+  #head = new Int32Array(0);
+  // Columns of attempts.
+  #used = 0;
+  #free = NONE;
+  #next = new Int32Array(0);
+  #hash = new Float64Array(0);
+  #startMs = new Float64Array(0);
+  #clientBytes = new Float64Array(0);
+  #serverBytes = new Float64Array(0);
+  #durationMs = new Float64Array(0);
+
+  add(hash: number, source: string, host: string, port: number, service: LoginService): number {
+    const pair = this.table.add(hash, source, host, port, service.name);
+    if (pair === NONE) return NONE;
+    if (this.table.capacity > this.#head.length) this.#growPairs(this.table.capacity);
+    this.#services[pair] = service;
+    this.ceiling[pair] = 2 ** 32;
+    this.#firstMs[pair] = Number.POSITIVE_INFINITY;
+    this.#lastMs[pair] = Number.NEGATIVE_INFINITY;
+    this.#lastSessionMs[pair] = Number.NEGATIVE_INFINITY;
+    this.#head[pair] = NONE;
+    return pair;
+  }
+
+  addSession(pair: number, startMs: number): void {
+    this.#sessions[pair] = at(this.#sessions, pair) + 1;
+    if (startMs > at(this.#lastSessionMs, pair)) this.#lastSessionMs[pair] = startMs;
+  }
+
+  /** Counts an attempt; `remember` keeps it. */
+  countAttempt(pair: number, startMs: number, endMs: number): void {
+    this.attemptCount[pair] = at(this.attemptCount, pair) + 1;
+    for (const t of [startMs, endMs]) {
+      if (!Number.isFinite(t)) continue;
+      if (t < at(this.#firstMs, pair)) this.#firstMs[pair] = t;
+      if (t > at(this.#lastMs, pair)) this.#lastMs[pair] = t;
+    }
+  }
+
+  /** Where a pair then has more than `most`, half of its attempts are forgotten, chosen by their hash. */
+  remember(pair: number, { hash, startMs, clientBytes, serverBytes, durationMs }: Attempt, most: number): void {
+    let i = this.#free;
+    if (i !== NONE) this.#free = at(this.#next, i);
+    else {
+      i = this.#used++;
+      if (i >= this.#next.length) this.#growAttempts();
+    }
+    this.#hash[i] = hash;
+    this.#startMs[i] = startMs;
+    this.#clientBytes[i] = clientBytes;
+    this.#serverBytes[i] = serverBytes;
+    this.#durationMs[i] = durationMs;
+    this.#next[i] = at(this.#head, pair);
+    this.#head[pair] = i;
+    this.#kept[pair] = at(this.#kept, pair) + 1;
+    this.held++;
+    while (at(this.#kept, pair) > most) {
+      this.ceiling[pair] = at(this.ceiling, pair) / 2;
+      this.#forget(pair, at(this.ceiling, pair));
+    }
+  }
+
+  #forget(pair: number, ceiling: number): void {
+    let previous = NONE;
+    for (let i = at(this.#head, pair); i !== NONE; ) {
+      const next = at(this.#next, i);
+      if (at(this.#hash, i) < ceiling) previous = i;
+      else {
+        if (previous === NONE) this.#head[pair] = next;
+        else this.#next[previous] = next;
+        this.#next[i] = this.#free;
+        this.#free = i;
+        this.#kept[pair] = at(this.#kept, pair) - 1;
+        this.held--;
+      }
+      i = next;
+    }
+  }
+
+  /** The attempts remembered of a pair, the latest first. */
+  attempts(pair: number): Attempt[] {
+    const attempts: Attempt[] = [];
+    for (let i = at(this.#head, pair); i !== NONE; i = at(this.#next, i))
+      attempts.push({
+        hash: at(this.#hash, i),
+        startMs: at(this.#startMs, i),
+        clientBytes: at(this.#clientBytes, i),
+        serverBytes: at(this.#serverBytes, i),
+        durationMs: at(this.#durationMs, i),
+      });
+    return attempts;
+  }
+
+  /** Pairs of which an attempt is remembered, in an order that does not depend on arrival. */
+  attempted(): Pair[] {
+    return [...this.table.pairs()]
+      .filter((pair) => at(this.#kept, pair) > 0)
+      .map((number) => ({ number, name: this.table.name(number) }))
+      .sort((a, b) => compareText(a.name, b.name))
+      .map(({ number }) => ({
+        number,
+        source: this.table.initiator(number),
+        host: this.table.responder(number),
+        port: this.table.port(number),
+        service: this.#services[number] as LoginService,
+        attemptCount: at(this.attemptCount, number),
+        firstMs: at(this.#firstMs, number),
+        lastMs: at(this.#lastMs, number),
+        sessions: at(this.#sessions, number),
+        lastSessionMs: at(this.#lastSessionMs, number),
+      }));
+  }
+
+  #growPairs(n: number): void {
+    this.evidence = grown(this.evidence, new Int32Array(n));
+    this.sessionEvidence = grown(this.sessionEvidence, new Int32Array(n));
+    this.attemptCount = grown(this.attemptCount, new Int32Array(n));
+    this.ceiling = grown(this.ceiling, new Float64Array(n));
+    this.#firstMs = grown(this.#firstMs, new Float64Array(n));
+    this.#lastMs = grown(this.#lastMs, new Float64Array(n));
+    this.#sessions = grown(this.#sessions, new Int32Array(n));
+    this.#lastSessionMs = grown(this.#lastSessionMs, new Float64Array(n));
+    this.#kept = grown(this.#kept, new Int32Array(n));
+    this.#head = grown(this.#head, new Int32Array(n));
+  }
+
+  #growAttempts(): void {
+    const n = Math.max(64, 2 * this.#next.length);
+    this.#next = grown(this.#next, new Int32Array(n));
+    this.#hash = grown(this.#hash, new Float64Array(n));
+    this.#startMs = grown(this.#startMs, new Float64Array(n));
+    this.#clientBytes = grown(this.#clientBytes, new Float64Array(n));
+    this.#serverBytes = grown(this.#serverBytes, new Float64Array(n));
+    this.#durationMs = grown(this.#durationMs, new Float64Array(n));
+  }
 }
 
 export function createBruteForceDetector(context: NetworkContext, options: Partial<BruteForceOptions> = {}): Detector {
@@ -160,14 +269,16 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     maxAttemptsPerPair,
     maxAttempts,
   } = { ...DEFAULT_BRUTE_FORCE_OPTIONS, ...options };
-  const pairs = new BoundedMap<string, Pair>(new Cap('pairs of client and login service', maxPairs));
+  const pairs = new Pairs();
+  const pairCap = new Cap('pairs of client and login service', maxPairs);
   const attemptCap = new Cap('login attempts', maxAttempts);
   const pool = new EvidencePool(maxPairs + 15_000);
-  let held = 0;
 
   function observe(table: Table, _features: FeatureMatrix): void {
     const flows = bindFlows(table);
     const tcp = flows.protocol.dictionary.map((name) => name === 'tcp');
+    const sourceHashes = new TextHashes(flows.initiator);
+    const hostHashes = new TextHashes(flows.responder);
     for (let row = 0; row < flows.rowCount; row++) {
       if (tcp[flows.protocol.codes[row] ?? -1] !== true) continue;
       const clientBytes = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
@@ -183,53 +294,42 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       if (startMs === undefined) continue;
       const endMs = numberAt(flows.endMs, row) ?? startMs;
       const durationMs = numberAt(flows.durationMs, row) ?? endMs - startMs;
-      const pair = pairs.obtain(`${source} ${host} ${port} ${service.name}`, () => ({
-        source,
-        host,
-        port,
-        service,
-        attempts: new Attempts(),
-        attemptCount: 0,
-        ceiling: 2 ** 32,
-        span: new TimeSpan(),
-        sessions: 0,
-        lastSessionMs: Number.NEGATIVE_INFINITY,
-        evidence: pool.collector(),
-        sessionEvidence: pool.collector(2),
-      }));
-      if (pair === undefined) continue;
+      const pair = pairOf(pairHash(sourceHashes.at(row), hostHashes.at(row), port), source, host, port, service);
+      if (pair === NONE) continue;
       if (clientBytes > service.clientBytes || serverBytes > service.serverBytes || durationMs > maxAttemptMs) {
-        pair.sessions++;
-        if (startMs > pair.lastSessionMs) pair.lastSessionMs = startMs;
+        pairs.addSession(pair, startMs);
         // The latest first: what matters is a session after the attempts.
-        pair.sessionEvidence.offer(table, row, -startMs);
+        pool.offer(pairs.sessionEvidence[pair] ?? NONE, table, row, -startMs);
         continue;
       }
-      pair.attemptCount++;
-      pair.span.add(startMs, endMs);
-      pair.evidence.offer(table, row);
+      pairs.countAttempt(pair, startMs, endMs);
+      pool.offer(pairs.evidence[pair] ?? NONE, table, row);
       const hash = hash32(`${startMs} ${numberAt(flows.initiatorPort, row)} ${numberAt(flows.id, row)}`);
-      if (hash >= pair.ceiling) continue;
-      if (held >= maxAttempts) {
+      if (hash >= (pairs.ceiling[pair] ?? 0)) continue;
+      if (pairs.held >= maxAttempts) {
         attemptCap.refused++;
         continue;
       }
-      pair.attempts.push({ hash, startMs, clientBytes, serverBytes, durationMs });
-      held++;
-      while (pair.attempts.length > maxAttemptsPerPair) {
-        pair.ceiling /= 2;
-        held -= pair.attempts.length;
-        pair.attempts = pair.attempts.below(pair.ceiling);
-        held += pair.attempts.length;
-      }
+      pairs.remember(pair, { hash, startMs, clientBytes, serverBytes, durationMs }, maxAttemptsPerPair);
     }
+  }
+
+  function pairOf(hash: number, source: string, host: string, port: number, service: LoginService): number {
+    const known = pairs.table.find(hash, source, host, port, service.name);
+    if (known !== NONE) return known;
+    const made = pairs.table.size >= maxPairs ? NONE : pairs.add(hash, source, host, port, service);
+    if (made === NONE) pairCap.refused++;
+    else {
+      pairs.evidence[made] = pool.collector();
+      pairs.sessionEvidence[made] = pool.collector(2);
+    }
+    return made;
   }
 
   function finish(): Detection[] {
     const detections: Detection[] = [];
     const bySource = new Map<string, Pair[]>();
-    for (const [, pair] of pairs.sortedEntries()) {
-      if (pair.attempts.length === 0) continue;
+    for (const pair of pairs.attempted()) {
       const alone = judge([pair], minAttempts);
       if (alone !== undefined) {
         detections.push(alone);
@@ -258,7 +358,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
 
   function judge(group: readonly Pair[], threshold: number): Detection | undefined {
     const first = group[0];
-    const attempts = group.flatMap((pair) => [...pair.attempts]);
+    const attempts = group.flatMap((pair) => pairs.attempts(pair.number));
     if (first === undefined || attempts.length < Math.min(threshold, maxAttemptsPerPair / 2)) return undefined;
     const total = group.reduce((n, pair) => n + pair.attemptCount, 0);
     const sampled = total / attempts.length;
@@ -278,12 +378,12 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const hosts = [...groupTotals(group)].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]));
     const ports = [...new Set(group.map((pair) => pair.port))].sort((a, b) => a - b);
     const span = new TimeSpan();
-    for (const pair of group) span.add(pair.span.firstMs, pair.span.lastMs);
+    for (const pair of group) span.add(pair.firstMs, pair.lastMs);
     const effective = total * alike;
     const score = (effective / (effective + 9)) * (service.chatty ? 0.7 : 1);
     const duration = median(attempts.map((a) => a.durationMs));
     const perMinute = (60_000 * total) / Math.max(1000, span.lengthMs);
-    const later = group.filter((pair) => pair.lastSessionMs >= pair.span.firstMs);
+    const later = group.filter((pair) => pair.lastSessionMs >= pair.firstMs);
     const spray = group.length > 1;
     const where = spray
       ? `the ${service.name} service of ${counted(hosts.length, 'host')}`
@@ -360,20 +460,20 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     };
   }
 
+  /** Attempts first, and the sessions that came after them. */
+  function evidence(group: readonly Pair[], later: readonly Pair[]): EvidenceFlow[] {
+    return mergeEvidence([
+      ...later.slice(0, 2).map(({ number }) => pool.flows(pairs.sessionEvidence[number] ?? NONE)),
+      ...group.map(({ number }) => pool.flows(pairs.evidence[number] ?? NONE)),
+    ]);
+  }
+
   return {
     id: bruteForceInfo.id,
     observe,
     finish,
-    saturations: (): Saturation[] => saturationsOf(bruteForceInfo.id, [pairs.cap, attemptCap, pool.cap]),
+    saturations: (): Saturation[] => saturationsOf(bruteForceInfo.id, [pairCap, attemptCap, pool.cap]),
   };
-}
-
-/** Attempts first, and the sessions that came after them. */
-function evidence(group: readonly Pair[], later: readonly Pair[]): FlowRecord[] {
-  return mergeEvidence([
-    ...later.slice(0, 2).map((pair) => pair.sessionEvidence),
-    ...group.map((pair) => pair.evidence),
-  ]);
 }
 
 function groupTotals(group: readonly Pair[]): Map<string, number> {
@@ -404,4 +504,14 @@ function compareText(a: string, b: string): number {
 
 function round(value: number): number {
   return Number(value.toPrecision(4));
+}
+
+/** An element that is known to be there. */
+function at(values: Int32Array | Float64Array, i: number): number {
+  return values[i] as number;
+}
+
+function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

@@ -2,19 +2,7 @@ import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows, type FlowBatch, type FlowRecord } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
-import {
-  Cap,
-  type EvidenceCollector,
-  EvidencePool,
-  HeavyMap,
-  type KeptFlow,
-  keptFlow,
-  lighterHalf,
-  PeerCounter,
-  PeerPool,
-  saturationsOf,
-  TimeSpan,
-} from './bounded.ts';
+import { Cap, HeavyMap, lighterHalf, PeerCounter, PeerPool, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   type Detection,
   type Detector,
@@ -25,6 +13,7 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
+import { EvidencePool } from './evidence-pool.ts';
 import { GroupAddresses, portText } from './service.ts';
 
 /**
@@ -134,7 +123,8 @@ interface Budget {
 
 /** The only hit of a target so far. */
 interface FirstHit {
-  readonly kept: KeptFlow;
+  /** Set aside in the pool of evidence. */
+  readonly kept: number;
   readonly source: string;
   readonly packets: number;
   readonly startMs: number;
@@ -159,7 +149,7 @@ class Target {
   ports: PeerCounter<number> | undefined;
   reflectors: PeerCounter | undefined;
   flags: PeerCounter | undefined;
-  #evidence: EvidenceCollector | undefined;
+  #evidence: number | undefined;
   /** States of the ports, where there are several. */
   portTargets: Map<number, Target> | undefined;
   #budget: Budget;
@@ -175,7 +165,8 @@ class Target {
     return this.#sources;
   }
 
-  get evidence(): EvidenceCollector {
+  /** Its collector in the pool of evidence. */
+  get evidence(): number {
     this.#evidence ??= this.#budget.evidence.collector(EVIDENCE_HELD);
     return this.#evidence;
   }
@@ -230,9 +221,10 @@ class Target {
   split(): Target {
     const copy = new Target(this.host, this.port, this.#budget);
     copy.weight = this.weight;
-    copy.first = this.first;
+    const { evidence } = this.#budget;
+    if (this.first !== undefined) copy.first = { ...this.first, kept: evidence.copy(this.first.kept) };
     copy.#sources = this.#sources?.clone();
-    copy.#evidence = this.#evidence?.clone();
+    if (this.#evidence !== undefined) copy.#evidence = evidence.clone(this.#evidence);
     copy.flags = this.flags?.clone();
     if (this.#slices !== undefined) {
       for (const [at, slice] of this.#slices) copy.addSlice(at, Object.assign(new Slice(), slice));
@@ -247,7 +239,8 @@ class Target {
     this.ports?.release();
     this.reflectors?.release();
     this.flags?.release();
-    this.#evidence?.release();
+    if (this.first !== undefined) this.#budget.evidence.discard(this.first.kept);
+    if (this.#evidence !== undefined) this.#budget.evidence.release(this.#evidence);
   }
 }
 
@@ -258,7 +251,7 @@ interface Answerer {
   readonly resetTo: PeerCounter;
   readonly ports: PeerCounter<number>;
   readonly span: TimeSpan;
-  readonly evidence: EvidenceCollector;
+  readonly evidence: number;
 }
 
 /** Packets that a flow row brings to a target; one object serves all rows. */
@@ -341,7 +334,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
   const icmpHosts = new HeavyMap<Target>(new Cap('hosts sent echo packets', maxTargets), release);
   const answerers = new HeavyMap<Answerer>(new Cap('hosts that answer nobody', maxTargets), (a) => {
     for (const counter of [a.synAckTo, a.resetTo, a.ports]) counter.release();
-    a.evidence.release();
+    pool.release(a.evidence);
   });
   const portClasses = new Uint8Array(65_536);
 
@@ -440,14 +433,14 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const { packets, startMs, endMs, source, isNew } = h;
     if (target.weight === 0 && packets > 0 && target.first === undefined) {
       target.weight = packets;
-      const kept = keptFlow(h.table, h.row, -packets);
+      const kept = pool.setAside(h.table, h.row, -packets);
       target.first = { kept, source, packets, startMs, endMs, isNew };
       return;
     }
     unfold(target);
     target.weight += packets;
     target.sources.add(source, packets);
-    target.evidence.offer(h.table, h.row, -packets);
+    pool.offer(target.evidence, h.table, h.row, -packets);
     spread(target, packets, startMs, endMs, isNew);
   }
 
@@ -457,7 +450,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     if (first === undefined) return;
     target.first = undefined;
     target.sources.add(first.source, first.packets);
-    target.evidence.take(first.kept);
+    pool.take(target.evidence, first.kept);
     spread(target, first.packets, first.startMs, first.endMs, first.isNew);
   }
 
@@ -639,7 +632,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     (reset ? answerer.resetTo : answerer.synAckTo).add(receiver);
     if (port !== undefined) answerer.ports.add(port);
     answerer.span.add(startMs, endMs);
-    answerer.evidence.offer(flows.table, row, reset ? 1 : 0, receiver);
+    pool.offer(answerer.evidence, flows.table, row, reset ? 1 : 0, receiver);
   }
 
   function finish(): Detection[] {
@@ -798,8 +791,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       });
     }
     reasons.push(scopeReason('target', target.host));
-    const within = target.evidence
-      .flows()
+    const within = pool
+      .flows(target.evidence)
       .filter((f) => (f.startMs ?? 0) <= span.lastMs && (f.endMs ?? f.startMs ?? 0) >= span.firstMs);
     return {
       kind,
@@ -832,7 +825,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       kind: 'flood.backscatter',
       detector: floodInfo.id,
       actor: answerer.host,
-      peers: namedPeers(receivers, answerer.evidence.flows(), answerer.host),
+      peers: namedPeers(receivers, pool.flows(answerer.evidence), answerer.host),
       peerCount: hosts,
       ...(port === undefined ? {} : { port }),
       protocol: 'tcp',
@@ -862,7 +855,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         },
         scopeReason('victim', answerer.host),
       ],
-      flows: answerer.evidence.flows(),
+      flows: pool.flows(answerer.evidence),
       flowCount: answerer.weight,
     };
   }

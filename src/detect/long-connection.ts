@@ -1,9 +1,11 @@
 import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { ritaThreatScore, type ThreatThresholds } from './beacon.ts';
-import { Cap, type EvidenceCollector, EvidencePool, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, lighterHalf, saturationsOf } from './bounded.ts';
 import { ConversationJudge } from './conversation.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import { EvidencePool } from './evidence-pool.ts';
+import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 
 /**
  * A connection that stays open for hours: an implant that keeps its line to the operator (reverse shell, remote access tool, tunnel, VPN), where
@@ -28,7 +30,7 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from '
  * What fools it: a tunnel that reconnects every few minutes (it becomes a beacon), spreads over many addresses or ports, or is older and goes on
  * longer than the capture: nothing shorter than an hour can be found, so a short capture holds no long connection.
  *
- * Cost: one look at every row; only rows that lasted a minute, were cut, or fell silent are kept, 100 bytes each. Bounds: pairs and rows
+ * Cost: one look at every row; only rows that lasted a minute, were cut, or fell silent are kept, 28 bytes each. Bounds: pairs and rows
  * in all (at the cap the shorter half of the pairs is dropped and counted, so short ones can't push out long ones), and rows per pair.
  */
 export const longConnectionInfo: DetectorInfo = {
@@ -37,7 +39,7 @@ export const longConnectionInfo: DetectorInfo = {
   sees: 'A connection between two hosts that stays open for an hour or more.',
   fooledBy:
     'Reconnecting every few minutes, spreading over many addresses, captures shorter than the connection. Push services, VPNs and remote work look the same and are found too.',
-  cost: 'One look per flow; 100 bytes per row that lasted a minute or more.',
+  cost: 'One look per flow; 28 bytes per row that lasted a minute or more.',
   source: 'RITA 5 long connections (Active Countermeasures, analysis/analysis.go)',
 };
 
@@ -88,20 +90,166 @@ interface Row {
   readonly used: boolean;
 }
 
-interface Pair {
-  readonly initiator: string;
-  readonly responder: string;
-  readonly port: number | undefined;
-  readonly protocol: string;
-  readonly rows: Row[];
-  readonly evidence: EvidenceCollector;
-  readonly span: TimeSpan;
-  /** The smallest name of a service seen, so that it does not depend on order. */
-  service: string | undefined;
-  initiatorBytes: number;
-  responderBytes: number;
+/** Bits of what a row says beside its times: `sent` in 0 to 2, `returned` in 3 to 5. */
+const RETURNED_BITS = 3;
+const COUNT_MASK = 7;
+const USED = 64;
+const CUT = 128;
+const UNSEEN = 256;
+
+/**
+ * All pairs in columns, and the rows that are kept of them in columns of their own, linked by pair. At its cap the lighter half of the pairs goes, as in `HeavyMap`; of equally
+ * light ones those that came first.
+ */
+class Pairs {
+  readonly table = new PairTable();
+  readonly cap: Cap;
+  /** Rows of all pairs. */
+  rowCount = 0;
+  evidence = new Int32Array(0);
+  /** Rows of a pair. */
+  count = new Int32Array(0);
+  firstMs = new Float64Array(0);
+  lastMs = new Float64Array(0);
+  initiatorBytes = new Float64Array(0);
+  responderBytes = new Float64Array(0);
   /** Sum of the durations, ms. */
-  weight: number;
+  #weight = new Float64Array(0);
+  /** Order of arrival. */
+  #age = new Float64Array(0);
+  #added = 0;
+  /** The smallest name of a service seen, so that it does not depend on order. */
+  #service: (string | undefined)[] = [];
+  #head = new Int32Array(0);
+  #release: (evidence: number) => void;
+  // Columns of rows.
+  #used = 0;
+  #free = NONE;
+  #next = new Int32Array(0);
+  #startMs = new Float64Array(0);
+  #endMs = new Float64Array(0);
+  #initiatorPort = new Int32Array(0);
+  #bits = new Int32Array(0);
+
+  /** `release` is told the evidence of pairs that go. */
+  constructor(cap: Cap, release: (evidence: number) => void) {
+    this.cap = cap;
+    this.#release = release;
+  }
+
+  add(hash: number, initiator: string, responder: string, port: number, protocol: string, evidence: number): number {
+    if (this.table.size >= this.cap.cap) this.cap.refused += this.dropLightest();
+    const pair = this.table.add(hash, initiator, responder, port, protocol);
+    if (pair === NONE) return NONE;
+    if (this.table.capacity > this.#head.length) this.#growPairs(this.table.capacity);
+    this.evidence[pair] = evidence;
+    this.count[pair] = 0;
+    this.firstMs[pair] = Number.POSITIVE_INFINITY;
+    this.lastMs[pair] = Number.NEGATIVE_INFINITY;
+    this.initiatorBytes[pair] = 0;
+    this.responderBytes[pair] = 0;
+    this.#weight[pair] = 0;
+    this.#age[pair] = this.#added++;
+    this.#service[pair] = undefined;
+    this.#head[pair] = NONE;
+    return pair;
+  }
+
+  keep(pair: number, row: Row, service: string | undefined): void {
+    let i = this.#free;
+    if (i !== NONE) this.#free = at(this.#next, i);
+    else {
+      i = this.#used++;
+      if (i >= this.#next.length) this.#growRows();
+    }
+    const { startMs, endMs, initiatorPort, joinMs, sent, returned, used } = row;
+    this.#startMs[i] = startMs;
+    this.#endMs[i] = endMs;
+    this.#initiatorPort[i] = initiatorPort;
+    const join = joinMs === CUT_GAP_MS ? CUT : joinMs === KEEP_ALIVE_GAP_MS ? UNSEEN : 0;
+    this.#bits[i] = sent | (returned << RETURNED_BITS) | (used ? USED : 0) | join;
+    this.#next[i] = at(this.#head, pair);
+    this.#head[pair] = i;
+    this.count[pair] = at(this.count, pair) + 1;
+    this.rowCount++;
+    this.#weight[pair] = at(this.#weight, pair) + endMs - startMs;
+    if (startMs < at(this.firstMs, pair)) this.firstMs[pair] = startMs;
+    if (endMs > at(this.lastMs, pair)) this.lastMs[pair] = endMs;
+    const known = this.#service[pair];
+    if (service !== undefined && (known === undefined || service < known)) this.#service[pair] = service;
+  }
+
+  service(pair: number): string | undefined {
+    return this.#service[pair];
+  }
+
+  rows(pair: number): Row[] {
+    const rows: Row[] = [];
+    for (let i = at(this.#head, pair); i !== NONE; i = at(this.#next, i)) {
+      const bits = at(this.#bits, i);
+      rows.push({
+        startMs: at(this.#startMs, i),
+        endMs: at(this.#endMs, i),
+        initiatorPort: at(this.#initiatorPort, i),
+        joinMs: (bits & CUT) !== 0 ? CUT_GAP_MS : (bits & UNSEEN) !== 0 ? KEEP_ALIVE_GAP_MS : 0,
+        sent: bits & COUNT_MASK,
+        returned: (bits >> RETURNED_BITS) & COUNT_MASK,
+        used: (bits & USED) !== 0,
+      });
+    }
+    return rows;
+  }
+
+  /** Drops the lighter half, at least one; the number of what went, which the caller counts under the cap that made it necessary. */
+  dropLightest(): number {
+    const pairs = [...this.table.pairs()].sort((a, b) => at(this.#age, a) - at(this.#age, b));
+    const isLight = lighterHalf(Float64Array.from(pairs, (pair) => at(this.#weight, pair)));
+    const light = pairs.filter((pair) => isLight(at(this.#weight, pair)));
+    for (const pair of light) this.#remove(pair);
+    return light.length;
+  }
+
+  /** In order of the name, so that it does not depend on arrival. */
+  sorted(): number[] {
+    return [...this.table.pairs()]
+      .map((pair) => ({ pair, name: this.table.name(pair) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ pair }) => pair);
+  }
+
+  #remove(pair: number): void {
+    for (let i = at(this.#head, pair); i !== NONE; ) {
+      const next = at(this.#next, i);
+      this.#next[i] = this.#free;
+      this.#free = i;
+      i = next;
+    }
+    this.rowCount -= at(this.count, pair);
+    this.#service[pair] = undefined;
+    this.#release(at(this.evidence, pair));
+    this.table.remove(pair);
+  }
+
+  #growPairs(n: number): void {
+    this.evidence = grown(this.evidence, new Int32Array(n));
+    this.count = grown(this.count, new Int32Array(n));
+    this.firstMs = grown(this.firstMs, new Float64Array(n));
+    this.lastMs = grown(this.lastMs, new Float64Array(n));
+    this.initiatorBytes = grown(this.initiatorBytes, new Float64Array(n));
+    this.responderBytes = grown(this.responderBytes, new Float64Array(n));
+    this.#weight = grown(this.#weight, new Float64Array(n));
+    this.#age = grown(this.#age, new Float64Array(n));
+    this.#head = grown(this.#head, new Int32Array(n));
+  }
+
+  #growRows(): void {
+    const n = Math.max(64, 2 * this.#next.length);
+    this.#next = grown(this.#next, new Int32Array(n));
+    this.#startMs = grown(this.#startMs, new Float64Array(n));
+    this.#endMs = grown(this.#endMs, new Float64Array(n));
+    this.#initiatorPort = grown(this.#initiatorPort, new Int32Array(n));
+    this.#bits = grown(this.#bits, new Int32Array(n));
+  }
 }
 
 export function createLongConnectionDetector(
@@ -109,6 +257,12 @@ export function createLongConnectionDetector(
   options: Partial<LongConnectionOptions> = {},
 ): Detector {
   return new LongConnectionDetector(context, options);
+}
+
+/** Hashes of the addresses of a batch. */
+interface EndHashes {
+  readonly initiator: TextHashes;
+  readonly responder: TextHashes;
 }
 
 class LongConnectionDetector implements Detector {
@@ -119,8 +273,7 @@ class LongConnectionDetector implements Detector {
   #rowCap: Cap;
   #perPairCap: Cap;
   #pool: EvidencePool;
-  #pairs: HeavyMap<Pair>;
-  #rows = 0;
+  #pairs: Pairs;
 
   constructor(context: NetworkContext, options: Partial<LongConnectionOptions>) {
     const { minScore, maxPairs, maxRowsPerPair, maxRows, maxEvidence } = {
@@ -133,15 +286,13 @@ class LongConnectionDetector implements Detector {
     this.#rowCap = new Cap('lasting flows in all', maxRows);
     this.#perPairCap = new Cap('lasting flows of one pair', maxRowsPerPair);
     this.#pool = new EvidencePool(maxEvidence);
-    this.#pairs = new HeavyMap(this.#pairCap, (pair) => {
-      this.#rows -= pair.rows.length;
-      pair.evidence.release();
-    });
+    this.#pairs = new Pairs(this.#pairCap, (evidence) => this.#pool.release(evidence));
   }
 
   observe(flows: Table): void {
     const batch = bindFlows(flows);
     const judge = new ConversationJudge(batch);
+    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     for (let row = 0; row < batch.rowCount; row++) {
       const startMs = numberAt(batch.startMs, row);
       const durationMs = numberAt(batch.durationMs, row);
@@ -154,7 +305,7 @@ class LongConnectionDetector implements Detector {
       if ((!lasting && !silent && !judge.beganUnseen(row)) || !judge.isConversation(row)) continue;
       if (clockJumped(batch, row, endMs - startMs)) continue;
       const joinMs = cut ? CUT_GAP_MS : judge.beganUnseen(row) ? KEEP_ALIVE_GAP_MS : 0;
-      this.#take(batch, row, {
+      this.#take(batch, row, hashes, {
         startMs,
         endMs,
         initiatorPort: numberAt(batch.initiatorPort, row) ?? -1,
@@ -166,47 +317,41 @@ class LongConnectionDetector implements Detector {
     }
   }
 
-  #take(batch: FlowBatch, row: number, kept: Row): void {
+  #take(batch: FlowBatch, row: number, hashes: EndHashes, kept: Row): void {
     const initiator = textAt(batch.initiator, row);
     const responder = textAt(batch.responder, row);
     const protocol = textAt(batch.protocol, row);
     if (initiator === undefined || responder === undefined || protocol === undefined) return;
-    const port = numberAt(batch.responderPort, row);
-    if (this.#rows >= this.#rowCap.cap) {
-      if (this.#pairs.size < 2) {
+    const port = numberAt(batch.responderPort, row) ?? NO_PORT;
+    const pairs = this.#pairs;
+    if (pairs.rowCount >= this.#rowCap.cap) {
+      if (pairs.table.size < 2) {
         this.#rowCap.refused++;
         return;
       }
-      const before = this.#rows;
-      this.#pairs.dropLightest();
-      this.#rowCap.refused += before - this.#rows;
+      const before = pairs.rowCount;
+      pairs.dropLightest();
+      this.#rowCap.refused += before - pairs.rowCount;
     }
-    const pair = this.#pairs.obtain(`${initiator} ${responder} ${port ?? '-'} ${protocol}`, () => ({
-      initiator,
-      responder,
-      port,
-      protocol,
-      rows: [],
-      evidence: this.#pool.collector(EVIDENCE_PER_PAIR),
-      span: new TimeSpan(),
-      service: undefined,
-      initiatorBytes: 0,
-      responderBytes: 0,
-      weight: 0,
-    }));
-    if (pair.rows.length >= this.#perPairCap.cap) {
+    const hash = pairHash(hashes.initiator.at(row), hashes.responder.at(row), port);
+    let pair = pairs.table.find(hash, initiator, responder, port, protocol);
+    if (pair === NONE) {
+      const evidence = this.#pool.collector(EVIDENCE_PER_PAIR);
+      pair = pairs.add(hash, initiator, responder, port, protocol, evidence);
+      if (pair === NONE) {
+        this.#pool.release(evidence);
+        this.#pairCap.refused++;
+        return;
+      }
+    }
+    if (at(pairs.count, pair) >= this.#perPairCap.cap) {
       this.#perPairCap.refused++;
       return;
     }
-    this.#rows++;
-    pair.rows.push(kept);
-    pair.weight += kept.endMs - kept.startMs;
-    pair.span.add(kept.startMs, kept.endMs);
-    pair.initiatorBytes += numberAt(batch.initiatorBytes, row) ?? 0;
-    pair.responderBytes += numberAt(batch.responderBytes, row) ?? 0;
-    const service = textAt(batch.service, row);
-    if (service !== undefined && (pair.service === undefined || service < pair.service)) pair.service = service;
-    pair.evidence.offer(batch.table, row, kept.startMs - kept.endMs);
+    pairs.keep(pair, kept, textAt(batch.service, row));
+    pairs.initiatorBytes[pair] = at(pairs.initiatorBytes, pair) + (numberAt(batch.initiatorBytes, row) ?? 0);
+    pairs.responderBytes[pair] = at(pairs.responderBytes, pair) + (numberAt(batch.responderBytes, row) ?? 0);
+    this.#pool.offer(at(pairs.evidence, pair), batch.table, row, kept.startMs - kept.endMs);
   }
 
   saturations(): ReturnType<Detector['saturations']> {
@@ -215,28 +360,37 @@ class LongConnectionDetector implements Detector {
 
   finish(): Detection[] {
     const found: Detection[] = [];
-    for (const [, pair] of this.#pairs.sortedEntries()) {
-      const connections = joinRows(pair.rows).filter((c) => c.endMs - c.startMs >= LASTING_MS);
+    const pairs = this.#pairs;
+    const { table } = pairs;
+    for (const pair of pairs.sorted()) {
+      // What its rows span is the longest that it can have been open.
+      if (at(pairs.lastMs, pair) - at(pairs.firstMs, pair) < LASTING_MS) continue;
+      const connections = joinRows(pairs.rows(pair)).filter((c) => c.endMs - c.startMs >= LASTING_MS);
       const openMs = unionMs(connections);
       const threat = ritaThreatScore(openMs / 1000, LONG_CONNECTION_THREAT);
-      const inside = this.#context.isHome(pair.initiator) && this.#context.isHome(pair.responder);
+      const initiator = table.initiator(pair);
+      const responder = table.responder(pair);
+      const port = table.port(pair);
+      const inside = this.#context.isHome(initiator) && this.#context.isHome(responder);
       const score = inside ? threat * INSIDE_FACTOR : threat;
       if (threat === 0 || score < this.#minScore) continue;
+      const service = pairs.service(pair);
+      const bytes = { sent: at(pairs.initiatorBytes, pair), returned: at(pairs.responderBytes, pair) };
       found.push({
         kind: 'long-connection.open',
         detector: this.id,
-        actor: pair.initiator,
-        peers: [pair.responder],
+        actor: initiator,
+        peers: [responder],
         peerCount: 1,
-        ...(pair.port === undefined ? {} : { port: pair.port }),
-        protocol: pair.protocol,
-        ...(pair.service === undefined ? {} : { service: pair.service }),
-        firstMs: pair.span.firstMs,
-        lastMs: pair.span.lastMs,
+        ...(port === NO_PORT ? {} : { port }),
+        protocol: table.kind(pair),
+        ...(service === undefined ? {} : { service }),
+        firstMs: at(pairs.firstMs, pair),
+        lastMs: at(pairs.lastMs, pair),
         score,
-        reasons: reasonsOf(pair, connections, openMs, threat, score),
-        flows: pair.evidence.flows(),
-        flowCount: pair.rows.length,
+        reasons: reasonsOf(bytes, connections, openMs, threat, score),
+        flows: this.#pool.flows(at(pairs.evidence, pair)),
+        flowCount: at(pairs.count, pair),
       });
     }
     // The entries came in order of the key, and the sort is stable.
@@ -306,7 +460,7 @@ function unionMs(stretches: readonly Stretch[]): number {
 }
 
 function reasonsOf(
-  pair: Pair,
+  bytes: { readonly sent: number; readonly returned: number },
   connections: readonly Stretch[],
   openMs: number,
   threat: number,
@@ -338,9 +492,9 @@ function reasonsOf(
     },
     {
       name: 'long-connection.bytes',
-      value: pair.initiatorBytes + pair.responderBytes,
+      value: bytes.sent + bytes.returned,
       unit: 'bytes',
-      sentence: `They carried ${humanBytes(pair.initiatorBytes)} from the initiator and ${humanBytes(pair.responderBytes)} from the responder.`,
+      sentence: `They carried ${humanBytes(bytes.sent)} from the initiator and ${humanBytes(bytes.returned)} from the responder.`,
     },
   ];
   if (score !== threat)
@@ -352,4 +506,14 @@ function reasonsOf(
       sentence: 'Both hosts are in the home network, where long connections are common: the score is halved.',
     });
   return reasons;
+}
+
+/** An element that is known to be there. */
+function at(values: Int32Array | Float64Array, i: number): number {
+  return values[i] as number;
+}
+
+function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

@@ -1,0 +1,191 @@
+import type { StringColumn } from '../core/index.ts';
+import { hash32 } from './bounded.ts';
+
+/** No pair: not found, or no room. */
+export const NONE = -1;
+/** `port` where a protocol has none. */
+export const NO_PORT = -1;
+/** The longest way through the hash table. Chance does not come near it at half load; who makes addresses collide is refused. */
+const MAX_PROBES = 256;
+
+/**
+ * Initiator, responder, port and one more text (the protocol, the service) to a small number, for detectors that keep columns per pair: a map with a text of all four as its
+ * key takes 150 bytes more for each. Numbers of pairs that were removed are given out again.
+ */
+export class PairTable {
+  size = 0;
+  #used = 0;
+  #free = NONE;
+  #initiators: string[] = [];
+  #responders: string[] = [];
+  #kinds: string[] = [];
+  #ports = new Int32Array(0);
+  #hashes = new Int32Array(0);
+  /** Next free number; `TAKEN` for one that is in use. */
+  #next = new Int32Array(0);
+  /** Pair + 1; 0 is empty. Its length is a power of two, at least twice the number of pairs. Linear probing. */
+  #table = new Int32Array(0);
+
+  /** The pair, or NONE. `hash` is that of `pairHash`. */
+  find(hash: number, initiator: string, responder: string, port: number, kind: string): number {
+    const mask = this.#table.length - 1;
+    for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
+      const pair = (this.#table[(hash + probe) & mask] as number) - 1;
+      if (pair < 0) return NONE;
+      if (
+        this.#hashes[pair] === hash &&
+        this.#ports[pair] === port &&
+        this.#initiators[pair] === initiator &&
+        this.#responders[pair] === responder &&
+        this.#kinds[pair] === kind
+      )
+        return pair;
+    }
+    return NONE;
+  }
+
+  /** A pair that is new; NONE where its way through the table would be too long. */
+  add(hash: number, initiator: string, responder: string, port: number, kind: string): number {
+    if (this.#free === NONE && this.#used === this.#ports.length) this.#grow();
+    const at = this.#vacant(hash);
+    if (at === NONE) return NONE;
+    let pair = this.#free;
+    if (pair === NONE) pair = this.#used++;
+    else this.#free = this.#next[pair] as number;
+    this.#table[at] = pair + 1;
+    this.#initiators[pair] = initiator;
+    this.#responders[pair] = responder;
+    this.#kinds[pair] = kind;
+    this.#ports[pair] = port;
+    this.#hashes[pair] = hash;
+    this.#next[pair] = TAKEN;
+    this.size++;
+    return pair;
+  }
+
+  /** Whoever keeps columns of pairs needs so many rows. */
+  get capacity(): number {
+    return this.#ports.length;
+  }
+
+  remove(pair: number): void {
+    this.#vacate(pair);
+    this.#initiators[pair] = '';
+    this.#responders[pair] = '';
+    this.#kinds[pair] = '';
+    this.#next[pair] = this.#free;
+    this.#free = pair;
+    this.size--;
+  }
+
+  /** All pairs, by number. */
+  *pairs(): Iterable<number> {
+    for (let pair = 0; pair < this.#used; pair++) if (this.#next[pair] === TAKEN) yield pair;
+  }
+
+  initiator(pair: number): string {
+    return this.#initiators[pair] as string;
+  }
+
+  responder(pair: number): string {
+    return this.#responders[pair] as string;
+  }
+
+  kind(pair: number): string {
+    return this.#kinds[pair] as string;
+  }
+
+  /** NO_PORT where there is none. */
+  port(pair: number): number {
+    return this.#ports[pair] as number;
+  }
+
+  /** All four as one text, for an order that does not depend on arrival. */
+  name(pair: number): string {
+    const port = this.port(pair);
+    return `${this.initiator(pair)} ${this.responder(pair)} ${port === NO_PORT ? '-' : port} ${this.kind(pair)}`;
+  }
+
+  #vacant(hash: number): number {
+    const mask = this.#table.length - 1;
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const at = (hash + probe) & mask;
+      if (this.#table[at] === 0) return at;
+    }
+    return NONE;
+  }
+
+  /** Takes a pair out of the hash table; those behind it move up, so that no way has a gap. */
+  #vacate(pair: number): void {
+    const mask = this.#table.length - 1;
+    let hole = NONE;
+    for (let probe = 0; probe < MAX_PROBES && hole === NONE; probe++) {
+      const at = ((this.#hashes[pair] as number) + probe) & mask;
+      if (this.#table[at] === pair + 1) hole = at;
+    }
+    // One that found no place when the table grew: only collisions by design come to that.
+    if (hole === NONE) return;
+    for (let at = (hole + 1) & mask; this.#table[at] !== 0; at = (at + 1) & mask) {
+      const home = (this.#hashes[(this.#table[at] as number) - 1] as number) & mask;
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;
+      this.#table[hole] = this.#table[at] as number;
+      hole = at;
+    }
+    this.#table[hole] = 0;
+  }
+
+  #grow(): void {
+    const n = Math.max(64, 2 * this.#ports.length);
+    this.#ports = grown(this.#ports, new Int32Array(n));
+    this.#hashes = grown(this.#hashes, new Int32Array(n));
+    this.#next = grown(this.#next, new Int32Array(n));
+    this.#table = new Int32Array(2 * n);
+    for (let pair = 0; pair < this.#used; pair++) {
+      if (this.#next[pair] !== TAKEN) continue;
+      const at = this.#vacant(this.#hashes[pair] as number);
+      if (at !== NONE) this.#table[at] = pair + 1;
+    }
+  }
+}
+
+const TAKEN = -2;
+
+/** Of the hashes of both addresses. The kind of a pair follows from the port nearly always, so it plays no part. */
+export function pairHash(initiatorHash: number, responderHash: number, port: number): number {
+  let h = Math.imul(initiatorHash, 0x9e3779b1) ^ responderHash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ port;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** The hash32 of the texts of a column, each computed when it is first asked for; what several detectors ask of one batch is computed once. */
+export class TextHashes {
+  #column: StringColumn;
+  /** 0 where not computed yet, or where the hash is 0. */
+  #hashes: Uint32Array;
+
+  constructor(column: StringColumn) {
+    this.#column = column;
+    const known = KNOWN.get(column);
+    this.#hashes = known ?? new Uint32Array(column.dictionary.length);
+    if (known === undefined) KNOWN.set(column, this.#hashes);
+  }
+
+  /** Of the text of a row, which must have one. */
+  at(row: number): number {
+    const code = this.#column.codes[row] as number;
+    let hash = this.#hashes[code] as number;
+    if (hash === 0) {
+      hash = hash32(this.#column.dictionary[code] ?? '');
+      this.#hashes[code] = hash;
+    }
+    return hash;
+  }
+}
+
+const KNOWN = new WeakMap<StringColumn, Uint32Array>();
+
+function grown(from: Int32Array, to: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  to.set(from);
+  return to;
+}
