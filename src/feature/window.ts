@@ -44,18 +44,21 @@ const JUDGED = 1;
 const FAILED = 2;
 const COUNTERS = 3;
 
-/** The table of (source, thing) pairs with one ring of counts per source. A thing is two 32-bit words. Open addressing, linear probing, load at most 1/2. */
+/** Words of a slot of a pair, and what lies where in it beside the source. */
+const SLOT = 5;
+const A = 1;
+const B = 2;
+const BUCKET = 3;
+const LIFE = 4;
+
+/** The table of (source, thing) pairs with one ring of counts per source. A thing is two 32-bit words. Open addressing, linear probing, load at most 4/5. */
 class PairWindow {
   readonly cap: number;
   refused = 0;
   #mask = 0;
   #size = 0;
-  /** Source + 1, so that 0 is an empty slot. */
-  #source = new Int32Array(0);
-  #a = new Int32Array(0);
-  #b = new Int32Array(0);
-  #bucket = new Int32Array(0);
-  #life = new Int32Array(0);
+  /** Five words a slot, so that a look at one costs one cache line: source + 1 (0 is an empty slot), the two words of the thing, bucket, life. */
+  #slots = new Int32Array(0);
   #ring: Int32Array<ArrayBuffer>;
   #total: Int32Array<ArrayBuffer>;
   #pace: SweepPace;
@@ -96,7 +99,7 @@ class PairWindow {
   /** False where the pair is new and found no room. `bucket` is inside the window of the source that ends at heads[source]. */
   add(source: number, a: number, b: number, bucket: number, heads: Int32Array, lives: Int32Array): boolean {
     let slot = this.#find(source, a, b);
-    if (this.#source[slot] === 0) {
+    if (this.#slots[slot] === 0) {
       if (this.#size >= this.cap) {
         if (this.#pace.due(bucket, this.refused)) this.#rehash(this.#mask + 1, bucket, heads, lives);
         if (this.#size >= this.cap) {
@@ -104,21 +107,21 @@ class PairWindow {
           return false;
         }
         slot = this.#find(source, a, b);
-      } else if ((this.#size + 1) * 2 > this.#mask + 1) {
+      } else if ((this.#size + 1) * 5 > (this.#mask + 1) * 4) {
         this.#rehash((this.#mask + 1) * 2);
         slot = this.#find(source, a, b);
       }
       this.#size++;
-      this.#source[slot] = source + 1;
-      this.#a[slot] = a;
-      this.#b[slot] = b;
-    } else if (this.#life[slot] === lives[source]) {
-      const old = this.#bucket[slot];
+      this.#slots[slot] = source + 1;
+      this.#slots[slot + A] = a;
+      this.#slots[slot + B] = b;
+    } else if (this.#slots[slot + LIFE] === lives[source]) {
+      const old = this.#slots[slot + BUCKET];
       if (bucket <= old) return true;
       if (old > heads[source] - WINDOW_BUCKETS) this.#count(source, old, -1);
     }
-    this.#bucket[slot] = bucket;
-    this.#life[slot] = lives[source];
+    this.#slots[slot + BUCKET] = bucket;
+    this.#slots[slot + LIFE] = lives[source];
     this.#count(source, bucket, 1);
     return true;
   }
@@ -132,45 +135,35 @@ class PairWindow {
     let h = Math.imul(source + 1, 0x9e3779b1) ^ a;
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ b;
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    let slot = (h ^ (h >>> 16)) & this.#mask;
-    while (
-      this.#source[slot] !== 0 &&
-      (this.#source[slot] !== source + 1 || this.#a[slot] !== a || this.#b[slot] !== b)
-    )
-      slot = (slot + 1) & this.#mask;
-    return slot;
+    const slots = this.#slots;
+    let i = (h ^ (h >>> 16)) & this.#mask;
+    for (;;) {
+      const slot = i * SLOT;
+      const owner = slots[slot];
+      if (owner === 0 || (owner === source + 1 && slots[slot + A] === a && slots[slot + B] === b)) return slot;
+      i = (i + 1) & this.#mask;
+    }
   }
 
   #allocate(slots: number): void {
     this.#mask = slots - 1;
-    this.#source = new Int32Array(slots);
-    this.#a = new Int32Array(slots);
-    this.#b = new Int32Array(slots);
-    this.#bucket = new Int32Array(slots);
-    this.#life = new Int32Array(slots);
+    this.#slots = new Int32Array(slots * SLOT);
   }
 
   /** Moves the pairs to a table of `slots`; with the three last arguments it leaves out those that no longer count at `now`. */
   #rehash(slots: number, now = 0, heads?: Int32Array, lives?: Int32Array): void {
-    const source = this.#source;
-    const a = this.#a;
-    const b = this.#b;
-    const bucket = this.#bucket;
-    const life = this.#life;
+    const from = this.#slots;
     this.#allocate(slots);
     this.#size = 0;
-    for (let i = 0; i < source.length; i++) {
-      if (source[i] === 0) continue;
-      const owner = source[i] - 1;
+    for (let at = 0; at < from.length; at += SLOT) {
+      if (from[at] === 0) continue;
+      const owner = from[at] - 1;
       if (heads !== undefined && lives !== undefined) {
-        if (life[i] !== lives[owner] || bucket[i] <= Math.max(now, heads[owner]) - WINDOW_BUCKETS) continue;
+        if (from[at + LIFE] !== lives[owner] || from[at + BUCKET] <= Math.max(now, heads[owner]) - WINDOW_BUCKETS)
+          continue;
       }
-      const slot = this.#find(owner, a[i], b[i]);
-      this.#source[slot] = source[i];
-      this.#a[slot] = a[i];
-      this.#b[slot] = b[i];
-      this.#bucket[slot] = bucket[i];
-      this.#life[slot] = life[i];
+      const slot = this.#find(owner, from[at + A], from[at + B]);
+      for (let i = 0; i < SLOT; i++) this.#slots[slot + i] = from[at + i];
       this.#size++;
     }
   }

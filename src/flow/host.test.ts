@@ -71,6 +71,7 @@ describe('hosts', () => {
     const hosts = new HostTable(2);
     hosts.observe(flowTable(Array.from({ length: 100 }, (_, i) => flow({ initiator: `10.0.1.${i}` }))));
     expect(hosts.finish()).toHaveLength(2);
+    expect([hosts.count, hosts.finish(1)]).toEqual([2, hosts.finish().slice(0, 1)]);
     expect(hosts.refused).toBe(198);
   });
 

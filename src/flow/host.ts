@@ -4,19 +4,19 @@ import { bindFlows } from './schema.ts';
 /** What the flows tell of one host. */
 export interface HostFacts {
   readonly address: string;
-  mac: string | undefined;
+  readonly mac: string | undefined;
   /** Whether any packet came from it; an address that was only asked for may be nobody's. */
-  spoke: boolean;
-  flowsOut: number;
-  flowsIn: number;
-  bytesOut: number;
-  bytesIn: number;
-  firstMs: number;
-  lastMs: number;
+  readonly spoke: boolean;
+  readonly flowsOut: number;
+  readonly flowsIn: number;
+  readonly bytesOut: number;
+  readonly bytesIn: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
   /** Answered flows by service it answered on, as in 'http/80' or 'udp/5000'. */
-  services: Map<string, number> | undefined;
+  readonly services: ReadonlyMap<string, number> | undefined;
   /** Names that flows to it carried (SNI, Host). */
-  names: Map<string, number> | undefined;
+  readonly names: ReadonlyMap<string, number> | undefined;
 }
 
 const MAX_SERVICES = 64;
@@ -24,13 +24,24 @@ const MAX_NAMES = 32;
 
 /**
  * Hosts seen in flows, at most `capacity`; further addresses are refused and counted. A host's MAC is known only from links of the same segment; one that
- * stands for many addresses is a router's and is given to none (`finish`).
+ * stands for many addresses is a router's and is given to none (`finish`). A host is a number into columns.
  */
 export class HostTable {
   readonly capacity: number;
   /** Flow ends whose address had no place. */
   refused = 0;
-  #hosts = new Map<string, HostFacts>();
+  #numbers = new Map<string, number>();
+  #mac: (string | undefined)[] = [];
+  #spoke = new Uint8Array(0);
+  #flowsOut = new Float64Array(0);
+  #flowsIn = new Float64Array(0);
+  #bytesOut = new Float64Array(0);
+  #bytesIn = new Float64Array(0);
+  #firstMs = new Float64Array(0);
+  #lastMs = new Float64Array(0);
+  /** Most hosts answer nothing and have no name. */
+  #services = new Map<number, Map<string, number>>();
+  #names = new Map<number, Map<string, number>>();
 
   constructor(capacity = 32_768) {
     this.capacity = capacity;
@@ -47,79 +58,108 @@ export class HostTable {
       const endMs = f.endMs.values[row];
       const out = f.initiatorBytes.values[row];
       const back = f.responderBytes.values[row];
-      if (from === undefined) this.refused++;
+      if (from === REFUSED) this.refused++;
       else {
-        touch(from, startMs, endMs);
-        from.flowsOut++;
-        if (f.initiatorPackets.values[row] > 0) from.spoke = true;
-        from.bytesOut += out;
-        from.bytesIn += back;
-        from.mac ??= textAt(f.initiatorMac, row);
+        this.#touch(from, startMs, endMs);
+        this.#flowsOut[from]++;
+        if (f.initiatorPackets.values[row] > 0) this.#spoke[from] = 1;
+        this.#bytesOut[from] += out;
+        this.#bytesIn[from] += back;
+        this.#mac[from] ??= textAt(f.initiatorMac, row);
       }
-      if (to === undefined) this.refused++;
+      if (to === REFUSED) this.refused++;
       else {
-        touch(to, startMs, endMs);
-        to.flowsIn++;
-        to.bytesOut += back;
-        to.bytesIn += out;
+        this.#touch(to, startMs, endMs);
+        this.#flowsIn[to]++;
+        this.#bytesOut[to] += back;
+        this.#bytesIn[to] += out;
         if (f.responderPackets.values[row] > 0) {
-          to.spoke = true;
-          to.mac ??= textAt(f.responderMac, row);
+          this.#spoke[to] = 1;
+          this.#mac[to] ??= textAt(f.responderMac, row);
           // A reset says that nothing listens there.
           if (textAt(f.outcome, row) === 'refused') continue;
           const port = numberAt(f.responderPort, row);
           if (port !== undefined)
-            to.services = count(
-              to.services,
-              `${textAt(f.service, row) ?? textAt(f.protocol, row)}/${port}`,
-              MAX_SERVICES,
-            );
+            count(this.#services, to, `${textAt(f.service, row) ?? textAt(f.protocol, row)}/${port}`, MAX_SERVICES);
           const name = textAt(f.serverName, row) ?? textAt(f.httpHost, row);
-          if (name !== undefined && name !== to.address) to.names = count(to.names, name, MAX_NAMES);
+          if (name !== undefined && name !== textAt(f.responder, row)) count(this.#names, to, name, MAX_NAMES);
         }
       }
     }
   }
 
-  #resolve(addresses: readonly string[]): (HostFacts | undefined)[] {
-    return addresses.map((address) => {
-      let host = this.#hosts.get(address);
-      if (host === undefined && this.#hosts.size < this.capacity) {
-        host = {
-          address,
-          mac: undefined,
-          spoke: false,
-          flowsOut: 0,
-          flowsIn: 0,
-          bytesOut: 0,
-          bytesIn: 0,
-          firstMs: Number.POSITIVE_INFINITY,
-          lastMs: Number.NEGATIVE_INFINITY,
-          services: undefined,
-          names: undefined,
-        };
-        this.#hosts.set(address, host);
+  #resolve(addresses: readonly string[]): Int32Array {
+    return Int32Array.from(addresses, (address) => {
+      let host = this.#numbers.get(address);
+      if (host === undefined && this.#numbers.size < this.capacity) {
+        host = this.#numbers.size;
+        if (host >= this.#spoke.length) this.#grow();
+        this.#firstMs[host] = Number.POSITIVE_INFINITY;
+        this.#lastMs[host] = Number.NEGATIVE_INFINITY;
+        this.#mac.push(undefined);
+        this.#numbers.set(address, host);
       }
-      return host;
+      return host ?? REFUSED;
     });
   }
 
-  /** All hosts that spoke, most bytes first, then by address; MACs of routers and group addresses taken away. */
-  finish(): HostFacts[] {
+  #touch(host: number, startMs: number, endMs: number): void {
+    if (startMs < this.#firstMs[host]) this.#firstMs[host] = startMs;
+    if (endMs > this.#lastMs[host]) this.#lastMs[host] = endMs;
+  }
+
+  #grow(): void {
+    const n = Math.max(64, 2 * this.#spoke.length);
+    const spoke = new Uint8Array(n);
+    spoke.set(this.#spoke);
+    this.#spoke = spoke;
+    this.#flowsOut = grown(this.#flowsOut, n);
+    this.#flowsIn = grown(this.#flowsIn, n);
+    this.#bytesOut = grown(this.#bytesOut, n);
+    this.#bytesIn = grown(this.#bytesIn, n);
+    this.#firstMs = grown(this.#firstMs, n);
+    this.#lastMs = grown(this.#lastMs, n);
+  }
+
+  /** How many hosts spoke. */
+  get count(): number {
+    return this.#speakers().length;
+  }
+
+  /** All hosts that spoke, most bytes first, then by address; MACs of routers and group addresses taken away. With `most`, the first so many. */
+  finish(most = Number.POSITIVE_INFINITY): HostFacts[] {
     const owners = new Map<string, number>();
-    for (const host of this.#hosts.values())
-      if (host.mac !== undefined) owners.set(host.mac, (owners.get(host.mac) ?? 0) + 1);
-    for (const host of this.#hosts.values()) {
-      if (host.mac === undefined) continue;
-      const group = (Number.parseInt(host.mac.slice(0, 2), 16) & 1) !== 0;
-      if (group || host.mac === '00:00:00:00:00:00' || (owners.get(host.mac) ?? 0) > MAC_ADDRESSES)
-        host.mac = undefined;
-    }
-    return [...this.#hosts.values()]
-      .filter((host) => host.spoke && host.address !== UNSPECIFIED)
-      .sort((a, b) => b.bytesOut + b.bytesIn - a.bytesOut - a.bytesIn || (a.address < b.address ? -1 : 1));
+    for (const mac of this.#mac) if (mac !== undefined) owners.set(mac, (owners.get(mac) ?? 0) + 1);
+    const bytes = (host: number): number => this.#bytesOut[host] + this.#bytesIn[host];
+    return this.#speakers()
+      .sort(([a, m], [b, n]) => bytes(n) - bytes(m) || (a < b ? -1 : 1))
+      .slice(0, most)
+      .map(([address, host]): HostFacts => {
+        const mac = this.#mac[host];
+        const isOwn = mac !== undefined && !isGroup(mac) && (owners.get(mac) ?? 0) <= MAC_ADDRESSES;
+        return {
+          address,
+          mac: isOwn ? mac : undefined,
+          spoke: true,
+          flowsOut: this.#flowsOut[host],
+          flowsIn: this.#flowsIn[host],
+          bytesOut: this.#bytesOut[host],
+          bytesIn: this.#bytesIn[host],
+          firstMs: this.#firstMs[host],
+          lastMs: this.#lastMs[host],
+          services: this.#services.get(host),
+          names: this.#names.get(host),
+        };
+      });
+  }
+
+  #speakers(): [string, number][] {
+    return [...this.#numbers].filter(([address, host]) => this.#spoke[host] === 1 && address !== UNSPECIFIED);
   }
 }
+
+/** The number of an address that found no place. */
+const REFUSED = -1;
 
 /** What a host says it is before DHCP has given it an address. */
 const UNSPECIFIED = '0.0.0.0';
@@ -127,18 +167,27 @@ const UNSPECIFIED = '0.0.0.0';
 /** A MAC behind more addresses than this is taken for a router's: one device has an IPv4, a link-local and some IPv6 addresses. */
 const MAC_ADDRESSES = 6;
 
-function touch(host: HostFacts, startMs: number, endMs: number): void {
-  if (startMs < host.firstMs) host.firstMs = startMs;
-  if (endMs > host.lastMs) host.lastMs = endMs;
+/** A group address, or none at all. */
+function isGroup(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) !== 0 || mac === '00:00:00:00:00:00';
 }
 
-/** Most hosts answer nothing, so a map is made when the first entry comes. */
-function count(known: Map<string, number> | undefined, key: string, cap: number): Map<string, number> {
-  const map = known ?? new Map<string, number>();
+/** Counts a key of a host, of which at most `cap` are told apart. */
+function count(all: Map<number, Map<string, number>>, host: number, key: string, cap: number): void {
+  let map = all.get(host);
+  if (map === undefined) {
+    map = new Map();
+    all.set(host, map);
+  }
   const times = map.get(key);
   if (times !== undefined) map.set(key, times + 1);
   else if (map.size < cap) map.set(key, 1);
-  return map;
+}
+
+function grown(from: Float64Array<ArrayBuffer>, n: number): Float64Array<ArrayBuffer> {
+  const to = new Float64Array(n);
+  to.set(from);
+  return to;
 }
 
 /** Keys by falling count, then by name. */

@@ -4,12 +4,13 @@ import { type Table, UserError } from '../core/index.ts';
 import {
   createStrangeFlowDetector,
   DETECTORS,
+  type Detection,
   type Detector,
   EvidenceRows,
   type NetworkContext,
   type Saturation,
 } from '../detect/index.ts';
-import { FEATURE_PACKS, type Feature } from '../feature/index.ts';
+import { FEATURE_PACKS, type Feature, type FeaturePack } from '../feature/index.ts';
 import {
   FlowTable,
   type FlowTableOptions,
@@ -21,10 +22,10 @@ import {
 import { groupDetections, type Severity } from '../incident/index.ts';
 import { type ByteSource, ScratchFile } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
-import type { AnalysisResult, HostSummary, ModelSummary } from '../report/index.ts';
+import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
 import { describeBlindSpots, explainEmptiness } from './blind-spot.ts';
-import { FlowCensus } from './census.ts';
+import { type CensusCounts, FlowCensus } from './census.ts';
 import type { Config } from './config.ts';
 import { FitSample } from './fit-sample.ts';
 import { readInputs, wasStopped } from './read.ts';
@@ -80,14 +81,11 @@ const HOSTS_SHOWN = 200;
  */
 export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
   const {
-    inputs,
     homeNet = DEFAULT_HOME_NETWORKS,
     seed = DEFAULT_SEED,
-    flow = {},
     detect = {},
     analyst = createRuleAnalyst(),
     onProgress,
-    signal,
   } = options;
   const home = NetworkSet.parse(homeNet);
   if (home === undefined)
@@ -98,53 +96,20 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
   const isHome = memoize((address) => home.has(address));
   const context: NetworkContext = { isHome };
 
-  const base = new TimeBase();
-  const oddities = new OddityCounter();
-  // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
-  const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
   const pack = FEATURE_PACKS[0];
   if (pack === undefined) throw new Error('there is no feature pack');
-  const measurer = pack.create({ isHome });
-  const detectors = createDetectors(context, detect);
-  const hosts = new HostTable();
-  const timeline = new TimelineCounter();
-  const sample = new FitSample(measurer.features, seed);
-  const census = new FlowCensus();
-  const store = new FlowStore(measurer.features, () => new ScratchFile(options.scratchFolder));
-
-  let values: Float32Array | undefined;
-  flowTable.onTable = (table) => {
-    const features = measurer.measure(table, orderByEnd(table), values);
-    for (const detector of detectors) detector.observe(table, features);
-    hosts.observe(table);
-    timeline.observe(table);
-    census.observe(table);
-    sample.offer(features);
-    const copied = store.append({ table, features });
-    if (copied) flowTable.recycle(table);
-    if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
-    else if (!copied) values = undefined;
-  };
+  const oddities = new OddityCounter();
+  const store = new FlowStore(pack.features, () => new ScratchFile(options.scratchFolder));
 
   try {
-    const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, {
-      open: options.open,
-    });
-    flowTable.finish();
-
-    const model = options.model === undefined ? sample.fit(seed) : loadGiven(options.model, measurer.features);
+    const pass = await readPass(options, pack, context, seed, oddities, store);
+    const { summaries, model, found, totals, hosts } = pass;
+    const saturations = [...pass.saturations];
     const strange =
       model === undefined || detect['strange-flow'] === false
         ? undefined
         : createStrangeFlowDetector(context, model, thresholds(detect['strange-flow']));
-    const found = detectors.flatMap((detector) => detector.finish());
-    const saturations: Saturation[] = [
-      ...detectors.flatMap((detector) => detector.saturations()),
-      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
-    ];
-    // What they remember is told; only what they found goes on, and the memory is needed for it.
-    const ran = detectors.length + (strange === undefined ? 0 : 1);
-    detectors.length = 0;
+    const ran = pass.detectors + (strange === undefined ? 0 : 1);
     const evidence = new EvidenceRows(found);
     let scored = 0;
     let turn = performance.now();
@@ -159,8 +124,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
           stage: 'scoring',
           input: '',
           bytes: scored,
-          totalBytes: flowTable.rows,
-          packets: flowTable.packets,
+          totalBytes: totals.flows,
+          packets: totals.packets,
           flows: scored,
         });
         await nextTurn();
@@ -169,18 +134,11 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     }
     const detections = [...evidence.complete(found), ...(strange?.finish() ?? [])];
     saturations.push(...(strange?.saturations() ?? []));
-    if (hosts.refused > 0)
-      saturations.push({
-        detector: 'hosts',
-        what: 'hosts in the host table',
-        cap: hosts.capacity,
-        refused: hosts.refused,
-      });
+    saturations.push(...hosts.saturations);
     const grouped = groupDetections(detections, { context });
     const incidents: JudgedIncident[] = [];
     for (const incident of grouped) incidents.push({ ...incident, verdict: await analyst.judge(incident) });
 
-    const seen = hosts.finish();
     const read = summaries.filter((input) => input.firstMs !== undefined);
     const run = {
       tool: { name: 'anomalyst', version: productVersion() },
@@ -189,10 +147,10 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
         ? { firstMs: Math.min(...read.map((i) => i.firstMs ?? 0)), lastMs: Math.max(...read.map((i) => i.lastMs ?? 0)) }
         : {}),
       packets: summaries.reduce((n, input) => n + input.packets, 0),
-      bytes: flowTable.wireBytes,
-      flows: flowTable.rows,
-      hosts: seen.length,
-      otherFrames: [...flowTable.otherFrames]
+      bytes: totals.wireBytes,
+      flows: totals.flows,
+      hosts: hosts.count,
+      otherFrames: [...totals.otherFrames]
         .map(([kind, packets]) => ({ kind: kind < 0 ? 'further kinds' : otherFrameKind(kind), packets }))
         .sort((a, b) => b.packets - a.packets || (a.kind < b.kind ? -1 : 1)),
       homeNet: [...homeNet],
@@ -208,7 +166,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       model: model !== undefined,
       store,
       stopped: wasStopped(summaries),
-      flows: census.finish(),
+      flows: pass.census,
     };
     const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
     const result: AnalysisResult = {
@@ -219,13 +177,110 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
           firstFrame > 0 ? { ...oddity, firstFrame, firstInput } : oddity,
         ),
       incidents,
-      hosts: summarizeHosts(seen, isHome),
-      timeline: timeline.finish(),
+      hosts: summarizeHosts(hosts.shown, isHome),
+      timeline: pass.timeline,
     };
     return { result, model };
   } finally {
     store.close();
   }
+}
+
+/** What the first pass leaves behind, beside the rows in the store. */
+interface FirstPass {
+  readonly summaries: readonly InputSummary[];
+  readonly model: Model | undefined;
+  /** What the pattern detectors found, the evidence still in brief, and how many detectors that were. */
+  readonly found: readonly Detection[];
+  readonly detectors: number;
+  readonly saturations: readonly Saturation[];
+  readonly census: CensusCounts;
+  readonly timeline: Timeline;
+  readonly totals: {
+    readonly flows: number;
+    readonly packets: number;
+    readonly wireBytes: number;
+    readonly otherFrames: ReadonlyMap<number, number>;
+  };
+  readonly hosts: {
+    readonly count: number;
+    readonly shown: readonly HostFacts[];
+    readonly saturations: readonly Saturation[];
+  };
+}
+
+/**
+ * Packets to flows, features and detections. A function of its own, so that live flows, windows and what detectors and hosts remember, which is most of the memory of a run, are gone
+ * before the second pass and the report need theirs.
+ */
+async function readPass(
+  options: AnalyzeOptions,
+  pack: FeaturePack,
+  context: NetworkContext,
+  seed: number,
+  oddities: OddityCounter,
+  store: FlowStore,
+): Promise<FirstPass> {
+  const { inputs, flow = {}, detect = {}, onProgress, signal } = options;
+  const base = new TimeBase();
+  // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
+  const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
+  const measurer = pack.create({ isHome: context.isHome });
+  const detectors = createDetectors(context, detect);
+  const hosts = new HostTable();
+  const timeline = new TimelineCounter();
+  const sample = new FitSample(measurer.features, seed);
+  const census = new FlowCensus();
+
+  let values: Float32Array | undefined;
+  flowTable.onTable = (table) => {
+    const features = measurer.measure(table, orderByEnd(table), values);
+    for (const detector of detectors) detector.observe(table, features);
+    hosts.observe(table);
+    timeline.observe(table);
+    census.observe(table);
+    sample.offer(features);
+    const copied = store.append({ table, features });
+    if (copied) flowTable.recycle(table);
+    if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
+    else if (!copied) values = undefined;
+  };
+
+  const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, { open: options.open });
+  flowTable.finish();
+  return {
+    summaries,
+    model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, measurer.features),
+    found: detectors.flatMap((detector) => detector.finish()),
+    detectors: detectors.length,
+    saturations: [
+      ...detectors.flatMap((detector) => detector.saturations()),
+      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
+    ],
+    census: census.finish(),
+    timeline: timeline.finish(),
+    totals: {
+      flows: flowTable.rows,
+      packets: flowTable.packets,
+      wireBytes: flowTable.wireBytes,
+      otherFrames: new Map(flowTable.otherFrames),
+    },
+    hosts: {
+      count: hosts.count,
+      shown: hosts.finish(HOSTS_SHOWN),
+      saturations:
+        hosts.refused === 0
+          ? []
+          : [
+              {
+                detector: 'hosts',
+                what: 'hosts in the host table',
+                cap: hosts.capacity,
+                refused: hosts.refused,
+              },
+            ],
+    },
+  };
 }
 
 function createDetectors(context: NetworkContext, settings: NonNullable<Config['detect']>): Detector[] {
@@ -311,7 +366,7 @@ function countSeverities(incidents: readonly JudgedIncident[]): Record<Severity,
 }
 
 function summarizeHosts(hosts: readonly HostFacts[], isHome: (address: string) => boolean): HostSummary[] {
-  return hosts.slice(0, HOSTS_SHOWN).map((host) => ({
+  return hosts.map((host) => ({
     address: host.address,
     home: isHome(host.address),
     ...(host.mac !== undefined && isHome(host.address) ? { mac: host.mac } : {}),

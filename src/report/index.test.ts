@@ -7,8 +7,9 @@ test('every format has a name and a file of its own, renders the sample and alte
   expect(new Set(REPORT_FORMATS.map((format) => format.file)).size).toBe(REPORT_FORMATS.length);
   const result = sampleResult();
   const before = JSON.stringify(result);
-  for (const { render } of REPORT_FORMATS) {
+  for (const { render, parts } of REPORT_FORMATS) {
     const text = render(result);
+    if (parts !== undefined) expect([...parts(result)].join('')).toBe(text);
     expect(text.endsWith('\n')).toBe(true);
     expect(render(sampleResult())).toBe(text);
   }

@@ -1,14 +1,14 @@
 /** Floor 8: findings to text, JSON, CSV and HTML. */
 import { renderIncidentsCsv } from './csv.ts';
 import { renderHtml } from './html.ts';
-import { renderJson } from './json.ts';
+import { renderJson, renderJsonParts } from './json.ts';
 import type { AnalysisResult } from './result.ts';
 
 export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv } from './csv.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';
 export { renderHtml } from './html.ts';
-export { renderJson } from './json.ts';
+export { renderJson, renderJsonParts } from './json.ts';
 export * from './result.ts';
 export { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument, incidentsDocument, incidentsJsonSchema } from './schema.ts';
 export { renderTerminal, type TerminalOptions } from './terminal.ts';
@@ -24,6 +24,8 @@ export interface ReportFormat {
   readonly meaning: string;
   /** The whole report as text; the same result gives the same bytes in UTF-8. */
   readonly render: (result: AnalysisResult) => string;
+  /** The same text in parts, for a format whose text can be very large. */
+  readonly parts?: (result: AnalysisResult) => Iterable<string>;
 }
 
 /** The formats that show a whole result. flows.csv is not among them: it is written batch by batch while the capture is read. */
@@ -41,6 +43,7 @@ export const REPORT_FORMATS: readonly ReportFormat[] = [
     mediaType: 'application/json',
     meaning: 'Everything in the report for programs, after schema/incidents.schema.json.',
     render: renderJson,
+    parts: renderJsonParts,
   },
   {
     name: 'csv',

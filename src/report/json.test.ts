@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { hostileResult, NASTY } from '../../test/support/hostile.ts';
 import { bigResult, quietResult, sampleResult } from '../../test/support/sample.ts';
-import { renderJson } from './json.ts';
+import { escapeJson, renderJson, renderJsonParts, toDocument } from './json.ts';
 import { incidentsDocument, incidentsJsonSchema } from './schema.ts';
 
 const published = z.fromJSONSchema(JSON.parse(incidentsJsonSchema()));
@@ -136,4 +136,18 @@ test('a number that is not finite is our bug and stops the writing', () => {
   expect(() => renderJson({ ...result, run: { ...result.run, bytes: Number.NaN } })).toThrow(
     "incidents.json cannot carry 'bytes': the number is not finite",
   );
+});
+
+test.each([
+  ['many incidents', bigResult(7)],
+  ['two incidents', sampleResult()],
+  ['no incident', quietResult()],
+  ['hostile text', hostileResult(NASTY.join(' '))],
+  ['text that looks like the place of the incidents', hostileResult('\n  "incidents": []')],
+])('written in parts, an incident each, it is what one writer makes of the whole document: %s', (_, result) => {
+  const parts = [...renderJsonParts(result)];
+  expect(parts).toHaveLength(result.incidents.length + 1);
+  const wellFormed = (_key: string, value: unknown): unknown =>
+    typeof value === 'string' ? value.toWellFormed() : value;
+  expect(parts.join('')).toBe(`${escapeJson(JSON.stringify(toDocument(result), wellFormed, 2))}\n`);
 });

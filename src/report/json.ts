@@ -15,8 +15,31 @@ type IncidentNode = IncidentsDocument['incidents'][number];
  * which no UTF-8 file can hold, become U+FFFD. Throws on a number that is not finite: JSON has none, and the floors below promise none.
  */
 export function renderJson(result: AnalysisResult): string {
-  const text = JSON.stringify(toDocument(result), exact, 2);
-  return `${escapeJson(text)}\n`;
+  return [...renderJsonParts(result)].join('');
+}
+
+/** The same text in parts, an incident each: whole it can be larger than all that the run has remembered. */
+export function* renderJsonParts(result: AnalysisResult): Generator<string> {
+  const text = toText(toDocument({ ...result, incidents: [] }), '');
+  const at = text.indexOf(NO_INCIDENTS);
+  if (at < 0 || result.incidents.length === 0) {
+    yield `${text}\n`;
+    return;
+  }
+  let before = text.slice(0, at + NO_INCIDENTS.length - 1);
+  for (const incident of result.incidents) {
+    yield `${before}\n    ${toText(incidentNode(incident), '    ')}`;
+    before = ',';
+  }
+  yield `\n  ${text.slice(at + NO_INCIDENTS.length - 1)}\n`;
+}
+
+/** The line of the document's own member: a string has no line break in JSON, and members of members are further in. */
+const NO_INCIDENTS = '\n  "incidents": []';
+
+function toText(value: unknown, indent: string): string {
+  const text = escapeJson(JSON.stringify(value, exact, 2));
+  return indent === '' ? text : text.replaceAll('\n', `\n${indent}`);
 }
 
 /** JSON with everything in it as an escape that a terminal or a line-based tool could act on; no value changes. */

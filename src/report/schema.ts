@@ -51,7 +51,10 @@ const input = named(
       z.enum(['complete', 'cut', 'failed']),
       'cut: it ended early and what came before was kept; failed: nothing of it could be used.',
     ),
-    message: say(z.string().optional(), 'Why, where the status is not complete; for a complete one, that it is still being written.'),
+    message: say(
+      z.string().optional(),
+      'Why, where the status is not complete; for a complete one, that it is still being written.',
+    ),
   }),
   'One capture that was read, or that could not be.',
 );

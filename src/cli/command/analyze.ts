@@ -129,7 +129,8 @@ async function runAnalyze(
       });
       progress?.end();
       output.finishFlows();
-      for (const format of REPORT_FORMATS) output.write(format.file, () => format.render(result));
+      for (const format of REPORT_FORMATS)
+        output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
       if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
       else if (modelPath === undefined) output.remove(MODEL_FILE);
       const elapsedMs = performance.now() - begun;
@@ -229,6 +230,15 @@ class RunOutput {
         this.files.push('flows.csv');
       });
     }
+  }
+
+  writeParts(name: string, parts: Iterable<string>): void {
+    this.#keep(() => {
+      const file = new OutputFile(this.folder, name);
+      for (const part of parts) file.write(part);
+      file.finish();
+      this.files.push(name);
+    });
   }
 
   write(name: string, render: () => string | Uint8Array): void {
