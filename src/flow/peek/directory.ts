@@ -172,17 +172,17 @@ function tellLdap(context: PeekContext, state: LdapState, message: LdapMessage):
     case 'add-request': {
       const what =
         message.operation === 'add-request' ? 'add' : `modify ${message.attributes.slice(0, 4).join('+')} of`;
-      context.operation(plain(`${what} ${name}`));
+      context.operation(`${what} ${name}`);
       break;
     }
     case 'delete-request':
-      context.operation(plain(`delete ${name}`));
+      context.operation(`delete ${name}`);
       break;
     case 'modify-dn-request':
-      context.operation(plain(`rename ${name} to ${message.newName ?? '?'}`));
+      context.operation(`rename ${name} to ${message.newName ?? '?'}`);
       break;
     case 'compare-request':
-      context.operation(plain(`compare ${message.attributes.join('+')} of ${name}`));
+      context.operation(`compare ${message.attributes.join('+')} of ${name}`);
       break;
     case 'extended-request':
       context.operation(message.oid === START_TLS ? 'StartTLS' : `extended ${message.oid ?? '?'}`);
@@ -210,9 +210,9 @@ function tellLdap(context: PeekContext, state: LdapState, message: LdapMessage):
 function tellBind(context: PeekContext, state: LdapState, message: LdapMessage): void {
   const { method, mechanism, name } = message;
   if (method === 'sasl' || method === 'sicily') {
-    const kind = plain(mechanism ?? 'sicily');
+    const kind = mechanism ?? 'sicily';
     const signOn = noteToken(context, message.token);
-    context.operation(signOn === undefined ? `bind ${kind}` : plain(`bind ${kind} ${signOn.how}`));
+    context.operation(signOn === undefined ? `bind ${kind}` : `bind ${kind} ${signOn.how}`);
     state.signOn = signOn ?? state.signOn;
   } else {
     context.operation(`bind ${method ?? '?'}`);
@@ -234,7 +234,7 @@ function tellBindResult(context: PeekContext, state: LdapState, message: LdapMes
   const reason = /\bdata ([0-9a-f]{1,8})\b/.exec(message.diagnostic ?? '')?.[0];
   const { signOn } = state;
   const who = signOn?.user === undefined || isFirstUser(context, signOn) ? '' : `${signOn.user} `;
-  context.operation(plain(`bind ${who}${ldapResultName(result)}${reason === undefined ? '' : ` ${reason}`}`));
+  context.operation(`bind ${who}${ldapResultName(result)}${reason === undefined ? '' : ` ${reason}`}`);
 }
 
 function tellSearch(context: PeekContext, state: LdapState, message: LdapMessage): void {
@@ -243,13 +243,13 @@ function tellSearch(context: PeekContext, state: LdapState, message: LdapMessage
   if (message.attributes.some((attribute) => attribute.toLowerCase() === 'netlogon')) {
     context.note('hostname', assertion(filter, 'Host'));
     const words = ['netlogon', assertion(filter, 'DnsDomain'), assertion(filter, 'User')];
-    context.operation(plain(words.filter((word) => word !== undefined).join(' ')));
+    context.operation(words.filter((word) => word !== undefined).join(' '));
     return;
   }
   const base = name !== '' ? name : scope === 'base' ? 'rootDSE' : '(all)';
-  if (state.bases < MAX_BASES && context.operation(plain(`search ${base}`))) state.bases++;
+  if (state.bases < MAX_BASES && context.operation(`search ${base}`)) state.bases++;
   if (filter === '' || /^\(objectClass=\*\)$/i.test(filter)) return;
-  if (state.filters < MAX_FILTERS && context.operation(plain(`filter ${filter}`))) state.filters++;
+  if (state.filters < MAX_FILTERS && context.operation(`filter ${filter}`)) state.filters++;
 }
 
 /** Value of the first '(type=value)' in a filter. */
@@ -259,8 +259,4 @@ function assertion(filter: string, type: string): string | undefined {
   const value = filter.slice(from + type.length + 2);
   const to = value.indexOf(')');
   return to <= 0 ? undefined : value.slice(0, to);
-}
-
-function plain(text: string): string {
-  return text.replaceAll(', ', ',');
 }

@@ -155,7 +155,9 @@ export class PeekContext {
   operation(text: string): boolean {
     const facts = this.#own();
     const { operations } = facts;
-    const one = text.length > MAX_OPERATION ? `${text.slice(0, MAX_OPERATION - 1)}…` : text;
+    // A name from the network must not look like another operation.
+    const plain = text.includes(', ') ? text.replace(/, +/g, ',') : text;
+    const one = plain.length > MAX_OPERATION ? `${plain.slice(0, MAX_OPERATION - 1)}…` : plain;
     if (operations === undefined) {
       this.note('operations', one);
       if (facts.operations === undefined) return false;

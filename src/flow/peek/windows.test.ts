@@ -268,7 +268,7 @@ describe('SMB', () => {
   });
 
   it('a comma in a name cannot look like another operation', () => {
-    const turns = [...tree('\\\\h\\C$', 2, 1), ...open('a, svcctl:CreateServiceW, b', 3, 1, FILE)];
+    const turns = [...tree('\\\\h\\C$', 2, 1), ...open('a,  svcctl:CreateServiceW, b', 3, 1, FILE)];
     expect(operationsOf(445, turns)).toBe('tree \\\\h\\C$, open C$\\a,svcctl:CreateServiceW,b');
   });
 

@@ -118,7 +118,7 @@ function tellSmb(
 function tellNetbios(context: PeekContext, message: SmbMessage): void {
   if (message.command === SESSION_REQUEST) {
     context.note('hostname', message.callingName?.replace(/<[0-9a-f]{2}>$/, ''));
-    if (message.calledName !== undefined) context.operation(`session ${plain(message.calledName)}`);
+    if (message.calledName !== undefined) context.operation(`session ${message.calledName}`);
   } else if (message.command === NEGATIVE_RESPONSE) context.operation('session refused');
 }
 
@@ -131,7 +131,7 @@ function tellNegotiate(context: PeekContext, state: SmbState, message: SmbMessag
   else if (message.version === 1) {
     const name = state.dialects[message.dialectIndex];
     if (message.dialectIndex === NO_DIALECT) context.operation('negotiate refused');
-    else context.operation(name === undefined ? 'negotiate SMB 1' : `negotiate SMB 1 (${plain(name)})`);
+    else context.operation(name === undefined ? 'negotiate SMB 1' : `negotiate SMB 1 (${name})`);
   } else if (message.dialect !== undefined && !message.dialect.includes('?'))
     context.operation(`negotiate SMB ${message.dialect}`);
 }
@@ -150,7 +150,7 @@ function tellSessionSetup(context: PeekContext, state: SmbState, message: SmbMes
     if (signOn === undefined) return;
     state.signOn = signOn;
     const name = signOn.user === undefined || isFirstUser(context, signOn) ? '' : ` ${signOn.user}`;
-    context.operation(plain(`session-setup ${signOn.how}${name}`));
+    context.operation(`session-setup ${signOn.how}${name}`);
     noteLogin(context, signOn, 'unknown');
     return;
   }
@@ -193,24 +193,24 @@ function requestText(
 ): { text: string; isFile: boolean } | undefined {
   const { fileName, subcommand } = message;
   if (step === 'tree-connect')
-    return message.share === undefined ? undefined : { text: plain(`tree ${message.share}`), isFile: false };
+    return message.share === undefined ? undefined : { text: `tree ${message.share}`, isFile: false };
   // MS17-010 is looked for with one, and DoublePulsar spoken to in the other: no client of our days sends them.
   if (subcommand === 'TRANS_PEEK_NMPIPE' || subcommand === 'TRANS2_SESSION_SETUP')
     return { text: subcommand, isFile: false };
   if (step === 'create' || step === 'open') {
     if (fileName === undefined || /^\\?$/.test(fileName)) return undefined;
     const pipe = pipeName(share, fileName);
-    if (pipe !== undefined) return { text: `pipe ${plain(pipe)}`, isFile: false };
+    if (pipe !== undefined) return { text: `pipe ${pipe}`, isFile: false };
     const isOld = message.disposition === 'open' || (message.disposition === undefined && step === 'open');
     const verb = message.deletes ? 'delete' : isOld ? 'open' : 'create';
-    return { text: plain(`${verb} ${filePath(share, fileName)}`), isFile: true };
+    return { text: `${verb} ${filePath(share, fileName)}`, isFile: true };
   }
   const name = fileName ?? file?.name;
   if (name === undefined || name === '' || pipeName(share ?? file?.share, name) !== undefined) return undefined;
   const path = filePath(share ?? file?.share, name);
-  if (message.newName !== undefined) return { text: plain(`rename ${path} to ${message.newName}`), isFile: true };
-  if (message.deletes || step === 'delete') return { text: plain(`delete ${path}`), isFile: true };
-  if (step === 'write') return { text: plain(`write ${path}`), isFile: true };
+  if (message.newName !== undefined) return { text: `rename ${path} to ${message.newName}`, isFile: true };
+  if (message.deletes || step === 'delete') return { text: `delete ${path}`, isFile: true };
+  if (step === 'write') return { text: `write ${path}`, isFile: true };
   return undefined;
 }
 
@@ -233,7 +233,7 @@ function isError(message: SmbMessage): boolean {
 function withStatus(text: string, message: SmbMessage): string {
   const status = smbStatusName(message);
   const room = MAX_OPERATION - status.length - 1;
-  return `${text.length > room ? `${text.slice(0, room - 1)}…` : plain(text)} ${status}`;
+  return `${text.length > room ? `${text.slice(0, room - 1)}…` : text} ${status}`;
 }
 
 /** 'svcctl' of 'svcctl', '\svcctl' and '\PIPE\svcctl' on IPC$; undefined for a file. */
@@ -246,11 +246,6 @@ function pipeName(share: string | undefined, name: string): string | undefined {
 function filePath(share: string | undefined, name: string): string {
   const path = name.replace(/^\\+/, '');
   return share === undefined ? path : `${share.slice(share.lastIndexOf('\\') + 1)}\\${path}`;
-}
-
-/** Operations are joined by ', ', so none holds that itself. */
-function plain(text: string): string {
-  return text.replaceAll(', ', ',');
 }
 
 function remember(map: Map<string, string>, key: string, value: string): void {
@@ -390,14 +385,14 @@ function tellArguments(context: PeekContext, pdu: RpcMessage): void {
   if (!isService && !isTask && !COERCIBLE.has(interfaceName)) return;
   const strings = rpcStrings(context.bytes, pdu);
   if (isService && strings.length > 0) {
-    context.operation(plain(`service ${strings[0]}`));
+    context.operation(`service ${strings[0]}`);
     // A display name may stand between. Without the program's arguments: they can hold a password.
     const image = strings.slice(1).find((text) => /[\\/%.]/.test(text));
     const program = image === undefined ? undefined : /^"[^"]*"|^\S+/.exec(image)?.[0];
-    if (program !== undefined) context.operation(plain(`program ${program}`));
-  } else if (isTask && strings[0]?.startsWith('\\')) context.operation(plain(`task ${strings[0]}`));
+    if (program !== undefined) context.operation(`program ${program}`);
+  } else if (isTask && strings[0]?.startsWith('\\')) context.operation(`task ${strings[0]}`);
   else if (!isTask && !isService) {
     const path = strings.find((text) => text.startsWith('\\\\'));
-    if (path !== undefined) context.operation(plain(`path ${path}`));
+    if (path !== undefined) context.operation(`path ${path}`);
   }
 }
