@@ -1,9 +1,10 @@
 import { ByteWriter, wireText } from './bytes.ts';
+import { terminatorAt, utf16Bytes, utf16Text } from './windows-bytes.ts';
 
 /**
  * The beginning of the Remote Desktop Protocol: a connection request and its confirmation (ITU-T X.224 sections 13.3 and 13.4, class 0) in a TPKT
- * (RFC 1006 section 6), with the cookie and the security negotiation of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2. What comes then is TLS, or
- * encrypted by RDP itself.
+ * (RFC 1006 section 6), with the cookie and the security negotiation of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2. What comes then is TLS, or, with RDP's
+ * own security, an MCS Connect Initial in which the client describes itself (section 2.2.1.3).
  */
 
 const TPKT_VERSION = 3;
@@ -16,6 +17,16 @@ const NEGOTIATION_REQUEST = 1;
 const NEGOTIATION_RESPONSE = 2;
 const NEGOTIATION_FAILURE = 3;
 const NEGOTIATION_BYTES = 8;
+/** X.224 data, class 0, end of the unit. */
+const X224_DATA = [2, 0xf0, 0x80];
+const CLIENT_KEY = [0x44, 0x75, 0x63, 0x61];
+/** The key stands some 130 bytes in. */
+const KEY_WINDOW = 512;
+/** Offsets in the core data, its header of type 0xc001 included. */
+const CORE_KEYBOARD = 16;
+const CORE_BUILD = 20;
+const CORE_NAME = 24;
+const CORE_NAME_BYTES = 32;
 
 /** RFC 1006: version 3, a reserved byte, and the length of the whole packet. */
 export interface Tpkt {
@@ -146,6 +157,47 @@ function decodeConfirm(bytes: Uint8Array, from: number, to: number): RdpConnect 
   };
 }
 
+/** How a client describes itself, [MS-RDPBCGR] section 2.2.1.3.2. */
+export interface RdpClientCore {
+  /** Name of the computer, cut by the client at 15 characters. */
+  readonly clientName: string;
+  /** Build of the client software: 2600 is that of Windows XP. */
+  readonly clientBuild: number;
+  /** Input locale: 0x409 is that of the United States. */
+  readonly keyboardLayout: number;
+}
+
+/**
+ * The client core data in the MCS Connect Initial at `at` (T.125 section 11.1, behind TPKT and X.224), or undefined when it is none or the data is cut. The
+ * two layers of ASN.1 around it are not taken apart: the data begins behind the key of the conference request, 'Duca' (T.124 section 8.7).
+ */
+export function decodeRdpClientCore(bytes: Uint8Array, at: number, end: number): RdpClientCore | undefined {
+  const tpkt = decodeTpkt(bytes, at, end);
+  if (tpkt === undefined) return undefined;
+  const limit = Math.min(tpkt.to, end);
+  // X.224 data, then the tag of a Connect Initial.
+  const mcs = tpkt.from + X224_DATA.length;
+  if (mcs + 2 > limit || !X224_DATA.every((byte, i) => bytes[tpkt.from + i] === byte)) return undefined;
+  if (bytes[mcs] !== 0x7f || bytes[mcs + 1] !== 0x65) return undefined;
+  const stop = Math.min(limit, mcs + KEY_WINDOW) - CLIENT_KEY.length;
+  for (let key = mcs; key <= stop; key++) {
+    if (!CLIENT_KEY.every((byte, i) => bytes[key + i] === byte)) continue;
+    // A length of one or two bytes, X.691 section 11.9.
+    const lengthAt = key + CLIENT_KEY.length;
+    const core = lengthAt + (bytes[lengthAt] >= 0x80 ? 2 : 1);
+    if (core + CORE_NAME + CORE_NAME_BYTES > limit) return undefined;
+    if (bytes[core] !== 0x01 || bytes[core + 1] !== 0xc0) return undefined;
+    const name = core + CORE_NAME;
+    const terminator = terminatorAt(bytes, name, name + CORE_NAME_BYTES, 2);
+    return {
+      clientName: utf16Text(bytes, name, terminator < 0 ? name + CORE_NAME_BYTES : terminator),
+      clientBuild: u32le(bytes, core + CORE_BUILD),
+      keyboardLayout: u32le(bytes, core + CORE_KEYBOARD),
+    };
+  }
+  return undefined;
+}
+
 /** [MS-RDPBCGR] is little-endian inside of X.224. */
 function u32le(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
@@ -180,6 +232,29 @@ export function encodeRdpConnect(fields: Partial<RdpConnect> & Pick<RdpConnect, 
     .u8(kind === 'request' ? CONNECTION_REQUEST : CONNECTION_CONFIRM)
     .zeros(X224_HEADER - 2)
     .bytes(body)
+    .finish();
+}
+
+/** An MCS Connect Initial with nothing in it but the client core data. The name is cut at 15 characters. */
+export function encodeRdpClientCore(fields: RdpClientCore): Uint8Array {
+  const { clientName, clientBuild, keyboardLayout } = fields;
+  const name = new Uint8Array(CORE_NAME_BYTES);
+  name.set(utf16Bytes(clientName).subarray(0, CORE_NAME_BYTES - 2));
+  const core = new ByteWriter().bytes([0x01, 0xc0, CORE_NAME + CORE_NAME_BYTES, 0]).zeros(CORE_KEYBOARD - 4);
+  writeU32le(writeU32le(core, keyboardLayout), clientBuild).bytes(name);
+  const request = new ByteWriter()
+    .bytes([0, 5, 0, 0x14, 0x7c, 0, 1, 0x42, 0, 8, 0, 0x10, 0, 1, 0xc0, 0])
+    .bytes(CLIENT_KEY)
+    .u8(CORE_NAME + CORE_NAME_BYTES)
+    .bytes(core.finish())
+    .finish();
+  return new ByteWriter()
+    .bytes([TPKT_VERSION, 0])
+    .u16(TPKT_HEADER + X224_DATA.length + 5 + request.length)
+    .bytes(X224_DATA)
+    .bytes([0x7f, 0x65, 0x82])
+    .u16(request.length)
+    .bytes(request)
     .finish();
 }
 

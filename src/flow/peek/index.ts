@@ -14,7 +14,9 @@ import {
 } from './login.ts';
 import { dnsPeek } from './name.ts';
 import type { Peek } from './peek.ts';
-import { httpPeek, tlsPeek } from './web.ts';
+import { rdpPeek, sshPeek, vncPeek } from './remote.ts';
+import { dtlsPeek, quicPeek, tlsPeek } from './tls.ts';
+import { httpPeek } from './web.ts';
 import { rpcPeek, smbPeek } from './windows.ts';
 
 /** Peeks by service, as `serviceByContent` and `serviceByPort` name them. A new protocol is its file in `wire` and a line here. */
@@ -24,6 +26,11 @@ export const PEEKS: ReadonlyMap<string, Peek> = new Map<string, Peek>([
   ['llmnr', dnsPeek],
   ['http', httpPeek],
   ['tls', tlsPeek],
+  ['dtls', dtlsPeek],
+  ['quic', quicPeek],
+  ['ssh', sshPeek],
+  ['rdp', rdpPeek],
+  ['vnc', vncPeek],
   ['ftp', ftpPeek],
   ['smtp', smtpPeek],
   ['imap', imapPeek],
