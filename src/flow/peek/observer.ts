@@ -84,7 +84,8 @@ export class PayloadObserver {
 
   /** Takes in a packet with captured payload. @param d side of its source. @param fromInitiator as far as is known by now. */
   payload(packet: Packet, ref: number, d: number, fromInitiator: boolean, timeNs: number): void {
-    if (packet.isLaterFragment !== 0 && packet.isReassembled === 0) return;
+    // Of a fragmented datagram the whole is looked at, when it is there.
+    if ((packet.isLaterFragment !== 0 || packet.isFirstFragment !== 0) && packet.isReassembled === 0) return;
     if (packet.protocol === PROTO.tcp) {
       const sequence = packet.tcpSequence + ((packet.tcpFlags & TCP_SYN) !== 0 ? 1 : 0);
       const skip = this.stitcher.place(ref, d, sequence | 0, packet.payloadCaptured);
