@@ -58,6 +58,22 @@ describe('the place of a segment', () => {
     expect(stitcher.add(0, 0, 5004, text('def'), 0, 3)).toBe(true);
     expect(read(stitcher, 0, 0)).toBe('abcdef');
   });
+
+  it('is not moved by a SYN that comes again, or is forged, once bytes were read', () => {
+    for (const syn of [10, 5000]) {
+      const stitcher = new Stitcher(1);
+      stitcher.start(0, 0, 10);
+      stitcher.consume(0, 0, 100);
+      stitcher.start(0, 0, syn);
+      expect(stitcher.place(0, 0, 11, 100)).toBe(PLACE_NONE);
+      expect(stitcher.place(0, 0, 111, 10)).toBe(0);
+      // The same when the bytes were read from a buffer that is closed again.
+      stitcher.begin(0, 0, 111, text('abc'), 0, 3);
+      stitcher.consume(0, 0, 3);
+      stitcher.start(0, 0, syn);
+      expect(stitcher.place(0, 0, 114, 10)).toBe(0);
+    }
+  });
 });
 
 describe('kept bytes', () => {

@@ -31,8 +31,10 @@ export const PLACE_ADD = -2;
 const FINISHED = -1;
 /** Where its next byte is, is not known. */
 const UNKNOWN = -2;
-/** Next byte in `#side[2 * s + 1]`, no buffer. */
+/** Next byte in `#side[2 * s + 1]`, no buffer; nothing was read yet. */
 const WAITING = -3;
+/** As WAITING, but bytes were read. */
+const READ = -4;
 
 // A buffer's state: 16 words by its first page.
 const BUFFER_WORDS = 16;
@@ -148,7 +150,7 @@ export class Stitcher {
       this.#side[s + 1] = sequence;
     }
     if (this.#side[s] >= 0) this.allow(ref, d, limit);
-    else if (this.#side[s] === WAITING && ((sequence + (end - at) - this.#side[s + 1]) | 0) > 0)
+    else if (this.#side[s] !== FINISHED && ((sequence + (end - at) - this.#side[s + 1]) | 0) > 0)
       this.#openBuffer(2 * ref + d, limit);
     return this.add(ref, d, sequence, bytes, at, end);
   }
@@ -236,7 +238,10 @@ export class Stitcher {
     const page = this.#side[s];
     if (page === FINISHED || page === UNKNOWN || n <= 0) return;
     this.#side[s + 1] = (this.#side[s + 1] + n) | 0;
-    if (page < 0) return;
+    if (page < 0) {
+      this.#side[s] = READ;
+      return;
+    }
     const p = this.#pages;
     const b = page * BUFFER_WORDS;
     const length = p[b + P_LENGTH];
@@ -248,7 +253,7 @@ export class Stitcher {
     }
     if (n >= last || n > length) {
       this.#closeBuffer(page);
-      this.#side[s] = WAITING;
+      this.#side[s] = READ;
     } else {
       this.bytes.copyWithin(page * PAGE, page * PAGE + n, page * PAGE + last);
       p[b + P_LENGTH] = length - n;
