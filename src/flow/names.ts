@@ -60,15 +60,25 @@ export class NameBudget {
     }
     // V8 keeps text of Latin-1 with one byte a character and all other with two.
     const cost = STRING_OVERHEAD + length * (all > 255 ? 2 : 1);
+    if (!this.#account(ref, cost)) return undefined;
+    return Reflect.apply(String.fromCharCode, null, codes.subarray(0, length));
+  }
+
+  /** As `keep` for flat ASCII text of its own, not cut from another and not joined, of at most NAME_CHARACTERS: it is kept as it is, without a copy. */
+  keepOwn(ref: number, text: string): string | undefined {
+    return this.#account(ref, STRING_OVERHEAD + text.length) ? text : undefined;
+  }
+
+  #account(ref: number, cost: number): boolean {
     if (this.bytes + cost > this.maxBytes) {
       this.refused++;
       this.#oddities.count(ODDITY['flow.names-refused']);
-      return undefined;
+      return false;
     }
     this.bytes += cost;
     if (this.bytes > this.peakBytes) this.peakBytes = this.bytes;
     this.#kept[ref] += cost;
-    return Reflect.apply(String.fromCharCode, null, codes.subarray(0, length));
+    return true;
   }
 
   /** The record's names are gone: their bytes are free again. */

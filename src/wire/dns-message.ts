@@ -2,7 +2,7 @@ import { formatIpv4, formatIpv6 } from './address.ts';
 import { ByteWriter, wireHex, wireText } from './bytes.ts';
 import { dnsRcodeName, dnsTypeName } from './dns.ts';
 import { decodeDnsData, encodeDnsData } from './dns-data.ts';
-import { DnsReader, writeName } from './dns-name.ts';
+import { DNS_NAME, DnsReader, writeName } from './dns-name.ts';
 
 /**
  * Whole DNS messages, RFC 1035 section 4, with EDNS (RFC 6891): every question and record. The same format carries mDNS (RFC 6762), LLMNR (RFC 4795), dynamic
@@ -16,6 +16,8 @@ const MAX_LISTED = 64;
 /** An mDNS query asks for a few dozen names at most; a header that claims more is no DNS. */
 const MAX_QUESTIONS = 255;
 const MAX_OPTIONS = 32;
+const MAX_LABEL = 63;
+const MAX_NAME = 255;
 const MAX_OPTION_TEXT = 128;
 const OPCODE_UPDATE = 5;
 
@@ -328,6 +330,161 @@ function optionText(code: number, bytes: Uint8Array, from: number, to: number): 
       break;
   }
   return wireHex(bytes, from, to, 64);
+}
+
+const A = 1;
+const NS = 2;
+const CNAME = 5;
+const PTR = 12;
+const AAAA = 28;
+const RRSIG = 46;
+const ANY = 255;
+/** Characters of all answers together behind which no further one is begun. */
+const MAX_ANSWERS_TEXT = 1024;
+/** Answers under way: the longest record there can be (see `decodeDnsData`) may begin just below the maximum. */
+const ANSWERS = new Uint16Array(MAX_ANSWERS_TEXT + 1200);
+
+export interface DnsAnswers {
+  /** Of the header, without what EDNS adds. */
+  readonly rcode: number;
+  /** True when the first question is the one that the caller asked about. */
+  readonly isAsked: boolean;
+  /** 'CNAME example.org, A 192.0.2.1': the answer section in its order, up to the record with the 1,024th character; '' when it is empty or of another question. */
+  readonly text: string;
+  /** Seconds: the least of those records; undefined when there are none. */
+  readonly leastTtl: number | undefined;
+}
+
+/**
+ * The answer section of a response as text, and nothing else of it, at a part of the cost of `decodeDnsMessage`. Signatures (RRSIG) are left out unless they are
+ * asked for, and so are records whose data contradict their type. What is cut is given as far as it goes. Undefined for what is no response.
+ * @param name,type the question whose answer is wanted, both as `decodeDns` and `dnsTypeName` write them.
+ */
+export function decodeDnsAnswers(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  name: string,
+  type: string,
+): DnsAnswers | undefined {
+  if (end - at < HEADER_BYTES || bytes[at + 2] < 0x80) return undefined;
+  const questions = (bytes[at + 4] << 8) | bytes[at + 5];
+  const records = (bytes[at + 6] << 8) | bytes[at + 7];
+  const rcode = bytes[at + 3] & 15;
+  if (((bytes[at + 2] >> 3) & 15) > 6 || questions > MAX_QUESTIONS) return undefined;
+  if (questions === 0) return { rcode, isAsked: false, text: '', leastTtl: undefined };
+  const nameStop = nameEnd(bytes, at + HEADER_BYTES, end, name);
+  const next = Math.abs(nameStop);
+  if (next === 0 || next + 4 > end) return undefined;
+  const asked = (bytes[next] << 8) | bytes[next + 1];
+  const isAsked = nameStop > 0 && dnsTypeName(asked) === type;
+  if (!isAsked || records === 0) return { rcode, isAsked, text: '', leastTtl: undefined };
+  const reader = new DnsReader(bytes, at, end, next + 4);
+  for (let i = 1; i < questions; i++) {
+    if (!reader.skipName()) return { rcode, isAsked, text: '', leastTtl: undefined };
+    reader.here += 4;
+  }
+  const wantsSignatures = asked === RRSIG || asked === ANY;
+  let written = 0;
+  let leastTtl: number | undefined;
+  for (let i = 0; i < records && i < MAX_LISTED && written <= MAX_ANSWERS_TEXT; i++) {
+    if (!reader.skipName() || reader.left < 10) break;
+    const recordType = reader.u16();
+    reader.here += 2;
+    const ttl = reader.u32();
+    const dataEnd = reader.u16() + reader.here;
+    if (dataEnd > end) break;
+    if (recordType !== OPT && (recordType !== RRSIG || wantsSignatures)) {
+      const after = writeAnswer(reader, recordType, dataEnd, written);
+      if (after > written) {
+        written = after;
+        if (leastTtl === undefined || ttl < leastTtl) leastTtl = ttl;
+      }
+    }
+    reader.here = dataEnd;
+  }
+  const text = written === 0 ? '' : Reflect.apply(String.fromCharCode, null, ANSWERS.subarray(0, written));
+  return { rcode, isAsked, text, leastTtl };
+}
+
+/** Appends one record to ANSWERS and says where the next goes: `at` where the data contradict the type. */
+function writeAnswer(reader: DnsReader, type: number, dataEnd: number, at: number): number {
+  let to = at === 0 ? 0 : writeText(', ', at);
+  switch (type) {
+    case A: {
+      if (dataEnd - reader.here !== 4) return at;
+      ANSWERS[to] = 0x41;
+      ANSWERS[to + 1] = 0x20;
+      to = writeOctet(reader.u8(), to + 2);
+      for (let i = 0; i < 3; i++) {
+        ANSWERS[to] = 0x2e;
+        to = writeOctet(reader.u8(), to + 1);
+      }
+      return to;
+    }
+    case AAAA: {
+      if (dataEnd - reader.here !== 16) return at;
+      const word = (): number => reader.u32() | 0;
+      return writeText(`AAAA ${formatIpv6(word(), word(), word(), word())}`, to);
+    }
+    case NS:
+    case CNAME:
+    case PTR: {
+      const length = reader.nameInto();
+      if (length < 0 || reader.here > dataEnd) return at;
+      to = writeText(type === CNAME ? 'CNAME ' : type === NS ? 'NS ' : 'PTR ', to);
+      if (length === 0) return writeText('.', to);
+      for (let i = 0; i < length; i++) {
+        const code = DNS_NAME[i];
+        ANSWERS[to++] = code >= 0x41 && code <= 0x5a ? code + 32 : code;
+      }
+      return to;
+    }
+    default: {
+      const { text, bad } = decodeDnsData(type, reader.window(dataEnd));
+      return bad ? at : writeText(`${dnsTypeName(type)} ${text}`.trimEnd(), to);
+    }
+  }
+}
+
+function writeText(text: string, at: number): number {
+  for (let i = 0; i < text.length; i++) ANSWERS[at + i] = text.charCodeAt(i);
+  return at + text.length;
+}
+
+function writeOctet(value: number, at: number): number {
+  let to = at;
+  if (value >= 100) ANSWERS[to++] = 0x30 + Math.floor(value / 100);
+  if (value >= 10) ANSWERS[to++] = 0x30 + (Math.floor(value / 10) % 10);
+  ANSWERS[to++] = 0x30 + (value % 10);
+  return to;
+}
+
+/**
+ * Where the uncompressed name at `at` ends, negative when it is another name than `name` (lower case, presentation form), 0 when it is none. As `decodeDns` reads
+ * it, without making text of it.
+ */
+function nameEnd(bytes: Uint8Array, at: number, end: number, name: string): number {
+  let here = at;
+  let i = 0;
+  let isSame = true;
+  for (;;) {
+    if (here >= end) return 0;
+    const label = bytes[here++];
+    if (label === 0) break;
+    if (label > MAX_LABEL || here + label > end || here + label - at > MAX_NAME) return 0;
+    if (i > 0 && name.charCodeAt(i++) !== 0x2e) isSame = false;
+    for (const stop = here + label; here < stop; here++) {
+      const byte = bytes[here];
+      if (byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c) {
+        if (name.charCodeAt(i++) !== (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte)) isSame = false;
+      } else {
+        if (isSame && name.slice(i, i + 4) !== `\\${String(byte).padStart(3, '0')}`) isSame = false;
+        i += 4;
+      }
+    }
+  }
+  return isSame && i === name.length ? here : -here;
 }
 
 export interface DnsStream {

@@ -9,8 +9,8 @@ const MAX_LABEL = 63;
 const MAX_POINTERS = 127;
 const HEADER_BYTES = 12;
 
-/** The name under way in presentation form, as ASCII: at most 4 characters for each of 255 bytes. */
-const NAME = new Uint8Array(4 * (MAX_NAME + 1));
+/** The name that was read last in presentation form, as ASCII: at most 4 characters for each of 255 bytes. */
+export const DNS_NAME = new Uint8Array(4 * (MAX_NAME + 1));
 
 /** A place in a message. `problem` says why the last read gave undefined. */
 export class DnsReader {
@@ -55,6 +55,12 @@ export class DnsReader {
    * ASCII, dots and backslashes inside a label are \DDD. A pointer must lead to before the run of labels it ends, so that every name ends.
    */
   name(): string | undefined {
+    const length = this.nameInto();
+    return length < 0 ? undefined : latin1(DNS_NAME, 0, length);
+  }
+
+  /** As `name`, written into DNS_NAME. @returns its characters, or -1. */
+  nameInto(): number {
     const { bytes, start } = this;
     let here = this.here;
     let end = this.end;
@@ -83,11 +89,11 @@ export class DnsReader {
       length += label + 1;
       if (length > MAX_NAME) return this.#fail('malformed');
       if (here + label > end) return this.#fail(after < 0 ? 'cut' : 'malformed');
-      if (written > 0) NAME[written++] = 0x2e;
-      for (const stop = here + label; here < stop; here++) written = escapeInto(NAME, written, bytes[here]);
+      if (written > 0) DNS_NAME[written++] = 0x2e;
+      for (const stop = here + label; here < stop; here++) written = escapeInto(DNS_NAME, written, bytes[here]);
     }
     this.here = after < 0 ? here : after;
-    return latin1(NAME, 0, written);
+    return written;
   }
 
   /** Goes behind the name that begins here without reading it. */
@@ -109,9 +115,9 @@ export class DnsReader {
     return false;
   }
 
-  #fail(problem: 'cut' | 'malformed'): undefined {
+  #fail(problem: 'cut' | 'malformed'): number {
     this.problem = problem;
-    return undefined;
+    return -1;
   }
 }
 
@@ -143,20 +149,36 @@ export function quotedText(bytes: Uint8Array, from: number, to: number): string 
 /** The bytes behind presentation form: \DDD and \c undone, other characters as UTF-8. */
 export function unescapeText(text: string): Uint8Array {
   const out: number[] = [];
-  for (const [, decimal, plain] of text.matchAll(/\\(\d{3})|\\?(.)/gsu)) {
-    if (decimal !== undefined) out.push(Number(decimal) & 255);
-    else out.push(...utf8Bytes(plain ?? ''));
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) === 0x5c && i + 1 < text.length) {
+      const [a, b, c] = [1, 2, 3].map((n) => text.charCodeAt(i + n) - 0x30);
+      if (a >= 0 && a <= 9 && b >= 0 && b <= 9 && c >= 0 && c <= 9) {
+        out.push((100 * a + 10 * b + c) & 255);
+        i += 3;
+        continue;
+      }
+      i++;
+    }
+    const code = text.codePointAt(i) ?? 0;
+    if (code < 0x80) out.push(code);
+    else {
+      out.push(...utf8Bytes(String.fromCodePoint(code)));
+      if (code > 0xffff) i++;
+    }
   }
   return Uint8Array.from(out);
 }
 
 /** The labels of a name in presentation form; none of the root. A dot behind a backslash does not part labels. */
 export function dnsLabels(name: string): string[] {
+  if (!name.includes('\\')) return name.split('.').filter((label) => label !== '');
   return name === '' || name === '.' ? [] : (name.replace(/\.$/, '').match(/(?:\\.|[^.\\])+/g) ?? []);
 }
 
 /** A label or name for people: escapes undone and read as UTF-8 (RFC 6762 section 16), made safe to print. "Bob\226\128\153s\032iPhone" is "Bob’s iPhone". */
 export function dnsNameText(name: string): string {
+  // Most need nothing of it.
+  if (/^[!-[\]-~]{0,255}$/.test(name)) return name;
   const bytes = unescapeText(name);
   return wireText(bytes, 0, bytes.length);
 }

@@ -28,8 +28,10 @@ export function decodeDns(bytes: Uint8Array, at: number, end: number): DnsMessag
   const answers = u16(ANSWER_COUNT);
   // Opcodes 0 to 6 are assigned (RFC 8490 last), and no real message has more than a handful of questions.
   if (opcode > 6 || questions > 16) return undefined;
-  const common = { isResponse: (flags & RESPONSE) !== 0, opcode, rcode: flags & 15, answers };
-  if (questions === 0) return common.isResponse || opcode !== 0 ? { ...common, name: undefined, type: 0 } : undefined;
+  const isResponse = (flags & RESPONSE) !== 0;
+  const rcode = flags & 15;
+  if (questions === 0)
+    return isResponse || opcode !== 0 ? { isResponse, opcode, rcode, name: undefined, type: 0, answers } : undefined;
   let here = at + HEADER_BYTES;
   let length = 0;
   let written = 0;
@@ -44,7 +46,7 @@ export function decodeDns(bytes: Uint8Array, at: number, end: number): DnsMessag
   }
   const name = ASCII.decode(NAME.subarray(0, written));
   if (end - here < 4) return undefined;
-  return { ...common, name, type: (bytes[here] << 8) | bytes[here + 1] };
+  return { isResponse, opcode, rcode, name, type: (bytes[here] << 8) | bytes[here + 1], answers };
 }
 
 /** The name under way, as ASCII: at most 4 characters for each of 255 bytes. */

@@ -12,7 +12,18 @@ import {
   socksPeek,
   telnetPeek,
 } from './login.ts';
-import { dnsPeek } from './name.ts';
+import {
+  dhcpPeek,
+  dhcpv6Peek,
+  dnsPeek,
+  llmnrPeek,
+  mdnsPeek,
+  netbiosDatagramPeek,
+  netbiosNamePeek,
+  ntpPeek,
+  snmpPeek,
+  ssdpPeek,
+} from './name.ts';
 import type { Peek } from './peek.ts';
 import { rdpPeek, sshPeek, vncPeek } from './remote.ts';
 import { dtlsPeek, quicPeek, tlsPeek } from './tls.ts';
@@ -22,8 +33,16 @@ import { rpcPeek, smbPeek } from './windows.ts';
 /** Peeks by service, as `serviceByContent` and `serviceByPort` name them. A new protocol is its file in `wire` and a line here. */
 export const PEEKS: ReadonlyMap<string, Peek> = new Map<string, Peek>([
   ['dns', dnsPeek],
-  ['mdns', dnsPeek],
-  ['llmnr', dnsPeek],
+  ['mdns', mdnsPeek],
+  ['llmnr', llmnrPeek],
+  ['netbios-ns', netbiosNamePeek],
+  ['netbios-dgm', netbiosDatagramPeek],
+  ['dhcp', dhcpPeek],
+  ['dhcpv6', dhcpv6Peek],
+  ['ntp', ntpPeek],
+  ['ssdp', ssdpPeek],
+  ['snmp', snmpPeek],
+  ['snmp-trap', snmpPeek],
   ['http', httpPeek],
   ['tls', tlsPeek],
   ['dtls', dtlsPeek],

@@ -1,26 +1,406 @@
-import { decodeDns, dnsRcodeName, dnsTypeName, PROTO } from '../../wire/index.ts';
-import { PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import {
+  type BrowserAnnouncement,
+  type DhcpMessage,
+  type DnsFullMessage,
+  type DnsMessage,
+  decodeDhcp,
+  decodeDhcpv6,
+  decodeDns,
+  decodeDnsAnswers,
+  decodeDnsMessage,
+  decodeNetbiosDatagram,
+  decodeNetbiosName,
+  decodeNtp,
+  decodeSnmp,
+  decodeSsdp,
+  dnsRcodeName,
+  dnsTypeName,
+  type MdnsAnnouncement,
+  mdnsAnnouncement,
+  type NetbiosName,
+  type NtpMessage,
+  PROTO,
+  type SnmpMessage,
+} from '../../wire/index.ts';
+import { STITCH_USUAL } from '../stitch.ts';
+import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 
-/** DNS, mDNS and LLMNR: the first question and how it was answered. */
+/** Protocols by which hosts find names, addresses, time and each other. */
+
+const HEADER_BYTES = 12;
+const MDNS_PORT = 5353;
+/** Payloads of a side that are looked at where one flow goes on for as long as the hosts are up, and most of it repeats. */
+const LONG_FLOW = 8;
+/** Bytes of a long DNS message over TCP that are waited for: its first question and some answers. */
+const BEGINNING = 512;
+
+/**
+ * DNS: the first question and how it was answered; updates and notices as operations, over TCP further questions as well ('AAAA example.org'). Over UDP each side is
+ * done when it has said that: no protocol has more flows.
+ */
 export const dnsPeek: StreamPeek = {
   kind: 'stream',
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
-    const overTcp = context.protocol === PROTO.tcp;
-    if (overTcp && end - at < 2) return PEEK_MORE;
-    const length = overTcp ? (bytes[at] << 8) | bytes[at + 1] : end - at;
-    const begin = overTcp ? at + 2 : at;
-    const message = decodeDns(bytes, begin, Math.min(end, begin + length));
-    if (message === undefined) {
-      if (overTcp && end - begin < length && end - begin < 64) return PEEK_MORE;
-      if (!overTcp) context.oddity('dns.malformed');
-      return PEEK_FOREIGN;
+    if (context.protocol !== PROTO.tcp) {
+      const read = tellDns(context, at, end);
+      if (read === PEEK_FOREIGN) context.oddity('dns.malformed');
+      return read === PEEK_MORE ? end - at : read;
     }
-    if (message.name !== undefined && !context.has('dnsQuery')) {
-      context.note('dnsQuery', message.name);
-      context.word('dnsType', dnsTypeName(message.type));
-    }
-    if (message.isResponse && !context.has('dnsRcode')) context.word('dnsRcode', dnsRcodeName(message.rcode));
-    return overTcp ? 2 + length : length;
+    if (end - at < 2) return PEEK_MORE;
+    const length = (bytes[at] << 8) | bytes[at + 1];
+    if (length < HEADER_BYTES) return PEEK_FOREIGN;
+    const stop = at + 2 + length;
+    const isWhole = stop <= end;
+    // Of a message that is too long to be kept, such as a zone, the beginning will do.
+    const isEnough = isWhole || (2 + length > STITCH_USUAL && end - at >= BEGINNING);
+    const read = tellDns(context, at + 2, Math.min(end, stop), isEnough);
+    if (isEnough) return read === PEEK_MORE ? 2 + length : read;
+    return read === PEEK_FOREIGN && !isDnsStart(context, at + 2) ? PEEK_FOREIGN : PEEK_MORE;
   },
 };
+
+/** False when the header, as far as it is there, can be none of a DNS message: nothing is waited for then. */
+function isDnsStart(context: PeekContext, from: number): boolean {
+  const { bytes, end } = context;
+  if (end - from < HEADER_BYTES) return true;
+  return ((bytes[from + 2] >> 3) & 15) <= 6 && bytes[from + 4] === 0 && bytes[from + 5] <= 16;
+}
+
+/** One message. Of one that goes on behind `to` the answers wait. @returns PEEK_MORE where the flow may have more to say. */
+function tellDns(context: PeekContext, from: number, to: number, isWhole = true): number {
+  const { bytes } = context;
+  const facts = context.factsOf(context.ref);
+  const type = facts?.dnsType;
+  // The root's name is empty, and is no fact.
+  const asked = facts?.dnsQuery ?? '';
+  if (isWhole && type !== undefined && to - from >= HEADER_BYTES && bytes[from + 2] >= 0x80)
+    return tellAnswers(context, from, to, asked, type);
+  const message = decodeDns(bytes, from, to);
+  if (message === undefined) return PEEK_FOREIGN;
+  const { name, isResponse } = message;
+  if (name !== undefined && type === undefined) {
+    context.noteOwn('dnsQuery', name);
+    context.word('dnsType', dnsTypeName(message.type));
+  }
+  if (message.opcode !== 0 || (type !== undefined && !isResponse)) tellFurther(context, message, asked, type);
+  if (!isResponse) return context.protocol === PROTO.tcp ? PEEK_MORE : PEEK_DONE;
+  if (isWhole && name !== undefined) return tellAnswers(context, from, to, name, dnsTypeName(message.type));
+  tellRcode(context, message.rcode);
+  return PEEK_MORE;
+}
+
+/** What is asked for beside the flow's first question, and what is no question. */
+function tellFurther(context: PeekContext, message: DnsMessage, asked: string, type: string | undefined): void {
+  const { opcode, isResponse } = message;
+  const name = message.name || '.';
+  if (opcode !== 0) {
+    const verb = OPCODES[opcode];
+    if (!isResponse && verb !== undefined) context.operation(`${verb} ${name}`);
+    return;
+  }
+  const typeName = dnsTypeName(message.type);
+  // A question that is sent again is none.
+  if (message.name === undefined || (message.name === asked && typeName === type)) return;
+  if (!context.has('operations')) context.operation(`${type} ${asked || '.'}`);
+  context.operation(`${typeName} ${name}`);
+}
+
+const OPCODES = [undefined, undefined, 'status', undefined, 'notify', 'update', 'stateful'];
+
+/** A response: its code when it is the first, its answers when they belong to the question that is told. */
+function tellAnswers(context: PeekContext, from: number, to: number, name: string, type: string): number {
+  const found = decodeDnsAnswers(context.bytes, from, to, name, type);
+  if (found === undefined) return PEEK_FOREIGN;
+  tellRcode(context, found.rcode);
+  if (!found.isAsked) return PEEK_MORE;
+  context.noteOwn('dnsAnswers', found.text);
+  context.number('dnsTtl', found.leastTtl);
+  return PEEK_DONE;
+}
+
+function tellRcode(context: PeekContext, rcode: number): void {
+  if (!context.has('dnsRcode')) context.word('dnsRcode', dnsRcodeName(rcode));
+}
+
+/** LLMNR: as DNS; who answers for a name of a host says that it is this host. */
+export const llmnrPeek: StreamPeek = {
+  kind: 'stream',
+  look(context: PeekContext): number {
+    const read = dnsPeek.look(context);
+    const header = context.protocol === PROTO.tcp ? context.at + 2 : context.at;
+    if (read === PEEK_FOREIGN || read === PEEK_MORE || !context.fromInitiator) return read;
+    const facts = context.factsOf(context.ref);
+    if (context.bytes[header + 2] >= 0x80 && facts?.dnsAnswers !== undefined && facts.dnsType !== 'PTR')
+      context.note('hostname', facts.dnsQuery);
+    return read;
+  },
+};
+
+/**
+ * mDNS: the first question as with DNS; the name and model that the sender announces for itself; what is asked for and offered, as 'query _ipp._tcp.local' and
+ * 'announce _airplay._tcp.local'.
+ */
+export const mdnsPeek: StreamPeek = {
+  kind: 'stream',
+  most: LONG_FLOW,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    if (context.protocol === PROTO.tcp) return dnsPeek.look(context);
+    const message = decodeDnsMessage(bytes, at, end);
+    if (message === undefined) {
+      context.oddity('dns.malformed');
+      return PEEK_FOREIGN;
+    }
+    const [question] = message.questions;
+    if (question !== undefined && !context.has('dnsQuery')) {
+      context.note('dnsQuery', question.name);
+      context.word('dnsType', dnsTypeName(question.type));
+    }
+    if (message.isResponse) tellRcode(context, message.rcode);
+    const claims = context.srcPort === MDNS_PORT ? mdnsAnnouncement(message) : undefined;
+    if (claims !== undefined) tellClaims(context, message, claims);
+    if (!message.isResponse && claims === undefined)
+      for (const { name } of message.questions) if (name !== '') context.operation(`query ${name}`);
+    return context.isFull ? PEEK_DONE : end - at;
+  },
+};
+
+const DEVICE_INFO = '_device-info._tcp.local';
+
+function tellClaims(context: PeekContext, message: DnsFullMessage, claims: MdnsAnnouncement): void {
+  const { hosts, instances, services, goodbyes, isProbe } = claims;
+  if (context.fromInitiator) {
+    // The name that has an address here; else the one that gives a service.
+    context.note('hostname', hosts[0]?.name || instances.find(({ host }) => host !== '')?.host);
+    const device = instances.find(({ service, text }) => service === DEVICE_INFO && text !== '');
+    if (device !== undefined) context.note('client', device.text.replaceAll('"', ''));
+  }
+  if (isProbe) for (const { name } of message.questions) context.operation(`probe ${name}`);
+  else for (const name of goodbyes) context.operation(`goodbye ${name}`);
+  const verb = isProbe ? 'probe' : 'announce';
+  for (const { service } of instances) if (service !== DEVICE_INFO) context.operation(`${verb} ${service}`);
+  for (const service of services) context.operation(`${verb} ${service}`);
+}
+
+function netbiosText({ name, suffix }: NetbiosName): string {
+  return `${name}<${suffix.toString(16).padStart(2, '0')}>`;
+}
+
+/** Suffixes under which a host has its own name: workstation and file server. */
+function isHostName({ suffix }: NetbiosName): boolean {
+  return suffix === 0x00 || suffix === 0x20;
+}
+
+/** NetBIOS names: the host's own, as it registers it; what is asked for as in 'query FILES<20>', 'registration PC<00>', 'status *<00>'. */
+export const netbiosNamePeek: StreamPeek = {
+  kind: 'stream',
+  // Every name is registered three or four times.
+  most: 32,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeNetbiosName(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    const { operation, records, isResponse } = message;
+    const name = message.question ?? records[0]?.name ?? message.status?.name;
+    if (name === undefined) return end - at;
+    const verb = message.isStatusRequest || message.status !== undefined ? 'status' : operation;
+    if (isResponse) tellUnasked(context, `${verb} response ${netbiosText(name)}`);
+    else {
+      context.operation(`${verb} ${netbiosText(name)}`);
+      const isGroup = records[0]?.addresses.some((address) => address.isGroup) ?? false;
+      if (context.fromInitiator && operation !== 'query' && operation !== 'release' && isHostName(name) && !isGroup)
+        context.note('hostname', name.name);
+    }
+    return context.isFull ? PEEK_DONE : end - at;
+  },
+};
+
+/** An answer is an operation only where nobody was seen to ask. */
+function tellUnasked(context: PeekContext, text: string): void {
+  if (!context.has('operations')) context.operation(text);
+}
+
+/** NetBIOS datagrams: the sender's name, what it says of its software, and its announcements as in 'host announcement WORKGROUP'. */
+export const netbiosDatagramPeek: StreamPeek = {
+  kind: 'stream',
+  most: LONG_FLOW,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeNetbiosDatagram(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    const { source, destination, announcement, mailslot } = message;
+    if (context.fromInitiator) {
+      if (isHostName(source)) context.note('hostname', source.name);
+      context.note('client', browserSoftware(announcement));
+    }
+    if (announcement !== undefined) context.operation(`${announcement.kind} announcement ${destination.name}`);
+    else if (mailslot !== '') context.operation(mailslot);
+    return end - at;
+  },
+};
+
+/** A domain's announcement has its master browser in place of a comment. */
+function browserSoftware(announcement: BrowserAnnouncement | undefined): string | undefined {
+  if (announcement === undefined || announcement.kind === 'domain') return undefined;
+  const { comment, osVersion } = announcement;
+  return comment !== '' || osVersion === '' ? comment : `OS ${osVersion}`;
+}
+
+/** DHCP: the client's name and vendor class, the messages, 'options 1,3,6' as it asked for them, and what the server gave ('lease 192.168.1.7'). */
+export const dhcpPeek: StreamPeek = {
+  kind: 'stream',
+  most: LONG_FLOW,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeDhcp(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    context.operation(message.type.toUpperCase());
+    if (message.isReply) tellLease(context, message);
+    else {
+      if (message.parameterOrder !== '') context.operation(`options ${message.parameterOrder}`);
+      // What a relay passes on is another host's.
+      if (message.relayAddress !== '') context.operation(`relayed for ${message.hostname || message.clientMac || '?'}`);
+      else if (context.fromInitiator) {
+        context.note('hostname', message.hostname || message.fqdn);
+        context.note('client', message.vendorClass);
+      }
+    }
+    return end - at;
+  },
+};
+
+function tellLease(context: PeekContext, message: DhcpMessage): void {
+  const { type, yourAddress, routers, dnsServers, proxyUrl } = message;
+  if (type !== 'ack' && type !== 'offer' && type !== 'bootp') return;
+  if (yourAddress !== '') context.operation(`${type === 'offer' ? 'offered' : 'lease'} ${yourAddress}`);
+  if (type === 'offer') return;
+  // Who answers first decides where the client's traffic goes.
+  if (routers.length > 0) context.operation(`router ${routers[0]}`);
+  if (dnsServers.length > 0) context.operation(`dns ${dnsServers.slice(0, 3).join(' ')}`);
+  if (proxyUrl !== '') context.operation(`proxy ${proxyUrl}`);
+}
+
+/** Messages that clients send, RFC 8415 section 7.3. */
+const DHCPV6_CLIENT = new Set([
+  'solicit',
+  'request',
+  'confirm',
+  'renew',
+  'rebind',
+  'release',
+  'decline',
+  'information-request',
+]);
+
+/** DHCPv6: as DHCP. */
+export const dhcpv6Peek: StreamPeek = {
+  kind: 'stream',
+  most: LONG_FLOW,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeDhcpv6(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    const { type, relays, addresses, prefixes } = message;
+    context.operation(type.toUpperCase());
+    if (DHCPV6_CLIENT.has(type)) {
+      if (message.requestOrder !== '') context.operation(`options ${message.requestOrder}`);
+      if (relays.length > 0) context.operation(`relayed for ${message.fqdn || message.clientMac || '?'}`);
+      else if (context.fromInitiator) {
+        context.note('hostname', message.fqdn);
+        context.note('client', message.vendorClass);
+      }
+    } else if (type === 'reply') {
+      for (const { address, validSeconds } of [...addresses, ...prefixes])
+        if (validSeconds > 0) context.operation(`lease ${address}`);
+      if (message.dnsServers.length > 0) context.operation(`dns ${message.dnsServers.slice(0, 2).join(' ')}`);
+    }
+    return end - at;
+  },
+};
+
+/** NTP: the modes of those who ask ('client', 'symmetric active', 'broadcast'), 'control read variables', 'monlist'; the version that a server tells. */
+export const ntpPeek: StreamPeek = {
+  kind: 'stream',
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeNtp(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    tellNtp(context, message);
+    return end - at;
+  },
+};
+
+function tellNtp(context: PeekContext, message: NtpMessage): void {
+  const { mode, control, private: details } = message;
+  if (control !== undefined) {
+    const text = `control ${control.operation}`;
+    if (!control.isResponse) context.operation(text);
+    else {
+      tellUnasked(context, `${text} response`);
+      context.note(context.fromInitiator ? 'client' : 'server', /\bversion="([^"]*)"/.exec(control.text)?.[1]);
+    }
+  } else if (details !== undefined) {
+    const text = details.isMonlist ? 'monlist' : `private ${details.request}`;
+    if (details.isResponse) tellUnasked(context, `${text} response`);
+    else context.operation(text);
+  } else if (mode === 'server' || mode === 'symmetric passive') tellUnasked(context, mode);
+  else context.operation(mode);
+}
+
+/** SSDP: what is searched ('search ssdp:all') and announced ('alive upnp:rootdevice'), and the software of who says it. */
+export const ssdpPeek: StreamPeek = {
+  kind: 'stream',
+  most: LONG_FLOW,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeSsdp(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    const { kind, target, notification, server, userAgent } = message;
+    context.note(context.fromInitiator ? 'client' : 'server', kind === 'search' ? userAgent || server : server);
+    if (kind === 'response') tellUnasked(context, `response ${target}`.trimEnd());
+    else {
+      const verb = kind === 'search' ? kind : notification.replace(/^ssdp:/, '') || kind;
+      context.operation(`${verb} ${target}`.trimEnd());
+    }
+    return context.isFull ? PEEK_DONE : end - at;
+  },
+};
+
+/** Variables of one message that are told. */
+const MOST_OIDS = 4;
+/** Reports of the user-based security model that refuse a user: unknown, wrong digest, cannot be decrypted (RFC 3414 section 5). */
+const REFUSALS = /^1\.3\.6\.1\.6\.3\.15\.1\.1\.[1356]\.0$/;
+
+/** SNMP: what is asked for as in 'v2c get 1.3.6.1.2.1.1.1.0', the user of version 3 and how it went, what the device says it is. Communities are passwords. */
+export const snmpPeek: StreamPeek = {
+  kind: 'stream',
+  most: 8,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const message = decodeSnmp(bytes, at, end);
+    if (message === undefined) return PEEK_FOREIGN;
+    tellSnmp(context, message);
+    return end - at;
+  },
+};
+
+function tellSnmp(context: PeekContext, message: SnmpMessage): void {
+  const { version, pdu, oids, security, trap } = message;
+  const isAnswer = pdu === 'response' || pdu === 'report';
+  const verb = `v${version} ${pdu ?? 'encrypted'}`;
+  if (trap !== undefined) context.operation(`${verb} ${trap.enterprise} ${trap.generic} ${trap.specific}`);
+  else if (isAnswer) tellUnasked(context, verb);
+  else if (oids.length === 0) context.operation(verb);
+  else for (const oid of oids.slice(0, MOST_OIDS)) context.operation(`${verb} ${oid}`);
+  context.note(context.fromInitiator ? 'client' : 'server', message.systemDescription);
+  if (context.fromInitiator) context.note('hostname', message.systemName);
+  if (security === undefined) return;
+  if (context.fromInitiator && security.user !== '') {
+    context.note('user', security.user);
+    if (!context.has('login')) context.word('login', 'unknown');
+  } else if (!context.fromInitiator && context.has('user')) {
+    if (pdu === 'report' && REFUSALS.test(oids[0] ?? '')) context.word('login', 'refused');
+    else if (pdu !== 'report' && security.isAuthenticated) context.word('login', 'accepted');
+  }
+}

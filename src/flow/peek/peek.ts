@@ -1,6 +1,6 @@
 import type { OddityCounter, OddityName } from '../../wire/index.ts';
 import { ODDITY } from '../../wire/index.ts';
-import type { NameBudget } from '../names.ts';
+import { NAME_CHARACTERS, type NameBudget } from '../names.ts';
 
 /**
  * A peek reads what an application protocol says of a flow: names, users, software, operations. It is handed the first bytes of a side in order (TCP) or single
@@ -129,6 +129,17 @@ export class PeekContext {
   note(name: TextFact, text: string | undefined): void {
     if (text === undefined || text === '' || this.has(name)) return;
     const kept = this.#names.keep(this.ref, text);
+    if (kept !== undefined) this.#own()[name] = kept;
+  }
+
+  /** As `note` for flat ASCII text of its own (not cut from another, not joined), which need not be copied: for what nearly every flow tells. */
+  noteOwn(name: TextFact, text: string): void {
+    if (text.length > NAME_CHARACTERS) {
+      this.note(name, text);
+      return;
+    }
+    if (text === '' || this.has(name)) return;
+    const kept = this.#names.keepOwn(this.ref, text);
     if (kept !== undefined) this.#own()[name] = kept;
   }
 
