@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { hexBytes } from '../../test/support/frames.ts';
 import { expectHarmless } from '../../test/support/stream.ts';
 import {
+  decodeRdpClientCore,
   decodeRdpConnect,
   decodeTpkt,
+  encodeRdpClientCore,
   encodeRdpConnect,
   rdpFailureName,
   rdpProtocolNames,
@@ -99,6 +101,36 @@ describe('RDP', () => {
       ['rdp'],
     ]);
     expect([rdpFailureName(2), rdpFailureName(99)]).toEqual(['tls-not-allowed', 'failure-99']);
+  });
+
+  const core = (bytes: Uint8Array) => decodeRdpClientCore(bytes, 0, bytes.length);
+  // The beginning of the MCS Connect Initial of [MS-RDPBCGR] section 4.1.3. With a request and confirmation before it and zeros up to its length behind,
+  // tshark 4.0 says rdp.client.name "ELTONS-DEV2", rdp.client.build 3790, rdp.keyboardLayout 0x00000409.
+  const CONNECT_INITIAL = hexBytes(
+    `030001a002f0807f658201940401010401010101ff30190201220201020201000201010201000201010202ffff020102
+     301902010102010102010102010102010002010102020420020102301c0202ffff0202fc170202ffff020101020100020101
+     0202ffff0201020482013300050014
+     7c0001812a000800100001c00044756361811c01c0d80004000800000500040
+     1ca03aa09040000ce0e000045004c0054004f004e0053002d00440045005600320000000000000000000000`,
+  );
+
+  it('without TLS the client says which computer it is', () => {
+    expect(core(CONNECT_INITIAL)).toEqual({ clientName: 'ELTONS-DEV2', clientBuild: 3790, keyboardLayout: 0x409 });
+    for (let n = 0; n < CONNECT_INITIAL.length - 1; n++) {
+      const cut = core(CONNECT_INITIAL.subarray(0, n));
+      if (cut !== undefined) expect(n).toBeGreaterThanOrEqual(0x98 + 32);
+    }
+    expect(core(hexBytes('0300000702f080'))).toBeUndefined();
+    expect(core(encodeRdpConnect({ kind: 'request', user: 'a' }))).toBeUndefined();
+    const fields = { clientName: 'WS-0123456789AB', clientBuild: 2600, keyboardLayout: 0x407 };
+    expect(core(encodeRdpClientCore(fields))).toEqual(fields);
+    expect(core(encodeRdpClientCore({ ...fields, clientName: 'LONGER-THAN-15-CHARS' }))?.clientName).toBe(
+      'LONGER-THAN-15-',
+    );
+  });
+
+  it('what a client says of itself is harmless at any length, damaged or not', () => {
+    expectHarmless(CONNECT_INITIAL, decodeRdpClientCore);
   });
 
   it('is harmless at any length, damaged or not', () => {

@@ -1,4 +1,4 @@
-import { ByteWriter, wireText } from './bytes.ts';
+import { ByteWriter, hexToBytes, wireText } from './bytes.ts';
 import { terminatorAt, utf16Bytes, utf16Text } from './windows-bytes.ts';
 
 /**
@@ -27,6 +27,11 @@ const CORE_KEYBOARD = 16;
 const CORE_BUILD = 20;
 const CORE_NAME = 24;
 const CORE_NAME_BYTES = 32;
+/** Domain selectors, the upward flag, and three times eight domain parameters (T.125 section 7), as a client sends them. */
+const CONNECT_PARAMETERS = hexToBytes(
+  '0401010401010101ff3019020122020102020100020101020100020101020' +
+    '2ffff02010230190201010201010201010201010201000201010202042002010230190201220201020201000201010201000201010202ffff020102',
+);
 
 /** RFC 1006: version 3, a reserved byte, and the length of the whole packet. */
 export interface Tpkt {
@@ -242,19 +247,31 @@ export function encodeRdpClientCore(fields: RdpClientCore): Uint8Array {
   name.set(utf16Bytes(clientName).subarray(0, CORE_NAME_BYTES - 2));
   const core = new ByteWriter().bytes([0x01, 0xc0, CORE_NAME + CORE_NAME_BYTES, 0]).zeros(CORE_KEYBOARD - 4);
   writeU32le(writeU32le(core, keyboardLayout), clientBuild).bytes(name);
-  const request = new ByteWriter()
-    .bytes([0, 5, 0, 0x14, 0x7c, 0, 1, 0x42, 0, 8, 0, 0x10, 0, 1, 0xc0, 0])
+  // ConferenceCreateRequest of T.124 section 8.7 with everything left out that may be, lengths in two bytes.
+  const userData = new ByteWriter()
+    .bytes([0, 8, 0, 0x10, 0, 1, 0xc0, 0])
     .bytes(CLIENT_KEY)
-    .u8(CORE_NAME + CORE_NAME_BYTES)
+    .u16(0x8000 | (CORE_NAME + CORE_NAME_BYTES))
     .bytes(core.finish())
+    .finish();
+  const request = new ByteWriter()
+    .bytes([0, 5, 0, 0x14, 0x7c, 0, 1])
+    .u16(0x8000 | userData.length)
+    .bytes(userData)
+    .finish();
+  const body = new ByteWriter()
+    .bytes(CONNECT_PARAMETERS)
+    .bytes([0x04, 0x82])
+    .u16(request.length)
+    .bytes(request)
     .finish();
   return new ByteWriter()
     .bytes([TPKT_VERSION, 0])
-    .u16(TPKT_HEADER + X224_DATA.length + 5 + request.length)
+    .u16(TPKT_HEADER + X224_DATA.length + 5 + body.length)
     .bytes(X224_DATA)
     .bytes([0x7f, 0x65, 0x82])
-    .u16(request.length)
-    .bytes(request)
+    .u16(body.length)
+    .bytes(body)
     .finish();
 }
 

@@ -14,7 +14,6 @@ import {
   type ServerHello,
   summarizeTlsAlert,
   type TlsTransport,
-  tlsAlertName,
   tlsVersionName,
   type X509Certificate,
 } from '../../wire/index.ts';
@@ -73,6 +72,7 @@ export function lookAtTls(context: PeekContext, flow: TlsFlow): number {
   const side = context.fromInitiator ? flow.initiator : flow.responder;
   const n = end - at;
   if (n < side.wanted && !context.isLast) return PEEK_MORE;
+  side.wanted = 0;
   if (!flow.isKnown && bytes[at] >= 0x80) return lookAtSslv2(context, flow, side);
   if (n < RECORD_HEADER) {
     const isPossible = bytes[at] >= CHANGE_CIPHER_SPEC && bytes[at] <= HEARTBEAT && (n < 2 || bytes[at + 1] === 3);
@@ -337,15 +337,12 @@ export const quicPeek: StreamPeek = {
     noteQuicVersion(context, packet.version);
     if (context.has('ja3s')) return PEEK_DONE;
     const handshake = context.state(QuicHandshake);
-    if (handshake.take(bytes, at, end, fromInitiator)) {
-      const { clientHello, serverHello, closeCode } = handshake;
-      if (clientHello !== undefined && !context.has('ja4')) noteClientHello(context, clientHello, 'quic');
-      if (serverHello !== undefined) noteServerHello(context, serverHello);
-      if (closeCode !== undefined && closeCode > CRYPTO_ERROR && closeCode < CRYPTO_ERROR + 256)
-        context.operation(
-          `${fromInitiator ? 'client' : 'server'} alert fatal ${tlsAlertName(closeCode - CRYPTO_ERROR)}`,
-        );
-    }
+    handshake.take(bytes, at, end, fromInitiator);
+    const { clientHello, serverHello, closeCode } = handshake;
+    if (clientHello !== undefined && !context.has('ja4')) noteClientHello(context, clientHello, 'quic');
+    if (serverHello !== undefined) noteServerHello(context, serverHello);
+    if (closeCode !== undefined && closeCode > CRYPTO_ERROR && closeCode < CRYPTO_ERROR + 256)
+      noteAlert(context, true, closeCode - CRYPTO_ERROR);
     if (!handshake.isDone) return end - at;
     context.dropState(context.ref);
     return PEEK_DONE;
