@@ -222,6 +222,39 @@ describe('the pool', () => {
     expect([one.open, one.givenUp, one.length(9, 0)]).toEqual([1, 4, 10]);
   });
 
+  it('a buffer whose own flow is finished to make room for it is gone, and the pool stays whole', () => {
+    for (const blocks of [1, 2]) {
+      const stitcher = new Stitcher(20, { poolBytes: blocks * STITCH_MOST });
+      stitcher.onGiveUp = (ref) => {
+        for (const d of [0, 1]) stitcher.finish(ref, d);
+      };
+      const all = stream(0, STITCH_MOST);
+      // One side in the first block, the other in the last; the first is the oldest of all.
+      stitcher.begin(0, 0, 0, all, 0, 100);
+      for (let ref = 1; ref < 4 * blocks - 1; ref++) stitcher.begin(ref, 0, 0, all, 0, 100);
+      stitcher.begin(0, 1, 0, all, 0, 100, STITCH_MOST);
+      expect(stitcher.add(0, 1, 100, all, 100, STITCH_MOST)).toBe(false);
+      expect([0, 1].map((d) => stitcher.isFinished(0, d))).toEqual([true, true]);
+      // A new buffer for which the oldest, the other side of its flow, must give way.
+      stitcher.release(0);
+      for (let ref = 1; ref < 20; ref++) stitcher.release(ref);
+      expect(stitcher.open).toBe(0);
+      for (let ref = 0; ref < 4 * blocks; ref++) stitcher.begin(ref, 0, 0, all, 0, 100);
+      expect(stitcher.begin(0, 1, 0, all, 0, 100)).toBe(false);
+      expect([0, 1].map((d) => stitcher.isFinished(0, d))).toEqual([true, true]);
+      expect(stitcher.open).toBe(4 * blocks - 1);
+      // All of the pool is there once, and no more than that.
+      for (let ref = 0; ref < 20; ref++) stitcher.release(ref);
+      const before = stitcher.givenUp;
+      for (let ref = 0; ref < 4 * blocks; ref++) stitcher.begin(ref, 0, 0, all, ref, ref + 100);
+      for (let ref = 0; ref < 4 * blocks; ref++)
+        expect(stitcher.contiguous(ref, 0)).toEqual(all.subarray(ref, ref + 100));
+      expect([stitcher.open, stitcher.givenUp - before]).toEqual([4 * blocks, 0]);
+      stitcher.begin(10, 0, 0, all, 0, 100);
+      expect([stitcher.open, stitcher.givenUp - before]).toEqual([4 * blocks, 1]);
+    }
+  });
+
   it('a flood of half messages on 65,536 flows stays within it, and the newest are kept', () => {
     const stitcher = new Stitcher(65_536);
     const half = text('GET / HTTP/1.1\r\nHost: ');

@@ -168,6 +168,7 @@ export class Stitcher {
       // What lies so far ahead belongs to something else.
       if (((sequence - this.#side[s + 1]) | 0) >= STITCH_MOST) return false;
       page = this.#openBuffer(2 * ref + d, STITCH_USUAL);
+      if (page < 0) return false;
     }
     const b = page * BUFFER_WORDS;
     const p = this.#pages;
@@ -185,7 +186,10 @@ export class Stitcher {
       to = p[b + P_LIMIT];
       if (from >= to) return false;
     }
-    if (to > p[b + P_ROOM]) page = this.#grow(page);
+    if (to > p[b + P_ROOM]) {
+      page = this.#grow(page);
+      if (page < 0) return false;
+    }
     return this.#put(page, from, to, bytes, source);
   }
 
@@ -346,7 +350,10 @@ export class Stitcher {
 
   // ---- buffers and pages ----
 
+  /** -1 when the side's own flow was finished to make room. */
   #openBuffer(side: number, limit: number): number {
+    if (this.#partial < 0 && this.#freeCount === 0) this.#giveUp(this.#oldest);
+    if (this.#side[2 * side] === FINISHED) return -1;
     const page = this.#takePage();
     const b = page * BUFFER_WORDS;
     const p = this.#pages;
@@ -397,7 +404,6 @@ export class Stitcher {
   }
 
   #takePage(): number {
-    if (this.#partial < 0 && this.#freeCount === 0) this.#giveUp(this.#oldest);
     let block = this.#partial;
     if (block < 0) {
       block = this.#freeBlocks[--this.#freeCount];
@@ -411,7 +417,10 @@ export class Stitcher {
     return block * PAGES_PER_BLOCK + quarter;
   }
 
-  /** Moves a buffer into a block of its own. With none free, that of the oldest buffer outside of its own is cleared. */
+  /**
+   * Moves a buffer into a block of its own. With none free, that of the oldest buffer outside of its own is cleared. -1 when that finished the buffer's own
+   * flow.
+   */
   #grow(page: number): number {
     if (this.#freeCount === 0) {
       let victim = this.#oldest;
@@ -421,6 +430,7 @@ export class Stitcher {
       const block = victim >= 0 ? Math.floor(victim / PAGES_PER_BLOCK) : own;
       for (let q = block * PAGES_PER_BLOCK; q < (block + 1) * PAGES_PER_BLOCK; q++)
         if (q !== page && this.#pages[q * BUFFER_WORDS + P_SIDE] >= 0) this.#giveUp(q);
+      if (this.#pages[page * BUFFER_WORDS + P_SIDE] < 0) return -1;
       if (block === own) {
         // The only block there is: what the buffer holds moves to its front.
         this.#unlinkPartial(own);
