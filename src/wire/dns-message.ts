@@ -1,5 +1,5 @@
 import { formatIpv4, formatIpv6 } from './address.ts';
-import { ByteWriter, wireHex, wireText } from './bytes.ts';
+import { ByteWriter, utf8Bytes, wireHex, wireText } from './bytes.ts';
 import { dnsRcodeName, dnsTypeName } from './dns.ts';
 import { decodeDnsData, encodeDnsData } from './dns-data.ts';
 import { DNS_NAME, DnsReader, writeName } from './dns-name.ts';
@@ -341,8 +341,9 @@ const RRSIG = 46;
 const ANY = 255;
 /** Characters of all answers together behind which no further one is begun. */
 const MAX_ANSWERS_TEXT = 1024;
-/** Answers under way: the longest record there can be (see `decodeDnsData`) may begin just below the maximum. */
-const ANSWERS = new Uint16Array(MAX_ANSWERS_TEXT + 1200);
+/** Answers under way, as UTF-8: the longest record there can be (1,025 characters and its type, see `decodeDnsData`) may begin just below the maximum. */
+const ANSWERS = new Uint8Array(MAX_ANSWERS_TEXT + 3 * 1200);
+const UTF8 = new TextDecoder();
 
 export interface DnsAnswers {
   /** Of the header, without what EDNS adds. */
@@ -351,6 +352,8 @@ export interface DnsAnswers {
   readonly isAsked: boolean;
   /** 'CNAME example.org, A 192.0.2.1': the answer section in its order, up to the record with the 1,024th character; '' when it is empty or of another question. */
   readonly text: string;
+  /** False only where something in it was cut with an ellipsis. */
+  readonly isAscii: boolean;
   /** Seconds: the least of those records; undefined when there are none. */
   readonly leastTtl: number | undefined;
 }
@@ -372,16 +375,16 @@ export function decodeDnsAnswers(
   const records = (bytes[at + 6] << 8) | bytes[at + 7];
   const rcode = bytes[at + 3] & 15;
   if (((bytes[at + 2] >> 3) & 15) > 6 || questions > MAX_QUESTIONS) return undefined;
-  if (questions === 0) return { rcode, isAsked: false, text: '', leastTtl: undefined };
+  if (questions === 0) return { rcode, isAsked: false, text: '', isAscii: true, leastTtl: undefined };
   const nameStop = nameEnd(bytes, at + HEADER_BYTES, end, name);
   const next = Math.abs(nameStop);
   if (next === 0 || next + 4 > end) return undefined;
   const asked = (bytes[next] << 8) | bytes[next + 1];
   const isAsked = nameStop > 0 && dnsTypeName(asked) === type;
-  if (!isAsked || records === 0) return { rcode, isAsked, text: '', leastTtl: undefined };
+  if (!isAsked || records === 0) return { rcode, isAsked, text: '', isAscii: true, leastTtl: undefined };
   const reader = new DnsReader(bytes, at, end, next + 4);
   for (let i = 1; i < questions; i++) {
-    if (!reader.skipName()) return { rcode, isAsked, text: '', leastTtl: undefined };
+    if (!reader.skipName()) return { rcode, isAsked, text: '', isAscii: true, leastTtl: undefined };
     reader.here += 4;
   }
   const wantsSignatures = asked === RRSIG || asked === ANY;
@@ -403,8 +406,8 @@ export function decodeDnsAnswers(
     }
     reader.here = dataEnd;
   }
-  const text = written === 0 ? '' : Reflect.apply(String.fromCharCode, null, ANSWERS.subarray(0, written));
-  return { rcode, isAsked, text, leastTtl };
+  const text = written === 0 ? '' : UTF8.decode(ANSWERS.subarray(0, written));
+  return { rcode, isAsked, text, isAscii: text.length === written, leastTtl };
 }
 
 /** Appends one record to ANSWERS and says where the next goes: `at` where the data contradict the type. */
@@ -448,7 +451,15 @@ function writeAnswer(reader: DnsReader, type: number, dataEnd: number, at: numbe
 }
 
 function writeText(text: string, at: number): number {
-  for (let i = 0; i < text.length; i++) ANSWERS[at + i] = text.charCodeAt(i);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) {
+      const bytes = utf8Bytes(text);
+      ANSWERS.set(bytes, at);
+      return at + bytes.length;
+    }
+    ANSWERS[at + i] = code;
+  }
   return at + text.length;
 }
 

@@ -114,7 +114,8 @@ function tellAnswers(context: PeekContext, from: number, to: number, name: strin
   if (found === undefined) return PEEK_FOREIGN;
   tellRcode(context, found.rcode);
   if (!found.isAsked) return PEEK_MORE;
-  context.noteOwn('dnsAnswers', found.text);
+  if (found.isAscii) context.noteOwn('dnsAnswers', found.text);
+  else context.note('dnsAnswers', found.text);
   context.number('dnsTtl', found.leastTtl);
   return PEEK_DONE;
 }
