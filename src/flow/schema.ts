@@ -297,7 +297,8 @@ const FLOW_COLUMN_LIST = [
     name: 'alpn',
     kind: 'string',
     unit: '',
-    meaning: 'Application protocols offered in the TLS ClientHello, comma-separated. Text from the network.',
+    meaning:
+      'Application protocols offered in the TLS ClientHello, comma-separated; where that was not seen, the one that the server chose. Text from the network.',
   },
   {
     name: 'tlsVersion',
@@ -321,7 +322,7 @@ const FLOW_COLUMN_LIST = [
     name: 'ja4',
     kind: 'string',
     unit: '',
-    meaning: 'JA4 fingerprint of the ClientHello, over TCP or QUIC.',
+    meaning: 'JA4 fingerprint of the ClientHello, over TCP, QUIC or DTLS.',
   },
   {
     name: 'certificateSubject',
@@ -364,7 +365,7 @@ const FLOW_COLUMN_LIST = [
     name: 'httpStatus',
     kind: 'int32',
     unit: '',
-    meaning: 'Status code of the first HTTP/1 response.',
+    meaning: 'Status code of the first HTTP/1 response, interim ones (100, 103) left aside.',
   },
   {
     name: 'dnsQuery',
@@ -433,7 +434,7 @@ const FLOW_COLUMN_LIST = [
     kind: 'string',
     unit: '',
     meaning:
-      'What was asked for, in order, each once, at most 16: commands, remote procedure calls, shares, topics, ... Text from the network.',
+      'What was asked for, in order, each once, at most 16: commands, remote procedure calls, shares, topics, ...; and refusals, such as TLS alerts. Text from the network.',
   },
   {
     name: 'initiatorFirstBytes',
