@@ -46,7 +46,7 @@ function becameFrugal() {
   )
     return false;
   const args = [process.execPath].concat(
-    `${flag}=8`,
+    `${flag}=4`,
     '--heap-growing-percent=20',
     process.execArgv,
     process.argv.slice(1),

@@ -12,7 +12,7 @@ it('finds every contact that is in and none that was released, whatever the orde
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const store = new ContactStore();
+      const store = new ContactStore(100_000);
       const heads = new Map<number, number>();
       const model = new Map<number, Set<string>>();
       for (const { source, host, port, release } of steps) {
@@ -44,7 +44,7 @@ it('finds every contact that is in and none that was released, whatever the orde
 });
 
 it('grows without losing anything', () => {
-  const store = new ContactStore();
+  const store = new ContactStore(100_000);
   let head = NONE;
   for (let i = 0; i < 5000; i++) {
     const host = `h${i}`;
@@ -58,7 +58,7 @@ it('grows without losing anything', () => {
 });
 
 it('refuses contacts that were made to collide instead of searching for ever', () => {
-  const store = new ContactStore();
+  const store = new ContactStore(100_000);
   let refused = 0;
   for (let i = 0; i < 400; i++) if (store.add(1, `h${i}`, 42, placeOf(0, 80), NONE) === NONE) refused++;
   expect([store.size, refused]).toEqual([256, 144]);

@@ -35,6 +35,7 @@ const MAX_PROBES = 256;
  */
 export class ContactStore {
   size = 0;
+  #most: number;
   #used = 0;
   #free = NONE;
   #stale = false;
@@ -51,8 +52,13 @@ export class ContactStore {
   #evidenceMs = new Float64Array(0);
   #evidenceId = new Int32Array(0);
   #evidencePort = new Int32Array(0);
-  /** Slot + 1; 0 is empty. Its length is a power of two, at least twice the number of slots. */
+  /** Slot + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of slots. */
   #table = new Int32Array(0);
+
+  /** @param most how many contacts are ever held at a time; its columns never grow beyond. */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** The slot of a contact, or NONE. `hostHash` is hash32(host); the place is that of `placeOf`. */
   find(source: number, host: string, hostHash: number, place: number): number {
@@ -73,9 +79,12 @@ export class ContactStore {
     return NONE;
   }
 
-  /** A new contact before `next` in the list of its source: its slot, or NONE where its way through the table would be too long. */
+  /** A new contact before `next` in the list of its source: its slot, or NONE where its way through the table would be too long or the store is full. */
   add(source: number, host: string, hostHash: number, place: number, next: number): number {
-    if (this.#free === NONE && this.#used === this.#source.length) this.#grow();
+    if (this.#free === NONE && this.#used === this.#source.length) {
+      if (this.#used >= this.#most) return NONE;
+      this.#grow();
+    }
     if (this.#stale) this.#rebuild();
     const hash = mix(source, hostHash, place);
     const at = this.#vacant(hash);
@@ -177,7 +186,7 @@ export class ContactStore {
   }
 
   #grow(): void {
-    const n = Math.max(1024, 2 * this.#source.length);
+    const n = Math.min(Math.max(1024, 2 * this.#source.length), this.#most);
     this.#source = grown(this.#source, new Int32Array(n));
     this.#place = grown(this.#place, new Int32Array(n));
     this.#hash = grown(this.#hash, new Int32Array(n));
@@ -190,7 +199,7 @@ export class ContactStore {
     this.#evidenceMs = grown(this.#evidenceMs, new Float64Array(n));
     this.#evidenceId = grown(this.#evidenceId, new Int32Array(n));
     this.#evidencePort = grown(this.#evidencePort, new Int32Array(n));
-    this.#table = new Int32Array(2 * n);
+    this.#table = new Int32Array(2 ** Math.ceil(Math.log2(1.5 * n)));
     this.#stale = true;
   }
 

@@ -191,7 +191,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     maxContacts,
     maxContactsPerSource,
   } = { ...DEFAULT_SCAN_OPTIONS, ...options };
-  const store = new ContactStore();
+  const store = new ContactStore(maxContacts);
   const sources = new HeavyMap<Source>(new Cap('sources of first contacts', maxSources), (source) => {
     source.dropped = true;
     store.release(source.head);

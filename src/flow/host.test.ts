@@ -104,4 +104,29 @@ describe('hosts', () => {
       ),
     ).toEqual(['c', 'a']);
   });
+
+  it('tells so many services and names of all hosts apart and no more, whatever they answer to', () => {
+    const hosts = new HostTable(4);
+    const row = (host: number, port: number): FlowRecord => ({
+      startMs: 0,
+      endMs: 1,
+      protocol: 'tcp',
+      initiator: '10.0.0.1',
+      responder: `10.0.1.${host}`,
+      responderPort: port,
+      initiatorPackets: 1,
+      responderPackets: 1,
+      initiatorBytes: 60,
+      responderBytes: 60,
+      outcome: 'answered',
+      serverName: port === 1 ? 'x'.repeat(300) : `h${port}.example`,
+    });
+    for (let port = 1; port <= 40; port++) hosts.observe(flowTable([row(1, port), row(2, port), row(1, port)]));
+    const services = hosts.finish().map((host) => [host.services?.size ?? 0, host.names?.size ?? 0]);
+    expect(services.reduce(([a = 0, b = 0], [c = 0, d = 0]) => [a + c, b + d], [0, 0])).toEqual([8, 8]);
+    expect(hosts.texts).toEqual({ capacity: 16, refused: 3 * 36 + 3 * 35 });
+    const first = hosts.finish().find((host) => host.address === '10.0.1.1');
+    expect(first?.services?.get('tcp/1')).toBe(2);
+    expect(first?.names?.has('x'.repeat(300))).toBe(false);
+  });
 });

@@ -21,6 +21,10 @@ export interface HostFacts {
 
 const MAX_SERVICES = 64;
 const MAX_NAMES = 32;
+/** Longer than a host name may be (RFC 1035 section 2.3.4), and so none. */
+const MAX_NAME_LENGTH = 255;
+/** Services, and names, of all hosts together, for each place that there is for a host. */
+const TEXTS_PER_HOST = 2;
 
 /**
  * Hosts seen in flows, at most `capacity`; further addresses are refused and counted. A host's MAC is known only from links of the same segment; one that
@@ -39,12 +43,21 @@ export class HostTable {
   #bytesIn = new Float64Array(0);
   #firstMs = new Float64Array(0);
   #lastMs = new Float64Array(0);
-  /** Most hosts answer nothing and have no name. */
-  #services = new Map<number, Map<string, number>>();
-  #names = new Map<number, Map<string, number>>();
+  #services: Tally;
+  #names: Tally;
 
   constructor(capacity = 32_768) {
     this.capacity = capacity;
+    this.#services = new Tally(MAX_SERVICES, TEXTS_PER_HOST * capacity);
+    this.#names = new Tally(MAX_NAMES, TEXTS_PER_HOST * capacity);
+  }
+
+  /** How many services and names of all hosts together may be told apart, and how many times one more had no place. */
+  get texts(): { readonly capacity: number; readonly refused: number } {
+    return {
+      capacity: 2 * TEXTS_PER_HOST * this.capacity,
+      refused: this.#services.refused + this.#names.refused,
+    };
   }
 
   observe(table: Table): void {
@@ -80,9 +93,10 @@ export class HostTable {
           if (textAt(f.outcome, row) === 'refused') continue;
           const port = numberAt(f.responderPort, row);
           if (port !== undefined)
-            count(this.#services, to, `${textAt(f.service, row) ?? textAt(f.protocol, row)}/${port}`, MAX_SERVICES);
+            this.#services.count(to, `${textAt(f.service, row) ?? textAt(f.protocol, row)}/${port}`);
           const name = textAt(f.serverName, row) ?? textAt(f.httpHost, row);
-          if (name !== undefined && name !== textAt(f.responder, row)) count(this.#names, to, name, MAX_NAMES);
+          if (name !== undefined && name.length <= MAX_NAME_LENGTH && name !== textAt(f.responder, row))
+            this.#names.count(to, name);
         }
       }
     }
@@ -147,8 +161,8 @@ export class HostTable {
           bytesIn: this.#bytesIn[host],
           firstMs: this.#firstMs[host],
           lastMs: this.#lastMs[host],
-          services: this.#services.get(host),
-          names: this.#names.get(host),
+          services: this.#services.of(host),
+          names: this.#names.of(host),
         };
       });
   }
@@ -172,16 +186,66 @@ function isGroup(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) !== 0 || mac === '00:00:00:00:00:00';
 }
 
-/** Counts a key of a host, of which at most `cap` are told apart. */
-function count(all: Map<number, Map<string, number>>, host: number, key: string, cap: number): void {
-  let map = all.get(host);
-  if (map === undefined) {
-    map = new Map();
-    all.set(host, map);
+/**
+ * Counts texts per host, of which at most `cap` are told apart, and at most `most` of all hosts; `refused` counts what is beyond the latter. Most hosts have none and many have
+ * one: a map is made for the second.
+ */
+class Tally {
+  refused = 0;
+  #cap: number;
+  #most: number;
+  #size = 0;
+  #first = new Map<number, string>();
+  #times = new Map<number, number>();
+  #more = new Map<number, Map<string, number>>();
+
+  constructor(cap: number, most: number) {
+    this.#cap = cap;
+    this.#most = most;
   }
-  const times = map.get(key);
-  if (times !== undefined) map.set(key, times + 1);
-  else if (map.size < cap) map.set(key, 1);
+
+  count(host: number, text: string): void {
+    const more = this.#more.get(host);
+    if (more !== undefined) {
+      const times = more.get(text);
+      if (times !== undefined) more.set(text, times + 1);
+      else if (more.size < this.#cap && this.#admits()) more.set(text, 1);
+      return;
+    }
+    const first = this.#first.get(host);
+    const times = this.#times.get(host) ?? 0;
+    if (first === text) this.#times.set(host, times + 1);
+    else if (!this.#admits()) return;
+    else if (first === undefined) {
+      this.#first.set(host, text);
+      this.#times.set(host, 1);
+    } else {
+      this.#more.set(
+        host,
+        new Map([
+          [first, times],
+          [text, 1],
+        ]),
+      );
+      this.#first.delete(host);
+      this.#times.delete(host);
+    }
+  }
+
+  #admits(): boolean {
+    if (this.#size >= this.#most) {
+      this.refused++;
+      return false;
+    }
+    this.#size++;
+    return true;
+  }
+
+  /** Undefined where nothing was counted. */
+  of(host: number): ReadonlyMap<string, number> | undefined {
+    const first = this.#first.get(host);
+    return first === undefined ? this.#more.get(host) : new Map([[first, this.#times.get(host) ?? 0]]);
+  }
 }
 
 function grown(from: Float64Array<ArrayBuffer>, n: number): Float64Array<ArrayBuffer> {

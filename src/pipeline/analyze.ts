@@ -10,7 +10,7 @@ import {
   type NetworkContext,
   type Saturation,
 } from '../detect/index.ts';
-import { FEATURE_PACKS, type Feature, type FeaturePack } from '../feature/index.ts';
+import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FeaturePack } from '../feature/index.ts';
 import {
   FlowTable,
   type FlowTableOptions,
@@ -210,8 +210,8 @@ interface FirstPass {
 }
 
 /**
- * Packets to flows, features and detections. A function of its own, so that live flows, windows and what detectors and hosts remember, which is most of the memory of a run, are gone
- * before the second pass and the report need theirs.
+ * Packets to flows, features and detections. This and `readFlows` are functions of their own so that live flows, windows and hosts are gone before the detectors look at what they
+ * remember, and that is gone before the second pass and the report: together it is most of the memory of a run.
  */
 async function readPass(
   options: AnalyzeOptions,
@@ -221,25 +221,48 @@ async function readPass(
   oddities: OddityCounter,
   store: FlowStore,
 ): Promise<FirstPass> {
-  const { inputs, flow = {}, detect = {}, onProgress, signal } = options;
+  const { detect = {} } = options;
+  const detectors = createDetectors(context, detect);
+  const sample = new FitSample(pack.features, seed);
+  const observe = (table: Table, features: FeatureMatrix): void => {
+    for (const detector of detectors) detector.observe(table, features);
+    sample.offer(features);
+  };
+  const read = await readFlows(options, pack, context, oddities, store, observe);
+  return {
+    ...read,
+    model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, pack.features),
+    found: detectors.flatMap((detector) => detector.finish()),
+    detectors: detectors.length,
+    saturations: [...detectors.flatMap((detector) => detector.saturations()), ...read.saturations],
+  };
+}
+
+/** Packets to flows with their features, which are put into the store and shown to `observe`. */
+async function readFlows(
+  options: AnalyzeOptions,
+  pack: FeaturePack,
+  context: NetworkContext,
+  oddities: OddityCounter,
+  store: FlowStore,
+  observe: (table: Table, features: FeatureMatrix) => void,
+): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors'>> {
+  const { inputs, flow = {}, onProgress, signal } = options;
   const base = new TimeBase();
   // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
   const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
   const measurer = pack.create({ isHome: context.isHome });
-  const detectors = createDetectors(context, detect);
   const hosts = new HostTable();
   const timeline = new TimelineCounter();
-  const sample = new FitSample(measurer.features, seed);
   const census = new FlowCensus();
 
   let values: Float32Array | undefined;
   flowTable.onTable = (table) => {
     const features = measurer.measure(table, orderByEnd(table), values);
-    for (const detector of detectors) detector.observe(table, features);
+    observe(table, features);
     hosts.observe(table);
     timeline.observe(table);
     census.observe(table);
-    sample.offer(features);
     const copied = store.append({ table, features });
     if (copied) flowTable.recycle(table);
     if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
@@ -250,13 +273,7 @@ async function readPass(
   flowTable.finish();
   return {
     summaries,
-    model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, measurer.features),
-    found: detectors.flatMap((detector) => detector.finish()),
-    detectors: detectors.length,
-    saturations: [
-      ...detectors.flatMap((detector) => detector.saturations()),
-      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
-    ],
+    saturations: measurer.saturations().map((s) => ({ detector: 'features', ...s })),
     census: census.finish(),
     timeline: timeline.finish(),
     totals: {
@@ -268,17 +285,10 @@ async function readPass(
     hosts: {
       count: hosts.count,
       shown: hosts.finish(HOSTS_SHOWN),
-      saturations:
-        hosts.refused === 0
-          ? []
-          : [
-              {
-                detector: 'hosts',
-                what: 'hosts in the host table',
-                cap: hosts.capacity,
-                refused: hosts.refused,
-              },
-            ],
+      saturations: [
+        { what: 'hosts in the host table', cap: hosts.capacity, refused: hosts.refused },
+        { what: 'services and names of hosts', cap: hosts.texts.capacity, refused: hosts.texts.refused },
+      ].flatMap((cap) => (cap.refused === 0 ? [] : [{ detector: 'hosts', ...cap }])),
     },
   };
 }
@@ -334,7 +344,7 @@ function loadGiven(given: { readonly name: string; readonly bytes: Uint8Array },
   }
 }
 
-const MEMO_SIZE = 65_536;
+const MEMO_SIZE = 16_384;
 
 function memoize(ask: (address: string) => boolean): (address: string) => boolean {
   const known = new Map<string, boolean>();
