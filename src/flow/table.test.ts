@@ -718,6 +718,26 @@ describe('columns', () => {
     expect(lab.oddities.list()).toMatchObject([{ name: 'dns.malformed', count: 1, firstFrame: 1 }]);
   });
 
+  it('what shows itself on a DNS port is read as what it is, whole, in pieces or line by line', () => {
+    const hello = encodeClientHello({ serverName: 'c2.example.com' });
+    const to = '10.0.0.2:53';
+    const part = (from: number, end: number): TestFrame =>
+      tcp(from, A, to, 'PA', { payload: hello.subarray(from, end), sequence: 1 + from });
+    const expected = [{ service: 'tls', serviceBasis: 'content', serverName: 'c2.example.com' }];
+    expect(flowsFrom([part(0, hello.length)])).toMatchObject(expected);
+    expect(flowsFrom([part(0, 50), part(50, hello.length)])).toMatchObject(expected);
+    const get = encodeHttpRequest('GET', '/a', [['Host', 'example.org']]);
+    expect(flowsFrom([tcp(0, A, to, 'PA', { payload: get })])).toMatchObject([
+      { service: 'http', httpHost: 'example.org' },
+    ]);
+    const ftp = [
+      tcp(0, to, A, 'PA', { payload: '220 ProFTPD 1.3.5 Server (Debian) [::ffff:10.0.0.2]\r\n', sequence: 1 }),
+      tcp(1, A, to, 'PA', { payload: 'USER bob\r\n', sequence: 1 }),
+      tcp(2, to, A, 'PA', { payload: '331 Password required for bob\r\n', sequence: 54 }),
+    ];
+    expect(flowsFrom(ftp)).toMatchObject([{ service: 'ftp', user: 'bob' }]);
+  });
+
   it('other IP protocols have no ports', () => {
     const [flow] = flowsFrom([{ atMs: 0, bytes: ipFrame('10.0.0.1', '10.0.0.2', 253, hexBytes('01020304')) }]);
     expect(

@@ -12,6 +12,7 @@ import { NameBudget } from '../names.ts';
 import { PLACE_ADD, PLACE_NONE, STITCH_USUAL, Stitcher } from '../stitch.ts';
 import { PEEKS } from './index.ts';
 import { type FlowFacts, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type Peek, PeekContext } from './peek.ts';
+import { noteTlsWithin } from './tls.ts';
 
 /** Payloads of a side that are looked at where the peek doesn't say, and bytes of a TCP side. */
 const MOST_PAYLOADS = 4;
@@ -110,6 +111,8 @@ export class PayloadObserver {
     const client = stitcher.contiguous(ref, i);
     const server = stitcher.contiguous(ref, 1 - i);
     if (client.length + server.length > 0 && peek.finish(context, client, server)) this.#confirm(ref);
+    noteTlsWithin(context, client, true);
+    noteTlsWithin(context, server, false);
     this.#peeks[ref] = undefined;
     stitcher.finish(ref, 0);
     stitcher.finish(ref, 1);
@@ -139,8 +142,13 @@ export class PayloadObserver {
       if (this.#basis[ref] === BY_CONTENT || this.#looked[s] >= MOST_PAYLOADS) this.#looked[s] = 0xffff;
       return;
     }
-    const read = peek.look(context);
-    this.#judge(ref, peek, read);
+    let read = peek.look(context);
+    this.#judge(ref, read);
+    const shown = this.#peeks[ref];
+    if (read === PEEK_FOREIGN && shown?.kind === 'stream') {
+      read = shown.look(context);
+      this.#judge(ref, read);
+    }
     if (read === PEEK_DONE || this.#looked[s] >= (peek.most ?? MOST_PAYLOADS)) this.#looked[s] = 0xffff;
   }
 
@@ -171,19 +179,21 @@ export class PayloadObserver {
       if (!kept) stitcher.begin(ref, d, (sequence + skip) | 0, packet.bytes, context.at, context.end);
       return;
     }
-    if (peek.kind === 'session') {
-      this.#initiator[ref] = context.fromInitiator ? d : 1 - d;
-      if (!kept) stitcher.begin(ref, d, (sequence + skip) | 0, packet.bytes, context.at, context.end, STITCH_USUAL);
-      // Neither side can say more.
-      if (stitcher.isFull(ref, d) && stitcher.isFull(ref, 1 - d)) this.finish(ref, this.#initiator[ref]);
-      return;
-    }
-    const most = peek.most ?? MOST_BYTES;
     let at = sequence + skip;
     while (context.at < context.end) {
+      if (peek.kind === 'session') {
+        this.#initiator[ref] = context.fromInitiator ? d : 1 - d;
+        if (!kept) stitcher.begin(ref, d, at | 0, packet.bytes, context.at, context.end, STITCH_USUAL);
+        // Neither side can say more.
+        if (stitcher.isFull(ref, d) && stitcher.isFull(ref, 1 - d)) this.finish(ref, this.#initiator[ref]);
+        return;
+      }
+      const most = peek.most ?? MOST_BYTES;
       const read = peek.look(context);
-      this.#judge(ref, peek, read);
+      this.#judge(ref, read);
       peek = this.#peeks[ref];
+      // The port was wrong, and these bytes have shown what is right.
+      if (read === PEEK_FOREIGN && peek !== undefined) continue;
       if (read === PEEK_FOREIGN && this.#basis[ref] !== BY_CONTENT && context.end - context.at < RECOGNISED_WITHIN) {
         // The port was wrong, and there is too little yet to tell what is right.
         if (!kept) stitcher.begin(ref, d, at | 0, packet.bytes, context.at, context.end);
@@ -268,7 +278,7 @@ export class PayloadObserver {
   /** Guesses by port, by record, until the peek has judged. */
   #guessed: (string | undefined)[] = [];
 
-  #judge(ref: number, _peek: Peek, read: number): void {
+  #judge(ref: number, read: number): void {
     if (this.#basis[ref] !== BY_PORT) {
       if (read === PEEK_FOREIGN) this.#peeks[ref] = undefined;
       return;
@@ -278,7 +288,9 @@ export class PayloadObserver {
       this.#peeks[ref] = undefined;
       const { protocol, port, bytes, at, end } = this.context;
       const service = serviceByContent(protocol, port, bytes, at, end);
-      if (service !== undefined) this.#settle(ref, service);
+      if (service === undefined || service === this.#guessed[ref]) return;
+      this.#settle(ref, service);
+      this.#peeks[ref] = PEEKS.get(service);
     } else if (read !== PEEK_MORE) this.#confirm(ref);
   }
 
