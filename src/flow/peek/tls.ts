@@ -106,6 +106,37 @@ export function lookAtTls(context: PeekContext, flow: TlsFlow): number {
   }
 }
 
+/**
+ * Where a session of another protocol turned to TLS (STARTTLS, a proxy's tunnel), the hellos and the certificate behind that, as far as they are among the first
+ * bytes of one side.
+ */
+export function noteTlsWithin(context: PeekContext, bytes: Uint8Array, fromInitiator: boolean): void {
+  const at = findHello(bytes);
+  if (at < 0) return;
+  // Another flow may be at hand whose bytes took this one's place.
+  const before = { ...context };
+  Object.assign(context, { bytes, at, end: bytes.length, fromInitiator, isLast: true });
+  const flow = new TlsFlow();
+  while (context.at < context.end) {
+    const read = lookAtTls(context, flow);
+    if (read <= 0) break;
+    context.at += read;
+  }
+  Object.assign(context, before);
+}
+
+/** Where the first record begins that holds the beginning of a hello; -1 without one. Nine of its bytes must fit, which no text and hardly any other data do. */
+function findHello(bytes: Uint8Array): number {
+  for (let i = bytes.indexOf(HANDSHAKE, 1); i >= 0; i = bytes.indexOf(HANDSHAKE, i + 1)) {
+    const message = i + RECORD_HEADER;
+    if (message + 6 > bytes.length) return -1;
+    const isHello = bytes[message] === CLIENT_HELLO || bytes[message] === SERVER_HELLO;
+    if (!isHello || bytes[message + 1] !== 0 || bytes[message + 4] !== 3 || bytes[message + 5] > 4) continue;
+    if (looksLikeTls(bytes, i, bytes.length)) return i;
+  }
+  return -1;
+}
+
 /** A ClientHello in the form of SSL 2.0. */
 function lookAtSslv2(context: PeekContext, flow: TlsFlow, side: TlsSide): number {
   const { bytes, at, end } = context;
