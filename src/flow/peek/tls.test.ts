@@ -356,6 +356,47 @@ describe('TLS over TCP', () => {
     });
   });
 
+  const mail: Turn[] = [
+    ['<', '220 mail.example ESMTP\r\n'],
+    ['>', 'EHLO client.example\r\n'],
+    ['<', '250-mail.example\r\n250 STARTTLS\r\n'],
+    ['>', 'STARTTLS\r\n'],
+    ['<', '220 go\r\n'],
+  ];
+
+  it('behind STARTTLS it has the same columns, whatever the service', () => {
+    const flow = one(dialog(25, [...mail, ...usual], { cut: cutEvery(150) }));
+    expect(flow).toEqual({ ...TLS_1_2, service: 'smtp', operations: 'EHLO client.example, STARTTLS' });
+  });
+
+  it('a session in which nothing is TLS has none of it', () => {
+    const text: Turn = ['>', Uint8Array.from({ length: 3000 }, (_, i) => [22, 3, 1, 0, 9, 7][i % 6])];
+    expect(one(dialog(25, [...mail, text]))).toEqual({
+      service: 'smtp',
+      serviceBasis: 'content',
+      operations: 'EHLO client.example, STARTTLS',
+    });
+  });
+
+  // The server's bytes from 160303 on, as a connection to port 443 (tshark does not see through this half of a proxy's connection): tshark -Y tls.handshake -T fields
+  // -e tls.handshake.ja3s -e x509sat.printableString -e x509af.utcTime (2014-10-17 00:00:00 to 2015-11-30 23:59:59)
+  it('behind a SOCKS proxy of which only one side was seen it is what tshark says', () => {
+    const file = new URL('../../../test/fixture/session/socks4-https.pcap', import.meta.url);
+    expect(runCapture(readFileSync(file)).flows.map(told)).toEqual([
+      {
+        service: 'socks',
+        serviceBasis: 'content',
+        tlsVersion: 'TLS 1.2',
+        ja3s: '45c746ac8e66bbaef4f2ebd6e6cd82db',
+        certificateSubject: 'login.live.com',
+        certificateIssuer: 'VeriSign Class 3 Extended Validation SSL SGC CA',
+        certificateFromMs: Date.UTC(2014, 9, 17),
+        certificateToMs: Date.UTC(2015, 10, 30, 23, 59, 59),
+        operations: 'CONNECT login.live.com:443',
+      },
+    ]);
+  });
+
   it('damaged, cut and shuffled conversations do no harm', () => {
     const streams = ['tls-client-certificate', 'tls-hrr', 'tls-sslv2', 'tls-heartbleed', 'tls-split-hello'];
     for (let seed = 0; seed < 150; seed++) {
