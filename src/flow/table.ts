@@ -23,6 +23,7 @@ import {
   tunnelName,
 } from '../wire/index.ts';
 import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
+import { showableLength } from './first-bytes.ts';
 import { icmpErrorName } from './icmp-error.ts';
 import { type FlowFacts, PayloadObserver } from './peek/index.ts';
 import {
@@ -739,7 +740,7 @@ export class FlowTable {
     // The middle of a datagram is the beginning of nothing.
     if (packet.isLaterFragment !== 0 && packet.isReassembled === 0) return;
     const rw = ref * RECORD_I32;
-    const length = Math.min(16, packet.payloadCaptured);
+    const length = showableLength(packet.bytes, packet.payload, Math.min(16, packet.payloadCaptured));
     const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
     for (let i = 0; i < length; i++) this.#bytes[to + i] = packet.bytes[packet.payload + i];
     this.#w[rw + W_PEEKS] |= length << (8 + 8 * d);
