@@ -136,6 +136,12 @@ describe('TLS', () => {
     expect(summarizeClientHello(decodeClientHello(whole, 0, 20)!)).toBe('ClientHello without server name');
   });
 
+  it('control characters in a server name are escaped, and in a summary those of application protocols too', () => {
+    const odd = hello(encodeClientHello({ serverName: 'a\u0000b\u001b.example', alpn: ['\n\n'] }));
+    expect(odd).toMatchObject({ serverName: 'a\\x00b\\x1b.example', alpn: ['\n\n'] });
+    expect(summarizeClientHello(odd!)).toBe('ClientHello a\\x00b\\x1b.example alpn \\u{a}\\u{a}');
+  });
+
   it('a hello that contradicts its lengths is malformed', () => {
     const bad = encodeClientHello({ serverName: 'example.org' });
     bad[5 + 4 + 2 + 32 + 1 + 2 + 2 + 2 + 1] = 0xff;
@@ -168,6 +174,10 @@ describe('HTTP', () => {
     ['GET / HTTP/1.1\r\nHost:\r\n', { method: 'GET', target: '/', host: undefined }],
     ['GET / HTTP/1.1\r\nHos', { method: 'GET', target: '/', host: undefined }],
     [`GET /${'x'.repeat(500)} HTTP/1.1`, { method: 'GET', target: `/${'x'.repeat(239)}`, host: undefined }],
+    [
+      'GET /a\x00b\x7f\xff HTTP/1.1\r\nHost: A\x1bb\r\n',
+      { method: 'GET', target: '/a\\x00b\\x7f\\xff', host: 'a\\x1bb' },
+    ],
     ['GET  HTTP/1.1', undefined],
     ['FOO / HTTP/1.1', undefined],
     ['GE', undefined],
@@ -209,8 +219,9 @@ describe('services', () => {
     expect(tcp('+OK ready')).toBe('pop3');
     expect(tcp('\x13BitTorrent protocol')).toBe('bittorrent');
     expect(tcp('220 mail.example ESMTP')).toBe('smtp');
-    expect(tcp('220 FTP server ready')).toBe('ftp');
-    expect(tcp('220 hello', 21)).toBe('ftp');
+    expect(tcp('220 FTP server ready\r\n')).toBe('ftp');
+    // Which of both it is, only the other side or the port can say.
+    expect(tcp('220 hello\r\n', 21)).toBeUndefined();
     expect(tcp('220 hello')).toBeUndefined();
     expect(tcp('EHLO example.org')).toBe('smtp');
     expect(tcp('GET / HTTP/1.0\r\n')).toBe('http');
@@ -222,6 +233,7 @@ describe('services', () => {
   it('over UDP by content', () => {
     expect(udp(encodeDns({ name: 'a' }))).toBeUndefined();
     const dhcp = new Uint8Array(240);
+    dhcp[0] = 1;
     dhcp.set([0x63, 0x82, 0x53, 0x63], 236);
     expect(udp(dhcp)).toBe('dhcp');
     expect(udp('M-SEARCH * HTTP/1.1')).toBe('ssdp');
