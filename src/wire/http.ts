@@ -48,7 +48,7 @@ const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 export interface HttpRequest {
   readonly method: string;
-  /** Request target, cut at 240 characters. One character per byte. */
+  /** Request target, cut at 240 characters. Text from the network, as `wireText` writes it; so is the host. */
   readonly target: string;
   /** Host header without surrounding space, lower case; undefined when it was not found. */
   readonly host: string | undefined;
@@ -65,7 +65,7 @@ export function decodeHttpRequest(bytes: Uint8Array, at: number, end: number): H
   const targetStart = ++here;
   while (here < end && bytes[here] !== 0x20 && bytes[here] !== 0x0d && bytes[here] !== 0x0a) here++;
   if (here === targetStart) return undefined;
-  const target = latin1(bytes, targetStart, Math.min(here, targetStart + MAX_TARGET));
+  const target = wireText(bytes, targetStart, Math.min(here, targetStart + MAX_TARGET), MAX_TARGET);
   return { method, target, host: decodeHost(bytes, here, Math.min(end, at + HEADER_WINDOW)) };
 }
 
@@ -84,7 +84,7 @@ function decodeHost(bytes: Uint8Array, from: number, end: number): string | unde
     ) {
       let stop = here + 5;
       while (stop < end && bytes[stop] !== 0x0d && bytes[stop] !== 0x0a) stop++;
-      const host = latin1(bytes, here + 5, Math.min(stop, here + 5 + 256))
+      const host = wireText(bytes, here + 5, Math.min(stop, here + 5 + MAX_VALUE), MAX_VALUE)
         .trim()
         .toLowerCase();
       return host === '' ? undefined : host;

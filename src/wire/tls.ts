@@ -1,3 +1,5 @@
+import { safeText } from '../core/index.ts';
+import { wireText } from './bytes.ts';
 import { latin1 } from './latin1.ts';
 import { isGrease, tlsAlertName, tlsCipherName, tlsVersionName } from './tls-name.ts';
 import { decodeX509, type X509Certificate } from './x509.ts';
@@ -67,9 +69,9 @@ export type TlsState = 'complete' | 'cut' | 'malformed';
 
 /** Lists are in the order of the wire with GREASE values (RFC 8701) in them, at most 1,024 entries each. */
 export interface ClientHello {
-  /** Server name, lower case; undefined without the extension or when it lies behind the captured bytes. */
+  /** Server name, lower case, text from the network (`wireText`); undefined without the extension or when it lies behind the captured bytes. */
   readonly serverName: string | undefined;
-  /** Application protocols, one character per byte, at most 16. */
+  /** Application protocols, at most 16. One character per byte, any byte: fingerprints are made of them. Not to be shown without `safeText`. */
   readonly alpn: readonly string[];
   readonly state: TlsState;
   /** The version field of the hello: at most 0x0303, whatever the client can do. */
@@ -322,7 +324,7 @@ function decodeServerName(bytes: Uint8Array, from: number, to: number): string |
   if (to - from < 5 || bytes[from + 2] !== 0) return undefined;
   const length = u16(bytes, from + 3);
   if (length === 0 || length > 255 || from + 5 + length > to) return undefined;
-  return latin1(bytes, from + 5, from + 5 + length).toLowerCase();
+  return wireText(bytes, from + 5, from + 5 + length).toLowerCase();
 }
 
 function decodeAlpn(bytes: Uint8Array, from: number, to: number, into: string[]): void {
@@ -790,13 +792,13 @@ function ascii(text: string): number[] {
 
 /** 'ClientHello example.org alpn h2'. */
 export function summarizeClientHello(hello: ClientHello): string {
-  const alpn = hello.alpn.length > 0 ? ` alpn ${hello.alpn.join(',')}` : '';
+  const alpn = hello.alpn.length > 0 ? ` alpn ${safeText(hello.alpn.join(','))}` : '';
   return `ClientHello ${hello.serverName ?? 'without server name'}${alpn}`;
 }
 
 /** 'ServerHello TLS 1.3 TLS_AES_128_GCM_SHA256 alpn h2'. */
 export function summarizeServerHello(hello: ServerHello): string {
-  const alpn = hello.alpn === undefined ? '' : ` alpn ${hello.alpn}`;
+  const alpn = hello.alpn === undefined ? '' : ` alpn ${safeText(hello.alpn)}`;
   return `${hello.isRetry ? 'HelloRetryRequest' : 'ServerHello'} ${tlsVersionName(hello.version)} ${tlsCipherName(hello.cipher)}${alpn}`;
 }
 

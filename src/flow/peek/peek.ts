@@ -1,3 +1,4 @@
+import { safeText } from '../../core/index.ts';
 import type { OddityCounter, OddityName } from '../../wire/index.ts';
 import { ODDITY } from '../../wire/index.ts';
 import { NAME_CHARACTERS, type NameBudget } from '../names.ts';
@@ -75,6 +76,7 @@ type NumberFact = { [K in keyof FlowFacts]-?: number extends FlowFacts[K] ? K : 
 const MAX_OPERATIONS = 16;
 /** Longest operation that is not cut, in characters. */
 export const MAX_OPERATION = 80;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 /** Flows that may have a decoder's state at a time. Some decoders keep tens of KiB of what a hostile sender tells them. */
 const MAX_STATES = 4096;
 
@@ -125,10 +127,11 @@ export class PeekContext {
     return this.#facts[this.ref]?.[name] !== undefined;
   }
 
-  /** Notes a text from the network; the first that is told stays, and empty ones are none. Cut at 1,024 characters. */
+  /** Notes a text from the network; the first that is told stays, and empty ones are none. Control characters are escaped, and it is cut at 1,024 characters. */
   note(name: TextFact, text: string | undefined): void {
     if (text === undefined || text === '' || this.has(name)) return;
-    const kept = this.#names.keep(this.ref, text);
+    // Some protocols have bytes where names are (ALPN): no control character goes on from here.
+    const kept = this.#names.keep(this.ref, CONTROL.test(text) ? safeText(text, NAME_CHARACTERS) : text);
     if (kept !== undefined) this.#own()[name] = kept;
   }
 
@@ -167,7 +170,8 @@ export class PeekContext {
     const facts = this.#own();
     const { operations } = facts;
     // A name from the network must not look like another operation.
-    const plain = text.includes(', ') ? text.replace(/, +/g, ',') : text;
+    const comma = text.includes(', ') ? text.replace(/, +/g, ',') : text;
+    const plain = CONTROL.test(comma) ? safeText(comma, MAX_OPERATION) : comma;
     const one = plain.length > MAX_OPERATION ? `${plain.slice(0, MAX_OPERATION - 1)}…` : plain;
     if (operations === undefined) {
       this.note('operations', one);
