@@ -27,7 +27,7 @@ import {
 import type { Peek } from './peek.ts';
 import { rdpPeek, sshPeek, vncPeek } from './remote.ts';
 import { dtlsPeek, quicPeek, tlsPeek } from './tls.ts';
-import { httpPeek } from './web.ts';
+import { httpPeek, stunPeek } from './web.ts';
 import { rpcPeek, smbPeek } from './windows.ts';
 
 /** Peeks by service, as `serviceByContent` and `serviceByPort` name them. A new protocol is its file in `wire` and a line here. */
@@ -47,6 +47,7 @@ export const PEEKS: ReadonlyMap<string, Peek> = new Map<string, Peek>([
   ['tls', tlsPeek],
   ['dtls', dtlsPeek],
   ['quic', quicPeek],
+  ['stun', stunPeek],
   ['ssh', sshPeek],
   ['rdp', rdpPeek],
   ['vnc', vncPeek],

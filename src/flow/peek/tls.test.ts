@@ -12,6 +12,7 @@ import {
   encodeQuicCrypto,
   encodeQuicInitial,
   encodeServerHelloMessage,
+  encodeStun,
   encodeTlsRecords,
   encodeX509,
 } from '../../wire/index.ts';
@@ -511,6 +512,20 @@ describe('DTLS', () => {
       ja3: 'b873950d512f587035f617fb93b988ac',
       ja3s: '6070981cae5ee8ae4e5db0c2b23115f3',
       ja4: 'dd2i030300_f7e428980f70_6c817ce3d217',
+    });
+  });
+
+  it('behind STUN, over the path that it has found, it has the same columns', () => {
+    const stun = encodeStun({ class: 'request', method: 'binding' });
+    const first = udp(0, '10.0.0.1:40000', '10.0.0.2:4444', stun);
+    expect(one([first, ...frames.map((frame) => ({ ...frame, atMs: frame.atMs + 1 }))])).toEqual({
+      service: 'stun',
+      serviceBasis: 'content',
+      tlsVersion: 'DTLS 1.2',
+      ja3: 'b873950d512f587035f617fb93b988ac',
+      ja3s: '6070981cae5ee8ae4e5db0c2b23115f3',
+      ja4: 'dd2i030300_f7e428980f70_6c817ce3d217',
+      operations: 'binding',
     });
   });
 

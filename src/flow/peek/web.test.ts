@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { runCapture } from '../../../test/support/capture.ts';
 import { cutAt, cutEvery, dialog, type Turn } from '../../../test/support/dialog.ts';
-import { asciiBytes, flowsFrom } from '../../../test/support/frames.ts';
+import { asciiBytes, flowsFrom, udp } from '../../../test/support/frames.ts';
 import { Random } from '../../core/index.ts';
 import {
   encodeCertificateMessage,
@@ -11,6 +11,7 @@ import {
   encodeHttpRequest,
   encodeHttpResponse,
   encodeServerHelloMessage,
+  encodeStun,
   encodeTlsRecords,
   encodeX509,
 } from '../../wire/index.ts';
@@ -348,6 +349,52 @@ describe('HTTP', () => {
       });
       const frames = dialog(80, damaged, { cut: cutEvery(1 + random.below(200)) });
       expect(flowsFrom(frames.filter(() => random.below(15) > 0)), `seed ${seed}`).toHaveLength(1);
+    }
+  });
+});
+
+describe('STUN', () => {
+  const peer = { address: '192.0.2.1', port: 443 };
+  const up = (i: number, bytes: Uint8Array) => udp(i, '10.0.0.1:40000', '10.0.0.2:3478', bytes);
+  const down = (i: number, bytes: Uint8Array) => udp(i, '10.0.0.2:3478', '10.0.0.1:40000', bytes);
+
+  it('what a relay is asked for and whom it shall reach become columns', () => {
+    const frames = [
+      up(0, encodeStun({ class: 'request', method: 'allocate', software: 'client 1.0' })),
+      down(1, encodeStun({ class: 'error', method: 'allocate', errorCode: 401, software: 'Coturn-4.6.1' })),
+      up(2, encodeStun({ class: 'request', method: 'create-permission', peer })),
+      up(3, encodeStun({ class: 'indication', method: 'send', peer: { address: '2001:db8::1', port: 53 } })),
+      up(4, encodeStun({ class: 'indication', method: 'binding' })),
+    ];
+    expect(told(flowsFrom(frames)[0])).toEqual({
+      service: 'stun',
+      serviceBasis: 'content',
+      client: 'client 1.0',
+      server: 'Coturn-4.6.1',
+      operations: 'allocate, create-permission 192.0.2.1:443, send [2001:db8::1]:53',
+    });
+  });
+
+  // tshark -r stun.pcap -T fields -e frame.number -e _ws.col.Info: of six flows four are binding or allocate requests over UDP, one is of another protocol
+  it('of a capture is what tshark says', () => {
+    const file = new URL('../../../test/fixture/arkime/stun.pcap', import.meta.url);
+    const flows = runCapture(readFileSync(file)).flows;
+    expect(flows.map(({ initiatorPort, operations }) => [initiatorPort, operations])).toEqual([
+      [16948, 'binding'],
+      [48650, 'allocate'],
+      [64379, undefined],
+      [1144, 'binding'],
+      [62919, 'binding'],
+      [53633, undefined],
+    ]);
+  });
+
+  it('damaged datagrams do no harm', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const random = new Random(seed);
+      const bytes = encodeStun({ class: 'request', method: 'channel-bind', peer, software: 'a'.repeat(40) });
+      for (let i = 1 + random.below(6); i > 0; i--) bytes[random.below(bytes.length)] = random.below(256);
+      expect(flowsFrom([up(0, bytes), up(1, bytes.subarray(0, 1 + random.below(60)))]), `seed ${seed}`).toHaveLength(1);
     }
   });
 });

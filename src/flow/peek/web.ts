@@ -1,15 +1,17 @@
 import {
   decodeHttpRequestHead,
   decodeHttpResponseHead,
+  decodeStun,
   encodeHttp2Preface,
   type HttpRequestHead,
   isHttp2Preface,
   looksLikeHttpResponse,
+  PROTO,
 } from '../../wire/index.ts';
 import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
-import { lookAtTls, TlsFlow } from './tls.ts';
+import { dtlsPeek, lookAtTls, TlsFlow } from './tls.ts';
 
-/** HTTP/1: the first exchange, as long as the server asks for a login the next ones too, and what is spoken in a tunnel that a proxy makes. */
+/** HTTP/1: the first exchange, as long as the server asks for a login the next ones too, and what is spoken in a tunnel that a proxy makes. STUN. */
 
 const MOST_HEAD = 16_384;
 /** An NTLM login takes three exchanges. */
@@ -199,3 +201,30 @@ function startsPreface(bytes: Uint8Array, at: number, end: number): boolean {
   for (let i = 0; i < n; i++) if (bytes[at + i] !== PREFACE[i]) return false;
   return n >= 3;
 }
+
+const STUN_HEADER = 20;
+
+/** STUN and TURN: the methods that are asked for, with the peer that a relay shall reach ('create-permission 192.0.2.1:443'), and the software of both sides. */
+export const stunPeek: StreamPeek = {
+  kind: 'stream',
+  most: 16,
+  look(context: PeekContext): number {
+    const { bytes, at, end } = context;
+    const overTcp = context.protocol === PROTO.tcp;
+    // Who has found a way by STUN agrees on keys by DTLS over it; the first byte tells them apart (RFC 7983 section 7).
+    if (!overTcp && bytes[at] >= 20 && bytes[at] <= 63) return dtlsPeek.look(context);
+    const foreign = context.has('operations') ? PEEK_DONE : PEEK_FOREIGN;
+    if (overTcp && end - at < STUN_HEADER) return bytes[at] < 2 ? PEEK_MORE : foreign;
+    const message = decodeStun(bytes, at, end);
+    if (message === undefined || message.state === 'malformed') return foreign;
+    if (overTcp && message.state === 'cut' && !context.isLast) return PEEK_MORE;
+    context.note(context.fromInitiator ? 'client' : 'server', message.software);
+    const { method, peer } = message;
+    const isAsked = message.class === 'request' || (message.class === 'indication' && peer !== undefined);
+    if (isAsked) {
+      const host = peer?.address.includes(':') === true ? `[${peer.address}]` : peer?.address;
+      context.operation(peer === undefined ? method : `${method} ${host}:${peer.port}`);
+    }
+    return overTcp ? message.bytes : end - at;
+  },
+};
