@@ -38,9 +38,15 @@ export function runCli(
   });
 }
 
+const FOLDERS: string[] = [];
+
 /** A folder of its own for one test file, removed when the process ends. */
 export function temporaryFolder(): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'anomalyst-test-'));
-  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  if (FOLDERS.length === 0)
+    process.once('exit', () => {
+      for (const each of FOLDERS) fs.rmSync(each, { recursive: true, force: true });
+    });
+  FOLDERS.push(folder);
   return folder;
 }
