@@ -8,6 +8,8 @@
  * tshark runs with reassembly off, so that a frame is what it is on the wire; `-E occurrence=l` gives the innermost addresses and ports of a frame, as ours are.
  * For an ICMP error those are of the packet that it quotes, so there our quoted packet is what is compared.
  *
+ * Beside it the records that the tests of ipfixprobe expect (`ipfixprobe.ts`) and the sessions that those of Arkime do (`test/support/arkime.ts`).
+ *
  *     node bench/truth.ts [--markdown] [--only <text in the path>] [folder of the captures]
  */
 import { spawnSync } from 'node:child_process';
@@ -29,7 +31,9 @@ import {
   serviceByPort,
   tunnelName,
 } from '../src/wire/index.ts';
+import { ARKIME_EXPLAINED, ARKIME_FILES, compareArkime } from '../test/support/arkime.ts';
 import { NO_TIMEOUTS, runCapture } from '../test/support/capture.ts';
+import { compareIpfixprobe } from './ipfixprobe.ts';
 
 const FOLDERS = [
   'arkime',
@@ -461,7 +465,55 @@ for (const folder of FOLDERS) {
   }
 }
 rmSync(scratch, { recursive: true });
+const probe = flags.only === undefined ? compareIpfixprobe(data) : [];
+const arkime = ARKIME_FILES.map((file) => {
+  const { pairs, differences } = compareArkime(file);
+  const reasons = new Map(ARKIME_EXPLAINED.filter(([name]) => name === file).map(([, pair, reason]) => [pair, reason]));
+  return {
+    file,
+    pairs,
+    equal: pairs - differences.size,
+    reasons: [...differences.keys()].map((pair) => reasons.get(pair)).filter((reason) => reason !== undefined),
+    unexplained: [...differences].filter(([pair]) => !reasons.has(pair)).map(([pair, text]) => `${pair}: ${text}`),
+  };
+});
 report();
+
+function counted(reasons: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, n]) => `${reason} (${n})`).join('; ');
+}
+
+function probeTable(): string {
+  const rows = probe.map(
+    ({ plugin, capture, records, tuples, equal, facts, factsEqual, causes, unexplained }) =>
+      `| ${plugin} | ${capture} | ${records} | ${tuples} | ${equal} | ${facts} | ${factsEqual} | ${[...causes].map(([name, n]) => `${name} (${n})`).join('; ')}${unexplained.length > 0 ? ` **unexplained: ${unexplained.length}**` : ''} |`,
+  );
+  return [
+    '| plugin | capture | records | pairs | equal | facts | equal | cause of the others |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |',
+    ...rows,
+  ].join('\n');
+}
+
+function arkimeTable(): string {
+  const sum = (of: (row: (typeof arkime)[number]) => number): number => arkime.reduce((n, row) => n + of(row), 0);
+  const rows = arkime
+    .filter(({ pairs, equal }) => equal < pairs)
+    .map(
+      ({ file, pairs, equal, reasons, unexplained }) =>
+        `| ${file}.pcap | ${pairs} | ${equal} | ${counted(reasons)}${unexplained.length > 0 ? ` **unexplained: ${unexplained.length}**` : ''} |`,
+    );
+  const whole = arkime.filter(({ pairs, equal }) => equal === pairs);
+  return [
+    '| capture | pairs | equal | cause of the others |',
+    '| --- | ---: | ---: | --- |',
+    `| ${whole.length} captures all equal | ${whole.reduce((n, { pairs }) => n + pairs, 0)} | ${whole.reduce((n, { pairs }) => n + pairs, 0)} | |`,
+    ...rows,
+    `| **all** | ${sum(({ pairs }) => pairs)} | ${sum(({ equal }) => equal)} | |`,
+  ].join('\n');
+}
 
 function report(): void {
   const lines: string[] = [];
@@ -514,10 +566,18 @@ function report(): void {
     unread.length === 0
       ? 'Every capture was read by both.'
       : ['| capture | why it was not compared |', '| --- | --- |', ...unread].join('\n'),
+    probeTable(),
+    arkimeTable(),
   ];
   if (flags.markdown) writeFileSync(new URL('../docs/flow-truth.md', import.meta.url), markdown(sections));
   console.log(sections.join('\n\n'));
-  const open = results.filter((r) => r.unexplained.length > 0);
+  const open: { readonly file: string; readonly unexplained: readonly string[] }[] = results.filter(
+    (r) => r.unexplained.length > 0,
+  );
+  for (const { plugin, unexplained } of probe)
+    if (unexplained.length > 0) open.push({ file: `ipfixprobe, plugin ${plugin}`, unexplained });
+  for (const { file, unexplained } of arkime)
+    if (unexplained.length > 0) open.push({ file: `Arkime, ${file}`, unexplained });
   for (const { file, unexplained } of open) {
     console.log(`\nunexplained in ${file}:`);
     for (const line of unexplained.slice(0, 12)) console.log(`  ${line}`);
@@ -526,15 +586,35 @@ function report(): void {
   process.exitCode = open.length > 0 ? 1 : 0;
 }
 
-function markdown([summary = '', causes = '', differing = '', unread = '']: readonly string[]): string {
+function markdown([
+  summary = '',
+  causes = '',
+  differing = '',
+  unread = '',
+  probed = '',
+  sessions = '',
+]: readonly string[]): string {
   return `# Flow truth
 
-How far the flow table agrees with tshark on real captures that nobody here made. Written by \`node bench/truth.ts --markdown\` with tshark ${tsharkVersion}; do not edit.
+How far the flow table agrees with tshark, ipfixprobe and Arkime on real captures that nobody here made. Written by \`node bench/truth.ts --markdown\` with tshark ${tsharkVersion}; do not edit.
 
 A 5-tuple is equal when its frames, its bytes (\`frame.len\`) and its initiator are. The initiator in tshark's frames is the sender of the first SYN, the receiver of
 the first SYN-ACK, else the sender of the first frame. Timeouts are off, and tshark runs without reassembly, so that every frame counts where it was sent.
 
 ${summary}
+
+## ipfixprobe
+
+What the functional tests of ipfixprobe expect of its captures, in packets and IP bytes of each side, added up per pair of endpoints; and what its plugins read:
+server names, JA3 and JA4, HTTP hosts, requests, status and software, DNS questions and answers, VLANs.
+
+${probed}
+
+## Arkime
+
+What Arkime's own tests expect of its captures: packets, bytes, initiator and Community ID of both sides, added up per pair of endpoints; also a test (\`test/flow-truth.test.ts\`).
+
+${sessions}
 
 ## Why tuples differ
 
