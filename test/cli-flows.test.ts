@@ -201,7 +201,7 @@ const REFUSED: readonly (readonly [string, readonly string[], string])[] = [
   [
     'no choice',
     ['cut', capture, '-o', 'x.pcap'],
-    'error: nothing says which flows to cut\n  give --filter, --flow or --community-id\n',
+    'error: nothing says which flows to cut\n  give --filter, --flow, --community-id or --incident\n',
   ],
   [
     'its own input',
@@ -250,3 +250,21 @@ test('a named pipe without a writer does not hold the command for ever without a
   expect(stderr).toContain(`${fifo} is a named pipe that nobody writes to yet; waiting for a writer (Ctrl-C to stop)`);
   expect(code).toBe(2);
 }, 20_000);
+
+test('cut says that there is no report yet, and that an incident is not of these inputs', async () => {
+  const missing = await runCli(['cut', capture, '--incident', '1', '--report', 'none/incidents.json', '-o', '-']);
+  expect(missing).toMatchObject({
+    code: 2,
+    stderr:
+      'error: there is no none/incidents.json\n  run anomalyst analyze first, or name the incidents.json of its output with --report\n',
+  });
+  const out = path.join(folder, 'report-of-sweep');
+  expect((await runCli(['analyze', capture, '--out', out, '--quiet'])).code).toBe(0);
+  const other = file('unrelated.pcap', pcapOf(OTHER.slice(0, 1)));
+  const cut = await runCli([
+    ...['cut', other, '--incident', '1', '--report', path.join(out, 'incidents.json')],
+    ...['-o', path.join(folder, 'nothing.pcap')],
+  ]);
+  expect(cut.code).toBe(0);
+  expect(cut.stderr).toContain('warning: no flow of incident 1 of ');
+});

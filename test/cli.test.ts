@@ -264,6 +264,13 @@ test('fields, explain, doctor, version, help and completion answer on standard o
     'communityId',
   );
   expect((await runCli(['explain', 'scan'])).stdout).toContain('Fooled by');
+  for (const [asked, told] of [
+    ['sni', 'serverName (flow column)'],
+    ['conn_state', 'tcpState (flow column)'],
+    ['JA3', 'ja3 (flow column)'],
+    ['bytes', 'responderBytes (flow column)'],
+  ] as const)
+    expect((await runCli(['explain', asked])).stdout).toContain(told);
   const unknown = await runCli(['explain', 'scna']);
   expect(unknown).toMatchObject({ code: 2, stderr: "error: there is nothing named 'scna'\n  did you mean 'scan'?\n" });
   const doctor = JSON.parse((await runCli(['doctor', '--json'])).stdout) as {
@@ -277,3 +284,12 @@ test('fields, explain, doctor, version, help and completion answer on standard o
   expect((await runCli(['--help'])).stdout).toContain('anomalyst analyze office.pcap');
   expect((await runCli(['completion', 'bash'])).stdout).toContain('anomalyst');
 });
+
+test.runIf(process.platform === 'linux')(
+  'an output folder that cannot be made, where its parent exists, is refused at once',
+  async () => {
+    const run = await runCli(['analyze', '--out', '/proc/anomalyst-out', sweepFile]);
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain('error: cannot write /proc/anomalyst-out');
+  },
+);

@@ -37,6 +37,11 @@ export function findIncident(file: string, wanted: string): Incident {
         `${file} is not JSON: ${error.message}`,
         'give the incidents.json that anomalyst analyze wrote',
       );
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new UserError(
+        `there is no ${file}`,
+        'run anomalyst analyze first, or name the incidents.json of its output with --report',
+      );
     throw describeFileError(error, file, 'read');
   }
   const parsed = incidentsDocument.safeParse(document);

@@ -149,8 +149,8 @@ const SHORT_NAMES: readonly ShortName[] = [
     columns: ['serverName'],
   },
   { name: 'query', aliases: ['dns.qry.name', 'dns.query', 'qname'], columns: ['dnsQuery'] },
-  { name: 'qtype', aliases: ['dns.qtype', 'qtype_name'], columns: ['dnsType'] },
-  { name: 'rcode', aliases: ['dns.rcode', 'rcode_name'], columns: ['dnsRcode'] },
+  { name: 'qtype', aliases: ['dns.qtype', 'dns.qry.type', 'qtype_name'], columns: ['dnsType'] },
+  { name: 'rcode', aliases: ['dns.rcode', 'dns.flags.rcode', 'rcode_name'], columns: ['dnsRcode'] },
   { name: 'http.host', columns: ['httpHost'] },
   { name: 'http.request', aliases: ['uri', 'url', 'http.uri', 'http.request.uri'], columns: ['httpRequest'] },
   {
@@ -289,6 +289,11 @@ const SERVICE_SYNONYMS: Readonly<Record<string, string>> = {
   postgres: 'postgresql',
 };
 
+/** Our name of a service, in lower case, for the one that another tool has for it: 'tls' for 'ssl'. */
+export function serviceSynonym(name: string): string {
+  return (Object.hasOwn(SERVICE_SYNONYMS, name) ? SERVICE_SYNONYMS[name] : undefined) ?? name;
+}
+
 function knownServices(): Set<string> {
   const services = new Set(PORTLESS_SERVICES);
   for (const protocol of [PROTO.tcp, PROTO.udp]) {
@@ -305,7 +310,7 @@ let services: ReadonlySet<string> | undefined;
 /** What a word by itself asks for. */
 export type WordMeaning =
   | { readonly kind: 'value'; readonly column: FlowColumnName; readonly value: string }
-  | { readonly kind: 'family'; readonly family: 4 | 6 | 'any' }
+  | { readonly kind: 'family'; readonly family: 4 | 6 }
   | { readonly kind: 'direction'; readonly from: boolean; readonly to: boolean }
   | { readonly kind: 'group'; readonly group: 'multicast' | 'broadcast' }
   | { readonly kind: 'field'; readonly field: FlowField };
@@ -322,8 +327,8 @@ export function flowWord(word: string): WordMeaning | undefined {
   const lower = word.toLowerCase();
   if (PROTOCOL_WORDS.has(lower)) return { kind: 'value', column: 'protocol', value: lower };
   if (lower === 'icmp6') return { kind: 'value', column: 'protocol', value: 'icmpv6' };
-  if (lower === 'ip') return { kind: 'family', family: 'any' };
-  if (lower === 'ipv4' || lower === 'ip4') return { kind: 'family', family: 4 };
+  // As in tcpdump and Wireshark, where `ip` is IPv4 alone.
+  if (lower === 'ip' || lower === 'ipv4' || lower === 'ip4') return { kind: 'family', family: 4 };
   if (lower === 'ipv6' || lower === 'ip6') return { kind: 'family', family: 6 };
   const direction = Object.hasOwn(DIRECTIONS, lower) ? DIRECTIONS[lower] : undefined;
   if (direction !== undefined) return { kind: 'direction', ...direction };
@@ -331,7 +336,7 @@ export function flowWord(word: string): WordMeaning | undefined {
   if (lower === 'answered' || lower === 'refused' || lower === 'unanswered')
     return { kind: 'value', column: 'outcome', value: lower };
   services ??= knownServices();
-  const service = Object.hasOwn(SERVICE_SYNONYMS, lower) ? SERVICE_SYNONYMS[lower] : lower;
+  const service = serviceSynonym(lower);
   if (services.has(service)) return { kind: 'value', column: 'service', value: service };
   const entry = flowField(word);
   return entry === undefined ? undefined : { kind: 'field', field: entry };

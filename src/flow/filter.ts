@@ -17,7 +17,15 @@ import {
   type TextLiteral,
   textAt,
 } from '../core/index.ts';
-import { compareAddresses, DEFAULT_HOME_NETWORKS, NetworkSet, parseAddress, protocolName } from '../wire/index.ts';
+import {
+  compareAddresses,
+  DEFAULT_HOME_NETWORKS,
+  dnsRcodeName,
+  dnsTypeName,
+  NetworkSet,
+  parseAddress,
+  protocolName,
+} from '../wire/index.ts';
 import {
   type FlowField,
   flowField,
@@ -27,6 +35,7 @@ import {
   listedValues,
   nearestField,
   nearestWord,
+  serviceSynonym,
   type WordMeaning,
 } from './filter-field.ts';
 import { FLOW_SCHEMA, type FlowColumnName } from './schema.ts';
@@ -252,9 +261,8 @@ class Compiler {
         const { family } = meaning;
         const fits = texts('initiator', (text) => {
           const address = parseAddress(text);
-          return address !== undefined && (family === 'any' || address.isV6 === (family === 6));
+          return address !== undefined && address.isV6 === (family === 6);
         });
-        if (family !== 'any') return fits;
         const arp = texts('protocol', (text) => text === 'arp');
         return (table) => {
           const isAddress = fits(table);
@@ -435,6 +443,11 @@ class Compiler {
         this.#fail(from.span, `'${plain}' is no Ethernet address`, 'six pairs of hex digits, as in 00:1b:21:0a:0b:0c');
       return (cell) => cell === mac;
     }
+    const [column] = field.columns;
+    if (operator === '==' && (column === 'service' || column === 'portService')) {
+      const service = serviceSynonym(folded);
+      return (cell) => cell.toLowerCase() === service;
+    }
     if (!listedValue(field, plain)) {
       const values = listedValues(field) ?? [];
       const near = nearest(plain, values);
@@ -460,6 +473,9 @@ class Compiler {
         return node.name;
       case 'number':
         if (field.columns[0] === 'protocol') return protocolName(this.#plainInteger(node, 0, 256, 'a protocol number'));
+        if (field.columns[0] === 'dnsRcode')
+          return dnsRcodeName(this.#plainInteger(node, 0, 65_535, 'a DNS response code'));
+        if (field.columns[0] === 'dnsType') return dnsTypeName(this.#plainInteger(node, 0, 65_535, 'a DNS type'));
         return this.#source.slice(node.span.from, node.span.to);
       default:
         return this.#fail(

@@ -74,7 +74,7 @@ export function addCaptureCommand(program: Command, done: (code: number) => void
     .option('-s, --snaplen <bytes>', 'keep so much of each packet; 0 is all of it (default: 0)', snapLength)
     .option('-B, --buffer <size>', 'kernel buffer of each interface (default: 64MiB)', bytes('--buffer'))
     .option('-p, --no-promiscuous', 'leave the interface out of promiscuous mode')
-    .option('-o, --out <folder>', `where the files go (default: ./${DEFAULT_OUT})`, text('--out'), DEFAULT_OUT)
+    .option('-o, --out <folder>', 'where the files go', text('--out'), DEFAULT_OUT)
     .addOption(
       new Option(
         '--name <pattern>',
@@ -120,20 +120,23 @@ export function addCaptureCommand(program: Command, done: (code: number) => void
   capture
     .command('status')
     .summary('the captures that run, or the one of a folder')
+    .argument('[folder]', 'the same as --out', text('folder'))
     .option('-o, --out <folder>', 'folder of the capture (default: all that run)', text('--out'))
     .option('--json', 'print as JSON')
-    .action(async (flags: { readonly out?: string; readonly json?: boolean }) => {
-      await status(flags);
+    .action(async (folder: string | undefined, flags: { readonly out?: string; readonly json?: boolean }) => {
+      await status({ ...flags, out: oneFolder(folder, flags.out) });
       done(EXIT.done);
     });
 
   capture
     .command('stop')
     .summary('end a capture, from any shell')
+    .argument('[folder]', 'the same as --out', text('folder'))
     .option('-o, --out <folder>', 'folder of the capture (default: the one that runs)', text('--out'))
     .option('--json', 'print the final state as JSON')
-    .action(async (flags: { readonly out?: string; readonly json?: boolean }) => {
-      const state = await stopCapture(flags.out === undefined ? onlyRunning() : path.resolve(flags.out));
+    .action(async (given: string | undefined, flags: { readonly out?: string; readonly json?: boolean }) => {
+      const folder = oneFolder(given, flags.out);
+      const state = await stopCapture(folder === undefined ? onlyRunning() : path.resolve(folder));
       await print(flags.json === true ? `${JSON.stringify(state)}\n` : describeEnd(state));
       done(state.phase === 'failed' ? EXIT.yourMistake : EXIT.done);
     });
@@ -147,6 +150,13 @@ export function addCaptureCommand(program: Command, done: (code: number) => void
       await print(flags.json === true ? `${JSON.stringify(interfaces)}\n` : describeInterfaces(interfaces));
       done(EXIT.done);
     });
+}
+
+/** The folder that was named, by itself or after --out. */
+function oneFolder(argument: string | undefined, option: string | undefined): string | undefined {
+  if (argument !== undefined && option !== undefined && path.resolve(argument) !== path.resolve(option))
+    throw new UserError(`two folders are named: ${argument} and --out ${option}`, 'name one');
+  return argument ?? option;
 }
 
 async function capturing(flags: CaptureFlags): Promise<number> {
@@ -291,7 +301,7 @@ interface FolderStatus {
   readonly state: CaptureState;
 }
 
-async function status(flags: { readonly out?: string; readonly json?: boolean }): Promise<void> {
+async function status(flags: { readonly out?: string | undefined; readonly json?: boolean }): Promise<void> {
   const folders = flags.out === undefined ? runningCaptures() : [path.resolve(flags.out)];
   const here = path.resolve(DEFAULT_OUT);
   if (flags.out === undefined && !folders.includes(here) && fs.existsSync(here)) folders.push(here);

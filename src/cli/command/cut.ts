@@ -101,6 +101,10 @@ async function runCut(inputs: readonly string[], flags: CutFlags): Promise<numbe
       note(
         `${name.startsWith('1:') ? 'warning: no flow has the Community ID' : 'warning: there is no flow'} ${safeText(name)}`,
       );
+    if (flags.incident !== undefined && result.chosen === 0 && !result.stopped)
+      note(
+        `warning: no flow of incident ${safeText(flags.incident)} of ${safeText(flags.report, 1000)} is in these inputs; was it another capture that was analysed?`,
+      );
     if (flags.quiet !== true) {
       if (result.clampedTimes > 0)
         note(

@@ -72,6 +72,7 @@ function examine(): Check[] {
           found: 'not read by this Node.js',
           todo: 'use Node.js 22.15 or newer, or: zstd -dc capture.pcap.zst | anomalyst analyze -',
         },
+    { name: 'lz4 captures', state: 'ok', found: 'read by anomalyst itself' },
     program('tshark', ['--version'], 'to look at single packets of the evidence', 'sudo apt install tshark'),
   ];
 }

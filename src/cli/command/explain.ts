@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { EXIT, nearest, UserError } from '../../core/index.ts';
 import { DETECTORS } from '../../detect/index.ts';
 import { FEATURE_PACKS } from '../../feature/index.ts';
-import { FLOW_SCHEMA } from '../../flow/index.ts';
+import { FLOW_SCHEMA, flowField } from '../../flow/index.ts';
 import { models } from '../../model/index.ts';
 import { ODDITIES } from '../../wire/index.ts';
 import { print, terminalWidth } from '../terminal.ts';
@@ -79,13 +79,25 @@ export function addExplainCommand(program: Command, done: (code: number) => void
     .description(
       'Explains a name that a report uses: a detector or what it finds, a model, an oddity, a flow column, a feature. Without a name, lists them all.',
     )
-    .argument('[name]', 'for example scan, beacon, ipv4.truncated-header, tcpState')
+    .argument('[name]', 'for example scan, beacon, ipv4.truncated-header, tcpState, conn_state')
     .option('--json', 'print as JSON')
     .action(async (name: string | undefined, flags: { readonly json?: boolean }) => {
       const all = entries();
       const detector = DETECTORS.find(({ info }) => info.kinds.includes(name ?? ''));
+      // A short name of the filter, or one of another tool, stands for its columns.
+      const exact = all.some((entry) => entry.name === name) || detector !== undefined;
+      const columns: readonly string[] = exact || name === undefined ? [] : (flowField(name)?.columns ?? []);
+      const folded = name?.toLowerCase();
       const found =
-        name === undefined ? all : all.filter((entry) => entry.name === name || entry.name === detector?.info.id);
+        name === undefined
+          ? all
+          : all.filter(
+              (entry) =>
+                entry.name === name ||
+                entry.name === detector?.info.id ||
+                columns.includes(entry.name) ||
+                (!exact && columns.length === 0 && entry.name.toLowerCase() === folded),
+            );
       if (found.length === 0) {
         const near = nearest(name ?? '', [
           ...all.map((entry) => entry.name),

@@ -5,10 +5,23 @@ import { describeFileError } from '../source/input.ts';
 /** Makes the folder for a run's output. Throws UserError when it can't be written. */
 export function makeOutputFolder(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    // By hand: where a folder exists in which none can be made (/proc), the recursive mkdir of Node.js never ends.
+    makeFolders(path.resolve(folder));
     fs.accessSync(folder, fs.constants.W_OK);
   } catch (error) {
     throw describeFileError(error, folder, 'write');
+  }
+}
+
+function makeFolders(folder: string): void {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolders(parent);
+  try {
+    fs.mkdirSync(folder);
+  } catch (error) {
+    // Somebody else may have made it meanwhile.
+    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
   }
 }
 
