@@ -28,7 +28,7 @@ const MAX_ATTEMPTS = 48;
 /** Of those, the ones that may fail: a connection that is followed from its beginning has one after a Retry, and one after a change of version. */
 const MAX_FAILURES = 8;
 /** Bytes of the handshake of one side that are put together; a hello with post-quantum keys has 2,000. */
-const MAX_CRYPTO = 16_384;
+const MAX_CRYPTO = 8_192;
 /** Pieces of it that may lie apart. Chrome cuts its hello into some ten. */
 const MAX_RANGES = 64;
 
