@@ -74,7 +74,7 @@ export function addCaptureCommand(program: Command, done: (code: number) => void
     .option('-s, --snaplen <bytes>', 'keep so much of each packet; 0 is all of it (default: 0)', snapLength)
     .option('-B, --buffer <size>', 'kernel buffer of each interface (default: 64MiB)', bytes('--buffer'))
     .option('-p, --no-promiscuous', 'leave the interface out of promiscuous mode')
-    .option('-o, --out <folder>', 'where the files go', text('--out'), DEFAULT_OUT)
+    .option('-o, --out <folder>', `where the files go (default: ./${DEFAULT_OUT})`, text('--out'))
     .addOption(
       new Option(
         '--name <pattern>',
@@ -113,7 +113,8 @@ export function addCaptureCommand(program: Command, done: (code: number) => void
       'after',
       '\nExamples:\n  anomalyst capture -i eth0\n  anomalyst capture -i eth0 -i eth1 --out /var/lib/ring --quota 50GB --retention 30d --detach\n  anomalyst capture status\n  anomalyst capture stop\n  anomalyst analyze anomalyst-capture\n\nCtrl-C ends a capture in about a second, and everything that was seen until then is in the files.',
     )
-    .action(async (flags: CaptureFlags) => {
+    .action(async (given: Omit<CaptureFlags, 'out'> & { readonly out?: string }) => {
+      const flags: CaptureFlags = { ...given, out: given.out ?? DEFAULT_OUT };
       done(flags.detach === true ? await detach(flags) : await capturing(flags));
     });
 
