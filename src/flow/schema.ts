@@ -440,13 +440,13 @@ const FLOW_COLUMN_LIST = [
     name: 'initiatorFirstBytes',
     kind: 'string',
     unit: 'hex',
-    meaning: 'First payload bytes of the initiator, at most 16.',
+    meaning: 'First payload bytes of the initiator, at most 16, ending before a password or an SNMP community.',
   },
   {
     name: 'responderFirstBytes',
     kind: 'string',
     unit: 'hex',
-    meaning: 'First payload bytes of the responder, at most 16.',
+    meaning: 'First payload bytes of the responder, at most 16, ending before a password or an SNMP community.',
   },
   {
     name: 'communityId',
