@@ -136,6 +136,15 @@ test('a program that never captures is an error of the operator, with what it sa
   await expect(running.start()).rejects.toThrow('there is no interface fake0 to capture on');
 });
 
+test('a program that listens and dies, again and again without a packet, is given up with what it said', async () => {
+  const { running } = capture(
+    `listening(); await header(); say("tcpdump: Couldn't change to 'tcpdump' uid=104 gid=108: Invalid argument\\n"); process.exit(1);`,
+  );
+  await running.start();
+  await expect(running.finished).rejects.toThrow("Couldn't change to 'tcpdump'");
+  expect(running.statistics()).toMatchObject({ packets: 0, restarts: 2, state: 'stopped' });
+});
+
 test('a program that writes something else is told apart, at the start and later', async () => {
   const text = capture(`listening(); await write('I am no pcap, I am a text of some length'); await sleep(60000);`);
   await expect(text.running.start().then(() => text.running.finished)).rejects.toThrow('it does not write pcap');

@@ -106,6 +106,9 @@ const TIMING: CaptureTiming = {
 /** Below this many packets a second each packet is handed on at once: stdio's 4 kB would hold it back for seconds. Above, they come together soon enough. */
 const UNBUFFERED_BELOW = 20_000;
 const DRAIN_LOOK_MS = 20;
+/** A capture program that ends within this time, so often in a row and without a packet ever, is given up. */
+const SHORT_LIFE_MS = 1000;
+const SHORT_LIVES = 3;
 const STDERR_KEPT = 8192;
 const GAPS_KEPT = 20;
 /** What makes tcpdump tell its counters and go on; on Linux there is no SIGINFO, and elsewhere SIGUSR1 would end it. */
@@ -228,6 +231,7 @@ export class InterfaceCapture {
     const name = this.#options.interface;
     let next = 0;
     let waitMs = this.#timing.restartMs;
+    let shortLives = 0;
     try {
       while (!this.#stopping) {
         const begun = performance.now();
@@ -243,6 +247,11 @@ export class InterfaceCapture {
           this.#program = another;
           continue;
         }
+        // It says that it listens and dies, again and again: it will not capture here, and trying for ever would look like a quiet network.
+        if (this.#packets === 0 && performance.now() - begun < SHORT_LIFE_MS) shortLives++;
+        else shortLives = 0;
+        if (shortLives >= SHORT_LIVES)
+          throw describeFailure(this.#program, { ...this.#options, unbuffered: true }, stderr);
         if (captured && performance.now() - begun > this.#timing.healthyMs) waitMs = this.#timing.restartMs;
         const lastGap = this.#gaps.at(-1);
         if (lastGap === undefined || lastGap.toMs !== undefined) {
