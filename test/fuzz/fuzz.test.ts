@@ -13,7 +13,7 @@ const EXPORTS = Object.keys(wire);
 /** Link type, hex of the frame, and what it did before it was mended. */
 const BROKEN_ONCE: readonly (readonly [note: string, linkType: number, hex: string])[] = [
   [
-    'a request target with control characters went into the flow as it was',
+    'an HTTP host with control characters was given on as it was',
     1,
     '0011223344020011446688010800450000500001000040062d3c0ab49c010ab49c029c41005000000065000000c95018ffff20cb0000474554202f7463702d6e6f726d616c20485454502f312e300d0a486f73743a20746500740d0a0d0a',
   ],
