@@ -95,12 +95,12 @@ function decodeHost(bytes: Uint8Array, from: number, end: number): string | unde
 
 /** True where an HTTP/1 response begins. */
 export function looksLikeHttpResponse(bytes: Uint8Array, at: number, end: number): boolean {
-  return end - at >= 8 && latin1(bytes, at, at + 7) === 'HTTP/1.';
+  return end - at >= 8 && bytes[at] === 0x48 && latin1(bytes, at, at + 7) === 'HTTP/1.';
 }
 
 /** True where the preface of HTTP/2 begins that a client sends when it knows, without TLS, that the server speaks it. */
 export function isHttp2Preface(bytes: Uint8Array, at: number, end: number): boolean {
-  return end - at >= PREFACE.length && latin1(bytes, at, at + PREFACE.length) === PREFACE;
+  return end - at >= PREFACE.length && bytes[at] === 0x50 && latin1(bytes, at, at + PREFACE.length) === PREFACE;
 }
 
 /** What requests and responses have in common. Values are text from the network (`wireText`), at most 256 characters, the first where a field is repeated. */

@@ -35,7 +35,7 @@ export function ja3Text(hello: ClientHello): string | undefined {
 /** MD5 of `ja3Text` in lower-case hex. */
 export function ja3(hello: ClientHello): string | undefined {
   const text = ja3Text(hello);
-  return text === undefined ? undefined : bytesToHex(md5(utf8ToBytes(text)));
+  return text === undefined ? undefined : JA3_HASHES.of(text);
 }
 
 /** The text that JA3S hashes: version, cipher, extensions. */
@@ -47,7 +47,7 @@ export function ja3sText(hello: ServerHello): string | undefined {
 /** MD5 of `ja3sText` in lower-case hex. */
 export function ja3s(hello: ServerHello): string | undefined {
   const text = ja3sText(hello);
-  return text === undefined ? undefined : bytesToHex(md5(utf8ToBytes(text)));
+  return text === undefined ? undefined : JA3_HASHES.of(text);
 }
 
 /** JA4 before hashing (JA4_r): 't13d1516h2_002f,0035,..._0005,000a,..._0403,0804,...'. */
@@ -127,5 +127,30 @@ function hex4(value: number): string {
 }
 
 function shortHash(text: string): string {
-  return text === '' ? NOTHING : bytesToHex(sha256(utf8ToBytes(text))).slice(0, 12);
+  return text === '' ? NOTHING : JA4_HASHES.of(text);
 }
+
+/** A network has few kinds of clients: nearly every text was hashed before. The kinds that are made up are forgotten all at once. */
+class HashMemo {
+  #hash: (text: string) => string;
+  #known = new Map<string, string>();
+
+  constructor(hash: (text: string) => string) {
+    this.#hash = hash;
+  }
+
+  of(text: string): string {
+    let hash = this.#known.get(text);
+    if (hash === undefined) {
+      hash = this.#hash(text);
+      if (this.#known.size >= MEMO_TEXTS) this.#known.clear();
+      if (text.length <= MEMO_CHARACTERS) this.#known.set(text, hash);
+    }
+    return hash;
+  }
+}
+
+const MEMO_TEXTS = 512;
+const MEMO_CHARACTERS = 2048;
+const JA3_HASHES = new HashMemo((text) => bytesToHex(md5(utf8ToBytes(text))));
+const JA4_HASHES = new HashMemo((text) => bytesToHex(sha256(utf8ToBytes(text))).slice(0, 12));

@@ -101,10 +101,10 @@ export interface X509Certificate {
   readonly isAuthority: boolean;
   /** Subject and issuer are the same, and no key identifier says otherwise. The signature is not verified. */
   readonly isSelfSigned: boolean;
-  /** SHA-256 of the whole certificate, lower-case hex. */
-  readonly sha256: string;
+  /** SHA-256 of the whole certificate, lower-case hex; undefined where digests were not asked for. */
+  readonly sha256: string | undefined;
   /** SHA-1 of the whole certificate, lower-case hex: the key of older block lists. */
-  readonly sha1: string;
+  readonly sha1: string | undefined;
 }
 
 const ATTRIBUTES = new Map<string, string>([
@@ -176,8 +176,11 @@ const SIGNATURES = new Map<string, string>([
   ['2.16.840.1.101.3.4.3.19', 'ml-dsa-87'],
 ]);
 
-/** The certificate in DER at `at`, or undefined when the bytes up to `end` hold no whole one. What lies behind it is ignored. */
-export function decodeX509(bytes: Uint8Array, at: number, end: number): X509Certificate | undefined {
+/**
+ * The certificate in DER at `at`, or undefined when the bytes up to `end` hold no whole one. What lies behind it is ignored.
+ * @param digests whether to compute SHA-256 and SHA-1, which cost more than all else.
+ */
+export function decodeX509(bytes: Uint8Array, at: number, end: number, digests = true): X509Certificate | undefined {
   const whole = expectBer(bytes, at, end, BER_SEQUENCE);
   if (whole === undefined || whole.cut) return undefined;
   const tbs = expectBer(bytes, whole.from, whole.to, BER_SEQUENCE);
@@ -226,8 +229,8 @@ export function decodeX509(bytes: Uint8Array, at: number, end: number): X509Cert
     isSelfSigned:
       sameBytes(bytes, issuer, subject) &&
       (more.authorityKey === undefined || more.subjectKey === undefined || more.authorityKey === more.subjectKey),
-    sha256: bytesToHex(sha256(der)),
-    sha1: bytesToHex(sha1(der)),
+    sha256: digests ? bytesToHex(sha256(der)) : undefined,
+    sha1: digests ? bytesToHex(sha1(der)) : undefined,
   };
 }
 

@@ -260,7 +260,7 @@ function readMessage(context: PeekContext, side: TlsSide, bytes: Uint8Array, fro
     }
     case CERTIFICATE:
       // A client's own certificate comes behind its hello, where nobody looks any more.
-      if (side.isServer) noteCertificate(context, decodeX509(bytes, Math.min(to, from + FIRST_CERTIFICATE), to));
+      if (side.isServer) noteCertificate(context, decodeX509(bytes, Math.min(to, from + FIRST_CERTIFICATE), to, false));
       return SKIP;
     default:
       return SKIP;
