@@ -6,3 +6,4 @@ export * from './sink/file.ts';
 export * from './source/follow.ts';
 export * from './source/input.ts';
 export * from './source/live.ts';
+export * from './source/table-source.ts';
