@@ -249,7 +249,13 @@ class Facts {
       this.#address(host.mac);
     }
     for (const detection of incident.detections) if (detection.port !== undefined) this.ports.add(detection.port);
-    for (const value of [incident.actors.length, incident.peerCount, incident.flowCount, incident.detections.length])
+    for (const value of [
+      incident.actors.length,
+      incident.peerCount,
+      incident.flowCount,
+      incident.recordCount ?? 0,
+      incident.detections.length,
+    ])
       this.#plain(value);
     this.#span(incident.firstMs, incident.lastMs);
 
@@ -263,7 +269,8 @@ class Facts {
 
   #detection(detection: IncidentDetection): void {
     for (const address of [detection.actor, ...detection.peers]) this.#address(address);
-    for (const value of [detection.peerCount, detection.flowCount, detection.score]) this.#plain(value);
+    for (const value of [detection.peerCount, detection.flowCount, detection.recordCount ?? 0, detection.score])
+      this.#plain(value);
     this.#span(detection.firstMs, detection.lastMs);
   }
 

@@ -61,9 +61,9 @@ export class View {
     return [...this.#measures.keys()];
   }
 
-  /** Ids of the first flows of the detection. */
+  /** Ids of the first flows of the detection, or of its rows. */
   flows(most = 3): string[] {
-    return this.detection.evidence.filter((id) => id.startsWith('f')).slice(0, most);
+    return this.detection.evidence.filter((id) => id.startsWith('f') || id.startsWith('r')).slice(0, most);
   }
 
   get many(): boolean {
@@ -98,6 +98,8 @@ export class View {
 
   /** '2021-04-01 15:55:45 UTC'; 'an unknown time' for what no calendar holds. */
   get startText(): string {
+    // What has no time at all stands at 0.
+    if (this.span.firstMs === 0 && this.span.lastMs === 0) return 'an unknown time';
     const iso = isoTime(this.span.firstMs);
     return iso.length === 'yyyy-mm-ddThh:mm:ss.sssZ'.length
       ? `${iso.slice(0, -5).replace('T', ' ')} UTC`

@@ -50,6 +50,17 @@ export interface Detection {
   readonly flows: readonly EvidenceFlow[];
   /** How many flows are involved in truth. */
   readonly flowCount: number;
+  /** What the detection rests on where that is rows of a table and no flows: at most `MAX_EVIDENCE_FLOWS`, in order of the rows. */
+  readonly records?: readonly EvidenceRecord[];
+  /** How many rows are involved in truth; absent with `records`. */
+  readonly recordCount?: number;
+}
+
+/** A row of a table that is no flow, kept as evidence: its columns by name, missing ones absent. Texts are from outside. */
+export interface EvidenceRecord {
+  /** Number of the row in the run, from 1, in the order in which rows were read. */
+  readonly row: number;
+  readonly values: Readonly<Record<string, number | string>>;
 }
 
 export const MAX_EVIDENCE_FLOWS = 20;

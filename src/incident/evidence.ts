@@ -1,4 +1,4 @@
-import type { Detection, Reason } from '../detect/index.ts';
+import type { Detection, EvidenceRecord, Reason } from '../detect/index.ts';
 import type { FlowRecord } from '../flow/index.ts';
 import type { Evidence, IncidentDetection } from './incident.ts';
 
@@ -7,18 +7,20 @@ export const MAX_INCIDENT_MEASURES = 60;
 
 export interface IncidentEvidence {
   readonly detections: readonly IncidentDetection[];
-  /** Measures in order of the detections, then flows in order of start time and id. */
+  /** Measures in order of the detections, then flows in order of start time and id, then rows of tables by number. */
   readonly evidence: readonly Evidence[];
 }
 
 /**
- * Names the detections d1, d2 ..., their measures m1, m2 ... and their flows f1, f2 ..., each flow once however many detections show it.
+ * Names the detections d1, d2 ..., their measures m1, m2 ..., their flows f1, f2 ... and their rows r1, r2 ..., each flow and row once however many detections show it.
  * Where there are more than the caps allow, the leading detection keeps all its measures and the rest take turns, so that every detection keeps something
  * before any keeps everything; flows take turns from the start. The order depends on the detections alone.
  */
 export function nameEvidence(detections: readonly Detection[]): IncidentEvidence {
   const flows = keptFlows(detections);
   const flowIds = new Map(flows.map(({ key }, i) => [key, `f${i + 1}`]));
+  const records = keptRecords(detections);
+  const recordIds = new Map(records.map(({ row }, i) => [row, `r${i + 1}`]));
   const reasons = keptReasons(detections);
 
   const evidence: Evidence[] = [];
@@ -34,11 +36,33 @@ export function nameEvidence(detections: readonly Detection[]): IncidentEvidence
       const flowId = flowIds.get(flowKey(flow));
       if (flowId !== undefined && !ids.includes(flowId)) ids.push(flowId);
     }
-    const { reasons: _reasons, flows: _flows, ...rest } = detection;
+    for (const { row } of detection.records ?? []) {
+      const recordId = recordIds.get(row);
+      if (recordId !== undefined && !ids.includes(recordId)) ids.push(recordId);
+    }
+    const { reasons: _reasons, flows: _flows, records: _records, ...rest } = detection;
     return { ...rest, id, evidence: ids };
   });
   for (const [i, { flow }] of flows.entries()) evidence.push({ id: `f${i + 1}`, type: 'flow', flow });
+  for (const [i, record] of records.entries()) evidence.push({ id: `r${i + 1}`, type: 'record', ...record });
   return { detections: named, evidence };
+}
+
+/** How many rows of tables the detections show, each once. */
+export function distinctRecords(detections: readonly Detection[]): number {
+  return new Set(detections.flatMap((detection) => (detection.records ?? []).map(({ row }) => row))).size;
+}
+
+/** Rows take turns as flows do. */
+function keptRecords(detections: readonly Detection[]): EvidenceRecord[] {
+  const kept = new Map<number, EvidenceRecord>();
+  const longest = detections.reduce((most, { records = [] }) => Math.max(most, records.length), 0);
+  for (let turn = 0; turn < longest; turn++)
+    for (const { records = [] } of detections) {
+      const record = records[turn];
+      if (record !== undefined && kept.size < MAX_INCIDENT_FLOWS && !kept.has(record.row)) kept.set(record.row, record);
+    }
+  return [...kept.values()].sort((a, b) => a.row - b.row);
 }
 
 /** How many flows the detections show, each once. */

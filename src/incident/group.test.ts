@@ -370,7 +370,7 @@ describe('for any detections', () => {
     fc.assert(
       fc.property(arbitraryDetections, (detections) => {
         for (const { title } of incidentsOf(...detections)) {
-          expect(title).toMatch(/^[\x20-\x7e]{20,260}\.$/);
+          expect(title).toMatch(/^[\x20-\x7e]{20,300}\.$/);
           expect(title).not.toMatch(/ignore|evil|benign|<|undefined|NaN|Infinity/);
         }
       }),

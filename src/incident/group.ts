@@ -1,6 +1,6 @@
 import { fingerprint } from '../core/index.ts';
 import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.ts';
-import { distinctFlows, nameEvidence } from './evidence.ts';
+import { distinctFlows, distinctRecords, nameEvidence } from './evidence.ts';
 import { type HostReference, type Incident, type RelatedIncident, severityRank } from './incident.ts';
 import { kindInfo, titleOf } from './kind.ts';
 import { leadWeight, MIN_DISTRIBUTED_ACTORS, rateSeverity } from './severity.ts';
@@ -272,6 +272,7 @@ function toIncident(
     detections: named.detections,
     evidence: named.evidence,
     flowCount: flowCountOf(detections),
+    ...recordCountOf(detections),
   };
 }
 
@@ -347,6 +348,12 @@ function flowCountOf(detections: readonly Detection[]): number {
   const sums = new Map<string, number>();
   for (const d of detections) sums.set(d.detector, (sums.get(d.detector) ?? 0) + d.flowCount);
   return Math.max(distinctFlows(detections), ...sums.values());
+}
+
+/** As with flows; absent where no detection rests on rows of tables. */
+function recordCountOf(detections: readonly Detection[]): Pick<Incident, 'recordCount'> {
+  const counts = detections.flatMap(({ recordCount }) => (recordCount === undefined ? [] : [recordCount]));
+  return counts.length === 0 ? {} : { recordCount: Math.max(distinctRecords(detections), ...counts) };
 }
 
 function otherBehaviours(

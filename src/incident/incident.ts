@@ -1,4 +1,4 @@
-import type { Detection, Reason } from '../detect/index.ts';
+import type { Detection, EvidenceRecord, Reason } from '../detect/index.ts';
 import type { FlowRecord } from '../flow/index.ts';
 
 /** Least to most urgent. */
@@ -26,15 +26,16 @@ export interface HostReference {
 }
 
 /**
- * What every sentence of a verdict must cite. Ids are unique within the incident: f1, f2 ... for flows, m1, m2 ... for measures,
- * d1, d2 ... for detections.
+ * What every sentence of a verdict must cite. Ids are unique within the incident: f1, f2 ... for flows, r1, r2 ... for rows of tables,
+ * m1, m2 ... for measures, d1, d2 ... for detections.
  */
 export type Evidence =
   | { readonly id: string; readonly type: 'flow'; readonly flow: FlowRecord }
+  | ({ readonly id: string; readonly type: 'record' } & EvidenceRecord)
   | ({ readonly id: string; readonly type: 'measure'; readonly detection: string } & Reason);
 
 /** A detection inside an incident, with its id and the ids of its evidence instead of the things themselves. */
-export type IncidentDetection = Omit<Detection, 'reasons' | 'flows'> & {
+export type IncidentDetection = Omit<Detection, 'reasons' | 'flows' | 'records'> & {
   readonly id: string;
   readonly evidence: readonly string[];
 };
@@ -86,4 +87,6 @@ export interface Incident {
   readonly detections: readonly IncidentDetection[];
   readonly evidence: readonly Evidence[];
   readonly flowCount: number;
+  /** How many rows of tables are involved, where the incident rests on such; else absent. */
+  readonly recordCount?: number;
 }

@@ -3,6 +3,7 @@ export * from './evidence.ts';
 export * from './group.ts';
 export * from './incident.ts';
 export * from './kind.ts';
+export { WHOLE_TABLE } from './kind-record.ts';
 export * from './severity.ts';
 export * from './story.ts';
 export * from './technique.ts';

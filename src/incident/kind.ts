@@ -1,6 +1,7 @@
 import { counted, humanCount, humanDuration } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
+import { RECORD_KINDS } from './kind-record.ts';
 import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
 import { addressLabel, addressList, knownService, nameLabel, portLabel, serviceLabel, usualService } from './words.ts';
@@ -33,6 +34,8 @@ export interface KindInfo {
   readonly techniques?: (story: Story, detection: Detection) => TechniqueId[];
   /** What such an incident is called in a list, in a few words: 'port scan'. */
   readonly label: string;
+  /** Who did it, where the actor is no host; by default its address. */
+  readonly subject?: (detection: Detection) => string;
   /** What was done, without the subject and the full stop: 'tried 212 hosts on port 445'. It states the facts of one detection. */
   readonly deed: (told: Telling) => string;
   /** What follows the deed in a title; by default how long it took. */
@@ -40,7 +43,7 @@ export interface KindInfo {
 }
 
 /** What a title tells of: one detection. Where many hosts did the same, hosts and times are those of all, and no measure of a single one counts. */
-interface Telling {
+export interface Telling {
   readonly detection: Detection;
   readonly role: Role;
   readonly many: boolean;
@@ -259,6 +262,7 @@ const KINDS: readonly KindInfo[] = [
     },
     end: () => '',
   },
+  ...RECORD_KINDS,
 ];
 
 /** For a kind without an entry: its family, up to the first dot, is its behaviour. */
@@ -328,8 +332,10 @@ function secondClause(story: Story, { detection: lead, role, many }: Telling): s
 }
 
 function who(story: Story, { detection, many }: Telling): string {
-  const name = addressLabel(detection.actor);
-  return many ? `${counted(story.actors.length, 'host')} (${name} and others)` : name;
+  const name = kindInfo(detection.kind).subject?.(detection) ?? addressLabel(detection.actor);
+  return many
+    ? `${counted(story.actors.length, kindInfo(detection.kind).subject === undefined ? 'host' : 'entity', kindInfo(detection.kind).subject === undefined ? 'hosts' : 'entities')} (${name} and others)`
+    : name;
 }
 
 function measure({ detection, many }: Telling, name: string): number | undefined {

@@ -30,9 +30,11 @@ const MAX_FLOWS_FIRST = 40;
 const MAX_FLOWS_LATER = 6;
 const MAX_PEERS_SHOWN = 8;
 const MAX_NAME = 80;
+const MAX_VALUES = 40;
 
 type MeasureEvidence = Extract<Evidence, { type: 'measure' }>;
 type FlowEvidence = Extract<Evidence, { type: 'flow' }>;
+type RecordEvidence = Extract<Evidence, { type: 'record' }>;
 
 export function badge(severity: Severity): Html {
   return html`<span class="badge ${severity}">${severity}</span>`;
@@ -162,7 +164,7 @@ function facts(incident: JudgedIncident, positions: ReadonlyMap<string, number>)
   return html`<dl class="facts">
 <dt>When</dt><dd>${span(incident.firstMs, incident.lastMs)}</dd>
 <dt>${actor}${incident.actors.length !== 1 && 's'}</dt><dd>${separated(incident.actors.slice(0, MAX_PEERS_SHOWN).map(hostText), ' ')}${moreActors > 0 && ` and ${humanCount(moreActors)} more`}</dd>
-<dt>${peer}${incident.peerCount !== 1 && 's'}</dt><dd>${peers.length === 0 ? 'none' : separated(peers.map(hostText), ' ')}${morePeers > 0 && ` and ${humanCount(morePeers)} more`}</dd>
+${incident.recordCount !== undefined && incident.peerCount === 0 ? undefined : html`<dt>${peer}${incident.peerCount !== 1 && 's'}</dt><dd>${peers.length === 0 ? 'none' : separated(peers.map(hostText), ' ')}${morePeers > 0 && ` and ${humanCount(morePeers)} more`}</dd>`}
 ${related(incident, positions)}${
   incident.techniques.length > 0 &&
   html`<dt>ATT&amp;CK</dt><dd><ul>${incident.techniques.map((technique) => html`<li>${techniqueText(technique)}</li>`)}</ul></dd>
@@ -235,29 +237,65 @@ function evidenceDetails(
 ): Html {
   const measures = incident.evidence.filter((item): item is MeasureEvidence => item.type === 'measure');
   const flows = incident.evidence.filter((item): item is FlowEvidence => item.type === 'flow');
+  const records = incident.evidence.filter((item): item is RecordEvidence => item.type === 'record');
   const limit = position <= FIRST_INCIDENTS ? MAX_FLOWS_FIRST : MAX_FLOWS_LATER;
   const shown = flows.filter((item, i) => i < limit || cited.has(item.id));
+  const shownRecords = records.filter((item, i) => i < limit || cited.has(item.id));
   const owners = new Set(incident.detections.map((detection) => detection.id));
   const orphans = measures.filter((measure) => !owners.has(measure.detection));
-  return html`<details${position <= OPEN_INCIDENTS && html` open`}><summary>Evidence <span class="note">${counted(incident.detections.length, 'detection')}, ${counted(measures.length, 'measure')}, ${
-    shown.length === incident.flowCount
-      ? counted(shown.length, 'flow')
-      : `${humanCount(shown.length)} of ${counted(incident.flowCount, 'flow')}`
-  }</span></summary>${incident.detections.map((detection) =>
+  return html`<details${position <= OPEN_INCIDENTS && html` open`}><summary>Evidence <span class="note">${counted(incident.detections.length, 'detection')}, ${counted(measures.length, 'measure')}, ${[
+    ...(incident.recordCount === undefined || incident.flowCount > 0
+      ? [portion(shown.length, incident.flowCount, 'flow')]
+      : []),
+    ...(incident.recordCount === undefined ? [] : [portion(shownRecords.length, incident.recordCount, 'row')]),
+  ].join(', ')}</span></summary>${incident.detections.map((detection) =>
     detectionBlock(
       detection,
       measures.filter((measure) => measure.detection === detection.id),
       anchors,
     ),
   )}${orphans.length > 0 && measureTable(orphans, anchors, 'Measures')}
-${shown.length > 0 && flowTable(shown, flows.length, incident, anchors, run)}</details>`;
+${shown.length > 0 && flowTable(shown, flows.length, incident, anchors, run)}${
+  shownRecords.length > 0 && recordTable(shownRecords, records.length, incident, anchors)
+}</details>`;
+}
+
+/** '20 flows', or '20 of 310 flows'. */
+function portion(shown: number, total: number, noun: string): string {
+  return shown === total ? counted(shown, noun) : `${humanCount(shown)} of ${counted(total, noun)}`;
+}
+
+/** Rows of a table: the number, and all that the row holds, column by column; tables have any columns, so they are not columns here. */
+function recordTable(
+  records: readonly RecordEvidence[],
+  kept: number,
+  incident: JudgedIncident,
+  anchors: Anchors,
+): Html {
+  const hidden = kept - records.length;
+  const caption = html`Rows${hidden > 0 && `; ${humanCount(hidden)} more are in incidents.json`}`;
+  const rows = records.map(
+    ({ id, row, values }) => html`
+<tr id="${anchors.get(id) ?? ''}"><th scope="row" class="mono">${safeText(id, 12)}</th><td class="r">${humanCount(row)}</td><td><dl class="values">${Object.entries(
+      values,
+    )
+      .slice(0, MAX_VALUES)
+      .map(
+        ([name, value]) =>
+          html`<div><dt>${network(name, 40)}</dt><dd>${typeof value === 'number' ? number(value) : network(value, MAX_NAME * 2)}</dd></div>`,
+      )}</dl></td></tr>`,
+  );
+  return cardTable('records', `Rows of incident ${incident.rank}`, rows, { right: [1], caption });
 }
 
 function detectionBlock(detection: IncidentDetection, measures: readonly MeasureEvidence[], anchors: Anchors): Html {
   const about: Part[] = [html`score ${number(detection.score)} of 1`, html`by ${code(detection.actor, 45)}`];
   if (detection.port !== undefined) about.push(html`${detection.protocol ?? 'port'} ${detection.port}`);
   if (detection.service !== undefined) about.push(network(detection.service, 30));
-  about.push(counted(detection.flowCount, 'flow'), span(detection.firstMs, detection.lastMs));
+  about.push(
+    detection.recordCount === undefined ? counted(detection.flowCount, 'flow') : counted(detection.recordCount, 'row'),
+    span(detection.firstMs, detection.lastMs),
+  );
   return html`
 <div class="detection" id="${anchors.get(detection.id) ?? ''}"><h4><span class="mono">${safeText(detection.id, 12)}</span> ${detection.kind}</h4>
 <p class="note">${separated(about, ' · ')}</p>

@@ -75,6 +75,7 @@ export const CARD_TABLES = {
     'Names',
     'Frame',
   ],
+  records: ['Id', 'Row', 'Values'],
   hosts: ['Host', 'Flows out', 'Flows in', 'Bytes out', 'Bytes in', 'Seen', 'Services and names'],
   inputs: ['Input', 'Format', 'Size', 'Packets', 'Time', 'Read'],
   oddities: ['Name', 'Count', 'Meaning', 'First seen'],
@@ -133,6 +134,7 @@ h2{font-size:1.3125rem;font-weight:650;letter-spacing:-.008em;margin-bottom:14px
 .card+.card,.card+.scroll,.scroll+.card{margin-top:16px}
 .note{color:var(--muted);font-size:.875rem}
 .warn{border-left:4px solid var(--high)}
+.values{display:flex;flex-wrap:wrap;gap:2px 18px}.values dt{color:var(--muted);font-size:.8125rem}.values dd{font-family:var(--mono);font-size:.875em}
 
 .counts{list-style:none;display:grid;grid-template-columns:repeat(5,1fr);gap:12px;margin-bottom:12px}
 .count{background:var(--card);border:1px solid var(--line);border-top:4px solid;border-radius:8px;padding:12px 16px}

@@ -165,6 +165,7 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
     first: iso(incident.firstMs),
     last: iso(incident.lastMs),
     flowCount: incident.flowCount,
+    ...optional('recordCount', incident.recordCount),
     detections: incident.detections.map((detection) => ({
       id: detection.id,
       kind: detection.kind,
@@ -179,6 +180,7 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       last: iso(detection.lastMs),
       score: detection.score,
       flowCount: detection.flowCount,
+      ...optional('recordCount', detection.recordCount),
       evidence: [...detection.evidence],
     })),
     evidence: incident.evidence.map(evidenceNode),
@@ -202,6 +204,7 @@ function hostReferenceNode(host: HostReference): IncidentNode['actors'][number] 
 
 function evidenceNode(item: Evidence): IncidentNode['evidence'][number] {
   if (item.type === 'flow') return { id: item.id, type: 'flow', flow: inColumnOrder(item.flow) };
+  if (item.type === 'record') return { id: item.id, type: 'record', row: item.row, values: { ...item.values } };
   return {
     id: item.id,
     type: 'measure',

@@ -152,8 +152,8 @@ const technique = named(
 
 const evidenceId = named(
   'evidenceId',
-  z.string().regex(/^[fmd][1-9]\d*$/),
-  'Unique within its incident: f1, f2 ... for flows, m1 ... for measures, d1 ... for detections.',
+  z.string().regex(/^[fmrd][1-9]\d*$/),
+  'Unique within its incident: f1, f2 ... for flows, r1 ... for rows of tables, m1 ... for measures, d1 ... for detections.',
 );
 
 type NumberColumn = { [K in FlowColumnName]: NonNullable<FlowRecord[K]> extends number ? K : never }[FlowColumnName];
@@ -183,6 +183,15 @@ const evidence = named(
     z.strictObject({ id: evidenceId, type: z.literal('flow'), flow }),
     z.strictObject({
       id: evidenceId,
+      type: z.literal('record'),
+      row: say(z.int().min(1), 'Number of the row in the run, from 1, in the order in which rows were read.'),
+      values: say(
+        z.record(z.string(), z.union([z.number(), z.string()])),
+        'Its columns by name; a member is absent where the value is missing.',
+      ),
+    }),
+    z.strictObject({
+      id: evidenceId,
       type: z.literal('measure'),
       detection: say(z.string(), 'Id of the detection that it speaks for.'),
       name: text('Dotted and stable, as in scan.targets.'),
@@ -193,7 +202,7 @@ const evidence = named(
       sentence: text('The measure in words.'),
     }),
   ]),
-  'What claims cite: a flow or a number that was measured.',
+  'What claims cite: a flow, a row of a table, or a number that was measured.',
 );
 
 const detection = named(
@@ -212,6 +221,7 @@ const detection = named(
     last: time('Time of the last flow'),
     score: share('0 ordinary to 1 strange.'),
     flowCount: count('Flows involved in truth.'),
+    recordCount: say(z.int().min(0).optional(), 'Rows of tables involved in truth, where it rests on such.'),
     evidence: say(z.array(evidenceId), 'Ids of its evidence.'),
   }),
   'What one detector found.',
@@ -264,6 +274,10 @@ const incident = named(
     first: time('Start of the first flow'),
     last: time('Time of the last flow'),
     flowCount: count('Flows involved in truth; evidence holds a bounded choice of them.'),
+    recordCount: say(
+      z.int().min(0).optional(),
+      'Rows of tables involved in truth, where it rests on such; evidence holds a bounded choice of them.',
+    ),
     detections: z.array(detection),
     evidence: z.array(evidence),
     verdict,

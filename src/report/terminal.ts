@@ -187,7 +187,11 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
   const indent = beside ? Math.max(LABEL, rank.length + badge.length + 1) : NARROW_INDENT;
   const room = width - indent;
   const quiet = (lines: readonly string[]) => lines.map((line) => paint('quiet', line));
-  const hosts = `${addresses(incident.actors, incident.actors.length)} with ${addresses(incident.peers, incident.peerCount)}`;
+  const actors = addresses(incident.actors, incident.actors.length);
+  const hosts =
+    incident.recordCount !== undefined && incident.peerCount === 0
+      ? actors
+      : `${actors} with ${addresses(incident.peers, incident.peerCount)}`;
   const body = [
     ...wrapText(safeText(incident.title, 300), room).map((line) => paint('strong', line)),
     ...quiet(wrapText(hosts, room)),

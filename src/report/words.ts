@@ -27,8 +27,12 @@ export function sameDay(a: number, b: number): boolean {
   return day(a) === day(b);
 }
 
+/** For what has no time, as rows of a table without a column that tells it: their times are 0. */
+const UNKNOWN_TIME = 'unknown time';
+
 /** '2021-04-01 15:55:45 to 15:55:58 UTC (12.8 s)'; one time alone where both are the same second. */
 export function span(firstMs: number, lastMs: number): string {
+  if (firstMs === 0 && lastMs === 0) return UNKNOWN_TIME;
   const duration = ` (${humanDuration(lastMs - firstMs)})`;
   const from = clock(firstMs);
   const to = clock(lastMs);

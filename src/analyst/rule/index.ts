@@ -2,6 +2,7 @@ import { BRUTE_FORCE_RULES } from './brute-force.ts';
 import { CALL_RULES } from './call.ts';
 import { FLOOD_RULES } from './flood.ts';
 import { OTHER_RULE } from './other.ts';
+import { RECORD_RULES } from './record.ts';
 import type { Explanation } from './rule.ts';
 import { SCAN_RULES } from './scan.ts';
 import { STRANGE_FLOW_RULES } from './strange-flow.ts';
@@ -15,6 +16,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   ...FLOOD_RULES,
   ...CALL_RULES,
   ...STRANGE_FLOW_RULES,
+  ...RECORD_RULES,
 ];
 
 /** The entry with the longest prefix that fits, or the one for kinds without rules. */
