@@ -1,5 +1,7 @@
 /** Floor 0: tables, time, seeded random, statistics, errors, canonical JSON. */
 export * from './canonical.ts';
+export * from './cell.ts';
+export * from './column-writer.ts';
 export * from './error.ts';
 export * from './expression.ts';
 export * from './random.ts';
@@ -8,4 +10,5 @@ export * from './stats.ts';
 export * from './table.ts';
 export * from './table-codec.ts';
 export * from './text.ts';
+export * from './text-dictionary.ts';
 export * from './time.ts';
