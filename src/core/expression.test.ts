@@ -28,7 +28,9 @@ function show(node: Expression): string {
     case 'in':
       return `(${show(node.operand)} in [${node.items.map(({ from, to }) => (to === undefined ? show(from) : `${show(from)}..${show(to)}`)).join(', ')}])`;
     case 'call':
-      return `${node.name}(${node.values.map(show).join(', ')})`;
+      return `${node.name}(${node.values.map(show).join(', ')})${node.over === undefined ? '' : ` over ${show(node.over)}`}${
+        node.by === undefined ? '' : ` by ${node.by.map(show).join(' and ')}`
+      }`;
   }
 }
 
@@ -179,6 +181,89 @@ describe('the syntax of expressions', () => {
         }
       }),
       { numRuns: 3000 },
+    );
+  });
+});
+
+describe('the syntax of formulas', () => {
+  const formula = (text: string): string => show(parseExpression(text, { formula: true, what: 'formula' }));
+
+  it('has powers that bind tighter than a sign', () => {
+    expect(formula('-a ^ 2 ^ -b * c')).toBe('(negate(pow(a, pow(2, negate(b)))) * c)');
+  });
+
+  it('has names in backticks and names that begin with an at sign', () => {
+    expect(formula('`a b` + @timestamp - `and`')).toBe('((a b + @timestamp) - and)');
+    expect(parseExpression('`true`', { formula: true })).toMatchObject({ kind: 'name', name: 'true', quoted: true });
+  });
+
+  it('takes a unit behind a blank, and conditions as arguments', () => {
+    expect(formula('if(a > 5 MB and not b, c, 1h30m)')).toBe('if(((a > 5MB) and not(b)), c, 1h30m)');
+  });
+
+  it('takes a window and keys behind a call, in either order', () => {
+    expect(formula('count_distinct(a) over 10m by b, f(c) / count() by d')).toBe(
+      '(count_distinct(a) over 10m by b and f(c) / count() by d)',
+    );
+    expect(formula('count() by a over 10 m > 3')).toBe('(count() over 10m by a > 3)');
+    expect(formula('max(count() by a, 5)')).toBe('max(count() by a, 5)');
+    expect(formula('max(count() by (a), b)')).toBe('max(count() by a, b)');
+    expect(formula('over + by')).toBe('(over + by)');
+  });
+
+  it.each([
+    ['', 'formula, column 1: it is empty'],
+    ['a 5', "formula, column 3: expected 'and', 'or' or an operator before '5'"],
+    ['count() over b', "formula, column 14: expected a duration behind 'over', found 'b'"],
+    ['count() over 1m over 2m', "formula, column 17: there are two 'over' behind count()"],
+    ['count() by', 'formula, column 11: it ends where a field or a value should stand'],
+    ['`a', 'formula, column 1: the backtick is not closed'],
+    ['``', 'formula, column 1: the name in backticks is empty'],
+  ])('says where %j is wrong', (text, message) => {
+    expect(() => parseExpression(text, { formula: true, what: 'formula' })).toThrow(message);
+  });
+
+  it('leaves the display filter as it is', () => {
+    expect(() => parseExpression('a ^ 2')).toThrow('filter, column 3: the character "^" means nothing here');
+    expect(() => parseExpression('count() over 10m')).toThrow(
+      "filter, column 9: expected 'and', 'or' or an operator before 'over'",
+    );
+  });
+
+  it('ends in a tree or in a mistake with a place inside the text, whatever it is given', () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        'a',
+        '`',
+        '`b c`',
+        '@t',
+        'over',
+        'by',
+        'count()',
+        'f(',
+        ')',
+        ',',
+        '^',
+        '-',
+        '5',
+        'MB',
+        '10m',
+        'and',
+      ),
+      fc.string({ maxLength: 4, unit: 'binary' }),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), fc.constantFrom('', ' '), (pieces, glue) => {
+        const text = pieces.join(glue);
+        try {
+          const { span } = parseExpression(text, { formula: true });
+          expect(span.to).toBeLessThanOrEqual(text.length);
+        } catch (error) {
+          if (!(error instanceof ExpressionError)) throw error;
+          expect(error.span.from).toBeLessThanOrEqual(text.length);
+        }
+      }),
+      { numRuns: 2000 },
     );
   });
 });

@@ -19,6 +19,14 @@ import { safeText } from './text.ts';
  *     -a   (a)   name   name(a, b)   value
  *
  * A word may hold dots and hyphens (`dst.port`, `dns-tls`, `.com`), so a minus needs a blank on each side. Comparisons don't chain.
+ *
+ * With `formula: true` it is the language of features, filters and flags (see feature/expression), which has more and leaves `a b` away:
+ *
+ *     a ^ b                          a power, tighter than the sign: -a ^ 2 is -(a ^ 2); the same as pow(a, b)
+ *     `any name`   @timestamp        names that are no words stand in backticks, an at sign may begin one
+ *     5 MB                           a blank between a number and its unit
+ *     if(a > 1 and b, c, d)          conditions as arguments
+ *     count(a) over 10m by b, f(c)   a window and a key behind a call; by (b, c) where a comma would go on otherwise
  */
 
 /** Where a piece of an expression stands: UTF-16 units [from, to) of its text. */
@@ -56,6 +64,19 @@ export interface TextLiteral {
 export interface NameExpression {
   readonly kind: 'name';
   readonly name: string;
+  /** It stood in backticks, so it is a name whatever the word means. */
+  readonly quoted?: boolean;
+  readonly span: Span;
+}
+
+export interface CallExpression {
+  readonly kind: 'call';
+  readonly name: string;
+  readonly values: readonly Expression[];
+  /** The window behind it, as in `over 10m`; only in formulas. */
+  readonly over?: NumberLiteral;
+  /** The keys behind it, as in `by src, port`; only in formulas. */
+  readonly by?: readonly Expression[];
   readonly span: Span;
 }
 
@@ -87,7 +108,7 @@ export type Expression =
     }
   | { readonly kind: 'in'; readonly operand: Expression; readonly items: readonly ListItem[]; readonly span: Span }
   | { readonly kind: 'missing'; readonly operand: Expression; readonly span: Span }
-  | { readonly kind: 'call'; readonly name: string; readonly values: readonly Expression[]; readonly span: Span };
+  | CallExpression;
 
 /** Longest text and deepest nesting that are read: an expression is typed by a person. */
 const MAX_LENGTH = 10_000;
@@ -101,12 +122,15 @@ export class ExpressionError extends UserError {
   /** From 1, in characters. */
   readonly column: number;
   readonly excerpt: readonly [string, string];
+  /** The message without the place. */
+  readonly reason: string;
 
   /** @param source the whole text. @param what how the message calls it, as in 'filter'. */
   constructor(source: string, span: Span, message: string, hint: string | undefined, what: string) {
     const column = [...source.slice(0, span.from)].length + 1;
     super(`${what}, column ${column}: ${message}`, hint);
     this.name = 'ExpressionError';
+    this.reason = message;
     this.span = span;
     this.column = column;
     this.excerpt = excerptOf(source, span);
@@ -132,7 +156,7 @@ function excerptOf(source: string, span: Span): [string, string] {
 
 // ---- words, values and signs ----
 
-type TokenKind = 'word' | 'number' | 'text' | 'address' | 'mac' | 'time' | 'sign' | 'end';
+type TokenKind = 'word' | 'name' | 'number' | 'text' | 'address' | 'mac' | 'time' | 'sign' | 'end';
 
 interface Token {
   readonly kind: TokenKind;
@@ -152,7 +176,9 @@ const IPV6 = /(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)(?:[0-9A-Fa-f:]|\.(?!\.))+(?:%[\w.-]
 const HEX_NUMBER = /0[xX][0-9A-Fa-f]+(?!\w)/y;
 const NUMBER_PART = /(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+(?![A-Za-z]))?)([A-Za-zµμ]*)/y;
 const WORD = /\.?[\p{L}_](?:[\p{L}\p{N}_]|[.-](?=[\p{L}\p{N}_]))*/uy;
+const FORMULA_WORD = /[@.]?[\p{L}_](?:[\p{L}\p{N}_]|[.-](?=[\p{L}\p{N}_]))*/uy;
 const SIGN = /&&|\|\||==|!=|<>|<=|>=|\.\.|[=<>!(){}[\],+\-*/%~]/y;
+const FORMULA_SIGN = /&&|\|\||==|!=|<>|<=|>=|\.\.|[=<>!(){}[\],+\-*/%~^]/y;
 
 /** Signs and words that mean the same. */
 const SYNONYM: Readonly<Record<string, string>> = {
@@ -206,11 +232,13 @@ export interface ParseOptions {
   readonly what?: string;
   /** One name for two words side by side, as 'src port' is for 'src.port'; undefined where they are none. */
   readonly join?: (first: string, second: string) => string | undefined;
+  /** The language of features, filters and flags rather than that of display filters. Default false. */
+  readonly formula?: boolean;
 }
 
 /** Reads an expression. Throws ExpressionError with the place of the first mistake. */
 export function parseExpression(source: string, options: ParseOptions = {}): Expression {
-  const { what = 'filter', join = () => undefined } = options;
+  const { what = 'filter', join = () => undefined, formula = false } = options;
   if (source.length > MAX_LENGTH) {
     const span = { from: MAX_LENGTH, to: source.length };
     throw new ExpressionError(
@@ -221,18 +249,25 @@ export function parseExpression(source: string, options: ParseOptions = {}): Exp
       what,
     );
   }
-  return new Parser(source, what, join).parse();
+  return new Parser(source, what, join, formula).parse();
 }
 
 class Parser {
   #source: string;
   #what: string;
   #join: (first: string, second: string) => string | undefined;
+  #formula: boolean;
   #at = 0;
   #token: Token;
   #depth = 0;
 
-  constructor(source: string, what: string, join: (first: string, second: string) => string | undefined) {
+  constructor(
+    source: string,
+    what: string,
+    join: (first: string, second: string) => string | undefined,
+    formula: boolean,
+  ) {
+    this.#formula = formula;
     this.#source = source;
     this.#what = what;
     this.#join = join;
@@ -242,7 +277,13 @@ class Parser {
   parse(): Expression {
     this.#advance();
     if (this.#token.kind === 'end')
-      this.#fail(this.#token.span, 'it is empty', "for example 'tcp and dst.port in (22, 3389)'");
+      this.#fail(
+        this.#token.span,
+        'it is empty',
+        this.#formula
+          ? "for example 'bytes / packets' or 'length(name) > 40'"
+          : "for example 'tcp and dst.port in (22, 3389)'",
+      );
     const expression = this.#or();
     this.#expectEnd(expression);
     return expression;
@@ -317,7 +358,7 @@ class Parser {
     }
     if (operator === 'is') return this.#is(left);
     // A name and a value side by side, as in `port 443`.
-    if (left.kind === 'name' && isValue(this.#token.kind)) {
+    if (!this.#formula && left.kind === 'name' && isValue(this.#token.kind)) {
       const right = this.#primary();
       return { kind: 'compare', operator: '==', left, right, span: over(left, right) };
     }
@@ -397,18 +438,26 @@ class Parser {
   }
 
   #unary(): Expression {
-    if (this.#sign() !== '-') return this.#primary();
+    if (this.#sign() !== '-') return this.#power();
     const { from } = this.#token.span;
     this.#advance();
     const operand = this.#deeper(() => this.#unary());
     return { kind: 'negate', operand, span: { from, to: operand.span.to } };
   }
 
+  #power(): Expression {
+    const base = this.#primary();
+    if (this.#sign() !== '^') return base;
+    this.#advance();
+    const exponent = this.#deeper(() => this.#unary());
+    return { kind: 'call', name: 'pow', values: [base, exponent], span: over(base, exponent) };
+  }
+
   #primary(): Expression {
     const token = this.#token;
     if (token.kind === 'number') {
       this.#advance();
-      return { kind: 'number', parts: token.parts, span: token.span };
+      return this.#unitBehind({ kind: 'number', parts: token.parts, span: token.span });
     }
     if (token.kind === 'text' || token.kind === 'address' || token.kind === 'mac' || token.kind === 'time') {
       this.#advance();
@@ -424,6 +473,10 @@ class Parser {
       this.#advance();
       return inner;
     }
+    if (token.kind === 'name') {
+      this.#advance();
+      return { kind: 'name', name: token.text, quoted: true, span: token.span };
+    }
     if (token.kind === 'word' && !KEYWORDS.has(token.text.toLowerCase())) return this.#word(token);
     if (token.kind === 'end')
       this.#fail(
@@ -436,6 +489,17 @@ class Parser {
       `expected a field or a value, found ${shown(token)}`,
       token.kind === 'word' ? `quote it ("${token.text}") where it is a value` : undefined,
     );
+  }
+
+  /** `5 MB` in a formula, where a number and a word side by side mean nothing else. */
+  #unitBehind(number: NumberLiteral): NumberLiteral {
+    const { kind, text, span } = this.#token;
+    const [part] = number.parts;
+    if (!this.#formula || kind !== 'word' || part === undefined || part.unit !== '' || number.parts.length > 1)
+      return number;
+    if (KEYWORDS.has(text.toLowerCase())) return number;
+    this.#advance();
+    return { ...number, parts: [{ value: part.value, unit: text }], span: { from: number.span.from, to: span.to } };
   }
 
   #word(token: Token): Expression {
@@ -459,14 +523,63 @@ class Parser {
     const values: Expression[] = [];
     while (this.#sign() !== ')') {
       if (this.#token.kind === 'end') this.#fail(open.span, 'the bracket is not closed', 'put a ) behind it');
-      values.push(this.#deeper(() => this.#sum()));
+      values.push(this.#deeper(() => (this.#formula ? this.#or() : this.#sum())));
       const next = this.#sign();
       if (next === ',') this.#advance();
       else if (next !== ')') this.#fail(this.#token.span, `expected , or ) before ${shown(this.#token)}`, undefined);
     }
     const { to } = this.#token.span;
     this.#advance();
-    return { kind: 'call', name: name.text, values, span: { from: name.span.from, to } };
+    const call: CallExpression = { kind: 'call', name: name.text, values, span: { from: name.span.from, to } };
+    return this.#formula ? this.#window(call) : call;
+  }
+
+  /** What may stand behind a call in a formula: `over` and a duration, `by` and keys. */
+  #window(call: CallExpression): CallExpression {
+    let found = call;
+    for (;;) {
+      const { kind, text, span } = this.#token;
+      const word = kind === 'word' ? text.toLowerCase() : '';
+      if (word !== 'over' && word !== 'by') return found;
+      if ((word === 'over' ? found.over : found.by) !== undefined)
+        this.#fail(span, `there are two '${word}' behind ${call.name}()`, 'take one away');
+      this.#advance();
+      if (word === 'over') {
+        const length = this.#token.kind === 'number' ? this.#primary() : undefined;
+        if (length?.kind !== 'number')
+          this.#fail(
+            this.#token.span,
+            `expected a duration behind 'over', found ${shown(this.#token)}`,
+            'as in over 10m',
+          );
+        found = { ...found, over: length, span: { from: call.span.from, to: length.span.to } };
+      } else {
+        const by = this.#keys();
+        found = { ...found, by, span: { from: call.span.from, to: by.at(-1)?.span.to ?? span.to } };
+      }
+    }
+  }
+
+  #keys(): Expression[] {
+    if (this.#sign() === '(') {
+      const list = this.#in({ kind: 'name', name: '', span: this.#token.span });
+      return list.kind === 'in' ? list.items.map((item) => item.from) : [];
+    }
+    const keys = [this.#deeper(() => this.#primary())];
+    while (this.#sign() === ',') {
+      const at = this.#at;
+      const comma = this.#token;
+      this.#advance();
+      const { kind, text } = this.#token;
+      if (kind !== 'name' && (kind !== 'word' || KEYWORDS.has(text.toLowerCase()))) {
+        // The comma belongs to the call around: max(count() by src, 5).
+        this.#at = at;
+        this.#token = comma;
+        break;
+      }
+      keys.push(this.#deeper(() => this.#primary()));
+    }
+    return keys;
   }
 
   #deeper(step: () => Expression): Expression {
@@ -508,6 +621,10 @@ class Parser {
       this.#quoted(first);
       return;
     }
+    if (this.#formula && first === '`') {
+      this.#backticked();
+      return;
+    }
     const text = this.#match(COMMUNITY_ID);
     if (text !== undefined) {
       this.#set('text', text, from);
@@ -532,12 +649,12 @@ class Parser {
       this.#number();
       return;
     }
-    const word = this.#match(WORD);
+    const word = this.#match(this.#formula ? FORMULA_WORD : WORD);
     if (word !== undefined) {
       this.#set('word', word, from);
       return;
     }
-    const sign = this.#match(SIGN);
+    const sign = this.#match(this.#formula ? FORMULA_SIGN : SIGN);
     if (sign !== undefined) {
       this.#set('sign', sign, from);
       return;
@@ -588,6 +705,15 @@ class Parser {
     }
     if (!parts.every((part) => Number.isFinite(part.value))) this.#fail(span, 'the number is too large', undefined);
     this.#token = { kind: 'number', text: this.#source.slice(from, this.#at), parts, span };
+  }
+
+  #backticked(): void {
+    const from = this.#at;
+    const end = this.#source.indexOf('`', from + 1);
+    if (end < 0) this.#fail({ from, to: from + 1 }, 'the backtick is not closed', 'put a ` behind the name');
+    if (end === from + 1) this.#fail({ from, to: end + 1 }, 'the name in backticks is empty', undefined);
+    this.#at = end + 1;
+    this.#set('name', this.#source.slice(from + 1, end), from);
   }
 
   #quoted(quote: string): void {
