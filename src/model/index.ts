@@ -6,6 +6,17 @@ import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 
 export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
+export {
+  type Cluster,
+  type Clustering,
+  type ClusterOptions,
+  type Cut,
+  clusterRows,
+  Gower,
+  type GowerColumn,
+  type Merge,
+  suspectCluster,
+} from './cluster/index.ts';
 export { assertExact, EXACTNESS } from './explanation.ts';
 export { FORMAT_VERSION } from './file.ts';
 export { averagePathLength, type Forest } from './forest.ts';

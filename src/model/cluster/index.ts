@@ -1,0 +1,223 @@
+import { Random } from '../../core/index.ts';
+import { Gower, type GowerColumn } from './gower.ts';
+import { completeLinkage, cutTree, type Merge, silhouettes } from './linkage.ts';
+import { type DistanceMap, mapDistances } from './map.ts';
+
+export { condensedIndex, Gower, type GowerColumn } from './gower.ts';
+export { completeLinkage, cutTree, type Merge, silhouettes } from './linkage.ts';
+export { type DistanceMap, type MapOptions, mapDistances } from './map.ts';
+
+/**
+ * Groups of rows by Gower's distance and complete linkage. Above `maxRows` rows a uniform sample of so many is clustered and every other row is given to the cluster of the
+ * nearest medoid: then `sampled` says so.
+ *
+ * The smallest cluster of a cut is its suspect: what lies apart from all others and is rare. Which cluster that is does not depend on the order of the rows. It says
+ * nothing of good and bad.
+ */
+export interface ClusterOptions {
+  readonly seed?: number;
+  /** Rows whose distances are all measured; time and memory grow with the square: 3,000 rows take 36 MB. Default 3,000. */
+  readonly maxRows?: number;
+  /** Numbers of clusters to cut into, default 2 to 7. */
+  readonly cuts?: readonly number[];
+}
+
+/** One cluster of one cut. */
+export interface Cluster {
+  /** From 1, by falling size. */
+  readonly label: number;
+  /** Rows in it, of all rows. */
+  readonly size: number;
+  /** The row whose distances to the others of its cluster sum least. */
+  readonly medoid: number;
+  /** Mean silhouette width of its rows, -1 to 1; 0 for a single row. */
+  readonly silhouette: number;
+  /** How much each column sets it apart from the other rows, largest first; they sum to 1 where anything does. */
+  readonly influence: readonly { readonly column: string; readonly share: number }[];
+}
+
+export interface Cut {
+  readonly k: number;
+  /** Cluster of every row, 1 to k. */
+  readonly labels: Int32Array;
+  /** By label. */
+  readonly clusters: readonly Cluster[];
+  /** Mean silhouette width over the rows whose distances were measured. */
+  readonly silhouette: number;
+}
+
+export interface Clustering {
+  readonly rowCount: number;
+  /** Rows whose distances were all measured, in order. All rows, unless `sampled`. */
+  readonly rows: Int32Array;
+  readonly sampled: boolean;
+  /** The tree over `rows`. */
+  readonly merges: readonly Merge[];
+  readonly cuts: readonly Cut[];
+  /** The cut with the widest mean silhouette; the smallest k among equals. Undefined without any cut. */
+  readonly best: Cut | undefined;
+  /** All rows on a plane. */
+  readonly map: DistanceMap;
+}
+
+const MAX_ROWS = 3000;
+/** Pairs of rows by which the influence of columns is measured, at most, for each cluster. */
+const INFLUENCE_PAIRS = 20_000;
+
+/** Undefined for fewer than two rows or without columns. */
+export function clusterRows(columns: readonly GowerColumn[], options: ClusterOptions = {}): Clustering | undefined {
+  const { seed = 42, maxRows = MAX_ROWS, cuts = [2, 3, 4, 5, 6, 7] } = options;
+  const gower = new Gower(columns);
+  const n = gower.rowCount;
+  if (n < 2 || columns.length === 0) return undefined;
+  const random = new Random(seed);
+  const rows = sampleRows(n, maxRows, random);
+  const sampled = rows.length < n;
+  const distances = gower.condensed(rows);
+  const merges = completeLinkage(distances, rows.length);
+  const wanted = [...new Set(cuts)].filter((k) => k >= 2 && k <= rows.length).sort((a, b) => a - b);
+  const made = wanted.map((k) => cutOf(gower, rows, merges, k, seed));
+  const best = made.reduce<Cut | undefined>(
+    (top, cut) => (top === undefined || cut.silhouette > top.silhouette + 1e-12 ? cut : top),
+    undefined,
+  );
+  const map = mapDistances(n, (a, b) => gower.between(a, b), { random: new Random(seed) });
+  return { rowCount: n, rows, sampled, merges, cuts: made, best, map };
+}
+
+/** The smallest cluster of a cut; undefined where it is not the only one of its size, so that size does not tell which one is apart. */
+export function suspectCluster(cut: Cut): Cluster | undefined {
+  const last = cut.clusters.at(-1);
+  const before = cut.clusters.at(-2);
+  return last === undefined || (before !== undefined && before.size === last.size) ? undefined : last;
+}
+
+function sampleRows(n: number, most: number, random: Random): Int32Array {
+  const rows = Int32Array.from({ length: n }, (_, i) => i);
+  if (n <= most) return rows;
+  for (let i = 0; i < most; i++) {
+    const j = i + random.below(n - i);
+    const kept = rows[i] ?? 0;
+    rows[i] = rows[j] ?? 0;
+    rows[j] = kept;
+  }
+  return rows.slice(0, most).sort();
+}
+
+function cutOf(gower: Gower, rows: Int32Array, merges: readonly Merge[], k: number, seed: number): Cut {
+  const own = cutTree(merges, rows.length, k);
+  const between = (a: number, b: number): number => gower.between(rows[a] ?? 0, rows[b] ?? 0);
+  const members: number[][] = Array.from({ length: k }, () => []);
+  own.forEach((label, i) => {
+    members[label - 1]?.push(i);
+  });
+  const medoids = members.map((list) => medoidOf(list, between, new Random(seed)));
+  const { mean, clusters: widths } = silhouettes(between, own);
+  const labels = new Int32Array(gower.rowCount);
+  own.forEach((label, i) => {
+    labels[rows[i] ?? 0] = label;
+  });
+  if (rows.length < gower.rowCount)
+    for (let row = 0; row < labels.length; row++)
+      if (labels[row] === 0) labels[row] = nearestOf(gower, rows, medoids, row);
+  const sizes = new Map<number, number>();
+  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
+  // Given rows may have changed which cluster is the smaller one.
+  const order = members.map((_, i) => i + 1).sort((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0) || a - b);
+  const renamed = new Map(order.map((label, i) => [label, i + 1]));
+  for (let row = 0; row < labels.length; row++) labels[row] = renamed.get(labels[row] ?? 0) ?? 0;
+  const clusters = order.map(
+    (label, i): Cluster => ({
+      label: i + 1,
+      size: sizes.get(label) ?? 0,
+      medoid: rows[medoids[label - 1] ?? 0] ?? 0,
+      silhouette: widths[label - 1] ?? 0,
+      influence: influenceOf(gower, rows, members[label - 1] ?? [], own, label, new Random(seed)),
+    }),
+  );
+  return { k, labels, clusters, silhouette: mean };
+}
+
+/** Above this many members the medoid is the best of so many candidates against so many others. */
+const MEDOID_ROWS = 300;
+
+function medoidOf(members: readonly number[], between: (a: number, b: number) => number, random: Random): number {
+  const against =
+    members.length <= MEDOID_ROWS
+      ? members
+      : Array.from({ length: MEDOID_ROWS }, () => members[random.below(members.length)] ?? 0);
+  const candidates = members.length <= MEDOID_ROWS ? members : [...new Set(against)].sort((a, b) => a - b);
+  let best = members[0] ?? 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const a of candidates) {
+    let sum = 0;
+    for (const b of against) sum += a === b ? 0 : between(a, b);
+    if (sum < least - 1e-12) {
+      least = sum;
+      best = a;
+    }
+  }
+  return best;
+}
+
+function nearestOf(gower: Gower, rows: Int32Array, medoids: readonly number[], row: number): number {
+  let label = 1;
+  let least = Number.POSITIVE_INFINITY;
+  medoids.forEach((medoid, i) => {
+    const distance = gower.between(row, rows[medoid] ?? 0);
+    if (distance < least) {
+      least = distance;
+      label = i + 1;
+    }
+  });
+  return label;
+}
+
+/** For each column: how much further it is from rows of the cluster to other rows than to rows of the cluster, times its weight; the shares of what is positive. */
+function influenceOf(
+  gower: Gower,
+  rows: Int32Array,
+  members: readonly number[],
+  labels: Int32Array,
+  label: number,
+  random: Random,
+): Cluster['influence'] {
+  const others: number[] = [];
+  labels.forEach((other, i) => {
+    if (other !== label) others.push(i);
+  });
+  const excess = gower.columns.map((column, j) => {
+    const apart = meanPart(gower, j, rows, members, others, random);
+    const together = meanPart(gower, j, rows, members, members, random);
+    return Math.max(0, column.weight * (apart - together));
+  });
+  const total = excess.reduce((sum, value) => sum + value, 0);
+  return gower.columns
+    .map(({ name }, j) => ({ column: name, share: total === 0 ? 0 : (excess[j] ?? 0) / total }))
+    .sort((a, b) => b.share - a.share || (a.column < b.column ? -1 : 1));
+}
+
+function meanPart(
+  gower: Gower,
+  column: number,
+  rows: Int32Array,
+  from: readonly number[],
+  to: readonly number[],
+  random: Random,
+): number {
+  const all = from.length * to.length;
+  const pairs = Math.min(all, INFLUENCE_PAIRS);
+  let sum = 0;
+  let count = 0;
+  for (let p = 0; p < pairs; p++) {
+    const at = all <= INFLUENCE_PAIRS ? p : random.below(Math.min(all, 2 ** 31));
+    const a = rows[from[Math.floor(at / to.length)] ?? 0] ?? 0;
+    const b = rows[to[at % to.length] ?? 0] ?? 0;
+    if (a === b) continue;
+    const part = gower.part(column, a, b);
+    if (Number.isNaN(part)) continue;
+    sum += part;
+    count++;
+  }
+  return count === 0 ? 0 : sum / count;
+}
