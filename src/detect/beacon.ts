@@ -69,6 +69,7 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 export const beaconInfo: DetectorInfo = {
   id: 'beacon',
   kinds: ['beacon.interval', 'beacon.strobe'],
+  needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorBytes'],
   sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes.',
   fooledBy:
     'Exponential or very wide random sleep, fewer than a dozen calls, calls inside one long connection or inside DNS, a new destination for every call. Updates, mail polling and health checks look the same and are found too.',

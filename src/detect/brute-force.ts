@@ -72,6 +72,16 @@ export const DEFAULT_BRUTE_FORCE_OPTIONS: BruteForceOptions = {
 export const bruteForceInfo: DetectorInfo = {
   id: 'brute-force',
   kinds: ['brute-force.login', 'brute-force.spray'],
+  needs: [
+    'initiator',
+    'responder',
+    'responderPort',
+    'protocol',
+    'startMs',
+    'endMs',
+    'initiatorPayloadBytes',
+    'responderPayloadBytes',
+  ],
   sees: 'Many short, alike, completed connections from one host to a login service, or to the same service of several hosts.',
   fooledBy:
     'Automation that opens one short login per command; many guesses in one connection; fewer than 9 guesses in five minutes; logins over HTTP.',

@@ -1,6 +1,6 @@
 import type { Table } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import type { FlowRecord } from '../flow/index.ts';
+import type { FlowColumnName, FlowRecord } from '../flow/index.ts';
 
 /**
  * One number that speaks for a detection, with what it was compared with. A reason is computed by code and becomes an evidence item of its own,
@@ -96,6 +96,8 @@ export interface Detector {
 export interface DetectorInfo {
   readonly id: string;
   readonly kinds: readonly string[];
+  /** Flow columns without which it sees nothing: from a source that can't give one of them it does not run. */
+  readonly needs: readonly FlowColumnName[];
   /** What it sees, in one sentence. */
   readonly sees: string;
   /** What fools it. */

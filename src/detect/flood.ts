@@ -86,6 +86,7 @@ export const DEFAULT_FLOOD_OPTIONS: FloodOptions = {
 export const floodInfo: DetectorInfo = {
   id: 'flood',
   kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.backscatter'],
+  needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorPackets', 'outcome'],
   sees: 'Far more half-open connections, unanswered UDP or echo packets at one target within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
   fooledBy: 'A server that breaks down under thousands of real clients; floods of finished connections or requests.',
   cost: 'One or two look-ups per flow; at most 8,192 targets per kind, 32,768 time slices and 65,536 sources of targets.',

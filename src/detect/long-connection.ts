@@ -36,6 +36,7 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 export const longConnectionInfo: DetectorInfo = {
   id: 'long-connection',
   kinds: ['long-connection.open'],
+  needs: ['initiator', 'responder', 'protocol', 'startMs', 'durationMs'],
   sees: 'A connection between two hosts that stays open for an hour or more.',
   fooledBy:
     'Reconnecting every few minutes, spreading over many addresses, captures shorter than the connection. Push services, VPNs and remote work look the same and are found too.',

@@ -110,6 +110,7 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
 export const scanInfo: DetectorInfo = {
   id: 'scan',
   kinds: ['scan.horizontal', 'scan.vertical', 'scan.block', 'scan.icmp', 'scan.arp'],
+  needs: ['initiator', 'responder', 'protocol', 'startMs', 'outcome'],
   sees: 'One host that tries many hosts, or many ports of a host, and mostly fails, at any pace.',
   fooledBy:
     'Scans spread over many sources; targets known to answer; an uplink that goes down under a busy client; peer-to-peer programs that all use one port.',

@@ -41,6 +41,7 @@ import {
 export const strangeFlowInfo: DetectorInfo = {
   id: 'strange-flow',
   kinds: ['strange-flow.outlier'],
+  needs: ['initiator', 'startMs'],
   sees: 'Flows unlike the rest in size, shape, timing or outcome, by host, as the model scores them.',
   fooledBy:
     'Attacks that look like the traffic around them or make up much of it. New devices, first backups and odd protocols are strange too.',
