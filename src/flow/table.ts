@@ -778,6 +778,13 @@ export class FlowTable {
     else this.onTable(table);
   }
 
+  /** Counts `n` flows that others made, of the same run, and gives the number of the first of them. */
+  reserve(n: number): number {
+    const first = this.rows + 1;
+    this.rows += n;
+    return first;
+  }
+
   #write(ref: number, reason: CloseReason): void {
     const w = this.#w;
     const f = this.#f;

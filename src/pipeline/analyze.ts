@@ -20,12 +20,13 @@ import {
   TimelineCounter,
 } from '../flow/index.ts';
 import { groupDetections, type Severity } from '../incident/index.ts';
-import { type ByteSource, ScratchFile } from '../io/index.ts';
+import { type ByteSource, type Reject, ScratchFile, type TableSource } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
-import { describeBlindSpots, explainEmptiness } from './blind-spot.ts';
+import { describeBlindSpots, explainEmptiness, type IdleDetector } from './blind-spot.ts';
 import { type CensusCounts, FlowCensus } from './census.ts';
+import type { ClassifiedInput } from './classify.ts';
 import type { Config } from './config.ts';
 import { FitSample } from './fit-sample.ts';
 import { readInputs, wasStopped } from './read.ts';
@@ -64,6 +65,12 @@ export interface AnalyzeOptions {
   readonly signal?: AbortSignal;
   /** Opens inputs that are no files; for a name that it does not know it answers undefined. */
   readonly open?: (name: string) => ByteSource | undefined;
+  /** The format of all inputs, where the user states it: one of `ROW_FORMATS`, or 'capture'. */
+  readonly as?: string;
+  /** What the inputs are, where the caller has looked already. */
+  readonly classified?: readonly ClassifiedInput[];
+  /** Told of every line or record that could not be read. */
+  readonly onReject?: (input: string, reject: Reject) => void;
 }
 
 export interface Analysis {
@@ -167,6 +174,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       store,
       stopped: wasStopped(summaries),
       flows: pass.census,
+      idle: pass.idle,
     };
     const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
     const result: AnalysisResult = {
@@ -193,6 +201,8 @@ interface FirstPass {
   /** What the pattern detectors found, the evidence still in brief, and how many detectors that were. */
   readonly found: readonly Detection[];
   readonly detectors: number;
+  /** Detectors that saw nothing, because no input gave what they need. */
+  readonly idle: readonly IdleDetector[];
   readonly saturations: readonly Saturation[];
   readonly census: CensusCounts;
   readonly timeline: Timeline;
@@ -223,9 +233,10 @@ async function readPass(
 ): Promise<FirstPass> {
   const { detect = {} } = options;
   const detectors = createDetectors(context, detect);
+  const looks = new DetectorLooks(detectors);
   const sample = new FitSample(pack.features, seed);
-  const observe = (table: Table, features: FeatureMatrix): void => {
-    for (const detector of detectors) detector.observe(table, features);
+  const observe = (table: Table, features: FeatureMatrix, source: TableSource | undefined): void => {
+    for (const detector of looks.of(source)) detector.observe(table, features);
     sample.offer(features);
   };
   const read = await readFlows(options, pack, context, oddities, store, observe);
@@ -233,7 +244,8 @@ async function readPass(
     ...read,
     model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, pack.features),
     found: detectors.flatMap((detector) => detector.finish()),
-    detectors: detectors.length,
+    detectors: detectors.length - looks.idle().length,
+    idle: looks.idle(),
     saturations: [...detectors.flatMap((detector) => detector.saturations()), ...read.saturations],
   };
 }
@@ -245,8 +257,8 @@ async function readFlows(
   context: NetworkContext,
   oddities: OddityCounter,
   store: FlowStore,
-  observe: (table: Table, features: FeatureMatrix) => void,
-): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors'>> {
+  observe: (table: Table, features: FeatureMatrix, source: TableSource | undefined) => void,
+): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors' | 'idle'>> {
   const { inputs, flow = {}, onProgress, signal } = options;
   const base = new TimeBase();
   // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
@@ -257,9 +269,9 @@ async function readFlows(
   const census = new FlowCensus();
 
   let values: Float32Array | undefined;
-  flowTable.onTable = (table) => {
+  const take = (table: Table, source: TableSource | undefined): void => {
     const features = measurer.measure(table, orderByEnd(table), values);
-    observe(table, features);
+    observe(table, features, source);
     hosts.observe(table);
     timeline.observe(table);
     census.observe(table);
@@ -268,8 +280,21 @@ async function readFlows(
     if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
     else if (!copied) values = undefined;
   };
+  flowTable.onTable = (table) => take(table, undefined);
 
-  const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, { open: options.open });
+  let source: TableSource | undefined;
+  const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, {
+    open: options.open,
+    rows: {
+      as: options.as,
+      classified: options.classified,
+      onReject: options.onReject,
+      onSource: (opened) => {
+        source = opened;
+      },
+      onFlows: (table) => take(table, source),
+    },
+  });
   flowTable.finish();
   return {
     summaries,
@@ -291,6 +316,43 @@ async function readFlows(
       ].flatMap((cap) => (cap.refused === 0 ? [] : [{ detector: 'hosts', ...cap }])),
     },
   };
+}
+
+/** Which detectors look at what: at the flows of packets all of them, at those of a log the ones that need nothing that it lacks. */
+class DetectorLooks {
+  readonly #detectors: readonly Detector[];
+  readonly #looked = new Set<Detector>();
+  /** Columns that no input gave so far, by detector. */
+  readonly #lacking = new Map<Detector, readonly string[]>();
+  readonly #known = new Map<TableSource | undefined, readonly Detector[]>();
+
+  constructor(detectors: readonly Detector[]) {
+    this.#detectors = detectors;
+  }
+
+  of(source: TableSource | undefined): readonly Detector[] {
+    let able = this.#known.get(source);
+    if (able === undefined) {
+      able = this.#detectors.filter((detector) => {
+        const lacking = source === undefined ? [] : needsOf(detector).filter((name) => !source.gives.has(name));
+        if (lacking.length === 0) this.#looked.add(detector);
+        else this.#lacking.set(detector, lacking);
+        return lacking.length === 0;
+      });
+      this.#known.set(source, able);
+    }
+    return able;
+  }
+
+  idle(): IdleDetector[] {
+    return [...this.#lacking]
+      .filter(([detector]) => !this.#looked.has(detector))
+      .map(([{ id }, lacking]) => ({ id, lacking }));
+  }
+}
+
+function needsOf({ id }: Detector): readonly string[] {
+  return DETECTORS.find(({ info }) => info.id === id)?.info.needs ?? [];
 }
 
 function createDetectors(context: NetworkContext, settings: NonNullable<Config['detect']>): Detector[] {

@@ -17,6 +17,13 @@ export interface RunFacts {
   /** The operator stopped the reading. */
   readonly stopped: boolean;
   readonly flows: CensusCounts;
+  readonly idle: readonly IdleDetector[];
+}
+
+/** A detector that saw nothing, and the flow columns that it needs and no input gave. */
+export interface IdleDetector {
+  readonly id: string;
+  readonly lacking: readonly string[];
 }
 
 const NOT_LOOKED_FOR =
@@ -39,6 +46,10 @@ export function describeBlindSpots(facts: RunFacts): string[] {
     spots.push(
       `${counted(growing, 'input')} ${growing === 1 ? 'is' : 'are'} still being written; what comes after was not there yet.`,
     );
+  for (const { id, lacking } of facts.idle)
+    spots.push(`The detector ${id} did not run: it needs ${listed(lacking)}, which the input does not give.`);
+  const rejected = run.inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
+  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read; they are missing from every count.`);
   const dropped = oddities.of('capture.dropped');
   if (dropped > 0)
     spots.push(`The capture program dropped ${counted(dropped, 'packet')}; they are missing from every count.`);
@@ -50,7 +61,7 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   const span = run.firstMs === undefined || run.lastMs === undefined ? 0 : run.lastMs - run.firstMs;
   if (run.flows > 0 && span < SHORT_CAPTURE_MS) {
     spots.push(
-      `The capture spans ${humanDuration(span)}: a slow scan, a beacon with a long interval or a connection of hours cannot show in it.`,
+      `The ${run.packets > 0 ? 'capture' : 'input'} spans ${humanDuration(span)}: a slow scan, a beacon with a long interval or a connection of hours cannot show in it.`,
     );
   }
   if (flows.tcpOneWay >= 10 && flows.tcpOneWay > flows.tcp / 4) {
@@ -91,10 +102,17 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   return spots;
 }
 
+/** 'a', 'a and b', 'a, b and c'. */
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
 /** Why there is no incident to show. */
 export function explainEmptiness(facts: RunFacts): string {
   const { run } = facts;
-  if (run.packets === 0) return 'The input holds no packets.';
+  const rows = run.inputs.reduce((sum, input) => sum + (input.rows ?? 0), 0);
+  const logs = run.inputs.some((input) => input.rows !== undefined);
+  if (run.packets === 0 && rows === 0) return logs ? 'The input holds no rows.' : 'The input holds no packets.';
   if (run.flows === 0) {
     const kinds = run.otherFrames
       .map(({ kind, packets }) => `${humanCount(packets)} x ${kind}`)

@@ -1,10 +1,12 @@
 import * as fs from 'node:fs';
-import { UserError } from '../core/index.ts';
+import { type Table, UserError } from '../core/index.ts';
 import type { FlowTable } from '../flow/index.ts';
-import { type ByteSource, Follower, openInput, timeInName } from '../io/index.ts';
+import { type ByteSource, Follower, openInput, type Reject, type TableSource, timeInName } from '../io/index.ts';
 import type { InputSummary } from '../report/index.ts';
 import { CaptureReader, type FrameBatch, OddityCounter, TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
+import { type ClassifiedInput, classifyInputs } from './classify.ts';
+import { assertFlows, numberFlows, ROWS_STOPPED, readTables } from './rows.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 
 export interface ReadOptions {
@@ -16,6 +18,20 @@ export interface ReadOptions {
   readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
   /** Opens inputs that are no files; for a name that it does not know it answers undefined. */
   readonly open?: ((name: string) => ByteSource | undefined) | undefined;
+  /** Takes the flows of inputs that are logs of flows and no captures, with their numbers in the run. Without it every input is taken for a capture. */
+  readonly rows?: RowOptions | undefined;
+}
+
+export interface RowOptions {
+  readonly onFlows: (table: Table) => void;
+  /** Told of every source of rows before its first batch. */
+  readonly onSource?: ((source: TableSource) => void) | undefined;
+  /** Told of every line that could not be read. */
+  readonly onReject?: ((input: string, reject: Reject) => void) | undefined;
+  /** The format of all inputs, where the user states it. */
+  readonly as?: string | undefined;
+  /** What the inputs are, where the caller has looked already. */
+  readonly classified?: readonly ClassifiedInput[] | undefined;
 }
 
 /**
@@ -33,7 +49,13 @@ export async function readInputs(
 ): Promise<InputSummary[]> {
   const { follow, onWait } = options;
   const follower = follow === undefined ? undefined : new Follower(names, { ...follow, signal });
-  const ordered = await orderByTime(names);
+  const classified = await classify(names, options, signal);
+  const logs = classified.filter(({ format }) => format !== undefined);
+  const peeked = new Map(classified.flatMap(({ name, source }) => (source === undefined ? [] : [[name, source]])));
+  const ordered = await orderByTime(
+    classified.flatMap(({ name, format }) => (format === undefined ? [name] : [])),
+    peeked,
+  );
   const summaries: InputSummary[] = [];
   let firstError: UserError | undefined;
   let bytesBefore = 0;
@@ -60,7 +82,9 @@ export async function readInputs(
     let source: ByteSource | undefined;
     try {
       source =
-        options.open?.(name) ?? (await openInput(name, { signal, onWait, follow: isLast ? follower : undefined }));
+        options.open?.(name) ??
+        peeked.get(name) ??
+        (await openInput(name, { signal, onWait, follow: isLast ? follower : undefined }));
       const opened = source;
       const report = (packets: number): void =>
         onProgress?.({
@@ -99,8 +123,112 @@ export async function readInputs(
       source?.close();
     }
   }
+  if (options.rows !== undefined && logs.length > 0) {
+    flowTable.finish();
+    const { read, error } = await readLogs(logs, options.rows, {
+      oddities,
+      flowTable,
+      onProgress,
+      signal,
+      bytesBefore,
+      inputsBefore: summaries.length,
+    });
+    summaries.push(...read);
+    firstError ??= error;
+  }
   if (firstError !== undefined && summaries.every((summary) => summary.status === 'failed')) throw firstError;
   return summaries;
+}
+
+async function classify(
+  names: readonly string[],
+  { rows, open, onWait }: ReadOptions,
+  signal: AbortSignal | undefined,
+): Promise<readonly ClassifiedInput[]> {
+  if (rows === undefined || open !== undefined) return names.map((name) => ({ name, format: undefined }));
+  return rows.classified ?? (await classifyInputs(names, { as: rows.as, onWait, signal }));
+}
+
+interface LogContext {
+  readonly oddities: OddityCounter;
+  readonly flowTable: FlowTable;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly bytesBefore: number;
+  readonly inputsBefore: number;
+}
+
+/** Logs of flows, after all captures: those of a format whose files belong together at once, the others one by one. */
+async function readLogs(
+  logs: readonly ClassifiedInput[],
+  { onFlows, onSource, onReject }: RowOptions,
+  { oddities, flowTable, onProgress, signal, bytesBefore, inputsBefore }: LogContext,
+): Promise<{ read: InputSummary[]; error: UserError | undefined }> {
+  const groups: ClassifiedInput[][] = [];
+  for (const log of logs) {
+    const group = log.format?.together === true ? groups.find(([first]) => first?.format === log.format) : undefined;
+    if (group === undefined) groups.push([log]);
+    else group.push(log);
+  }
+  const read: InputSummary[] = [];
+  let error: UserError | undefined;
+  let taken = bytesBefore;
+  for (const group of groups) {
+    const name = group[0]?.name ?? '';
+    const format = group[0]?.format;
+    if (signal?.aborted === true) {
+      for (const log of group) read.push(failedInput(log.name, '', NOT_READ));
+      continue;
+    }
+    const opened: ByteSource[] = [];
+    try {
+      for (const log of group) opened.push(log.source ?? (await openInput(log.name, { signal })));
+      if (format?.openFlows === undefined) {
+        assertFlows(name, format?.id ?? '', { name: '', version: 1, columns: [] });
+        continue;
+      }
+      const source = await format.openFlows(opened, {
+        oddities,
+        signal,
+        onReject: onReject === undefined ? undefined : (reject) => onReject(name, reject),
+      });
+      assertFlows(source.name, source.format, source.schema);
+      onSource?.(source);
+      const input = inputsBefore + read.length + 1;
+      let packets = 0;
+      const summary = await readTables(
+        source,
+        (table) => {
+          packets += table.rowCount;
+          onFlows(numberFlows(table, flowTable.reserve(table.rowCount), input));
+        },
+        {
+          signal,
+          onProgress: (from) =>
+            onProgress?.({
+              stage: 'reading',
+              input: from.name,
+              bytes: taken + from.bytesTaken(),
+              totalBytes: from.totalBytes === undefined ? undefined : taken + from.totalBytes,
+              packets,
+              flows: flowTable.rows,
+            }),
+        },
+      );
+      taken += source.bytesTaken();
+      read.push(summary);
+    } catch (caught) {
+      for (const source of opened) source.close();
+      if (!(caught instanceof UserError)) throw caught;
+      error ??= caught.message.includes(name) ? caught : new UserError(`${name}: ${caught.message}`, caught.hint);
+      read.push(failedInput(name, format?.id ?? 'unreadable', withoutName(caught.message, name)));
+    }
+  }
+  return { read, error };
+}
+
+function failedInput(name: string, format: string, message: string): InputSummary {
+  return { name, format, compression: '', bytes: 0, packets: 0, status: 'failed', message };
 }
 
 /** Whether the signal is passed on to the source, which then comes to its own end: nothing that it holds is left unread. */
@@ -187,7 +315,7 @@ const NOT_READ = 'not read: stopped before';
 
 /** Whether the operator stopped the reading of these inputs before their end. */
 export function wasStopped(inputs: readonly InputSummary[]): boolean {
-  return inputs.some((input) => input.message === STOPPED || input.message === NOT_READ);
+  return inputs.some(({ message }) => message === STOPPED || message === NOT_READ || message === ROWS_STOPPED);
 }
 
 /** What is read, or undefined as soon as the signal comes: a silent stream must not keep the operator waiting. */
@@ -217,10 +345,10 @@ const EARLIEST_CLOCK_MS = 86_400_000;
  * Several inputs go in order of their first packets, as a ring of capture files was written; where that can't be told or is the same, the time in the name decides,
  * then the order given; those without any time stay last.
  */
-async function orderByTime(names: readonly string[]): Promise<OrderedInput[]> {
+async function orderByTime(names: readonly string[], peeked: ReadonlyMap<string, ByteSource>): Promise<OrderedInput[]> {
   const inputs: (OrderedInput & { readonly firstMs: number })[] = [];
   for (const name of names) {
-    if (name === '-') {
+    if (name === '-' || peeked.has(name)) {
       inputs.push({ name, size: undefined, firstMs: Number.POSITIVE_INFINITY });
       continue;
     }

@@ -140,7 +140,5 @@ ${cardTable('inputs', 'Inputs', run.inputs.slice(0, MAX_INPUTS).map(inputRow), {
 function inputRow(input: InputSummary, index: number): Html {
   const { firstMs, lastMs } = input;
   return html`
-<tr><th scope="row"><span>${index + 1}. ${code(input.name, 120)}</span></th><td><span>${input.format}${input.compression !== '' && html`, ${input.compression}`}</span></td><td class="r">${humanBytes(input.bytes)}</td><td class="r">${humanCount(
-    input.packets,
-  )}</td><td>${firstMs !== undefined && lastMs !== undefined && html`<span>${span(firstMs, lastMs)}</span>`}</td><td>${input.status}</td></tr>`;
+<tr><th scope="row"><span>${index + 1}. ${code(input.name, 120)}</span></th><td><span>${input.format}${input.compression !== '' && html`, ${input.compression}`}</span></td><td class="r">${humanBytes(input.bytes)}</td><td class="r">${humanCount(input.rows ?? input.packets)}</td><td>${firstMs !== undefined && lastMs !== undefined && html`<span>${span(firstMs, lastMs)}</span>`}</td><td>${input.status}</td></tr>`;
 }

@@ -77,7 +77,7 @@ export const CARD_TABLES = {
   ],
   records: ['Id', 'Row', 'Values'],
   hosts: ['Host', 'Flows out', 'Flows in', 'Bytes out', 'Bytes in', 'Seen', 'Services and names'],
-  inputs: ['Input', 'Format', 'Size', 'Packets', 'Time', 'Read'],
+  inputs: ['Input', 'Format', 'Size', 'Packets or rows', 'Time', 'Read'],
   oddities: ['Name', 'Count', 'Meaning', 'First seen'],
 } as const;
 

@@ -70,11 +70,17 @@ function summarySection({ run, incidents }: AnalysisResult): Html {
       ? html`<p class="lead"><strong>No incidents.</strong> ${run.emptyBecause ?? 'Nothing in this traffic reached a threshold.'}</p>`
       : html`<p class="lead"><strong>${counted(total, 'incident')}:</strong> ${severityWords(run.severityCounts)}.</p>
 <p class="lead">Most urgent: <a href="#incident-1">${top.title}</a></p>`;
+  const rows = run.inputs.reduce((sum, input) => sum + (input.rows ?? 0), 0);
   const numbers: [string, string][] = [
-    ['Packets', humanCount(run.packets)],
-    ['Traffic', humanBytes(run.bytes)],
-    ['Flows', humanCount(run.flows)],
-    ['Hosts', humanCount(run.hosts)],
+    ...((run.packets > 0 || rows === 0 ? [['Packets', humanCount(run.packets)]] : []) as [string, string][]),
+    ...((rows > 0 ? [['Rows', humanCount(rows)]] : []) as [string, string][]),
+    ...((run.bytes > 0 || rows === 0 ? [['Traffic', humanBytes(run.bytes)]] : []) as [string, string][]),
+    ...((run.flows > 0 || rows === 0
+      ? [
+          ['Flows', humanCount(run.flows)],
+          ['Hosts', humanCount(run.hosts)],
+        ]
+      : []) as [string, string][]),
     ['Time', run.firstMs !== undefined && run.lastMs !== undefined ? humanDuration(run.lastMs - run.firstMs) : 'none'],
   ];
   return html`<section id="summary" aria-labelledby="summary-h"><h2 id="summary-h">Summary</h2>

@@ -135,6 +135,8 @@ function inputNode(input: InputSummary): IncidentsDocument['run']['inputs'][numb
     compression: input.compression,
     bytes: input.bytes,
     packets: input.packets,
+    ...optional('rows', input.rows),
+    ...optional('rejected', input.rejected),
     first: iso(input.firstMs),
     last: iso(input.lastMs),
     status: input.status,

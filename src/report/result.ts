@@ -23,6 +23,9 @@ export interface InputSummary {
   readonly compression: string;
   readonly bytes: number;
   readonly packets: number;
+  /** Rows that were read, and lines or records that could not be, of an input that is no capture. */
+  readonly rows?: number;
+  readonly rejected?: number;
   readonly firstMs?: number;
   readonly lastMs?: number;
   /** 'complete', 'cut' (ended early, what came before was kept), 'failed' (nothing of it could be used). */

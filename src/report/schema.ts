@@ -45,6 +45,8 @@ const input = named(
     compression: text("'', 'gzip', 'zstd' or 'lz4'."),
     bytes: count('Size of the input.'),
     packets: count('Packets read from it.'),
+    rows: say(z.int().min(0).optional(), 'Rows read from it, where it is no capture.'),
+    rejected: say(z.int().min(0).optional(), 'Lines or records of it that could not be read, where it is no capture.'),
     first: time('Time of its earliest packet'),
     last: time('Time of its latest packet'),
     status: say(

@@ -100,11 +100,12 @@ type Section = readonly [label: string, text: readonly string[]];
 function readSection(run: RunSummary, elapsedMs: number | undefined, width: number): Section[] {
   const names = run.inputs.map((input) => shortPath(input.name, MAX_NAME));
   const shown = names.length > 4 ? [...names.slice(0, 3), `${humanCount(names.length - 3)} more`] : names;
+  const rows = run.inputs.reduce((sum, input) => sum + (input.rows ?? 0), 0);
   const numbers = [
-    counted(run.packets, 'packet'),
-    humanBytes(run.bytes),
-    counted(run.flows, 'flow'),
-    counted(run.hosts, 'host'),
+    ...(run.packets > 0 || rows === 0 ? [counted(run.packets, 'packet')] : []),
+    ...(rows > 0 ? [counted(rows, 'row')] : []),
+    ...(run.bytes > 0 || rows === 0 ? [humanBytes(run.bytes)] : []),
+    ...(run.flows > 0 || rows === 0 ? [counted(run.flows, 'flow'), counted(run.hosts, 'host')] : []),
   ];
   if (elapsedMs !== undefined) numbers.push(`in ${humanDuration(elapsedMs)}`);
   const sections: Section[] = [

@@ -1,0 +1,70 @@
+import { UserError } from '../core/index.ts';
+import {
+  type ByteSource,
+  looksLikeCapture,
+  type OpenOptions,
+  openInput,
+  peekSource,
+  plainName,
+  ROW_FORMATS,
+  type RowFormat,
+} from '../io/index.ts';
+
+/** What an input turned out to be. */
+export interface ClassifiedInput {
+  readonly name: string;
+  /** Undefined for a capture, and for what nobody knows: the capture reader says what it is not. */
+  readonly format: RowFormat | undefined;
+  /** Opened already, where it can't be opened twice: standard input, a pipe. */
+  readonly source?: ByteSource;
+}
+
+/** What is asked of the name of a format in `--as`. */
+export const CAPTURE_FORMAT = 'capture';
+
+/**
+ * Tells for each input what it holds, by its first bytes. An input that can't be opened counts as a capture: reading it tells why.
+ * @param as the format that the user states for all of them
+ */
+export async function classifyInputs(
+  names: readonly string[],
+  options: OpenOptions & { readonly as?: string | undefined },
+): Promise<ClassifiedInput[]> {
+  const { as, ...open } = options;
+  const stated = as === undefined ? undefined : ROW_FORMATS.find((format) => format.id === as);
+  if (as !== undefined && stated === undefined && as !== CAPTURE_FORMAT)
+    throw new UserError(
+      `--as ${as}: there is no such format`,
+      `known ones: ${[CAPTURE_FORMAT, ...ROW_FORMATS.map(({ id }) => id)].join(', ')}`,
+    );
+  const inputs: ClassifiedInput[] = [];
+  for (const name of names) {
+    if (as !== undefined) inputs.push({ name, format: stated });
+    else inputs.push(await classify(name, open));
+  }
+  return inputs;
+}
+
+async function classify(name: string, options: OpenOptions): Promise<ClassifiedInput> {
+  let opened: ByteSource | undefined;
+  try {
+    opened = await openInput(name, options);
+    const { head, source } = await peekSource(opened, looksLikeCapture);
+    const format = looksLikeCapture(head) ? undefined : formatOf(head, name);
+    // What has a size is a file and is opened again when its turn comes.
+    if (source.totalBytes === undefined) return { name, format, source };
+    source.close();
+    return { name, format };
+  } catch (error) {
+    opened?.close();
+    if (!(error instanceof UserError)) throw error;
+    return { name, format: undefined };
+  }
+}
+
+/** The first format that the bytes fit; undefined where none does. */
+export function formatOf(head: Uint8Array, name: string): RowFormat | undefined {
+  if (head.length === 0) return undefined;
+  const plain = plainName(name);
+  return ROW_FORMATS.find((format) => format.looksLike(head, plain));
+}

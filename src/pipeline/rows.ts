@@ -1,0 +1,110 @@
+import { type Column, counted, type Schema, Table, UserError } from '../core/index.ts';
+import { FLOW_COLUMN, FLOW_SCHEMA } from '../flow/index.ts';
+import type { TableSource } from '../io/index.ts';
+import type { InputSummary } from '../report/index.ts';
+import { nextTurn, TURN_MS } from './turn.ts';
+
+export interface RowReading {
+  /** Told now and then how far the source is. */
+  readonly onProgress?: ((source: TableSource) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a run says of an input whose reading the operator stopped. */
+export const ROWS_STOPPED = 'stopped by the operator; the rows before it were kept';
+
+/** Hands every batch of a source to `onTable`, and says in the end what was read. Closes the source. Rejects with the source's UserError where nothing of it could be read. */
+export async function readTables(
+  source: TableSource,
+  onTable: (table: Table) => void,
+  { onProgress, signal }: RowReading = {},
+): Promise<InputSummary> {
+  let turn = performance.now();
+  let stopped = false;
+  const stop = (): void => void source.stop?.();
+  if (source.stop !== undefined) signal?.addEventListener('abort', stop, { once: true });
+  let firstMs = Number.POSITIVE_INFINITY;
+  let lastMs = Number.NEGATIVE_INFINITY;
+  try {
+    for (;;) {
+      // A source with an end of its own comes to it; any other is left where it stands.
+      if (signal?.aborted === true && source.stop === undefined) {
+        stopped = true;
+        break;
+      }
+      const table = await source.read();
+      if (table === undefined) break;
+      if (table.schema === FLOW_SCHEMA) {
+        firstMs = Math.min(firstMs, leastOf(table, FLOW_COLUMN.startMs));
+        lastMs = Math.max(lastMs, -leastOf(table, FLOW_COLUMN.endMs, -1));
+      }
+      onTable(table);
+      if (performance.now() - turn > TURN_MS) {
+        onProgress?.(source);
+        await nextTurn();
+        turn = performance.now();
+      }
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    source.close();
+  }
+  onProgress?.(source);
+  const status = source.status();
+  const message = stopped ? ROWS_STOPPED : [status.message, rejectedText(source)].filter(Boolean).join('; ');
+  return {
+    name: source.name === '-' ? 'standard input' : source.name,
+    format: source.format,
+    compression: source.compression,
+    bytes: source.bytesTaken(),
+    packets: 0,
+    rows: status.rows,
+    rejected: status.rejected,
+    ...(firstMs <= lastMs ? { firstMs, lastMs } : {}),
+    status: stopped || status.state === 'cut' ? 'cut' : 'complete',
+    ...(message === '' ? {} : { message }),
+  };
+}
+
+function rejectedText(source: TableSource): string {
+  const { rejected, rejects } = source.status();
+  const [first] = rejects;
+  if (rejected === 0) return '';
+  return `${counted(rejected, 'line')} could not be read${first === undefined ? '' : ` (the first is line ${first.line}: ${first.reason})`}`;
+}
+
+/** The least value of a number column times `sign`; infinity where there is none. */
+function leastOf(table: Table, column: number, sign = 1): number {
+  const found = table.columns[column];
+  let least = Number.POSITIVE_INFINITY;
+  if (found === undefined || found.kind === 'string') return least;
+  const { values, valid } = found;
+  for (let row = 0; row < table.rowCount; row++) {
+    if (valid !== undefined && ((valid[row >> 3] ?? 0) & (1 << (row & 7))) === 0) continue;
+    const value = sign * (values[row] ?? 0);
+    if (value < least) least = value;
+  }
+  return least;
+}
+
+/** A flow table as the run numbers it: ids from `firstId`, and the position of the input, from 1. */
+export function numberFlows(table: Table, firstId: number, input: number): Table {
+  const n = table.rowCount;
+  const columns: Column[] = [...table.columns];
+  columns[FLOW_COLUMN.id] = {
+    kind: 'int32',
+    values: Int32Array.from({ length: n }, (_, row) => firstId + row),
+    valid: undefined,
+  };
+  columns[FLOW_COLUMN.input] = { kind: 'int32', values: new Int32Array(n).fill(input), valid: undefined };
+  return new Table(FLOW_SCHEMA, n, columns);
+}
+
+/** Refuses a table that is no flow table where flows are wanted. */
+export function assertFlows(name: string, format: string, schema: Schema): void {
+  if (schema !== FLOW_SCHEMA)
+    throw new UserError(
+      `${name}: a table (${format}), and no capture or flow log`,
+      'analyze reads it by itself: anomalyst analyze <table> [--features definitions.yaml]',
+    );
+}
