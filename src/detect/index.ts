@@ -28,6 +28,14 @@ export { createFloodDetector } from './flood.ts';
 export { createLongConnectionDetector, LONG_CONNECTION_THREAT } from './long-connection.ts';
 export { createScanDetector } from './scan.ts';
 export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';
+export {
+  DEFAULT_STRANGE_RECORD_OPTIONS,
+  type RecordBatch,
+  recordOf,
+  type StrangeRecord,
+  type StrangeRecordOptions,
+  StrangeRecords,
+} from './strange-record.ts';
 
 /** What a user may set of a detector: its thresholds and caps by name. */
 export type DetectorSettings = Readonly<Record<string, number | boolean>>;

@@ -200,7 +200,7 @@ class StrangeFlows implements StrangeFlowDetector {
       .sortedEntries()
       .map(([actor, host]) => {
         const flows = Math.max(host.strange, this.#counts.get(actor)?.weight ?? 0);
-        const chance = Math.min(1, this.#counts.size * atLeast(host.strange, flows, rows, budget));
+        const chance = Math.min(1, this.#counts.size * chanceOfSoMany(host.strange, flows, rows, budget));
         return {
           actor,
           host,
@@ -321,7 +321,7 @@ function rowsOf(features: FeatureMatrix, rows: readonly number[]): FeatureMatrix
  * P(K >= k), k at least 1, of the number of strange flows among `flows`: Poisson with a rate that is Gamma(rows x budget + 1, rows), which is
  * negative binomial. Summed from the side that does not cancel.
  */
-function atLeast(k: number, flows: number, rows: number, budget: number): number {
+export function chanceOfSoMany(k: number, flows: number, rows: number, budget: number): number {
   const shape = rows * budget + 1;
   const ratio = flows / (rows + flows);
   let term = (rows / (rows + flows)) ** shape;

@@ -76,6 +76,12 @@ export const CARD_TABLES = {
     'Frame',
   ],
   records: ['Id', 'Row', 'Values'],
+  filters: ['Filter', 'Mode', 'Rows dropped'],
+  flags: ['Flag', 'Severity', 'What it is for', 'Rows', 'Entities'],
+  strangest: ['Row', 'Score', 'What carried it', 'Values'],
+  features: ['Feature', 'Weight', 'Missing', 'Least', 'Median', 'Most'],
+  columns: ['Column', 'Kind', 'Missing'],
+  clusters: ['Group', 'Rows', 'Silhouette', 'Stands for it: row', 'What sets it apart'],
   hosts: ['Host', 'Flows out', 'Flows in', 'Bytes out', 'Bytes in', 'Seen', 'Services and names'],
   inputs: ['Input', 'Format', 'Size', 'Packets or rows', 'Time', 'Read'],
   oddities: ['Name', 'Count', 'Meaning', 'First seen'],
@@ -100,6 +106,20 @@ function severityRules(): string {
     (severity) =>
       `.badge.${severity}{background:var(--${severity})}.fill-${severity}{fill:var(--${severity})}.incident.${severity}{border-left-color:var(--${severity})}.count.${severity}{border-top-color:var(--${severity})}.count.${severity} b{color:var(--${severity})}`,
   ).join('\n');
+}
+
+/** Colours of groups, told apart also by people who see few colours (after Okabe and Ito 2008); the same on light, dark and paper. */
+const GROUP_COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b8860b', '#56b4e9', '#7f7f7f'];
+
+/** Which group has which colour, for the cut that is switched on; and its list alone is shown. */
+function groupRules(): string {
+  const rules = GROUP_COLORS.map((color, i) => `.dot.c${i + 1}{background:${color}}`);
+  for (let k = 2; k <= GROUP_COLORS.length; k++) {
+    rules.push(`#cut-${k}:checked~.cuts .cut-list.k${k}{display:block}`);
+    for (let label = 1; label <= k; label++)
+      rules.push(`#cut-${k}:checked~.cuts .k${k}c${label}{fill:${GROUP_COLORS[label - 1]}}`);
+  }
+  return rules.join('\n');
 }
 
 export const STYLE = `
@@ -135,6 +155,11 @@ h2{font-size:1.3125rem;font-weight:650;letter-spacing:-.008em;margin-bottom:14px
 .note{color:var(--muted);font-size:.875rem}
 .warn{border-left:4px solid var(--high)}
 .values{display:flex;flex-wrap:wrap;gap:2px 18px}.values dt{color:var(--muted);font-size:.8125rem}.values dd{font-family:var(--mono);font-size:.875em}
+.groups>label{margin-right:14px}.groups>input{accent-color:var(--link)}.cuts{display:grid;grid-template-columns:minmax(280px,440px) 1fr;gap:20px;margin-top:14px}.cut-list{display:none}
+.map{width:100%;height:auto;background:var(--paper);border:1px solid var(--line);border-radius:6px}.map circle{fill-opacity:.75;fill:var(--muted)}.dot{display:inline-block;width:10px;height:10px;border-radius:50%}
+.tree{width:100%;height:auto}.tree path{fill:none;stroke:var(--ink);stroke-width:1.2}.tree text{font-size:10px;fill:var(--muted)}
+@media (max-width:760px){.cuts{grid-template-columns:1fr}}
+${groupRules()}
 
 .counts{list-style:none;display:grid;grid-template-columns:repeat(5,1fr);gap:12px;margin-bottom:12px}
 .count{background:var(--card);border:1px solid var(--line);border-top:4px solid;border-radius:8px;padding:12px 16px}

@@ -4,6 +4,7 @@ import { incidentArticle, incidentIndex, incidentsBeyond, MAX_FULL_INCIDENTS } f
 import { network } from './html-part.ts';
 import { hostsSection, howMadeSection, notSeenSection } from './html-rest.ts';
 import { STYLE, styleHash } from './html-style.ts';
+import { tableSection } from './html-table.ts';
 import type { AnalysisResult } from './result.ts';
 import { iconDataUrl, timelineChart } from './svg.ts';
 import { fileName, SEVERITY_ORDER, severityWords, span } from './words.ts';
@@ -35,14 +36,17 @@ export function renderHtml(result: AnalysisResult): string {
 <header class="page top">
 <p class="brand">${run.tool.name} report</p>
 <h1>${network(title, 160)}</h1>
-<p>${run.firstMs !== undefined && run.lastMs !== undefined ? span(run.firstMs, run.lastMs) : 'No packet with a time was read.'}</p>
+<p>${run.firstMs !== undefined && run.lastMs !== undefined ? span(run.firstMs, run.lastMs) : result.table === undefined ? 'No packet with a time was read.' : 'The rows have no time.'}</p>
 </header>
-<nav aria-label="Sections"><ul class="page"><li><a href="#summary">Summary</a></li><li><a href="#timeline">Timeline</a></li><li><a href="#incidents">Incidents</a></li><li><a href="#hosts">Hosts</a></li><li><a href="#not-seen">What could not be seen</a></li><li><a href="#how-made">How this was made</a></li></ul></nav>
+<nav aria-label="Sections"><ul class="page"><li><a href="#summary">Summary</a></li>${(result.table === undefined || run.firstMs !== undefined) && html`<li><a href="#timeline">Timeline</a></li>`}<li><a href="#incidents">Incidents</a></li>${
+    result.table !== undefined && html`<li><a href="#table">Table</a></li>`
+  }${(run.hosts > 0 || result.table === undefined) && html`<li><a href="#hosts">Hosts</a></li>`}<li><a href="#not-seen">What could not be seen</a></li><li><a href="#how-made">How this was made</a></li></ul></nav>
 <main class="page">
 ${summarySection(result)}
-${timelineSection(result)}
+${result.table === undefined || run.firstMs !== undefined ? timelineSection(result) : undefined}
 ${incidentsSection(result)}
-${hostsSection(result)}
+${tableSection(result.table)}
+${run.hosts > 0 || result.table === undefined ? hostsSection(result) : undefined}
 ${notSeenSection(result)}
 ${howMadeSection(result)}
 </main>

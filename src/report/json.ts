@@ -2,7 +2,7 @@ import type { JudgedIncident } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { Evidence, HostReference } from '../incident/index.ts';
-import type { AnalysisResult, HostSummary, InputSummary } from './result.ts';
+import type { AnalysisResult, HostSummary, InputSummary, TableSummary } from './result.ts';
 import { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument } from './schema.ts';
 
 type IncidentNode = IncidentsDocument['incidents'][number];
@@ -112,6 +112,71 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
       bytes: [...timeline.bytes],
       flows: [...timeline.flows],
     },
+    ...(result.table === undefined ? {} : { table: tableNode(result.table) }),
+  };
+}
+
+/** Members in the order of the schema, whatever the order in which they were put together. */
+function tableNode(table: TableSummary): NonNullable<IncidentsDocument['table']> {
+  const { clusters } = table;
+  return {
+    rows: table.rows,
+    kept: table.kept,
+    columns: table.columns.map(({ name, kind, unit, missing }) => ({ name, kind, unit, missing })),
+    features: table.features.map(({ name, weight, missing, min, median, max }) => ({
+      name,
+      weight,
+      missing,
+      ...optional('min', min),
+      ...optional('median', median),
+      ...optional('max', max),
+    })),
+    filters: table.filters.map(({ name, mode, dropped }) => ({ name, mode, dropped })),
+    flags: table.flags.map(({ name, severity, description, rows, entities }) => ({
+      name,
+      severity,
+      description,
+      rows,
+      entities,
+    })),
+    strangest: table.strangest.map(({ row, score, values, contributions }) => ({
+      row,
+      score,
+      values: { ...values },
+      contributions: contributions.map(({ feature, value, contribution }) => ({
+        feature,
+        ...optional('value', value),
+        contribution,
+      })),
+    })),
+    ...(clusters === undefined
+      ? {}
+      : {
+          clusters: {
+            rows: clusters.rows,
+            measured: clusters.measured,
+            best: clusters.best,
+            cuts: clusters.cuts.map((cut) => ({
+              k: cut.k,
+              silhouette: cut.silhouette,
+              clusters: cut.clusters.map(({ label, size, silhouette, medoid, influence }) => ({
+                label,
+                size,
+                silhouette,
+                medoid,
+                influence: influence.map(({ column, share }) => ({ column, share })),
+              })),
+            })),
+            map: {
+              stress: clusters.map.stress,
+              points: clusters.map.points.map(({ row, x, y, labels }) => ({ row, x, y, labels: [...labels] })),
+            },
+            tree: {
+              leaves: [...clusters.tree.leaves],
+              joins: clusters.tree.joins.map(({ left, right, height }) => ({ left, right, height })),
+            },
+          },
+        }),
   };
 }
 

@@ -12,6 +12,101 @@ export interface AnalysisResult {
   /** Hosts with the most traffic first, at most 200. */
   readonly hosts: readonly HostSummary[];
   readonly timeline: Timeline;
+  /** What was found out about the table, where rows of a table were analysed and not flows alone. */
+  readonly table?: TableSummary;
+}
+
+/** A table of any columns, with the features that were measured on it. */
+export interface TableSummary {
+  readonly rows: number;
+  /** Rows that the filters left. */
+  readonly kept: number;
+  readonly columns: readonly TableColumn[];
+  readonly features: readonly TableFeature[];
+  readonly filters: readonly {
+    readonly name: string;
+    readonly mode: 'include' | 'exclude';
+    readonly dropped: number;
+  }[];
+  readonly flags: readonly TableFlag[];
+  /** The rows that the model finds strangest, strangest first, at most 20. */
+  readonly strangest: readonly StrangeRow[];
+  readonly clusters?: ClusterSummary;
+}
+
+export interface TableColumn {
+  readonly name: string;
+  readonly kind: 'float64' | 'int32' | 'string';
+  readonly unit: string;
+  readonly missing: number;
+}
+
+/** One feature over all kept rows; the numbers are absent where it has no value at all. */
+export interface TableFeature {
+  readonly name: string;
+  readonly weight: number;
+  readonly missing: number;
+  readonly min?: number;
+  readonly median?: number;
+  readonly max?: number;
+}
+
+export interface TableFlag {
+  readonly name: string;
+  readonly severity: Severity;
+  readonly description: string;
+  readonly rows: number;
+  /** How many of those who act it fired for; 0 where nobody said who acts. */
+  readonly entities: number;
+}
+
+export interface StrangeRow {
+  readonly row: number;
+  readonly score: number;
+  readonly values: Readonly<Record<string, number | string>>;
+  /** What carried the score, largest share first, at most 5. */
+  readonly contributions: readonly {
+    readonly feature: string;
+    readonly value?: number;
+    readonly contribution: number;
+  }[];
+}
+
+/** Groups of rows by Gower's distance and complete linkage. */
+export interface ClusterSummary {
+  /** Rows that were given a cluster, and those whose distances to each other were all measured. */
+  readonly rows: number;
+  readonly measured: number;
+  /** The cut that is shown first: the widest mean silhouette. */
+  readonly best: number;
+  readonly cuts: readonly {
+    readonly k: number;
+    readonly silhouette: number;
+    /** By falling size. */
+    readonly clusters: readonly {
+      readonly label: number;
+      readonly size: number;
+      readonly silhouette: number;
+      /** The row that stands for it. */
+      readonly medoid: number;
+      readonly influence: readonly { readonly column: string; readonly share: number }[];
+    }[];
+  }[];
+  /** Rows on a plane, at most 1,000: number, place within -0.5..0.5, and the cluster in each cut. */
+  readonly map: {
+    readonly stress: number;
+    readonly points: readonly {
+      readonly row: number;
+      readonly x: number;
+      readonly y: number;
+      readonly labels: readonly number[];
+    }[];
+  };
+  /** The upper part of the tree, at most 60 leaves: joins in order of height; leaves are 0 to leaves - 1, join i makes leaves + i. */
+  readonly tree: {
+    readonly leaves: readonly number[];
+    readonly joins: readonly { readonly left: number; readonly right: number; readonly height: number }[];
+  };
 }
 
 export interface InputSummary {

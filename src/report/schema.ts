@@ -316,6 +316,101 @@ const timeline = named(
   'Traffic over time.',
 );
 
+const valueMap = z.record(z.string(), z.union([z.number(), z.string()]));
+const labelled = z.strictObject({ column: z.string(), share: share('Share of what sets the group apart.') });
+
+const table = named(
+  'table',
+  z.strictObject({
+    rows: count('Rows read.'),
+    kept: count('Rows that the filters left.'),
+    columns: z.array(
+      z.strictObject({
+        name: z.string(),
+        kind: z.enum(['float64', 'int32', 'string']),
+        unit: z.string(),
+        missing: count('Rows without a value.'),
+      }),
+    ),
+    features: z.array(
+      z.strictObject({
+        name: z.string(),
+        weight: z.number(),
+        missing: count('Kept rows without a value.'),
+        min: z.number().optional(),
+        median: z.number().optional(),
+        max: z.number().optional(),
+      }),
+    ),
+    filters: z.array(
+      z.strictObject({ name: z.string(), mode: z.enum(['include', 'exclude']), dropped: count('Rows it dropped.') }),
+    ),
+    flags: z.array(
+      z.strictObject({
+        name: z.string(),
+        severity,
+        description: z.string(),
+        rows: count('Rows it fired for.'),
+        entities: count('How many of those who act it fired for; 0 where nobody said who acts.'),
+      }),
+    ),
+    strangest: say(
+      z.array(
+        z.strictObject({
+          row: z.int().min(1),
+          score: share('0 ordinary to 1 strange.'),
+          values: valueMap,
+          contributions: z.array(
+            z.strictObject({ feature: z.string(), value: z.number().optional(), contribution: z.number() }),
+          ),
+        }),
+      ),
+      'The rows that the model finds strangest, strangest first.',
+    ),
+    clusters: z
+      .strictObject({
+        rows: count('Rows that were given a group.'),
+        measured: count('Rows whose distances to each other were all measured.'),
+        best: say(z.int().min(2), 'The number of groups that parts them best.'),
+        cuts: z.array(
+          z.strictObject({
+            k: z.int().min(2),
+            silhouette: z.number().min(-1).max(1),
+            clusters: z.array(
+              z.strictObject({
+                label: z.int().min(1),
+                size: z.int().min(0),
+                silhouette: z.number().min(-1).max(1),
+                medoid: say(z.int().min(1), 'The row that stands for the group.'),
+                influence: z.array(labelled),
+              }),
+            ),
+          }),
+        ),
+        map: z.strictObject({
+          stress: share("Kruskal's stress-1; 0 is exact."),
+          points: z.array(
+            z.strictObject({
+              row: z.int().min(1),
+              x: z.number(),
+              y: z.number(),
+              labels: say(z.array(z.int().min(1)), 'Its group in each cut.'),
+            }),
+          ),
+        }),
+        tree: z.strictObject({
+          leaves: say(z.array(z.int().min(1)), 'Rows below each branch.'),
+          joins: say(
+            z.array(z.strictObject({ left: z.int().min(0), right: z.int().min(0), height: z.number().min(0) })),
+            'In order of height: branches are 0 to n - 1, join i makes n + i.',
+          ),
+        }),
+      })
+      .optional(),
+  }),
+  'A table of any columns, with the features that were measured on it.',
+);
+
 /** The document itself, for whoever reads one back: `incidentsDocument.parse(JSON.parse(text))`. */
 export const incidentsDocument = z.strictObject({
   schemaVersion: say(z.literal(INCIDENTS_SCHEMA_VERSION), 'Version of the shape of this document.'),
@@ -324,6 +419,7 @@ export const incidentsDocument = z.strictObject({
   incidents: say(z.array(incident), 'Most urgent first.'),
   hosts: say(z.array(hostSummary), 'Most traffic first, at most 200.'),
   timeline,
+  table: say(table.optional(), 'What was found out about a table, where rows of one were analysed.'),
 });
 words.add(incidentsDocument, {
   title: 'Anomalyst incidents',

@@ -2,7 +2,7 @@ import type { JudgedIncident } from '../analyst/index.ts';
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Painter, padEnd, painter, textWidth, wrapParts, wrapText } from './ansi.ts';
 import type { AnalysisResult, InputSummary, RunSummary } from './result.ts';
-import { day, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
+import { day, number, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
 
 export interface TerminalOptions {
   /** Whether escape sequences for colour may be written. */
@@ -74,6 +74,11 @@ export function renderTerminal(result: AnalysisResult, options: TerminalOptions)
     }
   }
 
+  for (const [label, text] of tableSections(result, width - LABEL)) {
+    lines.push('');
+    section(label, text);
+  }
+
   if (outDir !== undefined) {
     lines.push('');
     const main = files.find((file) => file.endsWith('.html')) ?? files[0];
@@ -93,6 +98,51 @@ export function renderTerminal(result: AnalysisResult, options: TerminalOptions)
       );
   }
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+const MAX_FILTERS = 5;
+const MAX_STRANGE = 3;
+
+/** What there is to say about a table: what its filters dropped, its groups, the strangest rows. */
+function tableSections({ table }: AnalysisResult, width: number): Section[] {
+  if (table === undefined) return [];
+  const sections: Section[] = [];
+  if (table.filters.length > 0) {
+    const shown = table.filters
+      .slice(0, MAX_FILTERS)
+      .map(({ name, mode, dropped }) => `${safeText(name, 40)} (${mode}) dropped ${humanCount(dropped)}`);
+    sections.push(['Filters', wrapParts([...shown, `${counted(table.kept, 'row')} left`], ', ', width)]);
+  }
+  const { clusters } = table;
+  const best = clusters?.cuts.find(({ k }) => k === clusters.best);
+  if (clusters !== undefined && best !== undefined) {
+    const sizes = clusters.cuts.map(
+      ({ k, clusters: all }) =>
+        `${k}: ${all
+          .map(({ size }) => size)
+          .toReversed()
+          .join('/')}`,
+    );
+    sections.push([
+      'Groups',
+      [
+        ...wrapText(
+          `${best.k} groups part the rows best (silhouette ${best.silhouette.toFixed(2)}). Rows in each, by number of groups:`,
+          width,
+        ),
+        ...wrapParts(sizes, ', ', width),
+      ],
+    ]);
+  }
+  const strange = table.strangest.slice(0, MAX_STRANGE).map(({ row, score, contributions }) => {
+    const why = contributions
+      .slice(0, 2)
+      .map(({ feature, value }) => `${safeText(feature, 40)} ${value === undefined ? 'missing' : number(value)}`)
+      .join(', ');
+    return `row ${humanCount(row)} (${score.toFixed(3)}; ${why})`;
+  });
+  if (strange.length > 0) sections.push(['Strangest', wrapParts(strange, ', ', width)]);
+  return sections;
 }
 
 type Section = readonly [label: string, text: readonly string[]];

@@ -1,0 +1,232 @@
+import { counted, humanCount, type Table } from '../core/index.ts';
+import type { FeatureMatrix } from '../feature/index.ts';
+import type { Explanation, Model } from '../model/index.ts';
+import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { type Detection, type EvidenceRecord, MAX_EVIDENCE_FLOWS, type Reason, type Saturation } from './detection.ts';
+import { chanceOfSoMany } from './strange-flow.ts';
+
+/**
+ * Rows of a table that look unlike the others, by who acts in them: as strange-flow does for flows, with the same reckoning. A row is strange where the model's calibrated score reaches
+ * 1 - `budget`; an entity is reported when it has more of them than chance would give it,
+ *
+ *   score = 0.5 x min(1, log10(1 / chance) / 3),   chance = min(1, entities x P(at least k strange rows among n))
+ *
+ * so at most 0.5: alone this is a hint. Where nobody said who acts there is one entity, the whole table, and so nothing to compare: the strangest rows are listed, and no detection is made of them.
+ *
+ * What fools it: what is so frequent that it is the usual. Innocent: rare but ordinary work. Cost: one score per row; one explanation per entity that is reported, and for each row listed.
+ * Bounds: 1,000 entities with strange rows, 65,536 that are counted, 20 rows each, 20 rows listed.
+ */
+export interface StrangeRecordOptions {
+  /** Share of ordinary rows that may pass for strange. */
+  readonly budget: number;
+  readonly maxEntities: number;
+  readonly minScore: number;
+  /** Rows behind the model below which it is not asked. */
+  readonly minRows: number;
+}
+
+export const DEFAULT_STRANGE_RECORD_OPTIONS: StrangeRecordOptions = {
+  budget: 0.01,
+  maxEntities: 20,
+  minScore: 0.3,
+  minRows: 100,
+};
+
+/** A row that the model finds among the strangest. */
+export interface StrangeRecord extends EvidenceRecord {
+  readonly score: number;
+  readonly explanation: Explanation;
+}
+
+const LISTED = 20;
+const MOST = 0.5;
+const SURE_DIGITS = 3;
+
+interface Kept {
+  readonly raw: number;
+  readonly score: number;
+  readonly record: EvidenceRecord;
+  readonly features: Float32Array;
+}
+
+class Entity {
+  weight = Number.NEGATIVE_INFINITY;
+  strange = 0;
+  readonly span = new TimeSpan();
+  kept: Kept[] = [];
+}
+
+/** What of a batch of rows the detector looks at. */
+export interface RecordBatch {
+  readonly table: Table;
+  /** Number of the row in the run, from 1. */
+  readonly rowNumbers: ArrayLike<number>;
+  /** Who acts in a row; undefined where that is missing, and always where nobody said which column tells. */
+  readonly entity: (row: number) => string | undefined;
+  /** Epoch ms of a row; undefined where there is none. */
+  readonly time: (row: number) => number | undefined;
+}
+
+export class StrangeRecords {
+  readonly id = 'strange-record';
+  readonly #model: Model;
+  readonly #options: StrangeRecordOptions;
+  readonly #entityCap = new Cap('entities with strange rows', 1000);
+  readonly #entities = new HeavyMap<Entity>(this.#entityCap);
+  readonly #counts = new HeavyMap<{ weight: number }>(new Cap('entities whose rows are counted', 65_536));
+  #listed: Kept[] = [];
+  #features: FeatureMatrix['features'] = [];
+
+  constructor(model: Model, options: Partial<StrangeRecordOptions> = {}) {
+    this.#model = model;
+    this.#options = { ...DEFAULT_STRANGE_RECORD_OPTIONS, ...options };
+  }
+
+  observe(batch: RecordBatch, features: FeatureMatrix, scores: Float64Array): void {
+    const { budget } = this.#options;
+    this.#features = features.features;
+    const width = features.features.length;
+    const raws = this.#model.rawScore(features);
+    for (let row = 0; row < scores.length; row++) {
+      const score = scores[row] ?? 0;
+      const raw = raws[row] ?? 0;
+      const entity = batch.entity(row);
+      if (entity !== undefined) this.#counts.obtain(entity, () => ({ weight: 0 })).weight++;
+      const worst = this.#listed.at(-1);
+      const listed = this.#listed.length < LISTED || worst === undefined || raw > worst.raw;
+      const strange = score >= 1 - budget && entity !== undefined;
+      if (!listed && !strange) continue;
+      const kept: Kept = {
+        raw,
+        score,
+        record: recordOf(batch.table, row, batch.rowNumbers[row] ?? 0),
+        features: features.values.slice(row * width, (row + 1) * width),
+      };
+      if (listed) insert(this.#listed, kept, LISTED);
+      if (!strange) continue;
+      const known = this.#entities.obtain(entity, () => new Entity());
+      known.strange++;
+      if (raw > known.weight) known.weight = raw;
+      const time = batch.time(row);
+      if (time !== undefined) known.span.add(time, time);
+      insert(known.kept, kept, MAX_EVIDENCE_FLOWS);
+    }
+  }
+
+  /** The strangest rows of all, strangest first; whether anybody is to blame for them or not. */
+  strangest(): StrangeRecord[] {
+    return this.#listed.map(({ record, score, features }) => ({
+      ...record,
+      score,
+      explanation: this.#explain(features),
+    }));
+  }
+
+  finish(): Detection[] {
+    const { budget, maxEntities, minScore, minRows } = this.#options;
+    const { rows, calibrationRows } = this.#model.training;
+    if (rows < minRows) return [];
+    return this.#entities
+      .sortedEntries()
+      .map(([actor, entity]) => {
+        const all = Math.max(entity.strange, this.#counts.get(actor)?.weight ?? 0);
+        const chance = Math.min(1, this.#counts.size * chanceOfSoMany(entity.strange, all, calibrationRows, budget));
+        return {
+          actor,
+          entity,
+          all,
+          chance,
+          score: MOST * Math.max(0, Math.min(1, -Math.log10(chance) / SURE_DIGITS)),
+        };
+      })
+      .filter(({ score }) => score >= minScore)
+      .sort((a, b) => b.score - a.score || b.entity.weight - a.entity.weight || (a.actor < b.actor ? -1 : 1))
+      .slice(0, maxEntities)
+      .map(({ actor, entity, all, chance, score }): Detection => {
+        const records = entity.kept.map(({ record }) => record).sort((a, b) => a.row - b.row);
+        return {
+          kind: 'strange-record.outlier',
+          detector: this.id,
+          actor,
+          peers: [],
+          peerCount: 0,
+          firstMs: entity.span.known ? entity.span.firstMs : 0,
+          lastMs: entity.span.known ? entity.span.lastMs : 0,
+          score,
+          reasons: this.#reasons(entity, all, chance),
+          flows: [],
+          flowCount: 0,
+          records,
+          recordCount: entity.strange,
+        };
+      });
+  }
+
+  saturations(): Saturation[] {
+    return saturationsOf(this.id, [this.#entityCap, this.#counts.cap]);
+  }
+
+  #explain(values: Float32Array): Explanation {
+    return this.#model.explain({ features: this.#features, rowCount: 1, values }, 0);
+  }
+
+  #reasons(entity: Entity, all: number, chance: number): Reason[] {
+    const { budget } = this.#options;
+    const [strangest] = entity.kept;
+    const explained = strangest === undefined ? [] : this.#explain(strangest.features).contributions;
+    return [
+      {
+        name: 'strange-record.count',
+        value: entity.strange,
+        unit: 'rows',
+        threshold: Number((all * budget).toPrecision(3)),
+        sentence: `Of its ${counted(all, 'row')}, ${humanCount(entity.strange)} ${entity.strange === 1 ? 'is' : 'are'} strange to the model; by chance it would be about ${Number((all * budget).toPrecision(2))}.`,
+      },
+      ...explained
+        .filter(({ contribution }) => contribution > 0)
+        .slice(0, 5)
+        .map(
+          ({ feature, value, contribution }): Reason => ({
+            name: 'strange-record.feature',
+            value: feature,
+            unit: '',
+            contribution,
+            sentence:
+              value === undefined
+                ? 'A feature of the strangest row is missing, which is unusual.'
+                : `A feature of the strangest row has the value ${Number(value.toPrecision(6))}, which is unusual.`,
+          }),
+        ),
+      {
+        name: 'strange-record.caution',
+        value: Number(chance.toPrecision(3)),
+        unit: 'probability',
+        sentence: `That one of them has so many strange rows by chance alone has a probability of up to ${Number(chance.toPrecision(2))}; and a strange row alone is a hint, which counts for a half at most.`,
+      },
+    ];
+  }
+}
+
+/** All columns of a row that have a value; texts are cut, for evidence is read by people. */
+export function recordOf(table: Table, row: number, number: number): EvidenceRecord {
+  const values: Record<string, number | string> = {};
+  table.schema.columns.forEach((column, i) => {
+    const value = table.value(i, row);
+    if (typeof value === 'string')
+      values[column.name] = value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+    else if (value !== undefined && Number.isFinite(value)) values[column.name] = value;
+  });
+  return { row: number, values };
+}
+
+const MAX_TEXT = 300;
+
+/** Keeps the list in falling order of raw score, then by row, and no longer than `most`. */
+function insert(list: Kept[], kept: Kept, most: number): void {
+  const worst = list.at(-1);
+  if (list.length >= most && worst !== undefined && kept.raw <= worst.raw) return;
+  let at = list.length;
+  while (at > 0 && kept.raw > (list[at - 1]?.raw ?? 0)) at--;
+  list.splice(at, 0, kept);
+  if (list.length > most) list.pop();
+}
