@@ -9,6 +9,7 @@ export * from './sha1.ts';
 export * from './stats.ts';
 export * from './table.ts';
 export * from './table-codec.ts';
+export * from './table-join.ts';
 export * from './text.ts';
 export * from './text-dictionary.ts';
 export * from './time.ts';

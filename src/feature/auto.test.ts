@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { type Schema, TableBuilder } from '../core/index.ts';
+import { AutoFeatures, TIME_UNIT } from './auto.ts';
+
+const schema: Schema = {
+  name: 't',
+  version: 1,
+  columns: [
+    { name: 'size', kind: 'float64', unit: '', meaning: '' },
+    { name: 'kind', kind: 'string', unit: '', meaning: '' },
+    { name: 'id', kind: 'string', unit: '', meaning: '' },
+    { name: 'flat', kind: 'int32', unit: '', meaning: '' },
+    { name: 'when', kind: 'float64', unit: TIME_UNIT, meaning: '' },
+  ],
+};
+
+function table(rows: number) {
+  const builder = new TableBuilder(schema, rows);
+  for (let i = 0; i < rows; i++) {
+    const row = builder.addRow();
+    if (i !== 3) builder.setNumber(0, row, i);
+    builder.setText(1, row, i === 0 ? 'rare' : 'usual');
+    builder.setText(2, row, `id-${i}`);
+    builder.setNumber(3, row, 7);
+    builder.setNumber(4, row, i * 3_600_000);
+  }
+  return builder.finish();
+}
+
+describe('features that nobody asked for by name', () => {
+  const auto = new AutoFeatures(schema);
+  const rows = table(8);
+  auto.learn(rows);
+  const matrix = auto.measure(rows);
+  const at = (row: number, name: string): number | undefined =>
+    matrix.values[row * matrix.features.length + matrix.features.findIndex((feature) => feature.name === name)];
+
+  it('are numbers as they are, texts by rarity, and times by their place in day and week', () => {
+    expect(matrix.features.map(({ name }) => name)).toEqual([
+      'size',
+      'kind.rarity',
+      'when.hour-sin',
+      'when.hour-cos',
+      'when.weekday-sin',
+      'when.weekday-cos',
+    ]);
+    expect(at(5, 'size')).toBe(5);
+    expect(at(0, 'kind.rarity')).toBe(3);
+    expect(at(1, 'kind.rarity')).toBeCloseTo(-Math.log2(7 / 8), 6);
+    expect(at(6, 'when.hour-sin')).toBeCloseTo(1, 6);
+  });
+
+  it('keep missing missing', () => {
+    expect(at(3, 'size')).toBeNaN();
+  });
+
+  it('leave out what is the same in all rows, and texts that are all different', () => {
+    expect(matrix.features.some(({ name }) => name.startsWith('flat') || name.startsWith('id'))).toBe(false);
+  });
+});

@@ -1,0 +1,175 @@
+import { isValid, type Schema, type Table } from '../core/index.ts';
+import type { Feature, FeatureMatrix } from './matrix.ts';
+
+/**
+ * Features for a table of which nobody said what matters: every number as it is, every text by how rare it is, every time by its place in the day and in the week.
+ *
+ * It takes two looks: the first counts how often each text stands in its column, the second measures. A text's value is its information, -log2 of its share of the rows, so a text that
+ * stands in every row is 0 and one of a thousand rows is 10. Texts beyond `MAX_TEXTS` in a column count as seen once, which is what most of them were. A column with one value alone, and one of
+ * texts that are all different, tells nothing apart and gives no feature. Missing stays missing.
+ */
+export class AutoFeatures {
+  readonly #schema: Schema;
+  readonly #counts: readonly (Map<string, number> | undefined)[];
+  readonly #present: Float64Array;
+  /** Rows whose text is not among the counted ones. */
+  readonly #uncounted: Float64Array;
+  readonly #least: Float64Array;
+  readonly #most: Float64Array;
+  #rows = 0;
+  #plan: readonly Plan[] | undefined;
+
+  constructor(schema: Schema) {
+    this.#schema = schema;
+    const n = schema.columns.length;
+    this.#counts = schema.columns.map(({ kind }) => (kind === 'string' ? new Map() : undefined));
+    this.#present = new Float64Array(n);
+    this.#uncounted = new Float64Array(n);
+    this.#least = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
+    this.#most = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
+  }
+
+  /** First look. */
+  learn(table: Table): void {
+    this.#rows += table.rowCount;
+    table.columns.forEach((column, c) => {
+      if (column.kind === 'string') {
+        const counts = this.#counts[c];
+        if (counts === undefined) return;
+        const inBatch = new Float64Array(column.dictionary.length);
+        for (let row = 0; row < table.rowCount; row++) {
+          const code = column.codes[row] ?? -1;
+          if (code >= 0) inBatch[code] = (inBatch[code] ?? 0) + 1;
+        }
+        column.dictionary.forEach((text, code) => {
+          const seen = inBatch[code] ?? 0;
+          if (seen === 0) return;
+          this.#present[c] = (this.#present[c] ?? 0) + seen;
+          const known = counts.get(text);
+          if (known === undefined && counts.size >= MAX_TEXTS) this.#uncounted[c] = (this.#uncounted[c] ?? 0) + seen;
+          else counts.set(text, (known ?? 0) + seen);
+        });
+        return;
+      }
+      for (let row = 0; row < table.rowCount; row++) {
+        if (!isValid(column, row)) continue;
+        const value = column.values[row] ?? 0;
+        if (!Number.isFinite(value)) continue;
+        this.#present[c] = (this.#present[c] ?? 0) + 1;
+        if (value < (this.#least[c] ?? 0)) this.#least[c] = value;
+        if (value > (this.#most[c] ?? 0)) this.#most[c] = value;
+      }
+    });
+  }
+
+  /** What is measured, once all rows were learned. */
+  get features(): readonly Feature[] {
+    return this.#planned().map(({ feature }) => feature);
+  }
+
+  /** For each feature the column that it comes from, and whether that one is compared by equality. */
+  get origins(): readonly { readonly column: number; readonly category: boolean }[] {
+    return this.#planned().map(({ column, part }) => ({ column, category: part === 'rarity' }));
+  }
+
+  /** How many rows have the text, as learned; 1 for one that was not counted. */
+  count(column: number, text: string): number {
+    return this.#counts[column]?.get(text) ?? 1;
+  }
+
+  /** Second look. */
+  measure(table: Table): FeatureMatrix {
+    const plan = this.#planned();
+    const width = plan.length;
+    const values = new Float32Array(table.rowCount * width).fill(Number.NaN);
+    plan.forEach(({ column: c, part }, j) => {
+      const column = table.columns[c];
+      if (column === undefined) return;
+      if (column.kind === 'string') {
+        const counts = this.#counts[c];
+        const bits = Float64Array.from(column.dictionary, (text) => -Math.log2((counts?.get(text) ?? 1) / this.#rows));
+        for (let row = 0; row < table.rowCount; row++) {
+          const code = column.codes[row] ?? -1;
+          if (code >= 0) values[row * width + j] = bits[code] ?? Number.NaN;
+        }
+        return;
+      }
+      for (let row = 0; row < table.rowCount; row++)
+        if (isValid(column, row)) values[row * width + j] = partOf(part, column.values[row] ?? 0);
+    });
+    return { features: this.features, rowCount: table.rowCount, values };
+  }
+
+  #planned(): readonly Plan[] {
+    this.#plan ??= this.#schema.columns.flatMap((spec, column): Plan[] => {
+      const present = this.#present[column] ?? 0;
+      if (spec.kind === 'string') {
+        const distinct = this.#counts[column]?.size ?? 0;
+        const unique = distinct + (this.#uncounted[column] ?? 0) >= present;
+        if (distinct < 2 || unique) return [];
+        return [
+          {
+            column,
+            part: 'rarity',
+            feature: { name: `${spec.name}.rarity`, unit: 'bit', meaning: `How rare the text of ${spec.name} is.` },
+          },
+        ];
+      }
+      if (!((this.#least[column] ?? 0) < (this.#most[column] ?? 0))) return [];
+      if (spec.unit !== TIME_UNIT)
+        return [
+          {
+            column,
+            part: 'value',
+            feature: { name: spec.name, unit: spec.unit, meaning: `The value of ${spec.name}.` },
+          },
+        ];
+      return TIME_PARTS.map(({ part, ending, meaning }) => ({
+        column,
+        part,
+        feature: { name: `${spec.name}.${ending}`, unit: part.endsWith('Sin') ? 'sine' : 'cosine', meaning },
+      }));
+    });
+    return this.#plan;
+  }
+}
+
+const MAX_TEXTS = 100_000;
+
+/** Unit of columns that hold times. */
+export const TIME_UNIT = 'ms since 1970 UTC';
+
+type PartName = 'value' | 'rarity' | 'daySin' | 'dayCos' | 'weekSin' | 'weekCos';
+
+interface Plan {
+  readonly column: number;
+  readonly part: PartName;
+  readonly feature: Feature;
+}
+
+const TIME_PARTS = [
+  { part: 'daySin', ending: 'hour-sin', meaning: 'Time of day (UTC) as the sine of its angle on a 24 h clock.' },
+  { part: 'dayCos', ending: 'hour-cos', meaning: 'Time of day (UTC) as the cosine of its angle on a 24 h clock.' },
+  { part: 'weekSin', ending: 'weekday-sin', meaning: 'Time of the week (UTC, from Monday) as a sine.' },
+  { part: 'weekCos', ending: 'weekday-cos', meaning: 'Time of the week (UTC, from Monday) as a cosine.' },
+] as const;
+
+const DAY_MS = 86_400_000;
+/** 1970-01-05 was a Monday. */
+const FIRST_MONDAY_MS = 4 * DAY_MS;
+
+function partOf(part: PartName, value: number): number {
+  switch (part) {
+    case 'daySin':
+      return Math.sin((2 * Math.PI * value) / DAY_MS);
+    case 'dayCos':
+      return Math.cos((2 * Math.PI * value) / DAY_MS);
+    case 'weekSin':
+      return Math.sin((2 * Math.PI * (value - FIRST_MONDAY_MS)) / (7 * DAY_MS));
+    case 'weekCos':
+      return Math.cos((2 * Math.PI * (value - FIRST_MONDAY_MS)) / (7 * DAY_MS));
+    default:
+      // What Float32 can't hold is as large as what it can.
+      return Number.isNaN(value) ? value : Math.max(-3.4e38, Math.min(3.4e38, value));
+  }
+}
