@@ -1,5 +1,8 @@
 import { type Column, type Schema, Table } from './table.ts';
-import { TextDictionary } from './text-dictionary.ts';
+import { type TextDecode, TextDictionary } from './text-dictionary.ts';
+
+/** Rows with texts of a megabyte each end a batch early. */
+const MAX_TEXT_BYTES = 1 << 25;
 
 /**
  * Fills a table from bytes, batch after batch: numbers go straight into their array, texts through a dictionary of bytes. Columns that a source can't give cost nothing: they
@@ -13,28 +16,33 @@ export class ColumnWriter {
   rowCount = 0;
   readonly #given: readonly boolean[];
   readonly #dictionaries: readonly (TextDictionary | undefined)[];
+  #textBytes = 0;
   #values: (Float64Array | Int32Array | undefined)[] = [];
   #valid: (Uint8Array | undefined)[] = [];
   #codes: (Int32Array | undefined)[] = [];
 
-  /** @param given names of the columns that will ever be set; without it all. */
-  constructor(schema: Schema, capacity: number, given?: ReadonlySet<string>) {
+  /**
+   * @param given names of the columns that will ever be set; without it all.
+   * @param decode how a text is made of its bytes; without it `decodeText`.
+   */
+  constructor(schema: Schema, capacity: number, given?: ReadonlySet<string>, decode?: TextDecode) {
     this.schema = schema;
     this.capacity = capacity;
     this.#given = schema.columns.map((c) => given === undefined || given.has(c.name));
     this.#dictionaries = schema.columns.map((c, i) =>
-      c.kind === 'string' && this.#given[i] ? new TextDictionary() : undefined,
+      c.kind === 'string' && this.#given[i] ? new TextDictionary(decode) : undefined,
     );
     this.#allocate();
   }
 
   get full(): boolean {
-    return this.rowCount >= this.capacity;
+    return this.rowCount >= this.capacity || this.#textBytes >= MAX_TEXT_BYTES;
   }
 
   #allocate(): void {
     const n = this.capacity;
     this.rowCount = 0;
+    this.#textBytes = 0;
     const { columns } = this.schema;
     const given = this.#given;
     this.#values = columns.map((c, i) =>
@@ -44,7 +52,7 @@ export class ColumnWriter {
     this.#codes = columns.map((c, i) => (given[i] && c.kind === 'string' ? new Int32Array(n).fill(-1) : undefined));
   }
 
-  /** Opens the next row and returns its index. The caller asks `full` first. */
+  /** Opens the next row and returns its index. The caller asks `full` first: a batch is full with `capacity` rows, or 32 MiB of different texts. */
   addRow(): number {
     return this.rowCount++;
   }
@@ -75,9 +83,14 @@ export class ColumnWriter {
     if (codes !== undefined) codes[row] = -1;
   }
 
-  /** Text of `bytes[from, to)`, which are copied. */
-  setBytes(column: number, row: number, bytes: Uint8Array, from: number, to: number): void {
-    this.#codes[column]![row] = this.#dictionaries[column]!.code(bytes, from, to);
+  /** Text of `bytes[from, to)`, which are copied. True where this batch had no such text in this column yet. */
+  setBytes(column: number, row: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const dictionary = this.#dictionaries[column]!;
+    const { size } = dictionary;
+    this.#codes[column]![row] = dictionary.code(bytes, from, to);
+    if (dictionary.size === size) return false;
+    this.#textBytes += to - from;
+    return true;
   }
 
   setText(column: number, row: number, text: string): void {

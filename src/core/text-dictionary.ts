@@ -7,6 +7,7 @@ import type { StringColumn } from './table.ts';
  * Bounded by the batch: at most one entry per row, and `clear` before the next one.
  */
 export class TextDictionary {
+  readonly #decode: TextDecode;
   #arena = new Uint8Array(4096);
   /** Entry i is arena[ends[i - 1], ends[i]), the first from 0. */
   #ends = new Int32Array(256);
@@ -15,6 +16,11 @@ export class TextDictionary {
   #slots = new Int32Array(512);
   #count = 0;
   #last = -1;
+
+  /** @param decode how a text is made of its bytes: not one to one where a format has escapes. */
+  constructor(decode: TextDecode = decodeText) {
+    this.#decode = decode;
+  }
 
   get size(): number {
     return this.#count;
@@ -106,7 +112,7 @@ export class TextDictionary {
   /** The texts so far, as a column with these codes. They are copied: the dictionary may be cleared and filled again. */
   column(codes: Int32Array): ByteTextColumn {
     const used = this.#count === 0 ? 0 : this.#ends[this.#count - 1];
-    return new ByteTextColumn(codes, this.#arena.slice(0, used), this.#ends.slice(0, this.#count));
+    return new ByteTextColumn(codes, this.#arena.slice(0, used), this.#ends.slice(0, this.#count), this.#decode);
   }
 }
 
@@ -119,6 +125,9 @@ function grownInts(ints: Int32Array): Int32Array<ArrayBuffer> {
   return grown;
 }
 
+/** Text of `bytes[from, to)`. */
+export type TextDecode = (bytes: Uint8Array, from: number, to: number) => string;
+
 /** A column of texts that are still bytes: they are decoded when somebody first asks for the dictionary. */
 export class ByteTextColumn implements StringColumn {
   readonly kind = 'string';
@@ -127,8 +136,11 @@ export class ByteTextColumn implements StringColumn {
   #ends: Int32Array;
   #dictionary: string[] | undefined;
 
-  constructor(codes: Int32Array, bytes: Uint8Array, ends: Int32Array) {
+  readonly #decode: TextDecode;
+
+  constructor(codes: Int32Array, bytes: Uint8Array, ends: Int32Array, decode: TextDecode = decodeText) {
     this.codes = codes;
+    this.#decode = decode;
     this.#bytes = bytes;
     this.#ends = ends;
   }
@@ -139,7 +151,7 @@ export class ByteTextColumn implements StringColumn {
       let from = 0;
       for (let i = 0; i < texts.length; i++) {
         const to = this.#ends[i];
-        texts[i] = decodeText(this.#bytes, from, to);
+        texts[i] = this.#decode(this.#bytes, from, to);
         from = to;
       }
       this.#dictionary = texts;
@@ -158,8 +170,7 @@ const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function decodeText(bytes: Uint8Array, from: number, to: number): string {
   let high = 0;
   for (let i = from; i < to; i++) high |= bytes[i];
-  if (high < 0x80 && to - from <= SHORT)
-    return String.fromCharCode.apply(null, bytes.subarray(from, to) as unknown as number[]);
+  if (high < 0x80 && to - from <= SHORT) return Reflect.apply(String.fromCharCode, undefined, bytes.subarray(from, to));
   try {
     return STRICT.decode(bytes.subarray(from, to));
   } catch {

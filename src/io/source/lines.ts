@@ -1,6 +1,6 @@
 import { humanCount, UserError } from '../../core/index.ts';
 import type { ByteSource } from './input.ts';
-import { MAX_LINE_BYTES, type Reject } from './table-source.ts';
+import { MAX_LINE_BYTES, MAX_REJECTS_SHOWN, type Reject } from './table-source.ts';
 
 /**
  * Text of a byte source, without a string per line: a window of bytes that slides over the input, and the lines in it as ranges.
@@ -93,6 +93,11 @@ export class TextWindow {
     this.maxLineBytes = maxLineBytes;
     this.bytes = new Uint8Array(maxLineBytes + 2);
     this.#buffer = Buffer.from(this.bytes.buffer);
+  }
+
+  /** The input is known to have no more at this moment, and may have later: what is in hand should not wait for it. */
+  get waiting(): boolean {
+    return this.#pending !== undefined && this.source.compression === '';
   }
 
   /** Whether what is left is longer than a line may be, its line end left aside, and none of it is one. */
@@ -224,6 +229,28 @@ function describeFailure(error: unknown, name: string): string {
 /** Takes the beginning of a rejected line for keeping; the window goes on and the bytes with it. */
 export function rejectOf(line: number, reason: string, bytes: Uint8Array, from: number, to: number): Reject {
   return { line, reason, bytes: bytes.slice(from, Math.min(to, from + REJECT_BYTES)) };
+}
+
+/** What a source of rows counts, and the first of what it rejected. */
+export class RowTally {
+  rows = 0;
+  rejected = 0;
+  readonly rejects: Reject[] = [];
+  readonly #onReject: ((reject: Reject) => void) | undefined;
+
+  constructor(onReject?: (reject: Reject) => void) {
+    this.#onReject = onReject;
+  }
+
+  readonly add = (reject: Reject): void => {
+    this.rejected++;
+    if (this.rejects.length < MAX_REJECTS_SHOWN) this.rejects.push(reject);
+    this.#onReject?.(reject);
+  };
+
+  reject(line: number, reason: string, bytes: Uint8Array, from: number, to: number): void {
+    this.add(rejectOf(line, reason, bytes, from, to));
+  }
 }
 
 export interface LineReaderOptions extends TextWindowOptions {
