@@ -85,15 +85,17 @@ describe('windows of event time', () => {
 });
 
 describe('the memory of windows', () => {
-  it('is bounded: the oldest closes early, and then items are refused until somebody takes', () => {
-    const b = new MicroBatcher<number>({ windowMs: 10 * S, latenessMs: 1e9, maxItems: 10 });
-    for (let i = 0; i < 10; i++) expect(b.add('a', i, 1, i * 5 * S, 50 * S)).toBe('taken');
+  it('is bounded: the oldest closes early, and at the bound items are refused until somebody takes', () => {
+    const b = new MicroBatcher<number>({ windowMs: 10 * S, latenessMs: 1e9, maxItems: 8 });
+    for (let i = 0; i < 6; i++) expect([b.full, b.add('a', i, 1, i * 5 * S, 50 * S)]).toEqual([false, 'taken']);
     expect(b.full).toBe(true);
-    expect(b.add('a', 10, 1, 50 * S, 50 * S)).toBe('refused');
-    expect(b.heldItems).toBe(10);
+    expect(b.add('a', 6, 1, 30 * S, 50 * S)).toBe('taken');
+    expect(b.add('a', 7, 1, 35 * S, 50 * S)).toBe('taken');
+    expect(b.add('a', 8, 1, 40 * S, 50 * S)).toBe('refused');
+    expect(b.heldItems).toBe(8);
     expect(drain(b)).toEqual(['a window 0-10000 by memory: 0 1']);
-    expect(b.add('a', 10, 1, 50 * S, 50 * S)).toBe('taken');
-    expect(b.counts()).toMatchObject({ closedEarly: 1, refused: 1 });
+    expect(b.add('a', 8, 1, 40 * S, 50 * S)).toBe('taken');
+    expect(b.counts()).toMatchObject({ closedEarly: 2, refused: 1 });
   });
 
   it('is bounded in bytes and in sources, and a long silent source makes room', () => {

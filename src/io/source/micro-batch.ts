@@ -5,8 +5,8 @@
  * the watermark reaches its end, so one agent with a slow clock holds nobody up. A source that falls silent is closed by the clock on the wall (`tick`). What comes after its window has closed is
  * late, and what claims to be from the future by more than `maxAheadMs` would close windows that are still filling; neither is lost: they gather in a batch of kind 'late', or go back to the caller.
  *
- * Memory is bounded by `maxItems` and `maxBytes` over everything held. At the bound the oldest open window of all is closed early, which is counted; when only closed ones are left that nobody
- * took, `full` is true and items are refused until somebody takes them. New sources beyond `maxSources` take the place of one that was silent for `forgetMs`, and are refused where there is none.
+ * Memory is bounded by `maxItems` and `maxBytes` over everything held. At three quarters of that `full` says so, the oldest open window of all is closed early (counted), and senders should be made to
+ * wait until somebody takes it; at the bound itself items are refused. New sources beyond `maxSources` take the place of one that was silent for `forgetMs`, and are refused where there is none.
  */
 export interface MicroBatcherOptions {
   /** Length of a window. Default 10 s. Windows begin at multiples of it since 1970. */
@@ -53,7 +53,7 @@ export interface BatchCounts {
 }
 
 interface Open<T> {
-  readonly startMs: number;
+  startMs: number;
   endMs: number;
   items: T[];
   bytes: number;
@@ -104,17 +104,19 @@ export class MicroBatcher<T> {
     this.#onForget = options.onForget ?? ((): void => undefined);
   }
 
-  /** Items and bytes held, in open windows and in batches that nobody took yet. */
+  /** Items held, in open windows and in batches that nobody took yet. */
   get heldItems(): number {
     return this.#items;
   }
+
+  /** What they weigh. */
   get heldBytes(): number {
     return this.#bytes;
   }
 
-  /** True when there is room only after somebody takes what is ready. */
+  /** True when senders should wait until somebody takes what is ready. */
   get full(): boolean {
-    return this.#items >= this.#maxItems || this.#bytes >= this.#maxBytes;
+    return 4 * this.#items >= 3 * this.#maxItems || 4 * this.#bytes >= 3 * this.#maxBytes;
   }
 
   counts(): BatchCounts {
@@ -133,7 +135,8 @@ export class MicroBatcher<T> {
       return 'refused';
     }
     state.lastSeenMs = nowMs;
-    if (!this.#makeRoom(bytes)) {
+    if (this.#items >= this.#maxItems || this.#bytes + bytes > this.#maxBytes) {
+      this.#closeOldest();
       this.#counts.refused++;
       return 'refused';
     }
@@ -147,9 +150,9 @@ export class MicroBatcher<T> {
           state.late = { startMs: at, endMs: at, items: [], bytes: 0 };
           state.lateSinceMs = nowMs;
         }
+        state.late.startMs = Math.min(state.late.startMs, at);
+        state.late.endMs = Math.max(state.late.endMs, at);
         this.#put(state.late, item, bytes);
-        const { startMs, endMs, items, bytes: weight } = state.late;
-        state.late = { startMs: Math.min(startMs, at), endMs: Math.max(endMs, at), items, bytes: weight };
       }
       return ahead ? 'ahead' : 'late';
     }
@@ -172,6 +175,7 @@ export class MicroBatcher<T> {
     open.bytes += bytes;
     this.#items++;
     this.#bytes += bytes;
+    if (this.full) this.#closeOldest();
   }
 
   #sourceOf(name: string, nowMs: number): SourceState<T> | undefined {
@@ -227,21 +231,17 @@ export class MicroBatcher<T> {
     });
   }
 
-  /** True when an item of `bytes` has room, now or because windows were closed for it and may be taken. */
-  #makeRoom(bytes: number): boolean {
-    if (this.#items < this.#maxItems && this.#bytes + bytes <= this.#maxBytes) return true;
-    // Close the oldest of all, once for each time that the bound is met: what is ready can be taken before the next comes.
-    if (this.#ready.length === 0) {
-      let oldest: { state: SourceState<T>; window: Open<T> } | undefined;
-      for (const state of this.#sources.values())
-        for (const window of state.windows.values())
-          if (oldest === undefined || window.startMs < oldest.window.startMs) oldest = { state, window };
-      if (oldest !== undefined) {
-        this.#close(oldest.state, oldest.window, 'memory');
-        this.#counts.closedEarly++;
-      } else for (const state of this.#sources.values()) this.#closeLate(state, 'memory');
-    }
-    return false;
+  /** Closes the oldest of all windows where nothing is ready to be taken: whoever takes it makes room. */
+  #closeOldest(): void {
+    if (this.#ready.length > 0) return;
+    let oldest: { state: SourceState<T>; window: Open<T> } | undefined;
+    for (const state of this.#sources.values())
+      for (const window of state.windows.values())
+        if (oldest === undefined || window.startMs < oldest.window.startMs) oldest = { state, window };
+    if (oldest !== undefined) {
+      this.#close(oldest.state, oldest.window, 'memory');
+      this.#counts.closedEarly++;
+    } else for (const state of this.#sources.values()) this.#closeLate(state, 'memory');
   }
 
   /** Tells the clock on the wall: closes windows of sources that fell silent, and late batches that waited for a window's length. Call it about once a second. */
@@ -253,7 +253,7 @@ export class MicroBatcher<T> {
       if (state.closedUntilMs === Infinity) state.closedUntilMs = this.#windowEnd(state.latestMs);
       if (state.late !== undefined && nowMs - state.lateSinceMs >= this.windowMs) this.#closeLate(state, 'silence');
     }
-    if (this.full) this.#makeRoom(1);
+    if (this.full) this.#closeOldest();
   }
 
   #windowEnd(timeMs: number): number {

@@ -206,6 +206,7 @@ describe('the typer of records', () => {
     expect(first.schema.columns.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
       'arrivalMs float64',
       'timeMs float64',
+      'agent string',
       'n float64',
       'ok int32',
       'at float64',
@@ -247,7 +248,7 @@ describe('the typer of records', () => {
     typer.fix(
       Array.from({ length: 10 }, (_, i) => Object.fromEntries(Array.from({ length: 200 }, (_, k) => [`${i}.${k}`, 1]))),
     );
-    expect(typer.schema?.columns).toHaveLength(514);
+    expect(typer.schema?.columns).toHaveLength(515);
     const late = Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`late${k}`, 1]));
     typer.tableOf(arrived(late), () => undefined);
     expect(typer.counts()).toMatchObject({ lateValues: 300 });

@@ -280,14 +280,20 @@ export function fieldOf(record: JsonObject, name: string): unknown {
   return isObject(inner) ? fieldOf(inner, name.slice(dot + 1)) : undefined;
 }
 
-/** Columns that every table of records has in front: when it came, and when it happened. */
-const TIME_COLUMNS: readonly ColumnSpec[] = [
+/** Columns that every table of records has in front: when it came, when it happened, and from whom. */
+const OWN_COLUMNS: readonly ColumnSpec[] = [
   { name: 'arrivalMs', kind: 'float64', unit: 'ms since 1970 UTC', meaning: 'When the record came in.' },
   {
     name: 'timeMs',
     kind: 'float64',
     unit: 'ms since 1970 UTC',
     meaning: 'Time of what the record tells, from the record itself; missing where it carries none.',
+  },
+  {
+    name: 'agent',
+    kind: 'string',
+    unit: '',
+    meaning: 'Who sent it: the name that the agent gave itself, else its address; missing for a stream of one sender.',
   },
 ];
 
@@ -296,7 +302,7 @@ export const PACKET_RECORD_SCHEMA: Schema = {
   name: 'packet-records',
   version: 1,
   columns: [
-    ...TIME_COLUMNS,
+    ...OWN_COLUMNS,
     { name: 'src_port', kind: 'int32', unit: 'port', meaning: 'Port of the sender.' },
     { name: 'dst_port', kind: 'int32', unit: 'port', meaning: 'Port of the receiver.' },
     { name: 'packet_size', kind: 'float64', unit: 'bytes', meaning: 'Size of the packet.' },
@@ -352,6 +358,7 @@ export interface ArrivedRecord {
   readonly record: JsonObject;
   readonly arrivalMs: number;
   readonly line: number;
+  readonly agent?: string;
 }
 
 /** What a `RecordTyper` met that its schema has no place for. */
@@ -377,7 +384,7 @@ type FieldKind = 'number' | 'integer' | 'time' | 'boolean' | 'text';
 /**
  * Rows of JSON records as tables of one schema. The schema is fixed by the first batch (`fix`): numbers are float64 (a stream's later values may have fractions or be large), true and false int32 of
  * 0 or 1, ISO times float64 epoch ms, everything else and every mixture text. A key that comes later is counted and named; a value of another type than its column is missing and counted, the rest of its
- * record stays. Two columns come first: `arrivalMs` and `timeMs`. A field that is itself called so gets `record.` in front.
+ * record stays. Three columns come first: `arrivalMs`, `timeMs` and `agent`. A field that is itself called so gets `record.` in front.
  */
 export class RecordTyper {
   readonly #options: RecordTyperOptions;
@@ -428,14 +435,14 @@ export class RecordTyper {
         } else if (known !== kind) found.set(key, 'text');
       });
     }
-    const columns: ColumnSpec[] = [...TIME_COLUMNS];
+    const columns: ColumnSpec[] = [...OWN_COLUMNS];
     const index = new Map<string, number>();
-    const kinds: FieldKind[] = ['time', 'time'];
+    const kinds: FieldKind[] = ['time', 'time', 'text'];
     for (const [key, kind] of found) {
       index.set(key, columns.length);
       kinds.push(kind);
       columns.push({
-        name: key === 'arrivalMs' || key === 'timeMs' ? `record.${key}` : key,
+        name: OWN_COLUMNS.some((own) => own.name === key) ? `record.${key}` : key,
         kind: kind === 'text' ? 'string' : kind === 'boolean' || kind === 'integer' ? 'int32' : 'float64',
         unit: kind === 'time' ? 'ms since 1970 UTC' : kind === 'boolean' ? '0 or 1' : '',
         meaning: 'Field of the record.',
@@ -472,13 +479,14 @@ export class RecordTyper {
   }
 
   /** Adds a record without `fault` as a row. */
-  add(builder: TableBuilder, { record, arrivalMs }: ArrivedRecord): void {
+  add(builder: TableBuilder, { record, arrivalMs, agent }: ArrivedRecord): void {
     const timeMs = eventTime(record, this.#options.timeField);
     const typed = this.#typed;
     if (typed === undefined) throw new Error('the schema is not fixed yet');
     const row = builder.addRow();
     builder.setNumber(0, row, arrivalMs);
     if (timeMs !== undefined) builder.setNumber(1, row, timeMs);
+    if (agent !== undefined) builder.setText(2, row, agent);
     this.#refused += flattenRecord(record, (key, value) => {
       const column = typed.index.get(key);
       if (column === undefined) {
@@ -520,7 +528,7 @@ function packetTyped(): Typed {
   const index = new Map<string, number>();
   const kinds: FieldKind[] = [];
   PACKET_RECORD_SCHEMA.columns.forEach(({ name, kind }, i) => {
-    if (i >= TIME_COLUMNS.length) index.set(name, i);
+    if (i >= OWN_COLUMNS.length) index.set(name, i);
     kinds.push(kind === 'string' ? 'text' : kind === 'int32' ? 'integer' : 'number');
   });
   return { schema: PACKET_RECORD_SCHEMA, index, kinds, packet: true };

@@ -366,7 +366,7 @@ class StreamClient {
       compression: '',
       totalBytes: undefined,
       schema,
-      gives: new Set(schema.columns.map(({ name }) => name)),
+      gives: new Set(schema.columns.map(({ name }) => name).filter((name) => name !== 'agent')),
       read: async (): Promise<Table | undefined> => {
         const table = await intake.take();
         if (table === undefined && this.#failure !== undefined) throw this.#failure;
