@@ -10,6 +10,8 @@ export * from './source/format.ts';
 export * from './source/input.ts';
 export * from './source/live.ts';
 export * from './source/micro-batch.ts';
+export * from './source/netflow.ts';
+export * from './source/netflow-pairing.ts';
 export * from './source/peek.ts';
 export * from './source/record-stream.ts';
 export * from './source/stream-client.ts';

@@ -41,6 +41,42 @@ function copy(value: object): object {
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const none = (): undefined => undefined;
 
+/** The sets of a NetFlow v9 or IPFIX datagram, with the templates in it and the records that they describe. */
+function flowSets(isV9: boolean): PayloadDecoder {
+  return (bytes, at, end) => {
+    const header = isV9 ? wire.decodeNetflow9(bytes, at, end) : wire.decodeIpfix(bytes, at, end);
+    if (header === undefined) return undefined;
+    const oddities = new wire.OddityCounter();
+    const templates = new Map<number, wire.FlowTemplate>();
+    const flow = new wire.ExportedFlow();
+    const told: unknown[] = [];
+    const keep = (value: unknown): void => void (told.length < 64 && told.push(value));
+    const walk = isV9 ? wire.walkNetflow9 : wire.walkIpfix;
+    const next = walk(bytes, at, end, oddities, (id, from, to) => {
+      if (id < (isV9 ? 2 : 4)) {
+        const kind = isV9 ? (id === 0 ? 'v9' : 'v9-options') : id === 2 ? 'ipfix' : 'ipfix-options';
+        wire.decodeTemplates(bytes, from, to, kind, oddities, {
+          template: (template) => {
+            templates.set(template.id, template);
+            keep(wire.summarizeTemplate(template));
+          },
+          withdrawal: (withdrawn) => keep(withdrawn),
+        });
+        return;
+      }
+      const template = templates.get(id);
+      if (template === undefined) return;
+      const records = wire.decodeRecords(template, bytes, from, to, flow, oddities, () => {
+        wire.settleTimes(flow, 0, 0);
+        keep(wire.summarizeExportedFlow(flow));
+        keep(flow.text(wire.ROLE.applicationName));
+      });
+      keep(records);
+    });
+    return told.length === 0 ? undefined : [next - at, told, oddities.list().map(({ name }) => name)];
+  };
+}
+
 export const PAYLOAD_DECODERS: Readonly<Record<string, PayloadDecoder>> = {
   readBer: (b, at, end) => {
     const element = wire.readBer(b, at, end);
@@ -128,6 +164,36 @@ export const PAYLOAD_DECODERS: Readonly<Record<string, PayloadDecoder>> = {
   looksLikeMysql: wire.looksLikeMysql,
   decodeNetbiosName: told(wire.decodeNetbiosName, wire.summarizeNetbiosName),
   decodeNetbiosDatagram: told(wire.decodeNetbiosDatagram, wire.summarizeNetbiosDatagram),
+  decodeNetflow5: told(wire.decodeNetflow5, wire.summarizeNetflow5),
+  walkNetflow5: (b, at, end) => {
+    const header = wire.decodeNetflow5(b, at, end);
+    if (header === undefined) return undefined;
+    const told: string[] = [];
+    const flow = new wire.ExportedFlow();
+    const n = wire.walkNetflow5(header, b, at, end, flow, new wire.OddityCounter(), () =>
+      told.push(wire.summarizeExportedFlow(flow)),
+    );
+    return [n, told];
+  },
+  decodeNetflow9: told(wire.decodeNetflow9, wire.summarizeNetflow9),
+  walkNetflow9: flowSets(true),
+  decodeIpfix: told(wire.decodeIpfix, wire.summarizeIpfix),
+  walkIpfix: flowSets(false),
+  decodeSflow: told(wire.decodeSflow, wire.summarizeSflow),
+  walkSflow: (b, at, end) => {
+    const header = wire.decodeSflow(b, at, end);
+    if (header === undefined) return undefined;
+    const told: unknown[] = [];
+    const skipped = { counterSamples: 0, otherSamples: 0 };
+    const [flow, packet, fragments] = [new wire.ExportedFlow(), new wire.Packet(), new wire.Fragments()];
+    const oddities = new wire.OddityCounter();
+    const n = wire.walkSflow(header, b, at, end, new wire.SflowSample(), skipped, oddities, (sample) => {
+      if (told.length >= 64) return;
+      const isFlow = wire.takeSflowSample(sample, flow, packet, fragments, oddities);
+      told.push([sample.rate, sample.input, sample.output, isFlow && wire.summarizeExportedFlow(flow)]);
+    });
+    return [n, told, skipped];
+  },
   decodeNtlm: told(wire.decodeNtlm, wire.summarizeNtlm),
   decodeNtp: told(wire.decodeNtp, wire.summarizeNtp),
   decodePop3Client: sides(wire.decodePop3Client, wire.decodePop3Server, wire.joinPop3, wire.summarizePop3),
@@ -271,5 +337,6 @@ export const DECODED_OTHERWISE: readonly string[] = [
     'decodePrism',
     'decodePpi',
   ],
+  ...['decodeTemplates', 'decodeRecords'],
   ...['decodePcapHeader', 'decodeSection', 'decodeInterface', 'decodeInterfaceDrops'],
 ];
