@@ -65,6 +65,8 @@ export function jsonLayout(head: Uint8Array): JsonLayout | undefined {
 export interface JsonFeedOptions {
   readonly onReject?: ((reject: Reject) => void) | undefined;
   readonly maxLineBytes?: number | undefined;
+  /** For inputs that are read one after the other with the same keys. */
+  readonly scanner?: JsonScanner | undefined;
 }
 
 /**
@@ -76,7 +78,7 @@ export interface JsonFeedOptions {
 export class JsonFeed {
   readonly source: ByteSource;
   readonly layout: JsonLayout;
-  readonly scanner = new JsonScanner();
+  readonly scanner: JsonScanner;
   /** Number of the line that the record begins in, from 1. */
   line = 0;
   /** The record is `bytes[recordFrom, recordTo)`. */
@@ -108,7 +110,8 @@ export class JsonFeed {
   readonly #nesting = new Uint8Array(MAX_NESTING + 1);
 
   constructor(source: ByteSource, layout: JsonLayout, options: JsonFeedOptions = {}) {
-    const { onReject, maxLineBytes } = options;
+    const { onReject, maxLineBytes, scanner = new JsonScanner() } = options;
+    this.scanner = scanner;
     this.source = source;
     this.layout = layout;
     this.#onReject = onReject;

@@ -104,6 +104,11 @@ export class JsonScanner {
     if (node > 0) this.#unwanted[node] = 1;
   }
 
+  /** The object of this key is one leaf, whatever is in it. */
+  keepWhole(node: number): void {
+    if (node > 0) this.#unwanted[node] = 2;
+  }
+
   /** Whether a key stands below another one, or is it. */
   isWithin(node: number, top: number): boolean {
     for (let at = node; at > 0; at = this.#parent[at]!) if (at === top) return true;

@@ -321,8 +321,8 @@ describe('what JSON looks like', () => {
 });
 
 describe('the scanner', () => {
-  it('takes exactly what JSON.parse takes, and finds the same values', () => {
-    fc.assert(
+  it('takes exactly what JSON.parse takes, and finds the same values', async () => {
+    await fc.assert(
       fc.property(fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue()), (value) => {
         const bytes = Buffer.from(JSON.stringify(value));
         const scanner = new JsonScanner();
@@ -330,7 +330,7 @@ describe('the scanner', () => {
       }),
     );
     const scanner = new JsonScanner();
-    fc.assert(
+    await fc.assert(
       fc.property(
         fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue()),
         fc.nat(),
@@ -356,9 +356,9 @@ describe('the scanner', () => {
     );
   });
 
-  it('numbers are those of JSON.parse, to the last bit', () => {
+  it('numbers are those of JSON.parse, to the last bit', async () => {
     const scanner = new JsonScanner();
-    fc.assert(
+    await fc.assert(
       fc.property(
         fc.oneof(
           fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => JSON.stringify(n)),
