@@ -1,5 +1,5 @@
-import { counted, humanCount, type Table } from '../core/index.ts';
-import type { FeatureMatrix } from '../feature/index.ts';
+import { counted, humanCount, isoTime, type Table } from '../core/index.ts';
+import { type FeatureMatrix, TIME_UNIT } from '../feature/index.ts';
 import type { Explanation, Model } from '../model/index.ts';
 import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import { type Detection, type EvidenceRecord, MAX_EVIDENCE_FLOWS, type Reason, type Saturation } from './detection.ts';
@@ -207,14 +207,15 @@ export class StrangeRecords {
   }
 }
 
-/** All columns of a row that have a value; texts are cut, for evidence is read by people. */
+/** All columns of a row that have a value; texts are cut and times are in ISO 8601, for evidence is read by people. */
 export function recordOf(table: Table, row: number, number: number): EvidenceRecord {
   const values: Record<string, number | string> = {};
   table.schema.columns.forEach((column, i) => {
     const value = table.value(i, row);
     if (typeof value === 'string')
       values[column.name] = value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
-    else if (value !== undefined && Number.isFinite(value)) values[column.name] = value;
+    else if (value !== undefined && Number.isFinite(value))
+      values[column.name] = column.unit === TIME_UNIT ? isoTime(value) : value;
   });
   return { row: number, values };
 }

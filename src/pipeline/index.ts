@@ -1,7 +1,9 @@
 /** Floor 10: assembly from configuration: the batch analysis. */
 export * from './analyze.ts';
+export * from './classify.ts';
 export * from './config.ts';
 export * from './cut.ts';
 export * from './flows.ts';
 export * from './live.ts';
+export * from './table.ts';
 export * from './version.ts';

@@ -180,18 +180,22 @@ async function readLogs(
       for (const log of group) read.push(failedInput(log.name, '', NOT_READ));
       continue;
     }
-    const opened: ByteSource[] = [];
     try {
-      for (const log of group) opened.push(log.source ?? (await openInput(log.name, { signal })));
       if (format?.openFlows === undefined) {
         assertFlows(name, format?.id ?? '', { name: '', version: 1, columns: [] });
         continue;
       }
-      const source = await format.openFlows(opened, {
-        oddities,
-        signal,
-        onReject: onReject === undefined ? undefined : (reject) => onReject(name, reject),
-      });
+      const source = await format.openFlows(
+        group.map(({ name: file, source: stream }) => ({
+          name: file,
+          open: async () => stream ?? (await openInput(file, { signal })),
+        })),
+        {
+          oddities,
+          signal,
+          onReject: onReject === undefined ? undefined : (reject) => onReject(name, reject),
+        },
+      );
       assertFlows(source.name, source.format, source.schema);
       onSource?.(source);
       const input = inputsBefore + read.length + 1;
@@ -218,7 +222,6 @@ async function readLogs(
       taken += source.bytesTaken();
       read.push(summary);
     } catch (caught) {
-      for (const source of opened) source.close();
       if (!(caught instanceof UserError)) throw caught;
       error ??= caught.message.includes(name) ? caught : new UserError(`${name}: ${caught.message}`, caught.hint);
       read.push(failedInput(name, format?.id ?? 'unreadable', withoutName(caught.message, name)));

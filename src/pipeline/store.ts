@@ -1,4 +1,4 @@
-import { decodeTable, encodeTable, type Table } from '../core/index.ts';
+import { decodeTable, encodeTable, type Schema, type Table } from '../core/index.ts';
 import type { Feature, FeatureMatrix } from '../feature/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 
@@ -19,7 +19,7 @@ export interface FlowChunk {
 const ENCODE_BYTES = 4 << 20;
 
 /**
- * Flow tables with their features, kept until the second pass: in memory up to `memoryRows` rows, beyond that on disk, so that memory does not grow with the input.
+ * Tables of one schema (flows, unless another is given) with their features, kept until the second pass: in memory up to `memoryRows` rows, beyond that on disk, so that memory does not grow with the input.
  * When the disk fails, later chunks are refused and counted; what was kept stays readable.
  */
 export class FlowStore {
@@ -31,10 +31,17 @@ export class FlowStore {
   #memoryRows = 0;
   #limit: number;
   #open: () => Scratch;
+  #schema: Schema;
   #scratch: Scratch | undefined;
   #buffer: Uint8Array | undefined;
 
-  constructor(features: readonly Feature[], openScratch: () => Scratch, memoryRows = 8_192) {
+  constructor(
+    features: readonly Feature[],
+    openScratch: () => Scratch,
+    memoryRows = 8_192,
+    schema: Schema = FLOW_SCHEMA,
+  ) {
+    this.#schema = schema;
     this.features = features;
     this.#open = openScratch;
     this.#limit = memoryRows;
@@ -83,7 +90,7 @@ export class FlowStore {
     for (const block of this.#scratch.read()) {
       const rowCount = new Uint32Array(block.buffer, block.byteOffset, 2)[0] ?? 0;
       const values = new Float32Array(block.buffer, block.byteOffset + 8, rowCount * this.features.length);
-      const table = decodeTable(FLOW_SCHEMA, block.subarray(8 + align(values.byteLength)));
+      const table = decodeTable(this.#schema, block.subarray(8 + align(values.byteLength)));
       yield { table, features: { features: this.features, rowCount, values } };
     }
   }

@@ -3,7 +3,6 @@ import { type Html, html, trusted } from './escape.ts';
 import { badge } from './html-incident.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { ClusterSummary, StrangeRow, TableFeature, TableSummary } from './result.ts';
-import { bar } from './svg.ts';
 import { number } from './words.ts';
 
 /** The section of a table: what was measured on it, what the filters left, which flags fired, which rows lie apart. */
@@ -133,13 +132,13 @@ ${shown.map(
       `Groups of the cut into ${cut.k}`,
       cut.clusters.map(
         ({ label, size, silhouette, medoid, influence }) => html`
-<tr><th scope="row"><span class="dot c${label}"></span> ${label}</th><td class="r">${humanCount(size)}</td><td class="r">${silhouette.toFixed(2)}</td><td class="r">${humanCount(medoid)}</td><td><span>${influence
-          .filter(({ share }) => share >= 0.01)
-          .slice(0, 5)
-          .map(
-            ({ column, share }) =>
-              html`<span class="share"><span>${code(column, 40)} ${Math.round(100 * share)} %</span>${bar(0, share, 0, 1, 'bar-plus')}</span>`,
-          )}</span></td></tr>`,
+<tr><th scope="row"><span class="dot c${label}"></span> ${label}</th><td class="r">${humanCount(size)}</td><td class="r">${silhouette.toFixed(2)}</td><td class="r">${humanCount(medoid)}</td><td><span>${separated(
+          influence
+            .filter(({ share }) => share >= 0.01)
+            .slice(0, 4)
+            .map(({ column, share }) => html`${code(column, 40)} ${Math.round(100 * share)}\u00a0%`),
+          ', ',
+        )}</span></td></tr>`,
       ),
       { right: [1, 2, 3], caption: html`Mean silhouette ${cut.silhouette.toFixed(2)} (1 is well parted, 0 is not).` },
     )}</div>`,

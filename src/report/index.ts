@@ -4,12 +4,13 @@ import { renderHtml } from './html.ts';
 import { renderJson, renderJsonParts } from './json.ts';
 import type { AnalysisResult } from './result.ts';
 
-export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv } from './csv.ts';
+export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv, textCell } from './csv.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';
 export { renderHtml } from './html.ts';
 export { renderJson, renderJsonParts } from './json.ts';
 export * from './result.ts';
+export * from './row-csv.ts';
 export { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument, incidentsDocument, incidentsJsonSchema } from './schema.ts';
 export { renderTerminal, type TerminalOptions } from './terminal.ts';
 

@@ -109,6 +109,7 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
     timeline: {
       start: iso(timeline.startMs),
       bucketMs: timeline.bucketMs,
+      ...optional('of', timeline.of),
       bytes: [...timeline.bytes],
       flows: [...timeline.flows],
     },

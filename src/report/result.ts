@@ -192,6 +192,8 @@ export interface HostSummary {
 export interface Timeline {
   readonly startMs: number;
   readonly bucketMs: number;
+  /** What is counted under `flows`, where it is rows of a table; their bytes are all 0. */
+  readonly of?: 'rows';
   /** Bytes and flows that began in each bucket. */
   readonly bytes: readonly number[];
   readonly flows: readonly number[];

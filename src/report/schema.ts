@@ -310,6 +310,7 @@ const timeline = named(
   z.strictObject({
     start: time('Start of the first bucket'),
     bucketMs: say(z.number().min(0), 'Width of a bucket in ms.'),
+    of: say(z.literal('rows').optional(), 'Where rows of a table are counted under flows; then there are no bytes.'),
     bytes: say(z.array(z.number().min(0)), 'Bytes in each bucket.'),
     flows: say(z.array(z.number().min(0)), 'Flows that began in each bucket.'),
   }),

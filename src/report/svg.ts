@@ -110,7 +110,9 @@ export function timelineChart(
   const shown = incidents.slice(0, MAX_MARKS);
   const titleGap = 24;
   const bytesTop = titleGap;
-  const flowsTop = bytesTop + bytesHeight + titleGap + 4;
+  // Rows of a table have no bytes that are known to be traffic.
+  const ofRows = timeline.of === 'rows';
+  const flowsTop = ofRows ? titleGap : bytesTop + bytesHeight + titleGap + 4;
   let y = flowsTop + flowsHeight + 16;
   const lanes: Html[] = [];
   for (const severity of SEVERITY_ORDER) {
@@ -140,8 +142,8 @@ export function timelineChart(
 <line class="grid" x1="${round(x(tick.ms))}" x2="${round(x(tick.ms))}" y1="${bytesTop}" y2="${round(axisY)}"/>
 <text class="axis${tick.day && ' day'}" x="${round(clamp(x(tick.ms), left + 14, width - 3.5 * tick.label.length))}" y="${round(axisY + 16)}" text-anchor="middle">${tick.label}</text>`,
   )}
-${area(timeline.bytes, 'Bytes', `per ${bucket}`, humanBytes, left, bytesTop, plotWidth, bytesHeight, 'area-bytes')}
-${area(timeline.flows, 'New flows', `per ${bucket}`, compact, left, flowsTop, plotWidth, flowsHeight, 'area-flows')}${lanes}
+${!ofRows && area(timeline.bytes, 'Bytes', `per ${bucket}`, humanBytes, left, bytesTop, plotWidth, bytesHeight, 'area-bytes')}
+${area(timeline.flows, ofRows ? 'Rows' : 'New flows', `per ${bucket}`, compact, left, flowsTop, plotWidth, flowsHeight, 'area-flows')}${lanes}
 <line class="baseline" x1="${left}" x2="${left + plotWidth}" y1="${round(axisY)}" y2="${round(axisY)}"/>
 <text class="axis" x="${left - 8}" y="${round(axisY + 16)}" text-anchor="end">UTC</text>
 </svg>`;
@@ -220,8 +222,12 @@ function describe(timeline: Timeline, incidents: readonly Incident[]): string {
     undefined,
   );
   return [
-    `Traffic from ${clock(timeline.startMs)} to ${clock(end)} UTC in steps of ${humanDuration(timeline.bucketMs)}.`,
-    `The busiest step carried ${humanBytes(timeline.bytes[peak] ?? 0)} at ${clock(timeline.startMs + peak * timeline.bucketMs)}.`,
+    timeline.of === 'rows'
+      ? `Rows from ${clock(timeline.startMs)} to ${clock(end)} UTC in steps of ${humanDuration(timeline.bucketMs)}.`
+      : `Traffic from ${clock(timeline.startMs)} to ${clock(end)} UTC in steps of ${humanDuration(timeline.bucketMs)}.`,
+    timeline.of === 'rows'
+      ? `The busiest step has ${counted(Math.max(0, ...timeline.flows), 'row')}.`
+      : `The busiest step carried ${humanBytes(timeline.bytes[peak] ?? 0)} at ${clock(timeline.startMs + peak * timeline.bucketMs)}.`,
     incidents.length === 0
       ? 'There are no incidents.'
       : `${counted(incidents.length, 'incident')} marked by severity, the most severe ${worst?.severity ?? 'info'}; the table of incidents gives their times.`,

@@ -3,9 +3,17 @@ import * as path from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
+import type { FeatureMatrix } from '../../feature/index.ts';
 import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
-import { describeFileError, expandInputs, makeOutputFolder, OutputFile, writeOutput } from '../../io/index.ts';
-import { analyze, type Config } from '../../pipeline/index.ts';
+import {
+  describeFileError,
+  expandInputs,
+  makeOutputFolder,
+  OutputFile,
+  type Reject,
+  writeOutput,
+} from '../../io/index.ts';
+import { analyze, analyzeTable, type ClassifiedInput, type Config, classifyInputs } from '../../pipeline/index.ts';
 import {
   type AnalysisResult,
   FlowCsvWriter,
@@ -13,6 +21,9 @@ import {
   REPORT_FORMATS,
   renderJson,
   renderTerminal,
+  rowCsvHeader,
+  rowCsvLines,
+  textCell,
 } from '../../report/index.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { ProgressLine } from '../progress.ts';
@@ -31,10 +42,16 @@ interface AnalyzeFlags extends LiveFlags {
   readonly verbose?: boolean;
   readonly progress?: boolean;
   readonly homeNet?: string[];
+  readonly as?: string;
 }
 
 const DEFAULT_OUT = 'anomalyst-out';
 const MODEL_FILE = 'model.safetensors';
+const FLOWS_FILE = 'flows.csv';
+const ROWS_FILE = 'rows.csv';
+const REJECTED_FILE = 'rejected.csv';
+/** Rejected lines that are kept; all are counted. */
+const MAX_REJECTED = 100_000;
 const DEFAULT_TOP = 10;
 /** What a shell gives for a command that Ctrl-C ended: a gate must not take half-done work for clean. */
 const INTERRUPTED = 130;
@@ -43,11 +60,11 @@ const INTERRUPTED = 130;
 export function addAnalyzeCommand(program: Command, done: (code: number) => void): void {
   const command = program
     .command('analyze')
-    .summary('captures in, ranked and explained incidents out')
+    .summary('captures or logs in, ranked and explained incidents out')
     .description(
-      'Reads captures (pcap, pcapng; plain, gzip, zstd or lz4; files, folders, or - for standard input), finds what is strange in them, and\nwrites report.html, incidents.json, incidents.csv, flows.csv and the fitted model into the output folder.',
+      'Reads captures (pcap, pcapng), logs of flows (Zeek, Suricata, NetFlow ...) or tables of any columns (CSV, JSON, Parquet ...); plain, gzip, zstd\nor lz4; files, folders, patterns, or - for standard input. Finds what is strange in them, and writes report.html, incidents.json,\nincidents.csv, flows.csv (rows.csv for a table) and the fitted model into the output folder. anomalyst formats lists what can be read.',
     )
-    .argument('[input...]', 'capture files or folders of them; - is standard input; live:eth0 is an interface')
+    .argument('[input...]', 'files or folders of them; - is standard input; live:eth0 is an interface')
     .option('-o, --out <folder>', `where the report goes (default: ./${DEFAULT_OUT})`)
     .option('--json', 'print the incidents as JSON on standard output, as in incidents.json')
     .option('--top <n>', `incidents to show on the terminal (default: ${DEFAULT_TOP})`, positiveInteger('--top'))
@@ -58,6 +75,10 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       '--home-net <networks>',
       'your networks in CIDR notation, comma-separated (default: private addresses)',
       collectHomeNetworks,
+    )
+    .option(
+      '--as <format>',
+      'what the inputs are, where that should not be told from their content (see anomalyst formats)',
     )
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
     .option('--config <yaml>', 'configuration file; flags win over it')
@@ -112,11 +133,9 @@ async function runAnalyze(
   process.on('SIGHUP', onInterrupt);
   const progress =
     flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
-  const once: RunOnce = async (folder, run) => {
-    const begun = performance.now();
-    const output = new RunOutput(folder);
-    try {
-      const { result, model: fitted } = await run({
+  const once: RunOnce = (folder, run) =>
+    inFolder(folder, FLOWS_FILE, (output) =>
+      run({
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
@@ -124,11 +143,35 @@ async function runAnalyze(
         ...(config.detect === undefined ? {} : { detect: config.detect }),
         scratchFolder: folder,
         onFlows: (table, scores) => output.writeFlows(table, scores),
+        onReject: (input, reject) => output.writeReject(input, reject),
         ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
         signal: abort.signal,
-      });
+      }),
+    );
+  const analyzeRows = (inputs: readonly ClassifiedInput[]): Promise<number> =>
+    inFolder(out, ROWS_FILE, (output) =>
+      analyzeTable({
+        inputs,
+        ...(seed === undefined ? {} : { seed }),
+        ...(model === undefined ? {} : { model }),
+        scratchFolder: out,
+        onRows: (table, features, scores, rows) => output.writeRows(table, features, scores, rows),
+        onReject: (input, reject) => output.writeReject(input, reject),
+        ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
+        signal: abort.signal,
+      }),
+    );
+  const inFolder = async (
+    folder: string,
+    table: string,
+    run: (output: RunOutput) => Promise<Pick<Awaited<ReturnType<typeof analyze>>, 'result' | 'model'>>,
+  ): Promise<number> => {
+    const begun = performance.now();
+    const output = new RunOutput(folder, table);
+    try {
+      const { result, model: fitted } = await run(output);
       progress?.end();
-      output.finishFlows();
+      output.finishTables();
       for (const format of REPORT_FORMATS)
         output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
       if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
@@ -149,7 +192,10 @@ async function runAnalyze(
   };
   try {
     if (interfaces !== undefined) return await runLive(interfaces, flags, out, abort.signal, once);
-    const code = await once(out, (options) => analyze({ ...options, inputs: files }));
+    const inputs = await classifyInputs(files, { as: flags.as, signal: abort.signal, onWait: note });
+    const code = inputs.some(isTable)
+      ? await analyzeRows(inputs)
+      : await once(out, (options) => analyze({ ...options, inputs: files, classified: inputs }));
     return abort.signal.aborted && code !== EXIT.yourMistake ? INTERRUPTED : code;
   } finally {
     process.off('SIGINT', onInterrupt);
@@ -201,35 +247,73 @@ async function show(
   }
 }
 
+/** Whether the input can be nothing but a table. */
+function isTable({ format }: ClassifiedInput): boolean {
+  return format !== undefined && !format.flows;
+}
+
 /** The files of one run. A disk that fails costs the file it failed on; the others, and the summary on the terminal, still come. */
 class RunOutput {
   readonly folder: string;
   readonly files: string[] = [];
   readonly errors: UserError[] = [];
-  #flows: OutputFile | undefined;
+  readonly #name: string;
+  #table: OutputFile | undefined;
+  #rejected: OutputFile | undefined;
+  #rejects = 0;
   #csv = new FlowCsvWriter();
+  #headed = false;
 
-  constructor(folder: string) {
+  /** @param table flows.csv or rows.csv; the other one, of an earlier run, is taken away. */
+  constructor(folder: string, table: string) {
     this.folder = folder;
+    this.#name = table;
     this.#keep(() => {
-      this.#flows = new OutputFile(folder, 'flows.csv');
-      this.#flows.write(flowCsvHeader());
+      for (const name of [FLOWS_FILE, ROWS_FILE, REJECTED_FILE]) if (name !== table) this.remove(name);
+      this.#table = new OutputFile(folder, table);
+      if (table === FLOWS_FILE) this.#table.write(flowCsvHeader());
     });
   }
 
   writeFlows(table: Table, scores: Float64Array | undefined): void {
-    if (this.#flows !== undefined) this.#keep(() => this.#flows?.write(this.#csv.lines(table, scores)));
+    if (this.#table !== undefined) this.#keep(() => this.#table?.write(this.#csv.lines(table, scores)));
   }
 
-  finishFlows(): void {
-    const flows = this.#flows;
-    this.#flows = undefined;
-    if (flows !== undefined) {
+  writeRows(table: Table, features: FeatureMatrix, scores: Float64Array | undefined, rows: Float64Array): void {
+    if (this.#table === undefined) return;
+    this.#keep(() => {
+      if (!this.#headed) this.#table?.write(rowCsvHeader(table.schema, features.features));
+      this.#headed = true;
+      this.#table?.write(rowCsvLines(table, features, scores, rows));
+    });
+  }
+
+  /** Keeps a line that could not be read, with the reason. */
+  writeReject(input: string, { line, reason, bytes }: Reject): void {
+    if (this.#rejects++ >= MAX_REJECTED) return;
+    this.#keep(() => {
+      if (this.#rejected === undefined) {
+        this.#rejected = new OutputFile(this.folder, REJECTED_FILE);
+        this.#rejected.write('input,line,reason,text\n');
+      }
+      const text = new TextDecoder().decode(bytes);
+      this.#rejected.write(`${textCell(input)},${line},${textCell(reason)},${textCell(text)}\n`);
+    });
+  }
+
+  finishTables(): void {
+    for (const [name, file] of [
+      [this.#name, this.#table],
+      [REJECTED_FILE, this.#rejected],
+    ] as const) {
+      if (file === undefined) continue;
       this.#keep(() => {
-        flows.finish();
-        this.files.push('flows.csv');
+        file.finish();
+        this.files.push(name);
       });
     }
+    this.#table = undefined;
+    this.#rejected = undefined;
   }
 
   writeParts(name: string, parts: Iterable<string>): void {
@@ -256,8 +340,10 @@ class RunOutput {
 
   /** Removes what was not finished. */
   close(): void {
-    this.#flows?.discard();
-    this.#flows = undefined;
+    this.#table?.discard();
+    this.#rejected?.discard();
+    this.#table = undefined;
+    this.#rejected = undefined;
   }
 
   #keep(step: () => void): void {
@@ -266,7 +352,7 @@ class RunOutput {
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.errors.push(error);
-      this.#flows = undefined;
+      this.#table = undefined;
     }
   }
 }

@@ -1,6 +1,12 @@
 import type { ByteSource } from './input.ts';
 import type { TableOpenOptions, TableSource } from './table-source.ts';
 
+/** An input that is opened when its turn comes. `open` may be called more than once, unless the input is a stream. */
+export interface RowInput {
+  readonly name: string;
+  open(): Promise<ByteSource>;
+}
+
 /** One kind of input that gives rows and no packets: how it is told, and how it is opened. */
 export interface RowFormat {
   /** As in `InputSummary.format` of what it reads: 'zeek', 'eve', 'csv' ... */
@@ -15,7 +21,7 @@ export interface RowFormat {
    */
   readonly looksLike: (head: Uint8Array, name: string) => boolean;
   /** Opens inputs as flows. `together` formats get all inputs of one run at once, because one tells what another lacks. */
-  readonly openFlows?: (sources: readonly ByteSource[], options: TableOpenOptions) => Promise<TableSource>;
+  readonly openFlows?: (inputs: readonly RowInput[], options: TableOpenOptions) => Promise<TableSource>;
   readonly together?: boolean;
   /** Opens one input as a table with the columns that it has itself. */
   readonly openTable?: (source: ByteSource, options: TableOpenOptions) => Promise<TableSource>;

@@ -26,6 +26,7 @@ export interface ByteSource {
   successor?(): string | undefined;
   /** Ends a source that has no end of its own; what is on its way still comes, then the end. */
   stop?(): Promise<void>;
+  /** May be called again. */
   close(): void;
 }
 
@@ -218,6 +219,7 @@ function plainFile(
   follow: Follower | undefined,
 ): ByteSource {
   let taken = 0;
+  let closed = false;
   let next: string | undefined;
   const readNow = (into: Uint8Array): number => {
     try {
@@ -259,7 +261,10 @@ function plainFile(
       next ??= state.successor();
       return next;
     },
-    close: () => fs.closeSync(fd),
+    close: () => {
+      if (!closed) fs.closeSync(fd);
+      closed = true;
+    },
   };
 }
 

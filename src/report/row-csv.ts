@@ -1,0 +1,50 @@
+import { isoTime, type Schema, type Table } from '../core/index.ts';
+import type { FeatureMatrix } from '../feature/index.ts';
+import { textCell } from './csv.ts';
+
+/**
+ * rows.csv: every row that was analysed, in the order in which it was, with its number in the run, its own columns as they were read, what was measured on it, and the model's score. Cells are those of
+ * every CSV here: no formula, no control character, missing is empty. Columns of times are written in ISO 8601.
+ */
+
+const TIME_UNIT = 'ms since 1970 UTC';
+
+/** The first line. A feature that has the name of a column is called `feature:<name>`. */
+export function rowCsvHeader(schema: Schema, features: readonly { readonly name: string }[]): string {
+  const own = new Set(schema.columns.map(({ name }) => name));
+  const names = [
+    'row',
+    ...schema.columns.map(({ name }) => name),
+    ...features.map(({ name }) => (own.has(name) ? `feature:${name}` : name)),
+    'score',
+  ];
+  return `${names.map(textCell).join(',')}\n`;
+}
+
+/** The lines of a batch. @param scores one per row, or undefined where no model scored. */
+export function rowCsvLines(
+  table: Table,
+  features: FeatureMatrix,
+  scores: Float64Array | undefined,
+  rowNumbers: ArrayLike<number>,
+): string {
+  const width = features.features.length;
+  const times = table.schema.columns.map(({ kind, unit }) => kind !== 'string' && unit === TIME_UNIT);
+  let text = '';
+  for (let row = 0; row < table.rowCount; row++) {
+    text += rowNumbers[row] ?? '';
+    for (let c = 0; c < table.columns.length; c++) {
+      const value = table.value(c, row);
+      text += ',';
+      if (value === undefined) continue;
+      if (typeof value === 'string') text += textCell(value);
+      else if (Number.isFinite(value)) text += times[c] === true ? isoTime(value) : value;
+    }
+    for (let j = 0; j < width; j++) {
+      const value = features.values[row * width + j] ?? Number.NaN;
+      text += Number.isNaN(value) ? ',' : `,${Number(value.toPrecision(7))}`;
+    }
+    text += scores === undefined ? ',\n' : `,${Number((scores[row] ?? 0).toFixed(6))}\n`;
+  }
+  return text;
+}
