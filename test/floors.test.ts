@@ -14,6 +14,7 @@ const FLOOR: Readonly<Record<string, number>> = {
   wire: 1,
   flow: 2,
   feature: 3,
+  simulate: 3,
   model: 4,
   detect: 5,
   incident: 6,
