@@ -1,4 +1,4 @@
-import { UserError } from '../core/index.ts';
+import { safeText, UserError } from '../core/index.ts';
 import { POPULAR_NAMES } from './data/popular-names.ts';
 import { registrableDomain } from './domain.ts';
 
@@ -80,7 +80,7 @@ export class PopularList {
         rank = Number(cells[layout.rank]);
         if (!/^\d{1,12}$/.test(cells[layout.rank] ?? '') || rank < 1)
           throw new UserError(
-            `${file}:${lineNumber}: '${clip(cells[layout.rank] ?? '')}' is not a rank.`,
+            `${file}:${lineNumber}: '${safeText(cells[layout.rank] ?? '', 40)}' is not a rank.`,
             `Each line of this list should be like '${layout.example}'.`,
           );
       }
@@ -119,10 +119,6 @@ function layoutOf(cells: readonly string[]): Layout {
     };
   if (cells.length === 1) return { header: false, name: 0, rank: -1, example: 'example.com' };
   return { header: false, name: 1, rank: 0, example: '1,example.com' };
-}
-
-function clip(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 function* linesOf(text: string): Generator<string> {

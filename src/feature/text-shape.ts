@@ -84,11 +84,12 @@ function share(text: string, test: (code: number) => boolean): number {
 export const ENCODED_MIN_LENGTH = 16;
 
 /**
- * Whether the text is data in hexadecimal: `minLength` characters or more, an even number, all of 0-9 and a-f in one case, and both digits and letters
- * among them (a run of digits is a number, one of letters may be a word). A random hex text of 16 characters lacks one of the two with a chance of 0.06 %.
+ * Whether the text is data in hexadecimal: `minLength` characters or more, all of 0-9 and a-f in one case, and both digits and letters among them (a run of
+ * digits is a number, one of letters may be a word). An odd number is fine: tunnels cut their data where a label ends. A random hex text of 16 characters
+ * lacks one of the two with a chance of 0.06 %.
  */
 export function looksHex(text: string, minLength: number = ENCODED_MIN_LENGTH): boolean {
-  if (text.length < minLength || text.length % 2 !== 0) return false;
+  if (text.length < minLength) return false;
   if (!/^(?:[0-9a-f]+|[0-9A-F]+)$/.test(text)) return false;
   return /[0-9]/.test(text) && /[a-fA-F]/.test(text);
 }
@@ -97,12 +98,13 @@ export function looksHex(text: string, minLength: number = ENCODED_MIN_LENGTH): 
  * Whether the text is data in Base32 (RFC 4648 section 6: A-Z and 2-7; section 7, base32hex, 0-9 and A-V), in one case, with or without '='
  * padding, of a length that the encoding can have (no remainder of 1, 3 or 6 characters by 8), `minLength` or more. Words are of that alphabet as
  * well, so it also asks for digits in the proportion of random data (6 in 32 characters; a quarter of that or more, and 2 at least) and for an
- * entropy of at least 70 % of what its length allows.
+ * entropy of at least 70 % of what its length allows. Text of the hexadecimal alphabet alone is that and not this.
  */
 export function looksBase32(text: string, minLength: number = ENCODED_MIN_LENGTH): boolean {
   const body = text.replace(/={1,6}$/, '');
   if (body.length < minLength || (body.length !== text.length && text.length % 8 !== 0)) return false;
   if (!/^(?:[A-Z2-7]+|[a-z2-7]+|[0-9A-V]+|[0-9a-v]+)$/.test(body)) return false;
+  if (/^[0-9a-f]+$/i.test(body)) return false;
   const rest = body.length % 8;
   if (rest === 1 || rest === 3 || rest === 6) return false;
   return hasRandomDigits(body, 6 / 32) && isDense(body, 32);
