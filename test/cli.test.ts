@@ -146,7 +146,7 @@ const mistakes: readonly { readonly what: string; readonly args: () => string[];
     what: 'a text file',
     args: () => ['analyze', file('hello.txt', 'hello, this is text\n')],
     says: () =>
-      `error: ${path.join(folder, 'hello.txt')}: not a capture file: it begins with text ("hello, this is text\\n")\n  anomalyst reads pcap and pcapng, plain or compressed with gzip, zstd or lz4\n`,
+      `error: ${path.join(folder, 'hello.txt')}: not a capture file: it begins with text ("hello, this is text\\n")\n  anomalyst formats lists what can be read, plain or compressed with gzip, zstd or lz4\n`,
   },
   {
     what: 'an empty file',

@@ -9,6 +9,8 @@ import { addDoctorCommand } from './command/doctor.ts';
 import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
 import { addFlowsCommand } from './command/flows.ts';
+import { addFormatsCommand } from './command/formats.ts';
+import { addSimulateCommand } from './command/simulate.ts';
 import { note, showUserError } from './terminal.ts';
 
 /** The whole command line, from which help, completion and the reference page derive. */
@@ -41,7 +43,9 @@ export function createProgram(done: (code: number) => void): Command {
   addFlowsCommand(program, done);
   addCutCommand(program, done);
   addCaptureCommand(program, done);
+  addSimulateCommand(program, done);
   addFieldsCommand(program, done);
+  addFormatsCommand(program, done);
   addExplainCommand(program, done);
   addDoctorCommand(program, done);
   return program;

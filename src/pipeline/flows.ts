@@ -17,6 +17,8 @@ export interface FlowsOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onWait?: ReadOptions['onWait'];
   readonly follow?: ReadOptions['follow'];
+  /** The format of all inputs, where the user states it. */
+  readonly as?: string | undefined;
   /** Sees every batch of frames. */
   readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
   /** Stops the reading; flows that live then are written as they are. */
@@ -40,18 +42,25 @@ export interface FlowsResult {
  * input could be read at all.
  */
 export async function streamFlows(options: FlowsOptions): Promise<FlowsResult> {
-  const { inputs, filter, flow = {}, onFlows, onProgress, onWait, follow, onBatch, signal } = options;
+  const { inputs, filter, flow = {}, onFlows, onProgress, onWait, follow, onBatch, signal, as } = options;
   const base = new TimeBase();
   const oddities = new OddityCounter();
   const table = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
   let shown = 0;
-  table.onTable = (flows) => {
+  const take = (flows: Table): void => {
     const rows = filter === undefined ? allRows(flows.rowCount) : filter.rows(flows);
     shown += rows.length;
     onFlows(flows, rows);
     table.recycle(flows);
   };
-  const summaries = await readInputs(inputs, base, oddities, table, onProgress, signal, { follow, onWait, onBatch });
+  table.onTable = take;
+  const summaries = await readInputs(inputs, base, oddities, table, onProgress, signal, {
+    follow,
+    onWait,
+    onBatch,
+    // What is followed is a capture that somebody writes.
+    ...(follow === undefined ? { rows: { onFlows: take, as } } : {}),
+  });
   table.finish();
   return {
     inputs: summaries,

@@ -163,7 +163,7 @@ export class CaptureReader {
     }
     throw new UserError(
       `not a capture file: it begins with ${describeStart(this.#bytes.subarray(this.#start, Math.min(this.#end, this.#start + 64)))}`,
-      'anomalyst reads pcap and pcapng, plain or compressed with gzip, zstd or lz4',
+      'anomalyst formats lists what can be read, plain or compressed with gzip, zstd or lz4',
     );
   }
 

@@ -105,7 +105,7 @@ async function runAnalyze(
   interfaces: readonly string[] | undefined,
 ): Promise<number> {
   const config = configOf(flags.config);
-  const files = interfaces === undefined ? expandInputs(inputs) : [];
+  const files = interfaces === undefined ? expandInputs(inputs, { rows: true }) : [];
   const out = flags.out ?? config.out ?? DEFAULT_OUT;
   if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
   const homeNet = flags.homeNet ?? config.homeNet;

@@ -16,6 +16,7 @@ import { ProgressLine } from '../progress.ts';
 import { note } from '../terminal.ts';
 
 interface FlowsFlags {
+  readonly as?: string;
   readonly filter?: string;
   readonly format?: FlowRowFormat;
   readonly fields?: string;
@@ -37,9 +38,13 @@ export function addFlowsCommand(program: Command, done: (code: number) => void):
     .command('flows')
     .summary('captures in, flows out: CSV, NDJSON or a table, with a filter')
     .description(
-      'Joins the packets of captures into flows and prints each when it ends, without models and detectors. Columns are those of flows.csv\n(anomalyst fields lists them); a filter chooses among them.',
+      'Joins the packets of captures into flows and prints each when it ends, without models and detectors; the flows of logs (Zeek, Suricata ...)\nin the same columns. Columns are those of flows.csv (anomalyst fields lists them); a filter chooses among them.',
     )
-    .argument('<input...>', 'capture files or folders of them; - is standard input')
+    .argument('<input...>', 'captures or logs of flows, or folders of them; - is standard input')
+    .option(
+      '--as <format>',
+      'what the inputs are, where that should not be told from their content (see anomalyst formats)',
+    )
     .option('-f, --filter <filter>', "only flows that fit, as in 'tcp and dst.port in (22, 3389) and not src in home'")
     .addOption(
       new Option('--format <format>', 'how to print them (default: table on a terminal, csv elsewhere)').choices(
@@ -76,7 +81,7 @@ async function runFlows(inputs: readonly string[], flags: FlowsFlags): Promise<n
   const format = flags.format ?? (flags.out === undefined && process.stdout.isTTY ? 'table' : 'csv');
   const fields = flags.fields === undefined ? defaultFlowFields(format) : parseFlowFields(flags.fields);
   const writer = new FlowRowWriter(format, fields);
-  const files = expandInputs(inputs);
+  const files = expandInputs(inputs, { rows: true });
   const follow = flags.follow === true || flags.followFor !== undefined;
   const output =
     flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
@@ -93,6 +98,7 @@ async function runFlows(inputs: readonly string[], flags: FlowsFlags): Promise<n
     write(writer.header());
     const result = await streamFlows({
       inputs: files,
+      as: flags.as,
       filter,
       flow: { ...(follow ? { batchRows: FOLLOWED_ROWS } : {}), ...flowOptionsOf(config) },
       onFlows: (table, rows) => write(writer.lines(table, rows)),

@@ -430,11 +430,12 @@ const CAPTURE_NAME = /\.(pcap|pcapng|cap|dmp|dump|trace|trc|ntar|pcap\d+)(\.(gz|
 
 /**
  * The capture files that an operator's list of files and folders means: files as they are; of a folder, and the folders in it, those that begin as
- * a capture or are compressed and named like one, in order of name. A name that leads nowhere stays in the list. Throws when a folder holds no capture.
+ * a capture or are compressed and named like one, in order of name; of a pattern (`logs/*.csv`) the files that fit. A name that leads nowhere stays in the list.
+ * Throws when a folder holds no capture.
  */
-export function expandInputs(names: readonly string[]): string[] {
+export function expandInputs(given: readonly string[], { rows = false }: ExpandOptions = {}): string[] {
   const files: string[] = [];
-  for (const name of names) {
+  for (const name of given.flatMap(matches)) {
     if (name === '-') {
       files.push(name);
       continue;
@@ -452,20 +453,40 @@ export function expandInputs(names: readonly string[]): string[] {
       continue;
     }
     const found: string[] = [];
-    collect(name, found, 0);
+    collect(name, found, 0, isCapture);
+    if (rows && found.length === 0) collect(name, found, 0, (_full, base) => ROWS_NAME.test(base));
     if (found.length === 0)
       throw new UserError(
-        `${name}: no capture files in this folder`,
-        'anomalyst looks for pcap and pcapng files, plain or compressed with gzip, zstd or lz4',
+        `${name}: no capture files${rows ? ' and no logs' : ''} in this folder`,
+        `anomalyst looks for pcap and pcapng files${rows ? ', and for logs and tables by their names (.log, .csv, .json ...)' : ''}, plain or compressed with gzip, zstd or lz4`,
       );
     files.push(...found);
   }
   return [...new Set(files)];
 }
 
+export interface ExpandOptions {
+  /** Of a folder without captures take what is named like a log or a table. */
+  readonly rows?: boolean;
+}
+
+const ROWS_NAME =
+  /\.(log|csv|tsv|json|ndjson|jsonl|parquet|arrow|arrows|feather|binetflow|biargus)(\.(gz|gzip|zst|zstd|lz4))?$/i;
+
+/** The files that a pattern means, in order of name; a name that is there, or that no pattern is in, stays as it is. */
+function matches(name: string): string[] {
+  if (!/[*?[{]/.test(name) || statOf(name) !== undefined) return [name];
+  const found = fs.globSync(name).sort();
+  return found.length === 0 ? [name] : found;
+}
+
 const DEEPEST_FOLDER = 16;
 
-function collect(folder: string, into: string[], depth: number): void {
+function isCapture(full: string, base: string): boolean {
+  return CAPTURE_NAME.test(base) || beginsAsCapture(full);
+}
+
+function collect(folder: string, into: string[], depth: number, wanted: (full: string, base: string) => boolean): void {
   let entries: fs.Dirent[];
   try {
     entries = fs.readdirSync(folder, { withFileTypes: true });
@@ -476,8 +497,8 @@ function collect(folder: string, into: string[], depth: number): void {
   for (const entry of entries) {
     const full = path.join(folder, entry.name);
     if (entry.isDirectory()) {
-      if (depth < DEEPEST_FOLDER) collect(full, into, depth + 1);
-    } else if (entry.isFile() && (CAPTURE_NAME.test(entry.name) || beginsAsCapture(full))) into.push(full);
+      if (depth < DEEPEST_FOLDER) collect(full, into, depth + 1, wanted);
+    } else if (entry.isFile() && wanted(full, entry.name)) into.push(full);
   }
 }
 

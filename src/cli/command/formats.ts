@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { EXIT } from '../../core/index.ts';
+import { ROW_FORMATS } from '../../io/index.ts';
+import { print } from '../terminal.ts';
+
+/** What can be read, from the tables that read it. */
+export function addFormatsCommand(program: Command, done: (code: number) => void): void {
+  program
+    .command('formats')
+    .summary('what can be read: captures, logs of flows, tables')
+    .description('Lists the formats that analyze reads, under the names that --as takes.')
+    .option('--json', 'print as JSON')
+    .action(async (flags: { readonly json?: boolean }) => {
+      const formats = [
+        { id: 'capture', title: 'captures: pcap and pcapng, of every link type that tcpdump writes', flows: true },
+        ...ROW_FORMATS.map(({ id, title, flows }) => ({ id, title, flows })),
+      ];
+      if (flags.json === true) await print(`${JSON.stringify({ formats }, null, 2)}\n`);
+      else {
+        const width = Math.max(...formats.map(({ id }) => id.length));
+        const lines = (wanted: boolean): string =>
+          formats
+            .filter((format) => format.flows === wanted)
+            .map(({ id, title }) => `  ${id.padEnd(width)}  ${title}\n`)
+            .join('');
+        await print(
+          `Flows (every detector that has what it needs looks at them)\n${lines(true)}\nTables of any columns (features, flags, groups; see --features)\n${lines(false)}\nAll of them plain or compressed with gzip, zstd or lz4, told by their content; as files, folders, patterns ('logs/*.csv') or standard input (-).\n`,
+        );
+      }
+      done(EXIT.done);
+    });
+}
