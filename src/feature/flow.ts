@@ -131,6 +131,39 @@ export type FlowFeatureName = (typeof FEATURES)[number]['name'];
 export const FLOW_FEATURES: readonly FlowFeature[] = FEATURES;
 
 const F = Object.fromEntries(FEATURES.map((f, i) => [f.name, i])) as Record<FlowFeatureName, number>;
+// Look-ups by name take time that the loop over the rows has not.
+const F_FLOW_DURATION = F['flow.duration'];
+const F_FLOW_INITIATOR_PACKETS = F['flow.initiator-packets'];
+const F_FLOW_RESPONDER_PACKETS = F['flow.responder-packets'];
+const F_FLOW_INITIATOR_BYTES = F['flow.initiator-bytes'];
+const F_FLOW_RESPONDER_BYTES = F['flow.responder-bytes'];
+const F_FLOW_INITIATOR_PAYLOAD = F['flow.initiator-payload'];
+const F_FLOW_RESPONDER_PAYLOAD = F['flow.responder-payload'];
+const F_FLOW_BYTES_RATIO = F['flow.bytes-ratio'];
+const F_FLOW_PAYLOAD_FRACTION = F['flow.payload-fraction'];
+const F_FLOW_INITIATOR_PACKET_SIZE = F['flow.initiator-packet-size'];
+const F_FLOW_RESPONDER_PACKET_SIZE = F['flow.responder-packet-size'];
+const F_FLOW_PACKET_RATE = F['flow.packet-rate'];
+const F_FLOW_IAT_MEAN = F['flow.iat-mean'];
+const F_FLOW_IAT_SD = F['flow.iat-sd'];
+const F_FLOW_IAT_MIN = F['flow.iat-min'];
+const F_FLOW_IAT_MAX = F['flow.iat-max'];
+const F_FLOW_IAT_VARIATION = F['flow.iat-variation'];
+const F_FLOW_PORT_CLASS = F['flow.port-class'];
+const F_FLOW_PROTOCOL = F['flow.protocol'];
+const F_FLOW_SERVICE_KNOWN = F['flow.service-known'];
+const F_FLOW_SERVICE_MISMATCH = F['flow.service-mismatch'];
+const F_FLOW_OUTCOME = F['flow.outcome'];
+const F_FLOW_RESET = F['flow.reset'];
+const F_FLOW_DIRECTION = F['flow.direction'];
+const F_FLOW_NAME_LENGTH = F['flow.name-length'];
+const F_FLOW_NAME_DIGITS = F['flow.name-digits'];
+const F_FLOW_HOUR_SIN = F['flow.hour-sin'];
+const F_FLOW_HOUR_COS = F['flow.hour-cos'];
+const F_SOURCE_DESTINATIONS = F['source.destinations'];
+const F_SOURCE_PORTS = F['source.ports'];
+const F_SOURCE_FLOWS = F['source.flows'];
+const F_SOURCE_FAILED_RATIO = F['source.failed-ratio'];
 
 /** Services that ride on another one: what content may show on a port without breaking its promise. */
 const CARRIED: Readonly<Record<string, readonly string[]>> = {
@@ -199,6 +232,7 @@ export class FlowFeatureMeasurer {
   #isHome: (address: string) => boolean;
   #windows: SourceWindows;
   #maxPairs: number;
+  #quantities = new Quantities();
 
   constructor(context: FlowFeatureContext, options: FlowFeatureOptions = {}) {
     const { maxSources = 65_536, maxPairs = 200_000 } = options;
@@ -232,80 +266,104 @@ export class FlowFeatureMeasurer {
     const targetB = new Int32Array(flows.responder.dictionary.length);
     const targetKnown = new Uint8Array(flows.responder.dictionary.length);
     const windows = this.#windows;
+    const sourceIds = new Int32Array(flows.initiator.dictionary.length).fill(-1);
+    let era = windows.era;
+    const quantities = this.#quantities;
+    quantities.begin(n);
+    const durations = quantities.of(flows.durationMs);
+    const packetsA = quantities.of(flows.initiatorPackets);
+    const packetsB = quantities.of(flows.responderPackets);
+    const bytesA = quantities.of(flows.initiatorBytes);
+    const bytesB = quantities.of(flows.responderBytes);
+    const payloadA = quantities.of(flows.initiatorPayloadBytes);
+    const payloadB = quantities.of(flows.responderPayloadBytes);
+    const iatMeans = quantities.of(flows.iatMeanMs);
+    const iatSds = quantities.of(flows.iatSdMs);
+    const iatMins = quantities.of(flows.iatMinMs);
+    const iatMaxs = quantities.of(flows.iatMaxMs);
+    const ports = quantities.of(flows.responderPort);
 
     for (let k = 0; k < n; k++) {
       const row = order === undefined ? k : order[k];
       const at = row * width;
-      const durationMs = read(flows.durationMs, row);
-      const initiatorPackets = read(flows.initiatorPackets, row);
-      const responderPackets = read(flows.responderPackets, row);
-      const initiatorBytes = read(flows.initiatorBytes, row);
-      const responderBytes = read(flows.responderBytes, row);
-      const initiatorPayload = read(flows.initiatorPayloadBytes, row);
-      const responderPayload = read(flows.responderPayloadBytes, row);
+      const durationMs = durations[row];
+      const initiatorPackets = packetsA[row];
+      const responderPackets = packetsB[row];
+      const initiatorBytes = bytesA[row];
+      const responderBytes = bytesB[row];
+      const initiatorPayload = payloadA[row];
+      const responderPayload = payloadB[row];
       const bytes = initiatorBytes + responderBytes;
-      const iatMean = read(flows.iatMeanMs, row);
-      const iatSd = read(flows.iatSdMs, row);
+      const iatMean = iatMeans[row];
+      const iatSd = iatSds[row];
 
-      values[at + F['flow.duration']] = Math.log1p(durationMs);
-      values[at + F['flow.initiator-packets']] = Math.log1p(initiatorPackets);
-      values[at + F['flow.responder-packets']] = Math.log1p(responderPackets);
-      values[at + F['flow.initiator-bytes']] = Math.log1p(initiatorBytes);
-      values[at + F['flow.responder-bytes']] = Math.log1p(responderBytes);
-      values[at + F['flow.initiator-payload']] = Math.log1p(initiatorPayload);
-      values[at + F['flow.responder-payload']] = Math.log1p(responderPayload);
+      values[at + F_FLOW_DURATION] = ln1p(durationMs);
+      values[at + F_FLOW_INITIATOR_PACKETS] = ln1p(initiatorPackets);
+      values[at + F_FLOW_RESPONDER_PACKETS] = ln1p(responderPackets);
+      values[at + F_FLOW_INITIATOR_BYTES] = ln1p(initiatorBytes);
+      values[at + F_FLOW_RESPONDER_BYTES] = ln1p(responderBytes);
+      values[at + F_FLOW_INITIATOR_PAYLOAD] = ln1p(initiatorPayload);
+      values[at + F_FLOW_RESPONDER_PAYLOAD] = ln1p(responderPayload);
       if (bytes > 0) {
-        values[at + F['flow.bytes-ratio']] = (responderBytes - initiatorBytes) / bytes;
-        values[at + F['flow.payload-fraction']] = Math.min(1, (initiatorPayload + responderPayload) / bytes);
+        values[at + F_FLOW_BYTES_RATIO] = (responderBytes - initiatorBytes) / bytes;
+        values[at + F_FLOW_PAYLOAD_FRACTION] = Math.min(1, (initiatorPayload + responderPayload) / bytes);
       }
-      if (initiatorPackets > 0) values[at + F['flow.initiator-packet-size']] = initiatorBytes / initiatorPackets;
-      if (responderPackets > 0) values[at + F['flow.responder-packet-size']] = responderBytes / responderPackets;
+      if (initiatorPackets > 0) values[at + F_FLOW_INITIATOR_PACKET_SIZE] = initiatorBytes / initiatorPackets;
+      if (responderPackets > 0) values[at + F_FLOW_RESPONDER_PACKET_SIZE] = responderBytes / responderPackets;
       if (durationMs > 0)
-        values[at + F['flow.packet-rate']] = Math.log1p((initiatorPackets + responderPackets) / (durationMs / 1000));
-      values[at + F['flow.iat-mean']] = Math.log1p(iatMean);
-      values[at + F['flow.iat-sd']] = Math.log1p(iatSd);
-      values[at + F['flow.iat-min']] = Math.log1p(read(flows.iatMinMs, row));
-      values[at + F['flow.iat-max']] = Math.log1p(read(flows.iatMaxMs, row));
-      if (iatMean > 0) values[at + F['flow.iat-variation']] = iatSd / iatMean;
+        values[at + F_FLOW_PACKET_RATE] = ln1p((initiatorPackets + responderPackets) / (durationMs / 1000));
+      values[at + F_FLOW_IAT_MEAN] = ln1p(iatMean);
+      values[at + F_FLOW_IAT_SD] = ln1p(iatSd);
+      values[at + F_FLOW_IAT_MIN] = ln1p(iatMins[row]);
+      values[at + F_FLOW_IAT_MAX] = ln1p(iatMaxs[row]);
+      if (iatMean > 0) values[at + F_FLOW_IAT_VARIATION] = iatSd / iatMean;
 
-      const port = read(flows.responderPort, row);
+      const port = ports[row];
       if (port >= 0)
-        values[at + F['flow.port-class']] = port < PORT_CLASS_REGISTERED ? 0 : port < PORT_CLASS_EPHEMERAL ? 1 : 2;
+        values[at + F_FLOW_PORT_CLASS] = port < PORT_CLASS_REGISTERED ? 0 : port < PORT_CLASS_EPHEMERAL ? 1 : 2;
       const protocol = classAt(protocolCode, flows.protocol, row);
-      if (protocol >= 0) values[at + F['flow.protocol']] = protocol;
+      if (protocol >= 0) values[at + F_FLOW_PROTOCOL] = protocol;
       const byContent = classAt(basisIsContent, flows.serviceBasis, row) === 1;
-      values[at + F['flow.service-known']] = byContent ? 1 : 0;
+      values[at + F_FLOW_SERVICE_KNOWN] = byContent ? 1 : 0;
       const serviceCode = flows.service.codes[row];
       if (byContent && serviceCode >= 0)
-        values[at + F['flow.service-mismatch']] = breaksPromise(protocol, port, flows.service.dictionary[serviceCode]);
+        values[at + F_FLOW_SERVICE_MISMATCH] = breaksPromise(protocol, port, flows.service.dictionary[serviceCode]);
 
       const outcome = classAt(outcomeCode, flows.outcome, row);
-      if (outcome >= 0) values[at + F['flow.outcome']] = outcome;
+      if (outcome >= 0) values[at + F_FLOW_OUTCOME] = outcome;
       const resetA = classAt(initiatorReset, flows.initiatorFlags, row);
       const resetB = classAt(responderReset, flows.responderFlags, row);
-      if (resetA >= 0 || resetB >= 0) values[at + F['flow.reset']] = resetA === 1 || resetB === 1 ? 1 : 0;
+      if (resetA >= 0 || resetB >= 0) values[at + F_FLOW_RESET] = resetA === 1 || resetB === 1 ? 1 : 0;
       const fromHome = initiatorHome.at(row);
       const toHome = responderHome.at(row);
-      if (fromHome >= 0 && toHome >= 0) values[at + F['flow.direction']] = directionClass(fromHome, toHome);
+      if (fromHome >= 0 && toHome >= 0) values[at + F_FLOW_DIRECTION] = directionClass(fromHome, toHome);
 
       for (const name of names) {
         if (!name.has(row)) continue;
-        values[at + F['flow.name-length']] = name.length(row);
-        values[at + F['flow.name-digits']] = name.digits(row);
+        values[at + F_FLOW_NAME_LENGTH] = name.length(row);
+        values[at + F_FLOW_NAME_DIGITS] = name.digits(row);
         break;
       }
 
       const startMs = readAny(flows.startMs, row);
       const angle = ((startMs % DAY_MS) / DAY_MS) * TWO_PI;
-      values[at + F['flow.hour-sin']] = Math.sin(angle);
-      values[at + F['flow.hour-cos']] = Math.cos(angle);
+      values[at + F_FLOW_HOUR_SIN] = Math.sin(angle);
+      values[at + F_FLOW_HOUR_COS] = Math.cos(angle);
 
       const sourceCode = flows.initiator.codes[row];
       const endMs = readAny(flows.endMs, row);
       const bucket = Math.floor((Number.isNaN(endMs) ? startMs : endMs) / WINDOW_BUCKET_MS);
       if (sourceCode < 0 || bucket !== (bucket | 0)) continue;
-      const source = windows.source(flows.initiator.dictionary[sourceCode], bucket);
-      if (source < 0) continue;
+      if (era !== windows.era) {
+        sourceIds.fill(-1);
+        era = windows.era;
+      }
+      let source = sourceIds[sourceCode];
+      if (source < 0) {
+        source = windows.source(flows.initiator.dictionary[sourceCode], bucket);
+        if (source < 0) continue;
+        if (era === windows.era) sourceIds[sourceCode] = source;
+      }
       const counts = windows.advance(source, bucket);
       let destinationSeen = true;
       let portSeen = true;
@@ -323,11 +381,11 @@ export class FlowFeatureMeasurer {
         }
         if (port >= 0) portSeen = windows.countPort(source, port, protocol, bucket);
       }
-      if (destinationSeen) values[at + F['source.destinations']] = Math.log1p(windows.destinations(source));
-      if (portSeen) values[at + F['source.ports']] = Math.log1p(windows.ports(source));
-      values[at + F['source.flows']] = Math.log1p(windows.flows(source));
+      if (destinationSeen) values[at + F_SOURCE_DESTINATIONS] = ln1p(windows.destinations(source));
+      if (portSeen) values[at + F_SOURCE_PORTS] = ln1p(windows.ports(source));
+      values[at + F_SOURCE_FLOWS] = ln1p(windows.flows(source));
       const judged = windows.judged(source);
-      if (judged > 0) values[at + F['source.failed-ratio']] = windows.failed(source) / judged;
+      if (judged > 0) values[at + F_SOURCE_FAILED_RATIO] = windows.failed(source) / judged;
     }
 
     // A cell can hold what no wire can carry (1e300 bytes in somebody's CSV): beyond the range of a float32 it is not a number to learn from.
@@ -353,11 +411,45 @@ export class FlowFeatureMeasurer {
   }
 }
 
-/** The value, or NaN where it is missing, negative or not finite: quantities here are all 0 or more. */
-function read(column: NumberColumn, row: number): number {
-  if (!isValid(column, row)) return Number.NaN;
-  const value = column.values[row];
-  return value >= 0 && value < Number.POSITIVE_INFINITY ? value : Number.NaN;
+/**
+ * The columns of quantities of a batch, all as doubles with NaN where a value is missing, negative or not finite: the loop over the rows then reads arrays of one kind.
+ * Arrays are used again for the next batch.
+ */
+class Quantities {
+  #arrays: Float64Array[] = [];
+  #used = 0;
+  #rows = 0;
+
+  begin(rows: number): void {
+    this.#used = 0;
+    this.#rows = rows;
+  }
+
+  of(column: NumberColumn): Float64Array {
+    const n = this.#rows;
+    let out = this.#arrays[this.#used];
+    if (out === undefined || out.length < n) {
+      out = new Float64Array(n);
+      this.#arrays[this.#used] = out;
+    }
+    this.#used++;
+    const { values } = column;
+    if (values instanceof Int32Array) for (let row = 0; row < n; row++) out[row] = values[row];
+    else for (let row = 0; row < n; row++) out[row] = values[row];
+    const { valid } = column;
+    for (let row = 0; row < n; row++) {
+      const isPresent = valid === undefined || (valid[row >> 3] & (1 << (row & 7))) !== 0;
+      if (!isPresent || !(out[row] >= 0 && out[row] < Number.POSITIVE_INFINITY)) out[row] = Number.NaN;
+    }
+    return out;
+  }
+}
+
+/** ln(1 + x) of the whole numbers that most counts and sizes are, by table; the values are those of Math.log1p. */
+const LN1P = Float64Array.from({ length: 4096 }, (_, i) => Math.log1p(i));
+
+function ln1p(x: number): number {
+  return x < 4096 && x === (x | 0) && x >= 0 ? LN1P[x] : Math.log1p(x);
 }
 
 /** The value, or NaN where it is missing. */

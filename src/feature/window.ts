@@ -174,10 +174,12 @@ export interface WindowCaps {
   readonly maxPairs: number;
 }
 
-/** The windows of all sources. Sources are small integers that `source` hands out; they are good until the next call of `source`. */
+/** The windows of all sources. Sources are small integers that `source` hands out; they are good as long as `era` stays the same. */
 export class SourceWindows {
   readonly maxSources: number;
   refusedSources = 0;
+  /** Rises whenever numbers of sources are taken back. */
+  era = 0;
   #ids = new Map<string, number>();
   #free: number[] = [];
   #next = 0;
@@ -322,6 +324,7 @@ export class SourceWindows {
 
   /** Forgets the sources that were not seen within a window before `now`. */
   #sweep(now: number): void {
+    this.era++;
     for (const [address, id] of this.#ids) {
       if (this.#heads[id] > now - WINDOW_BUCKETS) continue;
       this.#ids.delete(address);
