@@ -8,7 +8,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createProgram } from '../src/cli/index.ts';
 import { DETECTORS } from '../src/detect/index.ts';
-import { FEATURE_PACKS } from '../src/feature/index.ts';
+import { DGA_MODEL } from '../src/feature/data/dga-model.ts';
+import { FEATURE_PACKS, type Feature, HOST_SCHEMA, shippedPopularList } from '../src/feature/index.ts';
 import { DEFAULT_FLOW_OPTIONS, FLOW_SCHEMA } from '../src/flow/index.ts';
 import { models } from '../src/model/index.ts';
 import { configSchema } from '../src/pipeline/index.ts';
@@ -22,6 +23,12 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     `|${head.map(() => '---').join('|')}|`,
     ...rows.map((row) => `| ${row.map(cell).join(' | ')} |`),
   ].join('\n');
+
+/** The meaning of a feature, and what its values stand for where it is a class. */
+const featureMeaning = (feature: Feature & { readonly classes?: readonly string[] }): string =>
+  feature.classes === undefined
+    ? feature.meaning
+    : `${feature.meaning} ${feature.classes.map((name, i) => `${i} ${name}`).join(', ')}.`;
 
 type Command = ReturnType<typeof createProgram>;
 
@@ -130,16 +137,49 @@ ${table(
   FLOW_SCHEMA.columns.map((column) => [`\`${column.name}\``, column.unit, column.meaning]),
 )}
 
+## Host columns
+
+One row per source and window of 60 s or 10 min, made from flows.
+
+${table(
+  ['column', 'unit', 'meaning'],
+  HOST_SCHEMA.columns.map((column) => [`\`${column.name}\``, column.unit, column.meaning]),
+)}
+
 ## Features
 
+Numbers measured on a table, by pack; models read the pack \`flow\`. Every unit that begins with \`ln\` holds ln(1 + x) of the plain quantity. Missing is missing,
+never 0. What a pack remembers of the rows before is bounded, and what found no room is counted and missing.
+
 ${FEATURE_PACKS.map(
-  (pack) => `${pack.meaning}
+  (pack) => `### ${pack.id} (of ${pack.table})
+
+${pack.meaning}
 
 ${table(
   ['feature', 'unit', 'meaning'],
-  pack.features.map((feature) => [`\`${feature.name}\``, feature.unit, feature.meaning]),
+  pack.features.map((feature) => [`\`${feature.name}\``, feature.unit, featureMeaning(feature)]),
 )}`,
 ).join('\n\n')}
+
+### The DGA score
+
+\`dns.dga-score\` and its like judge the label that was registered, by a small network trained on ${DGA_MODEL.summary.honest.trained.toLocaleString('en-US')} honest
+names and on generators of ${DGA_MODEL.summary.families.length} kinds of names written after published descriptions; 0.5 is what 1 in 100 of ${DGA_MODEL.summary.honest.heldBack.toLocaleString('en-US')} honest
+names that were held back reach. Names of dictionary words are not told from honest ones by it. Measured on names from other seeds, at that false-positive rate:
+
+${table(
+  ['family', 'AUROC', 'found'],
+  DGA_MODEL.summary.families.map((one) => [one.family, one.auroc.toFixed(4), `${(100 * one.tpr).toFixed(1)} %`]),
+)}
+
+\`scripts/dga.ts --evaluate\` leaves each family out of the training in turn, which is what a family that nobody has seen would meet.
+
+### Popular domains
+
+The list that ships has ${shippedPopularList().size.toLocaleString('en-US')} domains, made by \`scripts/popular.ts\` from third-party-web 0.30.0 (MIT, Copyright (c) 2019 Patrick Hulce) and
+the WhoTracks.me site data of April 2018 by Cliqz and Ghostery ([CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); names and order taken). A domain that is not on it
+has no rank. Lists in the layouts of Tranco, Cisco Umbrella, Majestic Million and CrUX, or with one name per line, can be read in its place.
 
 ## Oddities
 

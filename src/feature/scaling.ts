@@ -139,10 +139,19 @@ function learnOne(name: string, method: ScalingMethod, present: Float64Array): L
     return { ...plain, quantiles };
   }
   if (present.length === 0 || method === 'none' || method === 'log1p') return plain;
-  if (method === 'standard') return { ...plain, centre: mean(present), scale: standardDeviation(present) || 1 };
+  if (method === 'standard') {
+    const centre = mean(present);
+    return { ...plain, centre, scale: usable(standardDeviation(present), centre) };
+  }
   const sorted = present.sort();
   const distance = quantileSorted(sorted, 0.75) - quantileSorted(sorted, 0.25);
-  return { ...plain, centre: quantileSorted(sorted, 0.5), scale: distance > 0 ? distance : 1 };
+  const centre = quantileSorted(sorted, 0.5);
+  return { ...plain, centre, scale: usable(distance, centre) };
+}
+
+/** A spread that is nothing but the rounding of the values is none. */
+function usable(spread: number, centre: number): number {
+  return spread > 1e-30 && spread > 1e-12 * Math.abs(centre) ? spread : 1;
 }
 
 function forward(value: number, { method, centre, scale, quantiles }: Learned): number {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, safeText } from '../../core/index.ts';
-import { FEATURE_PACKS } from '../../feature/index.ts';
+import { FEATURE_PACKS, type Feature, HOST_SCHEMA } from '../../feature/index.ts';
 import { FLOW_FIELDS, FLOW_SCHEMA } from '../../flow/index.ts';
 import { print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
@@ -10,7 +10,9 @@ export function addFieldsCommand(program: Command, done: (code: number) => void)
   program
     .command('fields')
     .summary('every flow column and feature: unit and meaning')
-    .description('Lists the columns of flows.csv and the features that models read, with unit and meaning.')
+    .description(
+      'Lists the columns of flows.csv and the features of every pack, with unit and meaning; models read those of the pack flow.',
+    )
     .argument('[text]', 'only those whose name or meaning holds this text')
     .option('--filter', 'the names that filters and --fields know instead: columns, short names and their synonyms')
     .option('--json', 'print as JSON')
@@ -26,11 +28,21 @@ export function addFieldsCommand(program: Command, done: (code: number) => void)
       const columns = FLOW_SCHEMA.columns
         .filter(holds)
         .map(({ name, kind, unit, meaning }) => ({ name, kind, unit, meaning }));
-      const features = FEATURE_PACKS.flatMap((pack) => pack.features)
+      const hostColumns = HOST_SCHEMA.columns
         .filter(holds)
-        .map(({ name, unit, meaning }) => ({ name, unit, meaning }));
-      if (flags.json === true) await print(`${JSON.stringify({ columns, features }, null, 2)}\n`);
-      else if (columns.length + features.length === 0)
+        .map(({ name, kind, unit, meaning }) => ({ name, kind, unit, meaning }));
+      const packs = FEATURE_PACKS.map((pack) => ({ ...pack, features: pack.features.filter(holds) }));
+      const features = packs.flatMap((pack) =>
+        pack.features.map((feature) => ({
+          name: feature.name,
+          unit: feature.unit,
+          meaning: meaningOf(feature),
+          pack: pack.id,
+          table: pack.table,
+        })),
+      );
+      if (flags.json === true) await print(`${JSON.stringify({ columns, hostColumns, features }, null, 2)}\n`);
+      else if (columns.length + hostColumns.length + features.length === 0)
         await print(`No column and no feature holds '${safeText(text ?? '')}'.\n`);
       else {
         const width = terminalWidth(process.stdout);
@@ -41,12 +53,30 @@ export function addFieldsCommand(program: Command, done: (code: number) => void)
                 `  ${name}${unit === '' ? '' : `  [${unit}]`}\n${wrap(meaning, width, '      ')}\n`,
             )
             .join('');
+        const parts = [
+          { title: 'Flow columns (flows.csv)', fields: columns },
+          { title: 'Host columns (one row per source and window)', fields: hostColumns },
+          ...packs.map((pack) => ({
+            title: `Features of the pack ${pack.id}, of ${pack.table}: ${pack.meaning}`,
+            fields: features.filter((feature) => feature.pack === pack.id),
+          })),
+        ];
         await print(
-          `${columns.length > 0 ? `Flow columns (flows.csv)\n${lines(columns)}` : ''}${features.length > 0 ? `Features (what models read)\n${lines(features)}` : ''}`,
+          parts
+            .filter(({ fields }) => fields.length > 0)
+            .map(({ title, fields }) => `${wrap(title, width, '')}\n${lines(fields)}`)
+            .join(''),
         );
       }
       done(EXIT.done);
     });
+}
+
+/** The meaning of a feature, and what its values 0, 1, 2 ... stand for where it is a class. */
+function meaningOf(feature: Feature & { readonly classes?: readonly string[] }): string {
+  return feature.classes === undefined
+    ? feature.meaning
+    : `${feature.meaning} ${feature.classes.map((name, i) => `${i} ${name}`).join(', ')}.`;
 }
 
 /** The fields of the filter language whose names or meaning hold the text, short names first. */
