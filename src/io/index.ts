@@ -5,6 +5,7 @@ export * from './sink/capture.ts';
 export * from './sink/dead-letter.ts';
 export * from './sink/file.ts';
 export * from './source/agent-listener.ts';
+export * from './source/elasticsearch.ts';
 export * from './source/folder-watch.ts';
 export * from './source/follow.ts';
 export * from './source/format.ts';

@@ -349,6 +349,8 @@ export interface RecordTyperOptions {
   readonly types?: Readonly<Record<string, ColumnType>> | undefined;
   /** Field with the time of the event; without it, the first of `EVENT_TIME_NAMES` that holds a time. */
   readonly timeField?: string | undefined;
+  /** Leaves out the columns of when, when and who: for records that were asked for and did not come by themselves. */
+  readonly plain?: boolean | undefined;
   /** Name of the schema. Default 'records'. */
   readonly name?: string | undefined;
 }
@@ -435,14 +437,15 @@ export class RecordTyper {
         } else if (known !== kind) found.set(key, 'text');
       });
     }
-    const columns: ColumnSpec[] = [...OWN_COLUMNS];
+    const own = this.#options.plain === true ? [] : OWN_COLUMNS;
+    const columns: ColumnSpec[] = [...own];
     const index = new Map<string, number>();
-    const kinds: FieldKind[] = ['time', 'time', 'text'];
+    const kinds: FieldKind[] = own.map(({ kind }) => (kind === 'string' ? 'text' : 'time'));
     for (const [key, kind] of found) {
       index.set(key, columns.length);
       kinds.push(kind);
       columns.push({
-        name: OWN_COLUMNS.some((own) => own.name === key) ? `record.${key}` : key,
+        name: own.some((each) => each.name === key) ? `record.${key}` : key,
         kind: kind === 'text' ? 'string' : kind === 'boolean' || kind === 'integer' ? 'int32' : 'float64',
         unit: kind === 'time' ? 'ms since 1970 UTC' : kind === 'boolean' ? '0 or 1' : '',
         meaning: 'Field of the record.',
@@ -480,13 +483,15 @@ export class RecordTyper {
 
   /** Adds a record without `fault` as a row. */
   add(builder: TableBuilder, { record, arrivalMs, agent }: ArrivedRecord): void {
-    const timeMs = eventTime(record, this.#options.timeField);
     const typed = this.#typed;
     if (typed === undefined) throw new Error('the schema is not fixed yet');
     const row = builder.addRow();
-    builder.setNumber(0, row, arrivalMs);
-    if (timeMs !== undefined) builder.setNumber(1, row, timeMs);
-    if (agent !== undefined) builder.setText(2, row, agent);
+    if (this.#options.plain !== true) {
+      builder.setNumber(0, row, arrivalMs);
+      const timeMs = eventTime(record, this.#options.timeField);
+      if (timeMs !== undefined) builder.setNumber(1, row, timeMs);
+      if (agent !== undefined) builder.setText(2, row, agent);
+    }
     this.#refused += flattenRecord(record, (key, value) => {
       const column = typed.index.get(key);
       if (column === undefined) {
