@@ -140,7 +140,7 @@ const mistakes: readonly { readonly what: string; readonly args: () => string[];
     what: 'a folder without captures',
     args: () => ['analyze', path.dirname(file('notes/readme.txt', 'nothing'))],
     says: () =>
-      `error: ${path.join(folder, 'notes')}: no capture files in this folder\n  anomalyst looks for pcap and pcapng files, plain or compressed with gzip, zstd or lz4\n`,
+      `error: ${path.join(folder, 'notes')}: no capture files and no logs in this folder\n  anomalyst looks for pcap and pcapng files, and for logs and tables by their names (.log, .csv, .json ...), plain or compressed with gzip, zstd or lz4\n`,
   },
   {
     what: 'a text file',

@@ -1,3 +1,4 @@
+import { looksLikeCsv, openCsv } from './csv.ts';
 import type { RowFormat } from './format.ts';
 import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
 import { openZeekFlows } from './zeek-flow.ts';
@@ -21,4 +22,17 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     looksLike: (head) => looksLikeNdjson(head) || looksLikeJson(head),
     openTable: openJson,
   },
+  {
+    id: 'csv',
+    title: 'CSV and its kin: comma, semicolon, tab or bar between the cells',
+    flows: false,
+    // One line of any text may hold a comma; so it takes two, or the name.
+    looksLike: (head, name) => (/\.(csv|tsv)$/i.test(name) || hasTwoLines(head)) && looksLikeCsv(head),
+    openTable: openCsv,
+  },
 ];
+
+function hasTwoLines(head: Uint8Array): boolean {
+  const end = head.indexOf(0x0a);
+  return end >= 0 && head.subarray(end + 1).some((byte) => byte > 0x20);
+}
