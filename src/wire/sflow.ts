@@ -181,13 +181,11 @@ function decodeFlowSample(
   sample.pool = u32(rate + 4);
   sample.drops = u32(rate + 8);
   // Format 0 is one interface; others are "discarded" and "several".
-  const input = u32(rate + (isExpanded ? 16 : 12));
-  const inputFormat = isExpanded ? input : input >>> 30;
-  const output = u32(rate + (isExpanded ? 24 : 16));
-  const outputFormat = isExpanded ? output : output >>> 30;
-  if (inputFormat === 0) sample.input = isExpanded ? u32(rate + 20) : input;
-  if (outputFormat === 0) sample.output = isExpanded ? u32(rate + 28) : output;
-  const countAt = rate + (isExpanded ? 32 : 20);
+  const input = u32(rate + 12);
+  const output = u32(rate + (isExpanded ? 20 : 16));
+  if ((isExpanded ? input : input >>> 30) === 0) sample.input = isExpanded ? u32(rate + 16) : input;
+  if ((isExpanded ? output : output >>> 30) === 0) sample.output = isExpanded ? u32(rate + 24) : output;
+  const countAt = rate + (isExpanded ? 28 : 20);
   const records = u32(countAt);
   let here = countAt + 4;
   for (let i = 0; i < records && here < end; i++) {

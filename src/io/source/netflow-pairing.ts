@@ -510,10 +510,9 @@ export class FlowPairing {
   }
 
   #expire(held: Held): void {
-    const goesOn =
-      !held.dormant &&
-      this.#clock - held.since >= this.options.holdMs &&
-      !((!held.seen0 || held.ended0) && (!held.seen1 || held.ended1));
+    const { holdMs, joinMs } = this.options;
+    const isOver = (!held.seen0 || held.ended0) && (!held.seen1 || held.ended1);
+    const goesOn = !held.dormant && !isOver && held.last + joinMs > held.since + holdMs;
     if (!held.dormant) this.#write(held, goesOn ? 'active' : (this.#closed(held) ?? 'idle'));
     if (!goesOn) {
       this.#remove(held);

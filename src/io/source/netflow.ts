@@ -42,6 +42,7 @@ import {
   walkNetflow9,
   walkSflow,
 } from '../../wire/index.ts';
+import type { RowFormat } from './format.ts';
 import type { ByteSource } from './input.ts';
 import { FlowPairing, type PairingExporter, type PairingOptions, type RecordFacts } from './netflow-pairing.ts';
 import { MAX_REJECTS_SHOWN, type Reject, type TableSource, type TableStatus } from './table-source.ts';
@@ -1191,3 +1192,25 @@ export function netflowFromCapture(source: ByteSource, options: NetflowCaptureOp
 function exporterOf(packet: Packet): string {
   return packet.isV6 === 1 ? formatIpv6(packet.src0, packet.src1, packet.src2, packet.src3) : formatIpv4(packet.src0);
 }
+
+/** Files of datagrams among the formats of rows. */
+export const NETFLOW_FORMAT: RowFormat = {
+  id: 'netflow',
+  title: 'NetFlow v1, v5, v7, v9 and IPFIX datagrams, one after the other',
+  flows: true,
+  looksLike: (head) => looksLikeNetflow(head),
+  openFlows: async ([input], options) => {
+    if (input === undefined) throw new Error('no input of datagrams');
+    return netflowFromFile(await input.open(), options);
+  },
+};
+
+/** Told so that it can be refused with what to do. */
+export const NFCAPD_FORMAT: RowFormat = {
+  id: 'nfcapd',
+  title: 'files of nfcapd: not read; nfdump turns them into CSV',
+  flows: false,
+  looksLike: (head) => looksLikeNfcapd(head),
+  openFlows: ([input]) => Promise.reject(nfcapdError(input?.name ?? 'the input')),
+  openTable: (source) => Promise.reject(nfcapdError(source.name)),
+};
