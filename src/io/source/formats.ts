@@ -1,11 +1,15 @@
 import { looksLikeCsv, openCsv } from './csv.ts';
 import type { RowFormat } from './format.ts';
 import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
+import { NETFLOW_CAPTURE_FORMAT, NETFLOW_FORMAT, NFCAPD_FORMAT } from './netflow.ts';
 import { openZeekFlows } from './zeek-flow.ts';
 import { looksLikeZeek, openZeekTable } from './zeek-tsv.ts';
 
 /** Every format of rows, the one that is told most surely first. A new one is a file and an entry here. */
 export const ROW_FORMATS: readonly RowFormat[] = [
+  NETFLOW_FORMAT,
+  NETFLOW_CAPTURE_FORMAT,
+  NFCAPD_FORMAT,
   {
     id: 'zeek',
     title: 'Zeek logs, tab-separated: conn, dns, ssl, http ... of one set together',

@@ -1205,6 +1205,18 @@ export const NETFLOW_FORMAT: RowFormat = {
   },
 };
 
+/** A capture of the traffic between exporters and a collector: only where the operator says so, for it is as well a capture of packets. */
+export const NETFLOW_CAPTURE_FORMAT: RowFormat = {
+  id: 'netflow-capture',
+  title: 'captures of NetFlow, IPFIX and sFlow datagrams: the flows that they tell of, not the datagrams themselves',
+  flows: true,
+  looksLike: () => false,
+  openFlows: async ([input], options) => {
+    if (input === undefined) throw new Error('no input of a capture');
+    return netflowFromCapture(await input.open(), options);
+  },
+};
+
 /** Told so that it can be refused with what to do. */
 export const NFCAPD_FORMAT: RowFormat = {
   id: 'nfcapd',
