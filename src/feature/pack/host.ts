@@ -3,7 +3,7 @@ import { bindFlows } from '../../flow/index.ts';
 import type { FeatureSaturation, FlowFeature } from '../flow.ts';
 import type { FeatureMatrix } from '../matrix.ts';
 import { emptyMatrix, eventTimeAt, positionsOf, quantityAt } from './part.ts';
-import { Cap, Distinct, hash53, saturationsOf } from './state.ts';
+import { Cap, Distinct, Hashes, mix53, saturationsOf } from './state.ts';
 
 /**
  * What each source did in each window of time: a table of its own, one row per host, window length and window, and the pack that measures it. Windows
@@ -192,6 +192,9 @@ export class HostWindows {
   add(flowTable: Table, order?: Int32Array): Table {
     const flows = bindFlows(flowTable);
     const done: Window[] = [];
+    const hosts = new Hashes(flows.initiator.dictionary);
+    const targets = new Hashes(flows.responder.dictionary);
+    const protocols = new Hashes(flows.protocol.dictionary);
     for (let k = 0; k < flows.rowCount; k++) {
       const row = order === undefined ? k : order[k];
       const code = flows.initiator.codes[row];
@@ -200,13 +203,13 @@ export class HostWindows {
       const host = flows.initiator.dictionary[code];
       const clock = this.#clock(host, time, done);
       const destinationCode = flows.responder.codes[row];
-      const destination = destinationCode < 0 ? undefined : hash53(flows.responder.dictionary[destinationCode]);
-      const fresh = destinationCode < 0 ? false : this.#isNew(`${host} ${flows.responder.dictionary[destinationCode]}`);
+      const destination = destinationCode < 0 ? undefined : targets.at(destinationCode);
+      const fresh = destination === undefined ? false : this.#isNew(mix53(hosts.at(code), destination));
       const out = quantityAt(flows.initiatorBytes, row);
       const into = quantityAt(flows.responderBytes, row);
       const port = quantityAt(flows.responderPort, row);
       const protocolCode = flows.protocol.codes[row];
-      const protocol = protocolCode < 0 ? '' : flows.protocol.dictionary[protocolCode];
+      const protocol = protocolCode < 0 ? 0 : protocols.at(protocolCode);
       const serviceCode = flows.service.codes[row];
       const outcomeCode = flows.outcome.codes[row];
       const outcome = outcomeCode < 0 ? '' : flows.outcome.dictionary[outcomeCode];
@@ -222,7 +225,7 @@ export class HostWindows {
         if (outcome === 'refused' || outcome === 'unanswered') window.failed++;
         if (!Number.isNaN(out)) window.bytesOut = (Number.isNaN(window.bytesOut) ? 0 : window.bytesOut) + out;
         if (!Number.isNaN(into)) window.bytesIn = (Number.isNaN(window.bytesIn) ? 0 : window.bytesIn) + into;
-        if (!Number.isNaN(port)) window.ports.add(hash53(`${protocol} ${port}`));
+        if (!Number.isNaN(port)) window.ports.add(mix53(protocol, port));
         if (serviceCode >= 0 && window.services.size < MAX_SERVICES)
           window.services.add(flows.service.dictionary[serviceCode]);
         if (destination !== undefined) window.meet(destination, this.#destinations);
@@ -330,8 +333,7 @@ export class HostWindows {
   }
 
   /** Whether a pair is new; undefined where nobody can say, as there is no room to remember it. */
-  #isNew(pair: string): boolean | undefined {
-    const key = hash53(pair);
+  #isNew(key: number): boolean | undefined {
     if (this.#known.has(key)) return false;
     if (this.#known.size >= this.#pairs.cap) {
       this.#pairs.refused++;

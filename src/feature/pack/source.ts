@@ -3,7 +3,7 @@ import { bindFlows } from '../../flow/index.ts';
 import type { FeatureSaturation, FlowFeature } from '../flow.ts';
 import type { FeatureMatrix } from '../matrix.ts';
 import { dropInfinities, emptyMatrix, eventTimeAt, positionsOf, quantityAt } from './part.ts';
-import { Cap, hash53, Rings, saturationsOf } from './state.ts';
+import { Cap, Hashes, mix53, Rings, saturationsOf } from './state.ts';
 
 /**
  * The source pack: what the initiator of a flow did in the 10 minutes before, as numbers of the flow. The flow pack has its last minute; slow scans and
@@ -95,6 +95,9 @@ export class SourceFeatureMeasurer {
     const flows = bindFlows(table);
     const matrix = emptyMatrix(FEATURES, flows.rowCount, into);
     const { values } = matrix;
+    const sources = new Hashes(flows.initiator.dictionary);
+    const targets = new Hashes(flows.responder.dictionary);
+    const services = new Hashes(flows.service.dictionary);
     for (let k = 0; k < flows.rowCount; k++) {
       const row = order === undefined ? k : order[k];
       const at = row * FEATURES.length;
@@ -102,7 +105,7 @@ export class SourceFeatureMeasurer {
       if (sourceCode < 0) continue;
       const source = flows.initiator.dictionary[sourceCode];
       const targetCode = flows.responder.codes[row];
-      const first = targetCode < 0 ? undefined : this.#isNew(`${source} ${flows.responder.dictionary[targetCode]}`);
+      const first = targetCode < 0 ? undefined : this.#isNew(mix53(sources.at(sourceCode), targets.at(targetCode)));
       if (first !== undefined) values[at + F['source.new-destination']] = first ? 1 : 0;
       const bucket = this.#rings.bucketOf(eventTimeAt(flows.startMs, flows.endMs, row));
       if (Number.isNaN(bucket)) continue;
@@ -118,8 +121,7 @@ export class SourceFeatureMeasurer {
         if (bad || outcome === 'answered') ring.add(JUDGED, bucket, 1);
         if (bad) ring.add(FAILED, bucket, 1);
         const serviceCode = flows.service.codes[row];
-        if (serviceCode >= 0)
-          servicesKnown = ring.see(SERVICES, bucket, hash53(flows.service.dictionary[serviceCode]), this.#services);
+        if (serviceCode >= 0) servicesKnown = ring.see(SERVICES, bucket, services.at(serviceCode), this.#services);
         const out = quantityAt(flows.initiatorBytes, row);
         const back = quantityAt(flows.responderBytes, row);
         // Sums of what a float64 holds whole come apart again without a rest.
@@ -139,8 +141,7 @@ export class SourceFeatureMeasurer {
     return matrix;
   }
 
-  #isNew(pair: string): boolean | undefined {
-    const key = hash53(pair);
+  #isNew(key: number): boolean | undefined {
     if (this.#known.has(key)) return false;
     if (this.#known.size >= this.#pairs.cap) {
       this.#pairs.refused++;

@@ -34,6 +34,31 @@ export function hash53(text: string): number {
   return (finish(a) & 0x1fffff) * 0x100000000 + (finish(b) >>> 0);
 }
 
+/** The hash of an ordered pair of hashes. */
+export function mix53(first: number, second: number): number {
+  const a = Math.imul(first | 0, 0x9e3779b1) ^ (second | 0);
+  const b = Math.imul((first / 0x100000000) | 0, 0x85ebca6b) ^ ((second / 0x100000000) | 0);
+  const low = finish(a ^ Math.imul(b, 0x2c1b3c6d));
+  const high = finish(b ^ Math.imul(low, 0x297a2d39) ^ Math.imul(a, 0x01000193));
+  return (high & 0x1fffff) * 0x100000000 + (low >>> 0);
+}
+
+/** The `hash53` of the texts of a dictionary, each worked out once. */
+export class Hashes {
+  #dictionary: readonly string[];
+  #hashes: Float64Array;
+
+  constructor(dictionary: readonly string[]) {
+    this.#dictionary = dictionary;
+    this.#hashes = new Float64Array(dictionary.length).fill(-1);
+  }
+
+  at(code: number): number {
+    if (this.#hashes[code] < 0) this.#hashes[code] = hash53(this.#dictionary[code]);
+    return this.#hashes[code];
+  }
+}
+
 function finish(h: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -211,6 +236,9 @@ export class Distinct {
   #exact: number;
   #set: Set<number> | undefined = new Set();
   #registers: Uint8Array | undefined;
+  /** Sum of 2^-register, exact in a float64, and registers at 0: kept so that `count` costs nothing. */
+  #harmonic = HLL_REGISTERS;
+  #zeros = HLL_REGISTERS;
 
   constructor(exact: number = 128) {
     this.#exact = exact;
@@ -238,23 +266,20 @@ export class Distinct {
     const index = h >>> (32 - HLL_BITS);
     const run = Math.clz32((h << HLL_BITS) | (1 << (HLL_BITS - 1))) + 1;
     const registers = this.#registers as Uint8Array;
-    if (run > registers[index]) registers[index] = run;
+    const before = registers[index];
+    if (run <= before) return;
+    registers[index] = run;
+    this.#harmonic += 2 ** -run - 2 ** -before;
+    if (before === 0) this.#zeros--;
   }
 
   get count(): number {
     if (this.#set !== undefined) return this.#set.size;
-    const registers = this.#registers as Uint8Array;
-    let harmonic = 0;
-    let zeros = 0;
-    for (const register of registers) {
-      harmonic += 2 ** -register;
-      if (register === 0) zeros++;
-    }
     const m = HLL_REGISTERS;
-    const raw = ((0.7213 / (1 + 1.079 / m)) * m * m) / harmonic;
+    const raw = ((0.7213 / (1 + 1.079 / m)) * m * m) / this.#harmonic;
     const estimate =
-      raw <= 2.5 * m && zeros > 0
-        ? m * Math.log(m / zeros)
+      raw <= 2.5 * m && this.#zeros > 0
+        ? m * Math.log(m / this.#zeros)
         : raw <= 2 ** 32 / 30
           ? raw
           : -(2 ** 32) * Math.log(1 - raw / 2 ** 32);
