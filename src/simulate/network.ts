@@ -10,7 +10,7 @@ import type { HostRole, OperatingSystem, Scenario } from './scenario.ts';
  */
 
 export interface Host {
-  /** Number among all hosts and servers, for tables by pair. */
+  /** Number among the hosts, for tables by pair; of a server of the Internet, one that its name gives. */
   readonly index: number;
   readonly name: string;
   readonly role: HostRole | 'gateway' | 'internet';
@@ -232,13 +232,14 @@ export class Network {
     const known = this.#servers.get(name);
     if (known !== undefined) return known;
     const random = new Random(streamSeed(this.#seed, `server ${name}`));
-    const gateway = this.dns === undefined ? this.subnets[0]?.gateway : this.subnets[0]?.gateway;
+    const gateway = this.subnets[0]?.gateway;
     if (gateway === undefined) throw new Error('a network has a gateway');
     const word = at ?? INTERNET_BASE + 256 + random.below(INTERNET_SIZE - 512);
     const hops = integer(random, 7, 18);
     const os: OperatingSystem = chance(random, 0.9) ? 'linux' : 'windows';
     const host: Host = {
-      index: this.#next++,
+      // Not the next number: who is asked for first must not change what others are like.
+      index: 65_536 + random.below(1 << 20),
       name,
       role: 'internet',
       os,

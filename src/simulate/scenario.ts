@@ -1,6 +1,6 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { nearest, UserError } from '../core/index.ts';
+import { nearest, safeText, UserError } from '../core/index.ts';
 import { NetworkSet, parseAddress } from '../wire/index.ts';
 
 /**
@@ -82,7 +82,7 @@ const address4 = z
 const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, { error: 'expected a MAC, as in 3c:52:82:01:02:03' });
 const network4 = z
   .string()
-  .refine((text) => /^\d+\.\d+\.\d+\.\d+\/(8|9|1\d|2[0-9])$/.test(text) && NetworkSet.parse([text]) !== undefined, {
+  .refine((text) => /^\d+\.\d+\.\d+\.\d+\/(8|9|1\d|2\d|30)$/.test(text) && NetworkSet.parse([text]) !== undefined, {
     error: 'expected an IPv4 network of at least 4 addresses, as in 192.168.10.0/24',
   });
 const network6 = z.string().refine((text) => /\/64$/.test(text) && NetworkSet.parse([text]) !== undefined, {
@@ -470,7 +470,7 @@ export function parseScenario(text: string, file: string, attacks: readonly Reco
     const { line, col } = lines.linePos(broken.pos[0]);
     throw new UserError(`${file}:${line}:${col}: ${broken.message}`, 'mend the YAML there');
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const value: unknown = plainValue(document, file) ?? {};
   const result = scenarioSchema.safeParse(value);
   if (!result.success) throw complain(result.error.issues[0], (path) => place(document, path, lines, file), value);
   const scenario = result.data;
@@ -481,6 +481,19 @@ export function parseScenario(text: string, file: string, attacks: readonly Reco
   });
   checkHosts(scenario, (path) => place(document, path, lines, file));
   return { ...scenario, attacks: [...scenario.attacks, ...added] };
+}
+
+/** The document as plain values. An alias without its anchor, or too many of them, is found only here. */
+function plainValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new UserError(
+      `${file}: ${safeText(error.message)}`,
+      'mend the YAML there, or write values out in place of aliases',
+    );
+  }
 }
 
 /** What the shape can't say. */
