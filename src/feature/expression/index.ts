@@ -1,0 +1,41 @@
+/** The expression language of features, filters and flags: docs/features.md. */
+
+export {
+  AGGREGATE_KINDS,
+  type AggregateCounts,
+  type AggregateKind,
+  type AggregateLimits,
+  DEFAULT_AGGREGATE_LIMITS,
+} from './aggregate.ts';
+export {
+  CompiledExpression,
+  type CompileOptions,
+  compileExpression,
+  type Dimension,
+  FUNCTION_NAMES,
+  type Refusal,
+  type Scope,
+} from './compile.ts';
+export {
+  ArgumentError,
+  type ExpressionFunction,
+  type FunctionContext,
+  type Parameter,
+  type ParameterType,
+  type ScalarCall,
+  TEXT_FUNCTIONS,
+} from './function.ts';
+export { nearestZone, zoneOffset } from './time-part.ts';
+export {
+  Batch,
+  type BooleanVector,
+  FALSE,
+  type NumberVector,
+  type TextVector,
+  TRUE,
+  UNKNOWN,
+  type Value,
+  type ValueType,
+  type Vector,
+  valueAt,
+} from './vector.ts';

@@ -1,0 +1,181 @@
+import { type NumberColumn, PackedTextColumn, type StringColumn, type Table } from '../../core/index.ts';
+
+/**
+ * What a compiled expression computes with: whole columns of a batch, never single rows. Every vector is as long as the batch. A vector that an
+ * expression gives belongs to it and is good until it is evaluated again.
+ */
+export type Vector = NumberVector | TextVector | BooleanVector;
+
+export interface NumberVector {
+  readonly type: 'number';
+  /** NaN is missing, and nothing else is NaN: what has no result (a division by zero, a logarithm of 0) is missing, and counted. */
+  readonly values: Float64Array;
+}
+
+export interface TextVector {
+  readonly type: 'text';
+  /** Index into `dictionary`, -1 where missing. */
+  readonly codes: Int32Array;
+  readonly dictionary: readonly string[];
+}
+
+/** Kleene's three values in an order in which 'and' is the lesser of two, 'or' the greater and 'not' the distance from TRUE. */
+export const FALSE = 0;
+export const UNKNOWN = 1;
+export const TRUE = 2;
+
+export interface BooleanVector {
+  readonly type: 'boolean';
+  readonly values: Uint8Array;
+}
+
+export type ValueType = Vector['type'];
+
+/** A single value; undefined is missing. */
+export type Value = number | string | boolean;
+
+/** The value in a row; undefined where it is missing. */
+export function valueAt(vector: Vector, row: number): Value | undefined {
+  switch (vector.type) {
+    case 'number': {
+      const value = vector.values[row];
+      return Number.isNaN(value) ? undefined : value;
+    }
+    case 'text': {
+      const code = vector.codes[row];
+      return code < 0 ? undefined : vector.dictionary[code];
+    }
+    case 'boolean': {
+      const value = vector.values[row];
+      return value === UNKNOWN ? undefined : value === TRUE;
+    }
+  }
+}
+
+/** A batch on its way through expressions: its columns are read once, however many expressions use them. */
+export class Batch {
+  readonly table: Table;
+  readonly rowCount: number;
+  #numbers = new Map<number, NumberVector>();
+  #texts = new Map<number, TextVector>();
+  #booleans = new Map<number, BooleanVector>();
+
+  constructor(table: Table) {
+    this.table = table;
+    this.rowCount = table.rowCount;
+  }
+
+  numbers(column: number): NumberVector {
+    let vector = this.#numbers.get(column);
+    if (vector === undefined) {
+      vector = { type: 'number', values: readNumbers(this.table.columns[column] as NumberColumn, this.rowCount) };
+      this.#numbers.set(column, vector);
+    }
+    return vector;
+  }
+
+  texts(column: number): TextVector {
+    let vector = this.#texts.get(column);
+    if (vector === undefined) {
+      vector = readTexts(this.table.columns[column] as StringColumn, this.rowCount);
+      this.#texts.set(column, vector);
+    }
+    return vector;
+  }
+
+  booleans(column: number): BooleanVector {
+    let vector = this.#booleans.get(column);
+    if (vector === undefined) {
+      const { values } = this.numbers(column);
+      const out = new Uint8Array(this.rowCount);
+      for (let i = 0; i < out.length; i++) out[i] = Number.isNaN(values[i]) ? UNKNOWN : values[i] === 0 ? FALSE : TRUE;
+      vector = { type: 'boolean', values: out };
+      this.#booleans.set(column, vector);
+    }
+    return vector;
+  }
+}
+
+/** The numbers of a column with NaN where they are missing; the column's own array where none is. */
+function readNumbers(column: NumberColumn, rowCount: number): Float64Array {
+  const { values, valid } = column;
+  if (values instanceof Float64Array && (valid === undefined || allValid(valid, rowCount)))
+    return values.length === rowCount ? values : values.subarray(0, rowCount);
+  const out = new Float64Array(rowCount);
+  if (valid === undefined) {
+    for (let i = 0; i < rowCount; i++) out[i] = values[i];
+    return out;
+  }
+  // Bytes of eight rows that are all there are the rule.
+  for (let i = 0; i < rowCount; i += 8) {
+    const bits = valid[i >> 3];
+    const end = Math.min(i + 8, rowCount);
+    if (bits === 0xff) for (let j = i; j < end; j++) out[j] = values[j];
+    else for (let j = i; j < end; j++) out[j] = (bits & (1 << (j & 7))) !== 0 ? values[j] : Number.NaN;
+  }
+  return out;
+}
+
+function allValid(valid: Uint8Array, rowCount: number): boolean {
+  const whole = rowCount >> 3;
+  for (let i = 0; i < whole; i++) if (valid[i] !== 0xff) return false;
+  const rest = rowCount & 7;
+  return rest === 0 || (valid[whole] & ((1 << rest) - 1)) === (1 << rest) - 1;
+}
+
+/** A dictionary that has far more entries than the batch has rows (rows were taken out of a larger one) is cut down to what is used. */
+function readTexts(column: StringColumn, rowCount: number): TextVector {
+  const packed = column instanceof PackedTextColumn;
+  const size = packed ? column.ends.length : column.dictionary.length;
+  const codes = column.codes.length === rowCount ? column.codes : column.codes.subarray(0, rowCount);
+  if (size <= 2 * rowCount + 64) return { type: 'text', codes, dictionary: column.dictionary };
+  const known = new Map<number, number>();
+  const dictionary: string[] = [];
+  const out = new Int32Array(rowCount);
+  for (let i = 0; i < rowCount; i++) {
+    const code = codes[i];
+    let own = code < 0 ? -1 : known.get(code);
+    if (own === undefined) {
+      own = dictionary.length;
+      known.set(code, own);
+      dictionary.push(packed ? column.text(code) : column.dictionary[code]);
+    }
+    out[i] = own;
+  }
+  return { type: 'text', codes: out, dictionary };
+}
+
+/** Arrays that an expression writes its results to, made anew only when a batch is larger than those before it. */
+export class NumberBuffer {
+  #values = new Float64Array(0);
+
+  /** An array of n numbers, whatever stands in it. */
+  take(n: number): Float64Array {
+    if (this.#values.length === n) return this.#values;
+    if (this.#values.buffer.byteLength < 8 * n) this.#values = new Float64Array(n);
+    else this.#values = new Float64Array(this.#values.buffer, 0, n);
+    return this.#values;
+  }
+}
+
+export class ByteBuffer {
+  #values = new Uint8Array(0);
+
+  take(n: number): Uint8Array {
+    if (this.#values.length === n) return this.#values;
+    if (this.#values.buffer.byteLength < n) this.#values = new Uint8Array(n);
+    else this.#values = new Uint8Array(this.#values.buffer, 0, n);
+    return this.#values;
+  }
+}
+
+export class CodeBuffer {
+  #values = new Int32Array(0);
+
+  take(n: number): Int32Array {
+    if (this.#values.length === n) return this.#values;
+    if (this.#values.buffer.byteLength < 4 * n) this.#values = new Int32Array(n);
+    else this.#values = new Int32Array(this.#values.buffer, 0, n);
+    return this.#values;
+  }
+}
