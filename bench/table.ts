@@ -145,6 +145,7 @@ if (kind === undefined) {
 /** The measured process: prints rows and seconds of the reading, without the start of Node.js. */
 async function read({ open }: Kind, file: string, features: boolean): Promise<void> {
   const began = performance.now();
+  const cpu = process.cpuUsage();
   const source = await open(file);
   const measurer = features
     ? new FlowFeatureMeasurer({ isHome: (address) => /^(10|147\.32|192\.168)\./.test(address) })
@@ -156,8 +157,10 @@ async function read({ open }: Kind, file: string, features: boolean): Promise<vo
     if (measurer !== undefined) into = measurer.measure(table, undefined, into).values;
   }
   const seconds = (performance.now() - began) / 1000;
+  const used = process.cpuUsage(cpu);
+  const cpuSeconds = (used.user + used.system) / 1e6;
   source.close();
-  console.log(JSON.stringify({ rows, rejected: source.status().rejected, seconds }));
+  console.log(JSON.stringify({ rows, rejected: source.status().rejected, seconds, cpuSeconds }));
 }
 
 const DUCKDB = `

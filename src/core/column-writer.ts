@@ -69,6 +69,14 @@ export class ColumnWriter {
     this.#valid[column]![row >> 3] |= 1 << (row & 7);
   }
 
+  /** `values[index]`, where it is no NaN. A double that goes from array to array is never boxed. */
+  putNumber(column: number, row: number, values: Float64Array, index: number): void {
+    const value = values[index];
+    if (Number.isNaN(value)) return;
+    this.#values[column]![row] = value;
+    this.#valid[column]![row >> 3] |= 1 << (row & 7);
+  }
+
   /** Undefined where the cell was not set. */
   number(column: number, row: number): number | undefined {
     const valid = this.#valid[column];

@@ -1,4 +1,4 @@
-import { isValid, type NumberColumn, type StringColumn, type Table } from '../core/index.ts';
+import { type NumberColumn, type StringColumn, type Table } from '../core/index.ts';
 import { bindFlows } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
@@ -282,6 +282,19 @@ export class FlowFeatureMeasurer {
     const iatMins = quantities.of(flows.iatMinMs);
     const iatMaxs = quantities.of(flows.iatMaxMs);
     const ports = quantities.of(flows.responderPort);
+    const lnDurations = quantities.ln(durations);
+    const lnPacketsA = quantities.ln(packetsA);
+    const lnPacketsB = quantities.ln(packetsB);
+    const lnBytesA = quantities.ln(bytesA);
+    const lnBytesB = quantities.ln(bytesB);
+    const lnPayloadA = quantities.ln(payloadA);
+    const lnPayloadB = quantities.ln(payloadB);
+    const lnIatMeans = quantities.ln(iatMeans);
+    const lnIatSds = quantities.ln(iatSds);
+    const lnIatMins = quantities.ln(iatMins);
+    const lnIatMaxs = quantities.ln(iatMaxs);
+    const startsMs = quantities.any(flows.startMs);
+    const endsMs = quantities.any(flows.endMs);
 
     for (let k = 0; k < n; k++) {
       const row = order === undefined ? k : order[k];
@@ -297,13 +310,13 @@ export class FlowFeatureMeasurer {
       const iatMean = iatMeans[row];
       const iatSd = iatSds[row];
 
-      values[at + F_FLOW_DURATION] = ln1p(durationMs);
-      values[at + F_FLOW_INITIATOR_PACKETS] = ln1p(initiatorPackets);
-      values[at + F_FLOW_RESPONDER_PACKETS] = ln1p(responderPackets);
-      values[at + F_FLOW_INITIATOR_BYTES] = ln1p(initiatorBytes);
-      values[at + F_FLOW_RESPONDER_BYTES] = ln1p(responderBytes);
-      values[at + F_FLOW_INITIATOR_PAYLOAD] = ln1p(initiatorPayload);
-      values[at + F_FLOW_RESPONDER_PAYLOAD] = ln1p(responderPayload);
+      values[at + F_FLOW_DURATION] = lnDurations[row];
+      values[at + F_FLOW_INITIATOR_PACKETS] = lnPacketsA[row];
+      values[at + F_FLOW_RESPONDER_PACKETS] = lnPacketsB[row];
+      values[at + F_FLOW_INITIATOR_BYTES] = lnBytesA[row];
+      values[at + F_FLOW_RESPONDER_BYTES] = lnBytesB[row];
+      values[at + F_FLOW_INITIATOR_PAYLOAD] = lnPayloadA[row];
+      values[at + F_FLOW_RESPONDER_PAYLOAD] = lnPayloadB[row];
       if (bytes > 0) {
         values[at + F_FLOW_BYTES_RATIO] = (responderBytes - initiatorBytes) / bytes;
         values[at + F_FLOW_PAYLOAD_FRACTION] = Math.min(1, (initiatorPayload + responderPayload) / bytes);
@@ -312,10 +325,10 @@ export class FlowFeatureMeasurer {
       if (responderPackets > 0) values[at + F_FLOW_RESPONDER_PACKET_SIZE] = responderBytes / responderPackets;
       if (durationMs > 0)
         values[at + F_FLOW_PACKET_RATE] = ln1p((initiatorPackets + responderPackets) / (durationMs / 1000));
-      values[at + F_FLOW_IAT_MEAN] = ln1p(iatMean);
-      values[at + F_FLOW_IAT_SD] = ln1p(iatSd);
-      values[at + F_FLOW_IAT_MIN] = ln1p(iatMins[row]);
-      values[at + F_FLOW_IAT_MAX] = ln1p(iatMaxs[row]);
+      values[at + F_FLOW_IAT_MEAN] = lnIatMeans[row];
+      values[at + F_FLOW_IAT_SD] = lnIatSds[row];
+      values[at + F_FLOW_IAT_MIN] = lnIatMins[row];
+      values[at + F_FLOW_IAT_MAX] = lnIatMaxs[row];
       if (iatMean > 0) values[at + F_FLOW_IAT_VARIATION] = iatSd / iatMean;
 
       const port = ports[row];
@@ -345,13 +358,13 @@ export class FlowFeatureMeasurer {
         break;
       }
 
-      const startMs = readAny(flows.startMs, row);
+      const startMs = startsMs[row];
       const angle = ((startMs % DAY_MS) / DAY_MS) * TWO_PI;
       values[at + F_FLOW_HOUR_SIN] = Math.sin(angle);
       values[at + F_FLOW_HOUR_COS] = Math.cos(angle);
 
       const sourceCode = flows.initiator.codes[row];
-      const endMs = readAny(flows.endMs, row);
+      const endMs = endsMs[row];
       const bucket = Math.floor((Number.isNaN(endMs) ? startMs : endMs) / WINDOW_BUCKET_MS);
       if (sourceCode < 0 || bucket !== (bucket | 0)) continue;
       if (era !== windows.era) {
@@ -425,21 +438,41 @@ class Quantities {
     this.#rows = rows;
   }
 
-  of(column: NumberColumn): Float64Array {
-    const n = this.#rows;
+  #next(): Float64Array {
     let out = this.#arrays[this.#used];
-    if (out === undefined || out.length < n) {
-      out = new Float64Array(n);
+    if (out === undefined || out.length < this.#rows) {
+      out = new Float64Array(this.#rows);
       this.#arrays[this.#used] = out;
     }
     this.#used++;
-    const { values } = column;
+    return out;
+  }
+
+  /** The values as they are, NaN where missing. */
+  any(column: NumberColumn): Float64Array {
+    const n = this.#rows;
+    const out = this.#next();
+    const { values, valid } = column;
     if (values instanceof Int32Array) for (let row = 0; row < n; row++) out[row] = values[row];
     else for (let row = 0; row < n; row++) out[row] = values[row];
-    const { valid } = column;
-    for (let row = 0; row < n; row++) {
-      const isPresent = valid === undefined || (valid[row >> 3] & (1 << (row & 7))) !== 0;
-      if (!isPresent || !(out[row] >= 0 && out[row] < Number.POSITIVE_INFINITY)) out[row] = Number.NaN;
+    if (valid === undefined) return out;
+    for (let row = 0; row < n; row++) if ((valid[row >> 3] & (1 << (row & 7))) === 0) out[row] = Number.NaN;
+    return out;
+  }
+
+  of(column: NumberColumn): Float64Array {
+    const out = this.any(column);
+    for (let row = 0; row < this.#rows; row++)
+      if (!(out[row] >= 0 && out[row] < Number.POSITIVE_INFINITY)) out[row] = Number.NaN;
+    return out;
+  }
+
+  /** ln(1 + x) of each. */
+  ln(of: Float64Array): Float64Array {
+    const out = this.#next();
+    for (let row = 0; row < this.#rows; row++) {
+      const x = of[row];
+      out[row] = x < LN1P.length && x === (x | 0) ? LN1P[x] : Math.log1p(x);
     }
     return out;
   }
@@ -449,12 +482,7 @@ class Quantities {
 const LN1P = Float64Array.from({ length: 4096 }, (_, i) => Math.log1p(i));
 
 function ln1p(x: number): number {
-  return x < 4096 && x === (x | 0) && x >= 0 ? LN1P[x] : Math.log1p(x);
-}
-
-/** The value, or NaN where it is missing. */
-function readAny(column: NumberColumn, row: number): number {
-  return isValid(column, row) ? column.values[row] : Number.NaN;
+  return x < LN1P.length && x === (x | 0) && x >= 0 ? LN1P[x] : Math.log1p(x);
 }
 
 /** A number per dictionary entry. */

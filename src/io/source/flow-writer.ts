@@ -76,8 +76,14 @@ export class FlowWriter {
     if (this.#has[column] === true && !Number.isNaN(value)) this.columns.setNumber(column, row, value);
   }
 
-  bytes(column: number, row: number, bytes: Uint8Array, from: number, to: number): void {
-    if (this.#has[column] === true) this.columns.setBytes(column, row, bytes, from, to);
+  /** As `number`, of `values[index]`. */
+  put(column: number, row: number, values: Float64Array, index: number): void {
+    if (this.#has[column] === true) this.columns.putNumber(column, row, values, index);
+  }
+
+  /** True where this batch had no such text in this column yet. */
+  bytes(column: number, row: number, bytes: Uint8Array, from: number, to: number): boolean {
+    return this.#has[column] === true && this.columns.setBytes(column, row, bytes, from, to);
   }
 
   /** One of few words, which are looked up by themselves. */

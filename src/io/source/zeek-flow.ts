@@ -4,7 +4,6 @@ import {
   counted,
   decodeText,
   humanCount,
-  parseInteger,
   parseNumber,
   safeText,
   type Table,
@@ -367,22 +366,47 @@ function stateOf(text: string): StateWords {
   };
 }
 
+/** Fields of conn.log that are text. */
+const CONN_FIELDS = [
+  'uid',
+  'proto',
+  'ip_proto',
+  'service',
+  'history',
+  'conn_state',
+  'orig_l2_addr',
+  'resp_l2_addr',
+  'community_id',
+] as const;
+
 /** Positions of the fields of one head of conn.log, -1 where it has none. */
 interface ConnPlan {
   readonly header: ZeekHeader;
-  readonly at: Readonly<Record<string, number>>;
+  readonly at: Readonly<Record<(typeof CONN_FIELDS)[number], number>>;
+  readonly initiator: number;
+  readonly responder: number;
+  /** Of `CONN_NUMBERS`. */
+  readonly numbers: Int32Array;
   readonly extra: readonly number[];
 }
 
-const CONN_FIELDS = [
-  ...Object.keys(CONN_GIVES),
-  'uid',
-  'id.orig_h',
-  'id.resp_h',
-  'proto',
-  'service',
-  'ip_proto',
+/** Fields of conn.log that are numbers. */
+const CONN_NUMBERS = [
+  'ts',
+  'duration',
+  'id.orig_p',
+  'id.resp_p',
+  'orig_pkts',
+  'resp_pkts',
+  'orig_ip_bytes',
+  'resp_ip_bytes',
+  'orig_bytes',
+  'resp_bytes',
+  'missed_bytes',
+  'vlan',
 ] as const;
+const [TS, DURATION, ORIG_P, RESP_P, ORIG_PKTS, RESP_PKTS] = [0, 1, 2, 3, 4, 5];
+const [ORIG_IP_BYTES, RESP_IP_BYTES, ORIG_BYTES, RESP_BYTES, MISSED, VLAN] = [6, 7, 8, 9, 10, 11];
 
 function bare(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, '');
@@ -649,8 +673,9 @@ class ZeekFlows implements TableSource {
     const emptyFirst = empty.length > 0 ? (empty[0] as number) : -1;
     let from = lines.starts[i] as number;
     let count = 0;
-    for (let at = from; at <= end; at++) {
-      if (at < end && bytes[at] !== separator) continue;
+    let at = from;
+    for (;;) {
+      while (at < end && bytes[at] !== separator) at++;
       if (count < room) {
         const first = bytes[from] as number;
         const isMissing =
@@ -660,9 +685,9 @@ class ZeekFlows implements TableSource {
         ends[count] = isMissing ? from : at;
       }
       count++;
-      from = at + 1;
+      if (at >= end) return count;
+      from = ++at;
     }
-    return count;
   }
 
   #plan(header: ZeekHeader): ConnPlan {
@@ -670,28 +695,38 @@ class ZeekFlows implements TableSource {
     const bares = fields.map(bare);
     return {
       header,
-      at: Object.fromEntries(CONN_FIELDS.map((name) => [name, fields.indexOf(name)])),
+      at: Object.fromEntries(CONN_FIELDS.map((name) => [name, fields.indexOf(name)])) as ConnPlan['at'],
+      initiator: fields.indexOf('id.orig_h'),
+      responder: fields.indexOf('id.resp_h'),
+      numbers: Int32Array.from(CONN_NUMBERS, (name) => fields.indexOf(name)),
       extra: this.#extra.map((name) => bares.indexOf(name)),
     };
   }
 
-  /** Number of field `at`: NaN where it is unset; -1 where it is none, which no such field can be. */
+  /** Number of field `at`, NaN where it is unset; one that is none is remembered in `#bad`. */
   #number(bytes: Uint8Array, at: number, scale = 0): number {
-    if (at < 0) return Number.NaN;
-    const from = this.#starts[at] as number;
-    const to = this.#ends[at] as number;
-    if (from === to) return Number.NaN;
-    const value = scale === 0 ? parseInteger(bytes, from, to) : parseNumber(bytes, from, to, scale);
-    return Number.isNaN(value) ? this.#badNumber(at, scale === 0 ? parseNumber(bytes, from, to) : Number.NaN) : value;
+    if (!this.#isSet(at)) return Number.NaN;
+    const value = parseNumber(bytes, this.#starts[at] as number, this.#ends[at] as number, scale);
+    if (Number.isNaN(value)) this.#bad = at;
+    return value;
   }
 
   #bad = -1;
 
-  #badNumber(at: number, otherwise: number): number {
-    // A count beyond 2^53 is a number all the same.
-    if (!Number.isNaN(otherwise)) return otherwise;
-    this.#bad = at;
-    return Number.NaN;
+  /** The numbers of a row of conn.log, in the order of `CONN_NUMBERS`. */
+  readonly #numbers = new Float64Array(CONN_NUMBERS.length);
+
+  #readNumbers(bytes: Uint8Array, { numbers }: ConnPlan): void {
+    const values = this.#numbers;
+    const starts = this.#starts;
+    const ends = this.#ends;
+    for (let k = 0; k < numbers.length; k++) {
+      const at = numbers[k] as number;
+      const from = at < 0 ? 0 : (starts[at] as number);
+      const to = at < 0 ? 0 : (ends[at] as number);
+      values[k] = from === to ? Number.NaN : parseNumber(bytes, from, to, k < 2 ? 3 : 0);
+      if (from !== to && Number.isNaN(values[k])) this.#bad = at;
+    }
   }
 
   #conn(reader: ZeekReader, i: number, plan: ConnPlan): void {
@@ -699,76 +734,79 @@ class ZeekFlows implements TableSource {
     const { bytes } = reader.lines;
     const starts = this.#starts;
     const ends = this.#ends;
-    const at = plan.at as Record<(typeof CONN_FIELDS)[number], number>;
+    const { at } = plan;
     this.#bad = -1;
-    const tsAt = at.ts as number;
-    const startMs = this.#number(bytes, tsAt, 3);
-    const initiatorAt = at['id.orig_h'] as number;
-    const responderAt = at['id.resp_h'] as number;
-    const fault = this.#connFault(bytes, startMs, initiatorAt, responderAt);
-    if (fault !== '') {
-      this.#refuse(reader, i, fault);
+    this.#readNumbers(bytes, plan);
+    const numbers = this.#numbers;
+    if (!this.#isSet(plan.initiator) || !this.#isSet(plan.responder) || Number.isNaN(numbers[TS])) {
+      this.#refuse(reader, i, this.#connFault(bytes, plan));
       return;
     }
-    const i0 = starts[initiatorAt] as number;
-    const i1 = ends[initiatorAt] as number;
-    const r0 = starts[responderAt] as number;
-    const r1 = ends[responderAt] as number;
-    const initiatorPort = this.#number(bytes, at['id.orig_p'] as number);
-    const responderPort = this.#number(bytes, at['id.resp_p'] as number);
-    const durationMs = this.#number(bytes, at.duration as number, 3);
-    const initiatorPackets = this.#number(bytes, at.orig_pkts as number);
-    const responderPackets = this.#number(bytes, at.resp_pkts as number);
-    const initiatorBytes = this.#number(bytes, at.orig_ip_bytes as number);
-    const responderBytes = this.#number(bytes, at.resp_ip_bytes as number);
-    const initiatorPayload = this.#number(bytes, at.orig_bytes as number);
-    const responderPayload = this.#number(bytes, at.resp_bytes as number);
-    const missed = this.#number(bytes, at.missed_bytes as number);
-    const vlan = this.#number(bytes, at.vlan as number);
     if (this.#bad >= 0) {
       this.#refuse(reader, i, this.#cellFault(plan.header, bytes, this.#bad, 'number'));
       return;
     }
-    if (initiatorPort > 65_535 || responderPort > 65_535) {
-      this.#refuse(reader, i, 'a port is above 65,535');
+    const i0 = starts[plan.initiator] as number;
+    const i1 = ends[plan.initiator] as number;
+    const r0 = starts[plan.responder] as number;
+    const r1 = ends[plan.responder] as number;
+    const initiatorPort = numbers[ORIG_P] as number;
+    const responderPort = numbers[RESP_P] as number;
+    const initiatorPackets = numbers[ORIG_PKTS] as number;
+    const responderPackets = numbers[RESP_PKTS] as number;
+    const missed = numbers[MISSED] as number;
+    const row = out.addRow();
+    const isNewA = out.bytes(C.initiator, row, bytes, i0, i1);
+    const isNewB = out.bytes(C.responder, row, bytes, r0, r1);
+    // Addresses come again and again: one is looked at when a batch first shows it, and all of them once one was none.
+    if (
+      ((isNewA || isNewB || this.#suspicious) && !(isAddressText(bytes, i0, i1) && isAddressText(bytes, r0, r1))) ||
+      initiatorPort > 65_535 ||
+      responderPort > 65_535
+    ) {
+      this.#suspicious = true;
+      out.dropRow();
+      this.#refuse(reader, i, this.#connFault(bytes, plan));
       return;
     }
-
-    const row = out.addRow();
-    const protocol = this.#protocol(bytes, at.proto as number, at.ip_proto as number, i0, i1);
-    out.times(row, startMs, durationMs, initiatorPackets + responderPackets);
+    const protocol = this.#protocol(bytes, at.proto, at.ip_proto, i0, i1);
+    if (Number.isNaN(numbers[DURATION]) && initiatorPackets + responderPackets === 1) numbers[DURATION] = 0;
+    out.put(C.startMs, row, numbers, TS);
+    out.put(C.durationMs, row, numbers, DURATION);
+    numbers[TS] = (numbers[TS] as number) + (numbers[DURATION] as number);
+    out.put(C.endMs, row, numbers, TS);
     if (protocol >= 0) out.protocol(row, protocol);
-    out.bytes(C.initiator, row, bytes, i0, i1);
-    out.bytes(C.responder, row, bytes, r0, r1);
     const isIcmp = protocol === PROTO.icmp || protocol === PROTO.icmpv6;
     if (isIcmp) {
-      out.number(C.icmpType, row, initiatorPort);
+      out.put(C.icmpType, row, numbers, ORIG_P);
       const paired = protocol === PROTO.icmp ? PAIRED_ICMP : PAIRED_ICMPV6;
-      if (!paired.has(initiatorPort)) out.number(C.icmpCode, row, responderPort);
+      if (!paired.has(initiatorPort)) out.put(C.icmpCode, row, numbers, RESP_P);
     } else if (protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp) {
-      out.number(C.initiatorPort, row, initiatorPort);
-      out.number(C.responderPort, row, responderPort);
+      out.put(C.initiatorPort, row, numbers, ORIG_P);
+      out.put(C.responderPort, row, numbers, RESP_P);
     }
-    out.number(C.initiatorPackets, row, initiatorPackets);
-    out.number(C.responderPackets, row, responderPackets);
-    out.number(C.initiatorBytes, row, initiatorBytes);
-    out.number(C.responderBytes, row, responderBytes);
     // Who sent no packet sent no payload; Zeek leaves the cell unset.
-    out.number(C.initiatorPayloadBytes, row, initiatorPackets === 0 ? 0 : initiatorPayload);
-    out.number(C.responderPayloadBytes, row, responderPackets === 0 ? 0 : responderPayload);
-    out.number(C.vlan, row, vlan);
-    this.#copy(C.initiatorMac, row, bytes, at.orig_l2_addr as number);
-    this.#copy(C.responderMac, row, bytes, at.resp_l2_addr as number);
-    this.#copy(C.communityId, row, bytes, at.community_id as number);
+    if (initiatorPackets === 0) numbers[ORIG_BYTES] = 0;
+    if (responderPackets === 0) numbers[RESP_BYTES] = 0;
+    out.put(C.initiatorPackets, row, numbers, ORIG_PKTS);
+    out.put(C.responderPackets, row, numbers, RESP_PKTS);
+    out.put(C.initiatorBytes, row, numbers, ORIG_IP_BYTES);
+    out.put(C.responderBytes, row, numbers, RESP_IP_BYTES);
+    out.put(C.initiatorPayloadBytes, row, numbers, ORIG_BYTES);
+    out.put(C.responderPayloadBytes, row, numbers, RESP_BYTES);
+    out.put(C.vlan, row, numbers, VLAN);
+    if (at.orig_l2_addr >= 0) this.#copy(C.initiatorMac, row, bytes, at.orig_l2_addr);
+    if (at.resp_l2_addr >= 0) this.#copy(C.responderMac, row, bytes, at.resp_l2_addr);
+    if (at.community_id >= 0) this.#copy(C.communityId, row, bytes, at.community_id);
 
-    const serviceAt = at.service as number;
+    const serviceAt = at.service;
     const service = this.#isSet(serviceAt)
       ? this.#services.of(bytes, starts[serviceAt] as number, ends[serviceAt] as number)
       : '';
     if (!isIcmp)
       out.service(row, protocol, initiatorPort, responderPort, ownDns(service, initiatorPort, responderPort));
 
-    const historyAt = at.history as number;
+    const historyAt = at.history;
     const history = this.#isSet(historyAt)
       ? this.#histories.of(bytes, starts[historyAt] as number, ends[historyAt] as number)
       : undefined;
@@ -777,7 +815,7 @@ class ZeekFlows implements TableSource {
     if (missed === 0 || history?.initiatorGap === false) out.number(C.initiatorMissingBytes, row, 0);
     else if (history?.responderGap === false) out.number(C.initiatorMissingBytes, row, missed);
 
-    const stateAt = at.conn_state as number;
+    const stateAt = at.conn_state;
     const state = this.#isSet(stateAt)
       ? this.#states.of(bytes, starts[stateAt] as number, ends[stateAt] as number)
       : undefined;
@@ -794,7 +832,7 @@ class ZeekFlows implements TableSource {
     } else out.outcome(row, protocol, initiatorPackets, responderPackets, isGroupText(bytes, r0, r1), initiatorPort);
 
     for (let k = 0; k < plan.extra.length; k++) this.#copy(out.extraAt + k, row, bytes, plan.extra[k] as number);
-    if (this.#known.size > 0 && this.#isSet(at.uid as number)) this.#join(row, this.#text(bytes, at.uid as number));
+    if (this.#known.size > 0 && this.#isSet(at.uid)) this.#join(row, this.#text(bytes, at.uid));
     out.finishRow(row);
     this.#tally.rows++;
   }
@@ -812,17 +850,19 @@ class ZeekFlows implements TableSource {
     return decodeZeekText(bytes, from, Math.min(this.#ends[at] as number, from + 4 * MAX_TEXT)).slice(0, MAX_TEXT);
   }
 
-  /** Why the row is no connection, '' where it is one. */
-  #connFault(bytes: Uint8Array, startMs: number, initiatorAt: number, responderAt: number): string {
-    if (Number.isNaN(startMs)) return 'column ts holds no time';
+  #suspicious = false;
+
+  /** Why a row is no connection. */
+  #connFault(bytes: Uint8Array, plan: ConnPlan): string {
+    if (Number.isNaN(this.#numbers[TS])) return 'column ts holds no time';
     for (const [at, name] of [
-      [initiatorAt, 'id.orig_h'],
-      [responderAt, 'id.resp_h'],
+      [plan.initiator, 'id.orig_h'],
+      [plan.responder, 'id.resp_h'],
     ] as const) {
       if (!this.#isSet(at) || !isAddressText(bytes, this.#starts[at] as number, this.#ends[at] as number))
         return `column ${name} holds no address`;
     }
-    return '';
+    return 'a port is above 65,535';
   }
 
   #cellFault(header: ZeekHeader, bytes: Uint8Array, at: number, what: string): string {
