@@ -1,0 +1,448 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { counted, EXIT, humanBytes, humanCount, nearest, safeText, type Table, UserError } from '../../core/index.ts';
+import { flowRecord } from '../../flow/index.ts';
+import { captureFormatOf, describeFileError, OutputFile, parseBytes, parseDuration } from '../../io/index.ts';
+import {
+  ATTACK_KINDS,
+  type FlowLabel,
+  LABEL_FORMATS,
+  type LabelFormat,
+  labelHeader,
+  labelLine,
+  markPcap,
+  mixRecords,
+  parseAttackArgument,
+  parseScenario,
+  plainRecord,
+  recordLabelHeader,
+  recordLabelLine,
+  type Scenario,
+  SHIPPED_SCENARIOS,
+  SIMULATED_APPLICATION,
+  Simulation,
+  scenarioFields,
+  simulatedComment,
+} from '../../simulate/index.ts';
+import { CapturePcapngWriter, CapturePcapWriter, type CaptureWriter } from '../../wire/index.ts';
+import { catchInterrupt, INTERRUPTED } from '../interrupt.ts';
+import { note, print } from '../terminal.ts';
+import { parseListen, serveLines } from './simulate-server.ts';
+
+const FORMATS = ['pcapng', 'pcap', 'flows', 'records'] as const;
+type Format = (typeof FORMATS)[number];
+
+interface SimulateFlags {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly attack?: Record<string, unknown>[];
+  readonly format?: Format;
+  readonly out?: string;
+  readonly labels?: string | false;
+  readonly start?: string;
+  readonly duration?: number;
+  readonly count?: number;
+  readonly snaplen?: number;
+  readonly serve?: string;
+  readonly rate: number;
+  readonly list?: boolean;
+  readonly show?: string;
+  readonly keys?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Declares `simulate`; its action reports the exit code through `done`. */
+export function addSimulateCommand(program: Command, done: (code: number) => void): void {
+  program
+    .command('simulate')
+    .summary('makes traffic of an office from a scenario and a seed, with attacks and the truth about every flow')
+    .description(
+      'Writes a capture, flows or plain records of a network that does not exist, and a label for every flow. The same scenario and seed make the same bytes.\nWhat is simulated says so: in the capture, in every label and in the name of the file.',
+    )
+    .option('-s, --scenario <name|yaml>', 'a scenario that comes with the program, or a file', 'office-day')
+    .option('--seed <number>', 'seed of all chance', integerOf, 1)
+    .option(
+      '-a, --attack <kind[:settings]>',
+      'add an attack, as in beacon:jitter=0.3,period=30s; several by repeating it',
+      (text: string, before: Record<string, unknown>[] | undefined) => [...(before ?? []), parseAttackArgument(text)],
+    )
+    .addOption(
+      new Option('-f, --format <format>', 'what to write (default: by the name of the file, else pcapng)').choices(
+        FORMATS,
+      ),
+    )
+    .option('-o, --out <file>', 'where to; - is standard output (default: simulated-<scenario>-<seed> and an ending)')
+    .option('--labels <file>', 'labels as .csv or .ndjson (default: beside the output)')
+    .option('--no-labels', 'write no labels')
+    .option('--start <time>', "begin at this local time of the scenario's zone, as in 2026-03-02T09:00:00")
+    .option('--duration <time>', 'simulate so long, as in 2h', (text: string) => parseDuration('--duration', text))
+    .option('--count <number>', 'so many plain records', integerOf)
+    .option('--snaplen <bytes>', 'keep so much of each frame (default: all)', (text: string) =>
+      Math.min(Math.max(parseBytes('--snaplen', text), 60), 262_144),
+    )
+    .option('--serve <address:port>', 'stream records as JSON lines to clients of this machine instead of a file')
+    .option('--rate <number>', 'records a second, with --serve', rateOf, 0.5)
+    .option('--list', 'list the scenarios and the attacks')
+    .option('--show <name>', 'print a scenario as YAML, to start from')
+    .option('--keys', 'list all keys of a scenario with their defaults')
+    .option('-q, --quiet', 'say nothing but errors')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  anomalyst simulate --duration 2h --start 2026-03-02T09:00:00\n  anomalyst simulate --seed 7 --attack beacon:jitter=0.3 --attack scan:rate=0.5 --out day.pcapng\n  anomalyst simulate --scenario intrusion-day --out - --no-labels | anomalyst analyze -\n  anomalyst simulate --scenario record-mix --serve 127.0.0.1:9999 --rate 0.5\n  anomalyst simulate --show office-day > mine.yaml && anomalyst simulate --scenario mine.yaml',
+    )
+    .action(async (flags: SimulateFlags) => {
+      done(await runSimulate(flags));
+    });
+}
+
+function integerOf(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === '')
+    throw new InvalidArgumentError('expected a whole number, not below 0');
+  return value;
+}
+
+function rateOf(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value > 100_000) throw new InvalidArgumentError('expected a number above 0, up to 100000');
+  return value;
+}
+
+async function runSimulate(flags: SimulateFlags): Promise<number> {
+  if (flags.list === true) {
+    await print(listing());
+    return EXIT.done;
+  }
+  if (flags.show !== undefined) {
+    await print(shipped(flags.show, '--show').yaml);
+    return EXIT.done;
+  }
+  if (flags.keys === true) {
+    await print(`${scenarioFields().join('\n')}\n`);
+    return EXIT.done;
+  }
+  const scenario = scenarioOf(flags);
+  const tell = (text: string): void => {
+    if (flags.quiet !== true) note(safeText(text, 1000));
+  };
+  if (flags.serve !== undefined) return await serve(scenario, flags, tell);
+  return scenario.records === undefined
+    ? await writeNetwork(scenario, flags, tell)
+    : await writeMix(scenario, flags, tell);
+}
+
+function listing(): string {
+  const width = Math.max(...SHIPPED_SCENARIOS.map(({ name }) => name.length));
+  return `Scenarios (--scenario):\n${SHIPPED_SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}\n\nAttacks (--attack, settings with --keys):\n${ATTACK_KINDS.map((kind) => `  ${kind}`).join('\n')}\n`;
+}
+
+function shipped(name: string, flag: string): (typeof SHIPPED_SCENARIOS)[number] {
+  const found = SHIPPED_SCENARIOS.find((entry) => entry.name === name);
+  if (found !== undefined) return found;
+  const names = SHIPPED_SCENARIOS.map((entry) => entry.name);
+  const near = nearest(name, names);
+  throw new UserError(
+    `${flag} ${name}: there is no such scenario`,
+    near === undefined ? `scenarios that come with the program: ${names.join(', ')}` : `did you mean '${near}'?`,
+  );
+}
+
+/** Longest scenario file that is read. */
+const MAX_SCENARIO_BYTES = 4 << 20;
+
+function scenarioOf(flags: SimulateFlags): Scenario {
+  const { scenario: name, attack = [] } = flags;
+  let text: string;
+  if (/[./\\]/.test(name)) {
+    try {
+      const { size } = fs.statSync(name);
+      if (size > MAX_SCENARIO_BYTES)
+        throw new UserError(`${name}: ${humanBytes(size)} are more than a scenario has`, 'name a YAML file');
+      text = fs.readFileSync(name, 'utf8');
+    } catch (error) {
+      throw error instanceof UserError ? error : describeFileError(error, name, 'read');
+    }
+  } else text = shipped(name, '--scenario').yaml;
+  const read = parseScenario(text, /[./\\]/.test(name) ? name : `scenario ${name}`, attack);
+  if (read.records !== undefined && read.attacks.length > 0)
+    throw new UserError(
+      `scenario ${read.name}: plain records have no network that an attack could happen on`,
+      'leave attacks out, or choose another scenario',
+    );
+  if (flags.start !== undefined && !/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(flags.start))
+    throw new UserError(`--start ${flags.start}: expected a time`, 'for example --start 2026-03-02T09:00:00');
+  if (flags.start !== undefined && Number.isNaN(Date.parse(`${flags.start}Z`)))
+    throw new UserError(`--start ${flags.start}: no calendar has this time`, 'for example --start 2026-03-02T09:00:00');
+  return {
+    ...read,
+    ...(flags.start === undefined ? {} : { start: flags.start }),
+    ...(flags.duration === undefined ? {} : { duration: flags.duration }),
+  };
+}
+
+const ENDINGS: Readonly<Record<Format, string>> = {
+  pcapng: '.pcapng',
+  pcap: '.pcap',
+  flows: '.flows.ndjson',
+  records: '.records.ndjson',
+};
+
+function formatOf(flags: SimulateFlags, isMix: boolean): Format {
+  const { format, out } = flags;
+  if (isMix) {
+    if (format !== undefined && format !== 'records')
+      throw new UserError(`--format ${format}: this scenario has plain records only`, 'leave --format out');
+    return 'records';
+  }
+  if (format !== undefined) return format;
+  if (out === undefined || out === '-') return 'pcapng';
+  return /\.(ndjson|jsonl)$/i.test(out) ? 'flows' : captureFormatOf(out);
+}
+
+/** A place for bytes: a file that has its name when it is whole, or standard output. */
+interface Place {
+  readonly name: string;
+  write(bytes: Uint8Array | string): Promise<void> | undefined;
+  finish(): void;
+  discard(): void;
+}
+
+function placeOf(file: string): Place {
+  if (file !== '-') {
+    const output = new OutputFile(path.dirname(file), path.basename(file));
+    return {
+      name: file,
+      write: (bytes) => {
+        output.write(bytes);
+        return undefined;
+      },
+      finish: () => output.finish(),
+      discard: () => output.discard(),
+    };
+  }
+  return {
+    name: 'standard output',
+    write: (bytes) => {
+      // The bytes are the writer's; a slow pipe holds them longer.
+      const isTaken = process.stdout.write(typeof bytes === 'string' ? bytes : Buffer.from(bytes));
+      return isTaken ? undefined : new Promise((resolve) => process.stdout.once('drain', resolve));
+    },
+    finish: () => undefined,
+    discard: () => undefined,
+  };
+}
+
+function labelsPlace(
+  flags: SimulateFlags,
+  out: string,
+  format: Format,
+): { place: Place; format: LabelFormat } | undefined {
+  if (flags.labels === false || (flags.labels === undefined && out === '-')) return undefined;
+  const file =
+    flags.labels ??
+    `${out.slice(0, out.length - (out.endsWith(ENDINGS[format]) ? ENDINGS[format] : path.extname(out)).length)}.labels.csv`;
+  const ending = path.extname(file).slice(1).toLowerCase().replace('jsonl', 'ndjson');
+  const labelFormat = LABEL_FORMATS.find((entry) => entry === ending);
+  if (labelFormat === undefined && file !== '-')
+    throw new UserError(`--labels ${file}: the name does not say which format`, 'name it .csv or .ndjson');
+  if (file === '-' && out === '-')
+    throw new UserError('--labels -: standard output has the data already', 'name a file for one of the two');
+  return { place: placeOf(file), format: labelFormat ?? 'csv' };
+}
+
+/** The writer of a capture that says it is simulated. */
+function captureWriter(
+  format: 'pcap' | 'pcapng',
+  scenario: Scenario,
+  seed: number,
+  snapLength: number | undefined,
+): CaptureWriter {
+  return format === 'pcap'
+    ? new CapturePcapWriter({ linkType: 1 })
+    : new CapturePcapngWriter({
+        application: SIMULATED_APPLICATION,
+        comment: simulatedComment(scenario.name, seed),
+        interfaces: [{ linkType: 1, name: 'simulated', ...(snapLength === undefined ? {} : { snapLength }) }],
+      });
+}
+
+async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (text: string) => void): Promise<number> {
+  const { seed } = flags;
+  const format = formatOf(flags, false);
+  const out = flags.out ?? `simulated-${scenario.name}-${seed}${ENDINGS[format]}`;
+  const interrupt = catchInterrupt('stopping: nothing is written');
+  const writer =
+    format === 'pcap' || format === 'pcapng' ? captureWriter(format, scenario, seed, flags.snaplen) : undefined;
+  const lines: string[] = [];
+  const labelLines: string[] = [];
+  let records = 0;
+  const place = placeOf(out);
+  let labels: ReturnType<typeof labelsPlace>;
+  try {
+    labels = labelsPlace(flags, out, format);
+  } catch (error) {
+    place.discard();
+    interrupt.end();
+    throw error;
+  }
+  const origin = { scenario: scenario.name, seed };
+  const onFlows = (table: Table, truth: readonly FlowLabel[]): void => {
+    for (let row = 0; row < table.rowCount; row++) {
+      const label = truth[row];
+      if (label === undefined) throw new Error('a flow has a label');
+      if (format === 'records') {
+        const record = plainRecord(flowRecord(table, row));
+        if (record === undefined) continue;
+        lines.push(`${JSON.stringify(record)}\n`);
+        records++;
+        if (labels !== undefined) labelLines.push(recordLabelLine(records, label.label, origin, labels.format));
+        continue;
+      }
+      if (format === 'flows') lines.push(`${JSON.stringify({ ...flowRecord(table, row), simulated: true })}\n`);
+      if (labels !== undefined) labelLines.push(labelLine(label, origin, labels.format));
+    }
+  };
+  try {
+    const simulation = new Simulation(scenario, seed, {
+      ...(flags.snaplen === undefined ? {} : { snapLength: flags.snaplen }),
+      ...(writer === undefined
+        ? {}
+        : {
+            onFrames: (batch, base) => {
+              for (let i = 0; i < batch.count; i++) writer.add(batch, i, base);
+            },
+          }),
+      ...(labels === undefined && writer !== undefined ? {} : { onFlows }),
+    });
+    if (labels !== undefined)
+      await labels.place.write(format === 'records' ? recordLabelHeader(labels.format) : labelHeader(labels.format));
+    let isFirst = true;
+    for (let goesOn = true; goesOn; ) {
+      goesOn = simulation.run();
+      if (writer !== undefined) {
+        const bytes = writer.take();
+        if (isFirst && format === 'pcap') markPcap(bytes);
+        isFirst = false;
+        if (bytes.length > 0) await place.write(bytes);
+      }
+      if (lines.length > 0) await place.write(lines.splice(0).join(''));
+      if (labelLines.length > 0) await labels?.place.write(labelLines.splice(0).join(''));
+      if (interrupt.signal.aborted) return INTERRUPTED;
+      // A signal is heard between two pieces only when the loop lets it.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    place.finish();
+    labels?.place.finish();
+    const { wire, flowsByLabel, engine } = simulation;
+    tell(
+      `simulated ${counted(wire.frames, 'frame')} (${humanBytes(wire.wireBytes)}) of ${safeText(scenario.name)}, seed ${seed}: ${place.name}`,
+    );
+    if (flowsByLabel.size > 0)
+      tell(
+        `flows: ${[...flowsByLabel].map(([label, n]) => `${humanCount(n)} ${label}`).join(', ')}${labels === undefined ? '' : `; labels: ${labels.place.name}`}`,
+      );
+    if (engine.refused > 0)
+      tell(`warning: ${counted(engine.refused, 'conversation')} did not begin, because too many were under way`);
+    return EXIT.done;
+  } finally {
+    place.discard();
+    labels?.place.discard();
+    interrupt.end();
+  }
+}
+
+/** Plain records of a scenario with their labels, one after the other; those of a network are its flows with ports, when they end. */
+function* plainRecords(
+  scenario: Scenario,
+  seed: number,
+): Generator<{ readonly record: object; readonly label: string }, void, undefined> {
+  if (scenario.records !== undefined) {
+    yield* mixRecords(scenario.records, seed);
+    return;
+  }
+  const ready: { readonly record: object; readonly label: string }[] = [];
+  const simulation = new Simulation(scenario, seed, {
+    flow: { batchRows: 64 },
+    onFlows: (table, truth) => {
+      for (let row = 0; row < table.rowCount; row++) {
+        const record = plainRecord(flowRecord(table, row));
+        if (record !== undefined) ready.push({ record, label: truth[row]?.label ?? 'benign' });
+      }
+    },
+  });
+  for (let goesOn = true; goesOn; ) {
+    goesOn = simulation.run();
+    yield* ready.splice(0);
+  }
+}
+
+async function writeMix(scenario: Scenario, flags: SimulateFlags, tell: (text: string) => void): Promise<number> {
+  const format = formatOf(flags, true);
+  const { seed, count = scenario.records?.count ?? 0 } = flags;
+  const out = flags.out ?? `simulated-${scenario.name}-${seed}${ENDINGS[format]}`;
+  const place = placeOf(out);
+  let labels: ReturnType<typeof labelsPlace>;
+  try {
+    labels = labelsPlace(flags, out, format);
+    if (labels !== undefined) await labels.place.write(recordLabelHeader(labels.format));
+    const byLabel = new Map<string, number>();
+    const source = plainRecords(scenario, seed);
+    for (let line = 1; line <= count; line++) {
+      const step = source.next();
+      if (step.done === true) break;
+      const { record, label } = step.value;
+      byLabel.set(label, (byLabel.get(label) ?? 0) + 1);
+      await place.write(`${JSON.stringify(record)}\n`);
+      if (labels !== undefined)
+        await labels.place.write(recordLabelLine(line, label, { scenario: scenario.name, seed }, labels.format));
+    }
+    place.finish();
+    labels?.place.finish();
+    tell(
+      `simulated ${counted(count, 'record')} of ${safeText(scenario.name)}, seed ${seed}: ${place.name} (${[...byLabel].map(([label, n]) => `${humanCount(n)} ${label}`).join(', ')})${labels === undefined ? '' : `; labels: ${labels.place.name}`}`,
+    );
+    return EXIT.done;
+  } finally {
+    place.discard();
+    labels?.place.discard();
+  }
+}
+
+async function serve(scenario: Scenario, flags: SimulateFlags, tell: (text: string) => void): Promise<number> {
+  const { host, port } = parseListen(flags.serve ?? '');
+  if (flags.out !== undefined)
+    throw new UserError('--serve and --out: records are served or written, not both', 'leave one of the two out');
+  if (flags.format !== undefined && flags.format !== 'records')
+    throw new UserError(`--format ${flags.format}: plain records are what is served`, 'leave --format out');
+  const { seed, count = Number.POSITIVE_INFINITY } = flags;
+  const interrupt = catchInterrupt('stopping');
+  const labels = flags.labels === undefined ? undefined : labelsPlace(flags, '', 'records');
+  const source = plainRecords(scenario, seed);
+  let line = 0;
+  try {
+    if (labels !== undefined) await labels.place.write(recordLabelHeader(labels.format));
+    const lines = await serveLines({
+      host,
+      port,
+      rate: flags.rate,
+      onNote: tell,
+      signal: interrupt.signal,
+      next: () => {
+        const step = line >= count ? undefined : source.next();
+        if (step === undefined || step.done === true) return undefined;
+        line++;
+        void labels?.place.write(
+          recordLabelLine(line, step.value.label, { scenario: scenario.name, seed }, labels.format),
+        );
+        return `${JSON.stringify(step.value.record)}\n`;
+      },
+    });
+    labels?.place.finish();
+    tell(`${counted(lines, 'record')} served`);
+    return EXIT.done;
+  } finally {
+    labels?.place.discard();
+    interrupt.end();
+  }
+}
