@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UserError } from '../core/index.ts';
 import { PopularList, popularRank, shippedPopularList } from './popular.ts';
@@ -54,4 +55,21 @@ test('a line that is of no layout is the mistake of the file, with its line', ()
     'top.csv: there is no domain in this list.',
     "It should have lines like '1,example.com' (Tranco, Umbrella), Majestic's or CrUX's CSV, or one domain per line.",
   ]);
+});
+
+test('every domain of a list is found with its rank, and none that is not on it', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.domain(), { maxLength: 40 }), fc.domain(), (domains, other) => {
+      const names = domains.map((domain) => domain.toLowerCase());
+      const list = PopularList.of(names);
+      const unique = [...new Set(names)];
+      expect(unique.map((name) => list.rankOfDomain(name))).toEqual(unique.map((_, i) => i + 1));
+      if (!names.includes(other)) expect(list.rankOfDomain(other)).toBeUndefined();
+    }),
+  );
+});
+
+test('a name that is not of ASCII is skipped, and its Punycode is taken', () => {
+  const list = PopularList.parse('1,b\u00fccher.de\n2,xn--bcher-kva.de\n', 'top.csv');
+  expect([list.skipped, list.rank('xn--bcher-kva.de'), list.rank('b\u00fccher.de')]).toEqual([1, 2, undefined]);
 });
