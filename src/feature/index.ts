@@ -13,6 +13,7 @@ import { TIME_FEATURES, TimeFeatureMeasurer } from './pack/time.ts';
 import { TLS_FEATURES, TlsFeatureMeasurer } from './pack/tls.ts';
 
 export * from './auto.ts';
+export * from './definition/index.ts';
 export { dgaLabel, dgaLabelScore, dgaScore } from './dga.ts';
 export {
   type DomainOptions,
@@ -25,6 +26,7 @@ export {
   registrableDomain,
   subdomainOf,
 } from './domain.ts';
+export * from './expression/index.ts';
 export * from './flow.ts';
 export * from './matrix.ts';
 export * from './pack/dns.ts';
