@@ -24,6 +24,13 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     ...rows.map((row) => `| ${row.map(cell).join(' | ')} |`),
   ].join('\n');
 
+const leftOut = JSON.parse(readFileSync(new URL('dga-left-out.json', import.meta.url), 'utf8')) as {
+  readonly family: string;
+  readonly kind: string;
+  readonly auroc: number;
+  readonly tpr: number;
+}[];
+
 /** The meaning of a feature, and what its values stand for where it is a class. */
 const featureMeaning = (feature: Feature & { readonly classes?: readonly string[] }): string =>
   feature.classes === undefined
@@ -166,14 +173,25 @@ ${table(
 
 \`dns.dga-score\` and its like judge the label that was registered, by a small network trained on ${DGA_MODEL.summary.honest.trained.toLocaleString('en-US')} honest
 names and on generators of ${DGA_MODEL.summary.families.length} kinds of names written after published descriptions; 0.5 is what 1 in 100 of ${DGA_MODEL.summary.honest.heldBack.toLocaleString('en-US')} honest
-names that were held back reach. Names of dictionary words are not told from honest ones by it. Measured on names from other seeds, at that false-positive rate:
+names that were held back reach. Names of dictionary words are not told from honest ones by it. The share that is found at that false-positive rate, of families that it was
+trained on (other seeds), and of each family when it was left out of the training, which is what one that nobody has seen would meet:
 
 ${table(
-  ['family', 'AUROC', 'found'],
-  DGA_MODEL.summary.families.map((one) => [one.family, one.auroc.toFixed(4), `${(100 * one.tpr).toFixed(1)} %`]),
+  ['family', 'kind', 'AUROC', 'found', 'AUROC, left out', 'found, left out'],
+  DGA_MODEL.summary.families.map((one) => {
+    const out = leftOut.find((other) => other.family === one.family);
+    return [
+      one.family,
+      out?.kind ?? '',
+      one.auroc.toFixed(4),
+      `${(100 * one.tpr).toFixed(1)} %`,
+      out?.auroc.toFixed(4) ?? '',
+      out === undefined ? '' : `${(100 * out.tpr).toFixed(1)} %`,
+    ];
+  }),
 )}
 
-\`scripts/dga.ts --evaluate\` leaves each family out of the training in turn, which is what a family that nobody has seen would meet.
+Made by \`node scripts/dga.ts <lists>\` and the same with \`--evaluate\`; the head of that script says where the lists come from.
 
 ### Popular domains
 

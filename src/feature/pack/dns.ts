@@ -20,7 +20,9 @@ import { Cap, hash53, type Ring, Rings, saturationsOf } from './state.ts';
  * The DNS pack: the numbers of the question and the answer of a flow, of what its source asked within 10 minutes, and of what it asked of one domain
  * within a day. All of it is missing for flows without a question.
  *
- * A flow holds the first question of its conversation: most resolvers take a new port for each, a few don't, and of those the rest is not seen here.
+ * A flow holds the name of the first question of its conversation: most resolvers take a new port for each. Where one port is used for thousands, as some
+ * tunnels do, `dns.questions` and `dns.question-size` show it; what the other names were is known only from sources with a row per question (Zeek's
+ * dns.log, Suricata's EVE).
  * Questions to the whole network (mDNS, LLMNR, NetBIOS) are measured but are no part of what a source asked a server.
  */
 const DNS_TYPES = [
@@ -97,6 +99,17 @@ const FEATURES = [
     name: 'dns.answer-length',
     unit: 'characters',
     meaning: 'Length of the answer as text, at most 1,024.',
+  },
+  {
+    name: 'dns.questions',
+    unit: 'ln packets',
+    meaning:
+      'Packets of the client in the flow, which are its questions: hardly ever more than a few on one port, but in tunnels.',
+  },
+  {
+    name: 'dns.question-size',
+    unit: 'ln bytes',
+    meaning: 'Payload bytes per packet of the client.',
   },
   {
     name: 'dns.response-size',
@@ -256,6 +269,11 @@ export class DnsFeatureMeasurer {
       values[at + F['dns.ttl']] = Math.log1p(quantityAt(flows.dnsTtl, row));
       const initiatorPackets = quantityAt(flows.initiatorPackets, row);
       const responderPackets = quantityAt(flows.responderPackets, row);
+      values[at + F['dns.questions']] = Math.log1p(initiatorPackets);
+      if (initiatorPackets > 0)
+        values[at + F['dns.question-size']] = Math.log1p(
+          quantityAt(flows.initiatorPayloadBytes, row) / initiatorPackets,
+        );
       if (responderPackets > 0)
         values[at + F['dns.response-size']] = Math.log1p(
           quantityAt(flows.responderPayloadBytes, row) / responderPackets,
