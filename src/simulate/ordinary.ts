@@ -244,55 +244,65 @@ export function* dhcpExchange(world: World, host: Host, server: Host, random: Ra
   world.arp(1, host, host.v4[0], undefined, host.v4[0]);
 }
 
+/** A renewal, which goes straight to the server: RFC 2131 section 4.3.2. */
+function* renewLease(world: World, host: Host, gateway: Host, random: Random): Step {
+  yield* world.resolve(host, gateway, random);
+  const transaction = random.uint32();
+  world.udp(
+    host,
+    68,
+    gateway,
+    67,
+    encodeDhcp({
+      type: 'request',
+      transaction,
+      clientMac: host.macText,
+      clientAddress: host.address,
+      hostname: host.name,
+      parameterOrder: DHCP_FINGERPRINTS[host.os]?.order ?? '',
+    }),
+    0,
+    random.below(65_536),
+  );
+  yield world.answerUs(gateway, random) + exponential(random, 2 * MS);
+  world.udp(
+    gateway,
+    67,
+    host,
+    68,
+    encodeDhcp({
+      isReply: true,
+      type: 'ack',
+      transaction,
+      clientMac: host.macText,
+      clientAddress: host.address,
+      yourAddress: host.address,
+      serverId: gateway.address,
+      leaseSeconds: 28_800,
+      subnetMask: mask(host.subnet.size),
+      routers: [gateway.address],
+      dnsServers: [world.network.dns.address],
+    }),
+    0,
+    random.below(65_536),
+  );
+}
+
 /** Comes to the network: people's machines in the morning of every office day, the rest renew their leases. */
 function* presence(world: World, host: Host, random: Random): Process {
   const { gateway } = host.subnet;
   if (!PERSONAL.has(host.role)) {
     yield between(random, 0, 4 * HOUR);
     for (;;) {
-      // A renewal goes straight to the server, RFC 2131 section 4.3.2.
-      yield* world.resolve(host, gateway, random);
-      const transaction = random.uint32();
-      world.udp(
-        host,
-        68,
-        gateway,
-        67,
-        encodeDhcp({
-          type: 'request',
-          transaction,
-          clientMac: host.macText,
-          clientAddress: host.address,
-          hostname: host.name,
-          parameterOrder: DHCP_FINGERPRINTS[host.os]?.order ?? '',
-        }),
-        0,
-        random.below(65_536),
-      );
-      yield world.answerUs(gateway, random) + exponential(random, 2 * MS);
-      world.udp(
-        gateway,
-        67,
-        host,
-        68,
-        encodeDhcp({
-          isReply: true,
-          type: 'ack',
-          transaction,
-          clientMac: host.macText,
-          clientAddress: host.address,
-          yourAddress: host.address,
-          serverId: gateway.address,
-          leaseSeconds: 28_800,
-          subnetMask: mask(host.subnet.size),
-          routers: [gateway.address],
-          dnsServers: [world.network.dns.address],
-        }),
-        0,
-        random.below(65_536),
-      );
+      yield* renewLease(world, host, gateway, random);
       yield 4 * HOUR + between(random, -60, 60) * SECOND;
     }
+  }
+  // Who is at work when the simulation begins came before it; of these the lease is renewed some time in the first half of its life.
+  if (world.isOfficeTime(world.engine.now)) {
+    yield between(random, 0, 4 * HOUR);
+    yield* renewLease(world, host, gateway, random);
+    yield HOUR + Math.max(HOUR, world.untilMinute(world.engine.now, world.officeTo));
   }
   for (;;) {
     yield* untilWork(world, random);
