@@ -8,6 +8,7 @@ import {
   plainName,
   ROW_FORMATS,
   type RowFormat,
+  type TableSource,
 } from '../io/index.ts';
 
 /** What an input turned out to be. */
@@ -17,6 +18,8 @@ export interface ClassifiedInput {
   readonly format: RowFormat | undefined;
   /** Opened already, where it can't be opened twice: standard input, a pipe. */
   readonly source?: ByteSource;
+  /** Its rows, where it is no file but a place that gives rows: a collector, a stream. Then there is no format. */
+  readonly rows?: TableSource;
 }
 
 /** What is asked of the name of a format in `--as`. */

@@ -50,10 +50,10 @@ export async function readInputs(
   const { follow, onWait } = options;
   const follower = follow === undefined ? undefined : new Follower(names, { ...follow, signal });
   const classified = await classify(names, options, signal);
-  const logs = classified.filter(({ format }) => format !== undefined);
+  const logs = classified.filter(({ format, rows }) => format !== undefined || rows !== undefined);
   const peeked = new Map(classified.flatMap(({ name, source }) => (source === undefined ? [] : [[name, source]])));
   const ordered = await orderByTime(
-    classified.flatMap(({ name, format }) => (format === undefined ? [name] : [])),
+    classified.flatMap(({ name, format, rows }) => (format === undefined && rows === undefined ? [name] : [])),
     peeked,
   );
   const summaries: InputSummary[] = [];
@@ -181,21 +181,25 @@ async function readLogs(
       continue;
     }
     try {
-      if (format?.openFlows === undefined) {
+      const given = group[0]?.rows;
+      if (given === undefined && format?.openFlows === undefined) {
         assertFlows(name, format?.id ?? '', { name: '', version: 1, columns: [] });
         continue;
       }
-      const source = await format.openFlows(
-        group.map(({ name: file, source: stream }) => ({
-          name: file,
-          open: async () => stream ?? (await openInput(file, { signal })),
-        })),
-        {
-          oddities,
-          signal,
-          onReject: onReject === undefined ? undefined : (reject) => onReject(name, reject),
-        },
-      );
+      const source =
+        given ??
+        (await format?.openFlows?.(
+          group.map(({ name: file, source: stream }) => ({
+            name: file,
+            open: async () => stream ?? (await openInput(file, { signal })),
+          })),
+          {
+            oddities,
+            signal,
+            onReject: onReject === undefined ? undefined : (reject) => onReject(name, reject),
+          },
+        ));
+      if (source === undefined) continue;
       assertFlows(source.name, source.format, source.schema);
       onSource?.(source);
       const input = inputsBefore + read.length + 1;

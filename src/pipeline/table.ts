@@ -232,7 +232,11 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
 async function openAll(options: AnalyzeTableOptions, oddities: OddityCounter): Promise<TableSource[]> {
   const sources: TableSource[] = [];
   try {
-    for (const { name, format, source } of options.inputs) {
+    for (const { name, format, source, rows } of options.inputs) {
+      if (rows !== undefined) {
+        sources.push(rows);
+        continue;
+      }
       if (format?.openTable === undefined)
         throw new UserError(
           `${name}: cannot be read as a table`,

@@ -27,12 +27,14 @@ export function addLiveOptions(command: Command): Command {
         ...value.split(',').filter((one) => one !== ''),
       ],
     )
-    .option('--duration <time>', 'with --live: end after this time, as in 90s, 15m, 1h', (given) =>
-      parseDuration('--duration', given),
+    .option(
+      '--duration <time>',
+      'with --live and other inputs without an end: end after this time, as in 90s, 15m, 1h',
+      (given) => parseDuration('--duration', given),
     )
     .option(
       '--window <time>',
-      'with --live: a report for every window of this length, each in a folder of its own',
+      'with these: a report for every window of this length, each in a folder of its own',
       (given) => parseDuration('--window', given),
     )
     .option('--capture-filter <bpf>', "with --live: capture only what matches, as in 'not port 22' (man pcap-filter)")
@@ -43,14 +45,13 @@ export function addLiveOptions(command: Command): Command {
 }
 
 /** The interfaces to analyse, from --live and from inputs like live:eth0; undefined when files are asked for. Throws UserError when both are. */
-export function askedInterfaces(inputs: readonly string[], flags: LiveFlags): string[] | undefined {
+export function askedInterfaces(inputs: readonly string[], flags: LiveFlags, streams: boolean): string[] | undefined {
   const named = inputs.flatMap((input) => liveInterfaces(input) ?? []);
   const files = inputs.filter((input) => !input.startsWith(LIVE_PREFIX));
   const interfaces = [...(flags.live ?? []), ...named];
   if (interfaces.length === 0) {
     const stray = Object.entries({
-      '--duration': flags.duration,
-      '--window': flags.window,
+      ...(streams ? {} : { '--duration': flags.duration, '--window': flags.window }),
       '--capture-filter': flags.captureFilter,
       '--snaplen': flags.snaplen,
       '--capture-program': flags.captureProgram,
@@ -127,6 +128,6 @@ export async function runLive(
 }
 
 /** '20261121T120500Z', the time at which a window begins. */
-function windowName(beginMs: number): string {
+export function windowName(beginMs: number): string {
   return `${new Date(beginMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }

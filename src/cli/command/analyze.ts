@@ -29,6 +29,7 @@ import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
+import { askedAddress, runStream, runWatch, WATCH_PREFIX } from './analyze-stream.ts';
 
 interface AnalyzeFlags extends LiveFlags {
   readonly out?: string;
@@ -93,9 +94,11 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       '\nExamples:\n  anomalyst analyze office.pcap\n  anomalyst analyze captures/ --out monday --home-net 10.1.0.0/16\n  anomalyst analyze --live eth0 --duration 1h\n  tcpdump -i eth0 -w - -c 100000 | anomalyst analyze -\n  anomalyst analyze office.pcap --json --quiet | jq .incidents[0].title\n\nExit codes: 0 done, 1 our fault, 2 yours, 3 findings at or above --fail-on, 130 stopped by Ctrl-C (what was read is reported; a live analysis\nis ended by it and gives 0 or 3).',
     )
     .action(async (inputs: string[], flags: AnalyzeFlags) => {
-      const interfaces = askedInterfaces(inputs, flags);
+      const address = askedAddress(inputs);
+      const interfaces = address === undefined ? askedInterfaces(inputs, flags, false) : undefined;
+      if (address !== undefined) askedInterfaces([], flags, true);
       if (interfaces === undefined && inputs.length === 0) command.error("error: missing required argument 'input'");
-      done(await runAnalyze(inputs, flags, interfaces));
+      done(await runAnalyze(inputs, flags, interfaces, address));
     });
 }
 
@@ -103,9 +106,10 @@ async function runAnalyze(
   inputs: readonly string[],
   flags: AnalyzeFlags,
   interfaces: readonly string[] | undefined,
+  address: string | undefined,
 ): Promise<number> {
   const config = configOf(flags.config);
-  const files = interfaces === undefined ? expandInputs(inputs, { rows: true }) : [];
+  const files = interfaces === undefined && address === undefined ? expandInputs(inputs, { rows: true }) : [];
   const out = flags.out ?? config.out ?? DEFAULT_OUT;
   if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
   const homeNet = flags.homeNet ?? config.homeNet;
@@ -148,13 +152,13 @@ async function runAnalyze(
         signal: abort.signal,
       }),
     );
-  const analyzeRows = (inputs: readonly ClassifiedInput[]): Promise<number> =>
-    inFolder(out, ROWS_FILE, (output) =>
+  const analyzeRows = (folder: string, inputs: readonly ClassifiedInput[]): Promise<number> =>
+    inFolder(folder, ROWS_FILE, (output) =>
       analyzeTable({
         inputs,
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
-        scratchFolder: out,
+        scratchFolder: folder,
         onRows: (table, features, scores, rows) => output.writeRows(table, features, scores, rows),
         onReject: (input, reject) => output.writeReject(input, reject),
         ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
@@ -192,10 +196,40 @@ async function runAnalyze(
   };
   try {
     if (interfaces !== undefined) return await runLive(interfaces, flags, out, abort.signal, once);
-    const inputs = await classifyInputs(files, { as: flags.as, signal: abort.signal, onWait: note });
-    const code = inputs.some(isTable)
-      ? await analyzeRows(inputs)
-      : await once(out, (options) => analyze({ ...options, inputs: files, classified: inputs }));
+    const analyzeFiles = async (folder: string, names: readonly string[]): Promise<number> => {
+      const inputs = await classifyInputs(names, { as: flags.as, signal: abort.signal, onWait: note });
+      return inputs.some(isTable)
+        ? await analyzeRows(folder, inputs)
+        : await once(folder, (options) => analyze({ ...options, inputs: names, classified: inputs }));
+    };
+    const quiet = flags.quiet === true;
+    if (address?.startsWith(WATCH_PREFIX) === true)
+      return await runWatch(address, {
+        out,
+        signal: abort.signal,
+        durationMs: flags.duration,
+        quiet,
+        analyze: (folder, file) => analyzeFiles(folder, [file]),
+      });
+    if (address !== undefined)
+      return await runStream(address, {
+        out,
+        signal: abort.signal,
+        durationMs: flags.duration,
+        windowMs: flags.window,
+        quiet,
+        records: flags.as !== undefined,
+        analyze: (folder, name, rows, flows) => {
+          const inputs: ClassifiedInput[] = [{ name, format: undefined, rows }];
+          // The source itself sees the signal, and gives to the end what is on its way.
+          return flows
+            ? once(folder, ({ signal: _passedOn, ...options }) =>
+                analyze({ ...options, inputs: [name], classified: inputs }),
+              )
+            : analyzeRows(folder, inputs);
+        },
+      });
+    const code = await analyzeFiles(out, files);
     return abort.signal.aborted && code !== EXIT.yourMistake ? INTERRUPTED : code;
   } finally {
     process.off('SIGINT', onInterrupt);

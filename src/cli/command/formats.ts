@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT } from '../../core/index.ts';
-import { ROW_FORMATS } from '../../io/index.ts';
+import { ADDRESS_FORMS, ROW_FORMATS } from '../../io/index.ts';
 import { print } from '../terminal.ts';
 
 /** What can be read, from the tables that read it. */
@@ -15,16 +15,23 @@ export function addFormatsCommand(program: Command, done: (code: number) => void
         { id: 'capture', title: 'captures: pcap and pcapng, of every link type that tcpdump writes', flows: true },
         ...ROW_FORMATS.map(({ id, title, flows }) => ({ id, title, flows })),
       ];
-      if (flags.json === true) await print(`${JSON.stringify({ formats }, null, 2)}\n`);
+      if (flags.json === true) await print(`${JSON.stringify({ formats, addresses: ADDRESS_FORMS }, null, 2)}\n`);
       else {
         const width = Math.max(...formats.map(({ id }) => id.length));
+        const wide = Math.max(...ADDRESS_FORMS.map(({ form }) => form.length), 'watch:folder'.length);
+        const addresses = [
+          ...ADDRESS_FORMS,
+          { form: 'watch:folder', title: 'each file that is finished in a folder, once' },
+        ]
+          .map(({ form, title }) => `  ${form.padEnd(wide)}  ${title}\n`)
+          .join('');
         const lines = (wanted: boolean): string =>
           formats
             .filter((format) => format.flows === wanted)
             .map(({ id, title }) => `  ${id.padEnd(width)}  ${title}\n`)
             .join('');
         await print(
-          `Flows (every detector that has what it needs looks at them)\n${lines(true)}\nTables of any columns (features, flags, groups; see --features)\n${lines(false)}\nAll of them plain or compressed with gzip, zstd or lz4, told by their content; as files, folders, patterns ('logs/*.csv') or standard input (-).\n`,
+          `Flows (every detector that has what it needs looks at them)\n${lines(true)}\nTables of any columns (features, flags, groups; see --features)\n${lines(false)}\nAll of them plain or compressed with gzip, zstd or lz4, told by their content; as files, folders, patterns ('logs/*.csv') or standard input (-).\n\nPlaces (until Ctrl-C or --duration; --window for a report each)\n${addresses}`,
         );
       }
       done(EXIT.done);
