@@ -120,7 +120,6 @@ const DEFAULT_SEED = 42;
 const SORT_ROWS = 200_000;
 /** Rows that are put into groups; of more a uniform sample is, and the report says so. */
 const GROUP_ROWS = 20_000;
-const MAP_POINTS = 1000;
 const TREE_LEAVES = 40;
 
 /**
@@ -701,26 +700,14 @@ interface Groups {
 }
 
 function clusterSummary({ clustering, sample }: Groups): ClusterSummary {
-  const { map, cuts, best, rows, merges } = clustering;
+  const { map, mapped, cuts, best, rows, merges } = clustering;
   const numberOf = (row: number): number => sample.rows[row] ?? 0;
-  const step = Math.max(1, Math.ceil(clustering.rowCount / MAP_POINTS));
-  const points: ClusterSummary['map']['points'][number][] = [];
-  const rare = new Set<number>();
-  // The small groups are what a reader looks for: all of their rows are shown, of the large ones some.
-  const smallest = best?.clusters.at(-1);
-  if (smallest !== undefined && smallest.size <= MAP_POINTS / 4)
-    best?.labels.forEach((label, row) => {
-      if (label === smallest.label) rare.add(row);
-    });
-  for (let row = 0; row < clustering.rowCount; row++) {
-    if (row % step !== 0 && !rare.has(row)) continue;
-    points.push({
-      row: numberOf(row),
-      x: Number((map.x[row] ?? 0).toFixed(4)),
-      y: Number((map.y[row] ?? 0).toFixed(4)),
-      labels: cuts.map(({ labels }) => labels[row] ?? 0),
-    });
-  }
+  const points = Array.from(mapped, (row, i) => ({
+    row: numberOf(row),
+    x: Number((map.x[i] ?? 0).toFixed(4)),
+    y: Number((map.y[i] ?? 0).toFixed(4)),
+    labels: cuts.map(({ labels }) => labels[row] ?? 0),
+  }));
   return {
     rows: clustering.rowCount,
     measured: rows.length,

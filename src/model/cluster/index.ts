@@ -16,8 +16,10 @@ export { type DistanceMap, type MapOptions, mapDistances } from './map.ts';
  */
 export interface ClusterOptions {
   readonly seed?: number;
-  /** Rows whose distances are all measured; time and memory grow with the square: 3,000 rows take 36 MB. Default 3,000. */
+  /** Rows whose distances are all measured; time and memory grow with the square: 2,000 rows take 32 MB. Default 2,000. */
   readonly maxRows?: number;
+  /** Rows on the map. Default 1,000. */
+  readonly mapRows?: number;
   /** Numbers of clusters to cut into, default 2 to 7. */
   readonly cuts?: readonly number[];
 }
@@ -56,17 +58,19 @@ export interface Clustering {
   readonly cuts: readonly Cut[];
   /** The cut with the widest mean silhouette; the smallest k among equals. Undefined without any cut. */
   readonly best: Cut | undefined;
-  /** All rows on a plane. */
+  /** Rows on a plane: all, or evenly chosen ones and those of the smallest cluster. Point i is row `mapped[i]`. */
   readonly map: DistanceMap;
+  readonly mapped: Int32Array;
 }
 
-const MAX_ROWS = 3000;
+const MAX_ROWS = 2000;
+const MAP_ROWS = 1000;
 /** Pairs of rows by which the influence of columns is measured, at most, for each cluster. */
 const INFLUENCE_PAIRS = 20_000;
 
 /** Undefined for fewer than two rows or without columns. */
 export function clusterRows(columns: readonly GowerColumn[], options: ClusterOptions = {}): Clustering | undefined {
-  const { seed = 42, maxRows = MAX_ROWS, cuts = [2, 3, 4, 5, 6, 7] } = options;
+  const { seed = 42, maxRows = MAX_ROWS, mapRows = MAP_ROWS, cuts = [2, 3, 4, 5, 6, 7] } = options;
   const gower = new Gower(columns);
   const n = gower.rowCount;
   if (n < 2 || columns.length === 0) return undefined;
@@ -74,15 +78,18 @@ export function clusterRows(columns: readonly GowerColumn[], options: ClusterOpt
   const rows = sampleRows(n, maxRows, random);
   const sampled = rows.length < n;
   const distances = gower.condensed(rows);
-  const merges = completeLinkage(distances, rows.length);
+  const merges = completeLinkage(distances.slice(), rows.length);
   const wanted = [...new Set(cuts)].filter((k) => k >= 2 && k <= rows.length).sort((a, b) => a - b);
-  const made = wanted.map((k) => cutOf(gower, rows, merges, k, seed));
+  const made = wanted.map((k) => cutOf(gower, rows, distances, merges, k, seed));
   const best = made.reduce<Cut | undefined>(
     (top, cut) => (top === undefined || cut.silhouette > top.silhouette + 1e-12 ? cut : top),
     undefined,
   );
-  const map = mapDistances(n, (a, b) => gower.between(a, b), { random: new Random(seed) });
-  return { rowCount: n, rows, sampled, merges, cuts: made, best, map };
+  const mapped = rowsToMap(n, mapRows, best);
+  const map = mapDistances(mapped.length, (a, b) => gower.between(mapped[a] ?? 0, mapped[b] ?? 0), {
+    random: new Random(seed),
+  });
+  return { rowCount: n, rows, sampled, merges, cuts: made, best, map, mapped };
 }
 
 /** The smallest cluster of a cut; undefined where it is not the only one of its size, so that size does not tell which one is apart. */
@@ -104,7 +111,31 @@ function sampleRows(n: number, most: number, random: Random): Int32Array {
   return rows.slice(0, most).sort();
 }
 
-function cutOf(gower: Gower, rows: Int32Array, merges: readonly Merge[], k: number, seed: number): Cut {
+/** All rows where they are few enough; else every so many-th, and all of the smallest cluster where that is small: it is what a reader looks for. */
+function rowsToMap(n: number, most: number, best: Cut | undefined): Int32Array {
+  if (n <= most) return Int32Array.from({ length: n }, (_, row) => row);
+  const smallest = best?.clusters.at(-1);
+  const wanted = smallest !== undefined && smallest.size <= most / 4 ? smallest.label : -1;
+  const step = n / (wanted < 0 ? most : most - (smallest?.size ?? 0));
+  let next = 0;
+  const chosen: number[] = [];
+  for (let row = 0; row < n; row++) {
+    if (row >= next) {
+      next += step;
+      chosen.push(row);
+    } else if (best?.labels[row] === wanted) chosen.push(row);
+  }
+  return Int32Array.from(chosen);
+}
+
+function cutOf(
+  gower: Gower,
+  rows: Int32Array,
+  distances: Float64Array,
+  merges: readonly Merge[],
+  k: number,
+  seed: number,
+): Cut {
   const own = cutTree(merges, rows.length, k);
   const between = (a: number, b: number): number => gower.between(rows[a] ?? 0, rows[b] ?? 0);
   const members: number[][] = Array.from({ length: k }, () => []);
@@ -112,7 +143,7 @@ function cutOf(gower: Gower, rows: Int32Array, merges: readonly Merge[], k: numb
     members[label - 1]?.push(i);
   });
   const medoids = members.map((list) => medoidOf(list, between, new Random(seed)));
-  const { mean, clusters: widths } = silhouettes(between, own);
+  const { mean, clusters: widths } = silhouettes(distances, own);
   const labels = new Int32Array(gower.rowCount);
   own.forEach((label, i) => {
     labels[rows[i] ?? 0] = label;

@@ -117,10 +117,10 @@ export function cutTree(merges: readonly Merge[], n: number, k: number): Int32Ar
 
 /**
  * Mean silhouette width (Rousseeuw 1987) of every cluster, by label from 1, and of all rows; 0 for a cluster of one row. -1 to 1, higher is better parted.
- * @param distance of two rows.
+ * @param condensed distances of all pairs, see `condensedIndex`.
  */
 export function silhouettes(
-  distance: (a: number, b: number) => number,
+  condensed: Float64Array,
   labels: Int32Array,
 ): { readonly mean: number; readonly clusters: readonly number[] } {
   const k = labels.reduce((most, label) => Math.max(most, label), 0);
@@ -128,14 +128,18 @@ export function silhouettes(
   for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
   const n = labels.length;
   const sums = new Float64Array((k + 1) * n);
-  for (let i = 0; i < n; i++)
+  let pair = 0;
+  for (let i = 0; i < n; i++) {
+    const own = i * (k + 1);
+    const label = labels[i] ?? 0;
     for (let j = i + 1; j < n; j++) {
-      const d = distance(i, j);
-      const a = i * (k + 1) + (labels[j] ?? 0);
-      const b = j * (k + 1) + (labels[i] ?? 0);
-      sums[a] = (sums[a] ?? 0) + d;
-      sums[b] = (sums[b] ?? 0) + d;
+      const d = condensed[pair++] as number;
+      const a = own + (labels[j] as number);
+      const b = j * (k + 1) + label;
+      sums[a] = (sums[a] as number) + d;
+      sums[b] = (sums[b] as number) + d;
     }
+  }
   const totals = new Float64Array(k + 1);
   let all = 0;
   for (let i = 0; i < n; i++) {

@@ -15,7 +15,7 @@ export interface DistanceMap {
 
 export interface MapOptions {
   readonly random: Random;
-  /** Rows that are placed among themselves, default 400. */
+  /** Rows that are placed among themselves, default 300. */
   readonly landmarks?: number;
   /** Rounds at most, default 200. */
   readonly rounds?: number;
@@ -26,7 +26,7 @@ const PLACING_ROUNDS = 30;
 
 /** @param distance of rows 0 to n - 1. */
 export function mapDistances(n: number, distance: (a: number, b: number) => number, options: MapOptions): DistanceMap {
-  const { random, landmarks = 400, rounds = 200 } = options;
+  const { random, landmarks = 300, rounds = 200 } = options;
   const chosen = choose(n, Math.min(n, landmarks), random);
   const m = chosen.length;
   const wanted = new Float64Array(m * m);
