@@ -127,10 +127,24 @@ test('a flood of hosts stops at the caps: the oldest windows are written early, 
   count(windows.finish());
   expect(flows).toBe(3000);
   expect(windows.saturations().map((s) => s.what)).toEqual([
-    'open windows of hosts (the oldest were written early)',
+    'open windows of hosts (some were written early, in parts)',
     'destinations in windows of hosts',
     'known pairs of host and destination',
   ]);
+});
+
+test('a window that was written early goes on in a second row, and no flow of it is lost', () => {
+  const windows = new HostWindows({ windowsMs: [60_000], maxOpen: 10 });
+  const tables: Table[] = [];
+  for (let i = 0; i < 300; i++) {
+    tables.push(windows.add(flowTable([flow(i / 10, 'a', { initiator: `10.1.${i >> 8}.${i & 255}` })])));
+    if (i % 30 === 0) tables.push(windows.add(flowTable([flow(i / 10, 'a')])));
+  }
+  tables.push(windows.finish());
+  const own = tables.flatMap(rows).filter((row) => row.host === '10.0.0.1');
+  expect(own.length).toBeGreaterThan(1);
+  expect(own.reduce((sum, row) => sum + (row.flows as number), 0)).toBe(10);
+  expect(windows.lateFlows).toBe(0);
 });
 
 test('the source pack counts 10 minutes, first contacts for the whole run, and stops at its caps', () => {

@@ -71,7 +71,7 @@ export interface HostWindowOptions {
   readonly windowsMs?: readonly number[];
   /** How much later than the end of a window a host must have been seen before the window is written: flows are reported when they end or time out. Default 10 min. */
   readonly latenessMs?: number;
-  /** Open windows of all hosts; beyond it the oldest are written early. Default 50,000, of at least 500 bytes each. */
+  /** Open windows of all hosts; beyond it those of the hosts that were silent longest are written early, and go on in a second row if they must. Default 50,000, of at least 500 bytes each. */
   readonly maxOpen?: number;
   /** Destinations that all open windows hold together; beyond it windows estimate. Default 500,000 of about 50 bytes. */
   readonly maxDestinations?: number;
@@ -181,7 +181,7 @@ export class HostWindows {
     this.#windowsMs = windowsMs;
     this.#latenessMs = latenessMs;
     this.#windows = new Cap(
-      'open windows of hosts (the oldest were written early)',
+      'open windows of hosts (some were written early, in parts)',
       Math.max(maxOpen, windowsMs.length),
     );
     this.#destinations = new Cap('destinations in windows of hosts', maxDestinations);
@@ -279,9 +279,9 @@ export class HostWindows {
   #window(clock: HostClock, host: string, time: number, which: number, done: Window[]): Window | undefined {
     const windowMs = this.#windowsMs[which];
     const startMs = Math.floor(time / windowMs) * windowMs;
-    if (startMs < clock.writtenMs[which]) return undefined;
     const known = clock.open.find((one) => one.windowMs === windowMs && one.startMs === startMs);
     if (known !== undefined) return known;
+    if (startMs < clock.writtenMs[which]) return undefined;
     if (this.#open >= this.#windows.cap) this.#closeOldest(done);
     const window = new Window(host, startMs, windowMs);
     clock.open.push(window);
@@ -289,7 +289,8 @@ export class HostWindows {
     return window;
   }
 
-  #close(clock: HostClock, beforeMs: number, done: Window[]): void {
+  /** @param early the windows are not over: a flow that still comes begins another row of the same window. */
+  #close(clock: HostClock, beforeMs: number, done: Window[], early: boolean = false): void {
     const stay: Window[] = [];
     for (const window of clock.open) {
       if (window.startMs + window.windowMs > beforeMs) {
@@ -297,7 +298,7 @@ export class HostWindows {
         continue;
       }
       const which = this.#windowsMs.indexOf(window.windowMs);
-      clock.writtenMs[which] = Math.max(clock.writtenMs[which], window.startMs + window.windowMs);
+      if (!early) clock.writtenMs[which] = Math.max(clock.writtenMs[which], window.startMs + window.windowMs);
       this.#destinations.held -= window.destinations.size;
       this.#open--;
       done.push(window);
@@ -315,7 +316,7 @@ export class HostWindows {
     const before = done.length;
     for (const clock of this.#hosts.values()) {
       if (clock.seenMs > cut) continue;
-      this.#close(clock, Number.POSITIVE_INFINITY, done);
+      this.#close(clock, Number.POSITIVE_INFINITY, done, true);
       if (this.#open <= this.#windows.cap / 2) break;
     }
     this.#windows.refused += done.length - before;
