@@ -62,6 +62,12 @@ test('what was saved encodes the same, and the order of the rows that were learn
   );
 });
 
+test('names of one-hot features are safe to show, and each is there once', () => {
+  const values = ['*', '\u001b[31m', '\\u{1b}[31m', 'a', '*~2'];
+  const { features } = Vocabulary.learn([named('x', values)], { encoding: 'one-hot' });
+  expect(features.map((f) => f.name)).toEqual(['x=\\u{1b}[31m', 'x=*~2', 'x=*~2~2', 'x=\\u{1b}[31m~2', 'x=a', 'x=*']);
+});
+
 test('learning in batches is learning at once, and values beyond the bound are refused and counted', () => {
   const batches = new VocabularyLearner()
     .add([named('x', ['a', 'b'])])

@@ -136,10 +136,10 @@ export class Vocabulary {
             },
           ]
         : [
-            ...values.map((value) => ({
-              name: `${name}=${value}`,
+            ...placeNames(name, values).map((place, i) => ({
+              name: place,
               unit: 'class',
-              meaning: `Whether ${safeText(name, 60)} is '${safeText(value, 60)}'.`,
+              meaning: `Whether ${safeText(name, 60)} is '${safeText(values[i], 60)}'.`,
               classes: ['another', 'this one'],
             })),
             {
@@ -212,6 +212,18 @@ export class Vocabulary {
     if (new Set(names).size !== names.length) throw damaged('it names a column twice');
     return new Vocabulary(parsed.data);
   }
+}
+
+/** Names that are safe to show, each once: what only differs in what can't be shown gets a number, and so does a value that is called like the place of the others. */
+function placeNames(column: string, values: readonly string[]): string[] {
+  const taken = new Set([`${column}=*`]);
+  return values.map((value) => {
+    const plain = `${column}=${safeText(value, MAX_VALUE)}`;
+    let name = plain;
+    for (let n = 2; taken.has(name); n++) name = `${plain}~${n}`;
+    taken.add(name);
+    return name;
+  });
 }
 
 function keyOf(text: string): string {
