@@ -87,20 +87,24 @@ const TICK_MS = 1000;
 const CLOCK_RESET_MS = 3_600_000;
 const MAX_PACKETS = 0x7fffffff;
 
+const NOBODY: PairingExporter = { number: 0, seesBoth: false };
+
+/** One flow under way. Used again for another when it is over: numbers that are no integers cost memory each when they are first set. */
 class Held {
-  readonly hash: number;
-  readonly exporter: PairingExporter;
-  readonly isV6: number;
-  readonly protocol: number;
+  hash = 0;
+  exporter: PairingExporter = NOBODY;
+  isV6 = 0;
+  protocol = 0;
   /** Side 0 is the source of the first record. */
   readonly address = new Int32Array(8);
-  readonly port0: number;
-  readonly port1: number;
+  port0 = 0;
+  port1 = 0;
   next: Held | undefined;
   due = 0;
-  /** Bucket that it will be looked at in, at the latest. */
+  /** Bucket that it will be looked at in, which second that is, and where it stands there. */
+  bucket: Held[] | undefined;
   tick = 0;
-  gone = false;
+  index = 0;
   /** Arrival of the first record of the row, and of the latest. */
   since = 0;
   last = 0;
@@ -141,7 +145,8 @@ class Held {
   mac1: string | undefined;
   facts: RecordFacts | undefined;
 
-  constructor(hash: number, exporter: PairingExporter, flow: ExportedFlow) {
+  /** Makes it the flow of the record. */
+  begin(hash: number, exporter: PairingExporter, flow: ExportedFlow): void {
     this.hash = hash;
     this.exporter = exporter;
     this.isV6 = flow.isV6;
@@ -150,6 +155,9 @@ class Held {
     this.address.set(flow.dst, 4);
     this.port0 = keyPort(flow, 0);
     this.port1 = keyPort(flow, 1);
+    this.vlan = -1;
+    this.mac0 = this.mac1 = undefined;
+    this.empty(false);
   }
 
   /** Makes it a row without records. */
@@ -225,6 +233,7 @@ export class FlowPairing {
   #buckets = new Map<number, Held[]>();
   #clock = Number.NaN;
   #tick = Number.NEGATIVE_INFINITY;
+  #free: Held[] = [];
   #builder: TableBuilder;
 
   constructor(oddities: OddityCounter, options: Partial<PairingOptions> = {}) {
@@ -259,7 +268,8 @@ export class FlowPairing {
     }
     if (held === undefined) {
       if (this.live >= this.options.maxFlows) this.#evict();
-      held = new Held(hash, exporter, flow);
+      held = this.#free.pop() ?? new Held();
+      held.begin(hash, exporter, flow);
       held.since = now;
       held.next = this.#table.get(hash);
       this.#table.set(hash, held);
@@ -295,7 +305,7 @@ export class FlowPairing {
       const bucket = this.#buckets.get(t) ?? [];
       this.#buckets.delete(t);
       for (const held of bucket) {
-        if (held.gone || held.tick !== t) continue;
+        held.bucket = undefined;
         if (held.due > this.#clock) this.#enqueue(held);
         else this.#expire(held);
       }
@@ -317,7 +327,7 @@ export class FlowPairing {
     for (const first of [...this.#table.values()])
       for (let held: Held | undefined = first; held !== undefined; held = held.next) {
         if (!held.dormant) this.#write(held, this.#closed(held) ?? reason);
-        held.gone = true;
+        held.bucket = undefined;
       }
     this.#table.clear();
     this.#buckets.clear();
@@ -502,11 +512,27 @@ export class FlowPairing {
   #enqueue(held: Held): void {
     const tick = Math.max(Math.floor(held.due / TICK_MS), this.#tick);
     // Still waiting in an earlier bucket, it is looked at there and goes on to its own.
-    if (held.tick !== 0 && held.tick <= tick && this.#buckets.has(held.tick)) return;
+    if (held.bucket !== undefined && held.tick <= tick) return;
+    this.#leaveBucket(held);
+    let bucket = this.#buckets.get(tick);
+    if (bucket === undefined) {
+      bucket = [];
+      this.#buckets.set(tick, bucket);
+    }
     held.tick = tick;
-    const bucket = this.#buckets.get(tick);
-    if (bucket === undefined) this.#buckets.set(tick, [held]);
-    else bucket.push(held);
+    held.bucket = bucket;
+    held.index = bucket.length;
+    bucket.push(held);
+  }
+
+  #leaveBucket(held: Held): void {
+    const { bucket } = held;
+    if (bucket === undefined) return;
+    held.bucket = undefined;
+    const last = bucket.pop();
+    if (last === undefined || last === held) return;
+    bucket[held.index] = last;
+    last.index = held.index;
   }
 
   #expire(held: Held): void {
@@ -520,25 +546,26 @@ export class FlowPairing {
     }
     held.empty(true);
     held.due = this.#clock + this.options.joinMs;
-    held.tick = 0;
     this.#enqueue(held);
   }
 
   #remove(held: Held): void {
-    if (held.gone) return;
-    held.gone = true;
+    this.#leaveBucket(held);
     this.live--;
     const first = this.#table.get(held.hash);
     if (first === held) {
       if (held.next === undefined) this.#table.delete(held.hash);
       else this.#table.set(held.hash, held.next);
-      return;
-    }
-    for (let before = first; before !== undefined; before = before.next)
-      if (before.next === held) {
-        before.next = held.next;
-        return;
-      }
+    } else
+      for (let before = first; before !== undefined; before = before.next)
+        if (before.next === held) {
+          before.next = held.next;
+          break;
+        }
+    held.next = undefined;
+    held.facts = undefined;
+    held.exporter = NOBODY;
+    this.#free.push(held);
   }
 
   /** Makes room: a part of what would be written next is written now. */
@@ -546,10 +573,7 @@ export class FlowPairing {
     let room = Math.max(1, this.options.maxFlows >> 6);
     for (const t of [...this.#buckets.keys()].sort((a, b) => a - b)) {
       const bucket = this.#buckets.get(t) ?? [];
-      this.#buckets.delete(t);
-      while (bucket.length > 0 && room > 0) {
-        const held = bucket.pop();
-        if (held === undefined || held.gone || held.tick !== t) continue;
+      for (let held = bucket.at(-1); held !== undefined && room > 0; held = bucket.at(-1)) {
         if (!held.dormant) {
           this.#write(held, this.#closed(held) ?? 'evicted');
           this.#oddities.count(ODDITY['flow.evicted']);
@@ -557,7 +581,7 @@ export class FlowPairing {
         this.#remove(held);
         room--;
       }
-      if (bucket.length > 0) this.#buckets.set(t, bucket);
+      if (bucket.length === 0) this.#buckets.delete(t);
       if (room === 0) return;
     }
   }
@@ -753,8 +777,11 @@ function sideCount(count: number, seen: boolean, isAbsenceTold: boolean): number
 }
 
 function addressText(held: Held, side: number): string {
-  const [a = 0, b = 0, c = 0, d = 0] = held.address.subarray(4 * side, 4 * side + 4);
-  return held.isV6 === 1 ? formatIpv6(a, b, c, d) : formatIpv4(a);
+  const { address } = held;
+  const at = 4 * side;
+  const word = address[at] ?? 0;
+  if (held.isV6 !== 1) return formatIpv4(word);
+  return formatIpv6(word, address[at + 1] ?? 0, address[at + 2] ?? 0, address[at + 3] ?? 0);
 }
 
 /** Multicast and broadcast, as far as an address shows it. */

@@ -531,6 +531,24 @@ describe('a decoder of datagrams', () => {
     expect(bench.decoder.status().domains[0]).toMatchObject({ lost: 0, unit: 'records' });
   });
 
+  it('softflowd’s numbers, which count the records of the message itself, are no losses', () => {
+    const flows = template('ipfix', 256, [
+      [8, 4],
+      [12, 4],
+      [4, 1],
+      [2, 4],
+    ]);
+    const bench = new Bench();
+    let sequence = 0;
+    for (const n of [3, 5, 5, 2, 4]) {
+      sequence += n;
+      const records = Array.from({ length: n }, (_, i) => [sequence, i, 50, 1]);
+      const sets = [encodeTemplates('ipfix', [flows]), encodeRecords(flows, records)];
+      bench.decoder.datagram(encodeIpfix({ exportMs: T0 + sequence, sequence, sets }), '192.0.2.1', T0 + sequence);
+    }
+    expect(bench.decoder.status().domains[0]).toMatchObject({ lost: 0, records: 19, unit: 'records' });
+  });
+
   it('records that are no flows are left aside and counted', () => {
     const nat = template('v9', 256, [
       [8, 4],

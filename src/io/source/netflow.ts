@@ -144,12 +144,17 @@ class Sequence {
   late = 0;
   restarts = 0;
 
-  constructor(unit: 'datagrams' | 'records') {
+  /** The number counts what is in the datagram itself as well. */
+  readonly #isInclusive: boolean;
+
+  constructor(unit: 'datagrams' | 'records', isInclusive = false) {
     this.unit = unit;
+    this.#isInclusive = isInclusive;
   }
 
   /** @param count how far this datagram moves it; -1 where nobody knows. */
-  saw(sequence: number, count: number, isRestart: boolean): void {
+  saw(stated: number, count: number, isRestart: boolean): void {
+    const sequence = this.#isInclusive && count > 0 ? (stated - count) >>> 0 : stated;
     if (this.expected >= 0 && !isRestart) {
       const ahead = (sequence - this.expected) >>> 0;
       const behind = (this.expected - sequence) >>> 0;
@@ -198,12 +203,12 @@ class Domain {
     this.exporter = exporter;
     this.kind = kind;
     this.name = name;
-    // NetFlow v9 counts datagrams and IPFIX records by the book; some exporters have it the other way round, so both are followed, and the one that fits is believed.
+    // NetFlow v9 counts datagrams and IPFIX the records before by the book; some exporters have it the other way round, and softflowd counts the records of the message as well. So all are followed, and the one that fits is believed.
     this.sequences =
       kind === 'netflow-v9'
         ? [new Sequence('datagrams'), new Sequence('records')]
         : kind === 'ipfix'
-          ? [new Sequence('records'), new Sequence('datagrams')]
+          ? [new Sequence('records'), new Sequence('datagrams'), new Sequence('records', true)]
           : [new Sequence(kind === 'sflow' ? 'datagrams' : 'records')];
   }
 
@@ -230,7 +235,9 @@ class Domain {
   }
 
   sequence(): Sequence {
-    return this.sequences.reduce((best, each) => (each.inOrder > best.inOrder ? each : best));
+    return this.sequences.reduce((best, each) =>
+      each.inOrder > best.inOrder || (each.inOrder === best.inOrder && each.lost < best.lost) ? each : best,
+    );
   }
 }
 
