@@ -22,6 +22,7 @@ import {
 import {
   type AggregateLimits,
   Batch,
+  ColumnBuffers,
   DEFAULT_AGGREGATE_LIMITS,
   type Dimension,
   TRUE,
@@ -217,6 +218,9 @@ export class DefinitionRun {
   }[];
   #flags: readonly RunFlag[];
   #last: Batch | undefined;
+  /** Filters and what comes after them look at different tables, perhaps in turns. */
+  #filterBuffers = new ColumnBuffers();
+  #buffers = new ColumnBuffers();
   #matrix: Float64Array[] = [];
   #nextRow = 1;
 
@@ -299,7 +303,7 @@ export class DefinitionRun {
   /** The first pass: takes the rows that the filters keep into the aggregates over the whole table. It counts nothing. */
   observe(table: Table): void {
     if (!this.needsFirstPass) return;
-    const batch = new Batch(this.#filter(table, false).rows);
+    const batch = this.#batch(this.#filter(table, false).rows);
     for (const { expression } of this.#features) expression?.observe(batch);
     for (const flag of this.#flags) for (const expression of flag.expressions) expression.observe(batch);
   }
@@ -316,7 +320,7 @@ export class DefinitionRun {
     const n = table.rowCount;
     const dropped = this.#filters.map(() => 0);
     if (this.#filters.length === 0) return { rows: table, order: undefined, dropped };
-    const batch = new Batch(table);
+    const batch = new Batch(table, this.#filterBuffers);
     const out = new Uint8Array(n);
     let left = n;
     for (const [k, filter] of this.#filters.entries()) {
@@ -439,7 +443,7 @@ export class DefinitionRun {
 
   /** The columns of a batch are read once for features and flags. */
   #batch(rows: Table): Batch {
-    if (this.#last?.table !== rows) this.#last = new Batch(rows);
+    if (this.#last?.table !== rows) this.#last = new Batch(rows, this.#buffers);
     return this.#last;
   }
 }

@@ -366,6 +366,8 @@ export class WindowAggregate {
   #tooLate = 0;
   #sweptAt = Number.NEGATIVE_INFINITY;
   #refusedAtSweep = 0;
+  #now = 0;
+  #makeRoom = (): boolean => this.#sweep(this.#now);
 
   constructor(spec: AggregateSpec, windowMs: number) {
     this.spec = spec;
@@ -409,7 +411,8 @@ export class WindowAggregate {
 
   #row(row: number, time: number): number {
     if (Number.isNaN(time)) return Number.NaN;
-    const group = this.keys.group(row, () => this.#sweep(time));
+    this.#now = time;
+    const group = this.keys.group(row, this.#makeRoom);
     if (group < 0) return Number.NaN;
     let window = this.#windows[group];
     if (window === undefined) {
@@ -424,7 +427,8 @@ export class WindowAggregate {
         return Number.NaN;
       }
     }
-    this.#entries -= window.expire(window.newest - this.windowMs);
+    const limit = window.newest - this.windowMs;
+    if (window.size > 0 && window.times[window.head] <= limit) this.#entries -= window.expire(limit);
     const value = this.#argument.value(row);
     if (!Number.isNaN(value)) {
       const { limits, kind } = this.spec;

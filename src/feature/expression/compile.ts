@@ -842,6 +842,18 @@ class Compiler {
     this.#arity(tree, 3, 3);
     const condition = this.#boolean(tree.values[0], 'if');
     const [a, b] = this.#alike([tree.values[1], tree.values[2]], tree.name);
+    if (a.type === 'number' && b.type === 'number') {
+      const buffer = new NumberBuffer();
+      return numberNode(a.dimension === 'plain' ? b.dimension : a.dimension, (batch) => {
+        const { values } = condition.evaluate(batch);
+        const x = a.evaluate(batch).values;
+        const y = b.evaluate(batch).values;
+        const out = buffer.take(batch.rowCount);
+        for (let i = 0; i < out.length; i++)
+          out[i] = values[i] === TRUE ? x[i] : values[i] === FALSE ? y[i] : Number.NaN;
+        return out;
+      });
+    }
     return choice([a, b], (batch, rows) => {
       const { values } = condition.evaluate(batch);
       for (let i = 0; i < rows.length; i++) rows[i] = values[i] === TRUE ? 0 : values[i] === FALSE ? 1 : -1;

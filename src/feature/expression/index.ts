@@ -29,6 +29,7 @@ export { nearestZone, zoneOffset } from './time-part.ts';
 export {
   Batch,
   type BooleanVector,
+  ColumnBuffers,
   FALSE,
   type NumberVector,
   type TextVector,

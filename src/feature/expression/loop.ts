@@ -1,5 +1,3 @@
-import { FALSE, TRUE, UNKNOWN } from './vector.ts';
-
 /**
  * The inner loops of arithmetic and comparison, one per operator and per kind of operand (a column, or a constant), so that each compiles to plain
  * machine code. NaN is missing and comes through arithmetic by itself.
@@ -67,69 +65,88 @@ export const COLUMN_CONSTANT: Readonly<Record<Operator, (a: Numbers, b: number, 
   },
 };
 
+/** Both bits of a truth value: whether it is true, and whether it is not false. A comparison with NaN is neither. */
 export const COMPARE_COLUMNS: Readonly<Record<Order, (a: Numbers, b: Numbers, out: Uint8Array) => void>> = {
   '==': (a, b, out) => {
     for (let i = 0; i < out.length; i++) {
       const x = a[i];
       const y = b[i];
-      out[i] = x === y ? TRUE : Number.isNaN(x) || Number.isNaN(y) ? UNKNOWN : FALSE;
+      out[i] = (Number(x === y) << 1) | (Number(x < y !== x > y) ^ 1);
     }
   },
   '!=': (a, b, out) => {
     for (let i = 0; i < out.length; i++) {
       const x = a[i];
       const y = b[i];
-      out[i] = x === y ? FALSE : Number.isNaN(x) || Number.isNaN(y) ? UNKNOWN : TRUE;
+      out[i] = (Number(x < y !== x > y) << 1) | (Number(x === y) ^ 1);
     }
   },
   '<': (a, b, out) => {
     for (let i = 0; i < out.length; i++) {
       const x = a[i];
       const y = b[i];
-      out[i] = x < y ? TRUE : x >= y ? FALSE : UNKNOWN;
+      out[i] = (Number(x < y) << 1) | (Number(x >= y) ^ 1);
     }
   },
   '<=': (a, b, out) => {
     for (let i = 0; i < out.length; i++) {
       const x = a[i];
       const y = b[i];
-      out[i] = x <= y ? TRUE : x > y ? FALSE : UNKNOWN;
+      out[i] = (Number(x <= y) << 1) | (Number(x > y) ^ 1);
     }
   },
   '>': (a, b, out) => {
     for (let i = 0; i < out.length; i++) {
       const x = a[i];
       const y = b[i];
-      out[i] = x > y ? TRUE : x <= y ? FALSE : UNKNOWN;
+      out[i] = (Number(x > y) << 1) | (Number(x <= y) ^ 1);
     }
   },
   '>=': (a, b, out) => {
     for (let i = 0; i < out.length; i++) {
       const x = a[i];
       const y = b[i];
-      out[i] = x >= y ? TRUE : x < y ? FALSE : UNKNOWN;
+      out[i] = (Number(x >= y) << 1) | (Number(x < y) ^ 1);
     }
   },
 };
 
 export const COMPARE_CONSTANT: Readonly<Record<Order, (a: Numbers, b: number, out: Uint8Array) => void>> = {
   '==': (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] === b ? TRUE : Number.isNaN(a[i]) ? UNKNOWN : FALSE;
+    for (let i = 0; i < out.length; i++) {
+      const x = a[i];
+      out[i] = (Number(x === b) << 1) | (Number(x < b !== x > b) ^ 1);
+    }
   },
   '!=': (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] === b ? FALSE : Number.isNaN(a[i]) ? UNKNOWN : TRUE;
+    for (let i = 0; i < out.length; i++) {
+      const x = a[i];
+      out[i] = (Number(x < b !== x > b) << 1) | (Number(x === b) ^ 1);
+    }
   },
   '<': (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] < b ? TRUE : a[i] >= b ? FALSE : UNKNOWN;
+    for (let i = 0; i < out.length; i++) {
+      const x = a[i];
+      out[i] = (Number(x < b) << 1) | (Number(x >= b) ^ 1);
+    }
   },
   '<=': (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] <= b ? TRUE : a[i] > b ? FALSE : UNKNOWN;
+    for (let i = 0; i < out.length; i++) {
+      const x = a[i];
+      out[i] = (Number(x <= b) << 1) | (Number(x > b) ^ 1);
+    }
   },
   '>': (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] > b ? TRUE : a[i] <= b ? FALSE : UNKNOWN;
+    for (let i = 0; i < out.length; i++) {
+      const x = a[i];
+      out[i] = (Number(x > b) << 1) | (Number(x <= b) ^ 1);
+    }
   },
   '>=': (a, b, out) => {
-    for (let i = 0; i < out.length; i++) out[i] = a[i] >= b ? TRUE : a[i] < b ? FALSE : UNKNOWN;
+    for (let i = 0; i < out.length; i++) {
+      const x = a[i];
+      out[i] = (Number(x >= b) << 1) | (Number(x < b) ^ 1);
+    }
   },
 };
 
@@ -228,13 +245,14 @@ export function rounded(x: number, digits: number): number {
 }
 
 export function both(a: Uint8Array, b: Uint8Array, out: Uint8Array): void {
-  for (let i = 0; i < out.length; i++) out[i] = a[i] < b[i] ? a[i] : b[i];
+  for (let i = 0; i < out.length; i++) out[i] = a[i] & b[i];
 }
 
 export function either(a: Uint8Array, b: Uint8Array, out: Uint8Array): void {
-  for (let i = 0; i < out.length; i++) out[i] = a[i] > b[i] ? a[i] : b[i];
+  for (let i = 0; i < out.length; i++) out[i] = a[i] | b[i];
 }
 
+/** The bits change places, each turned round. */
 export function opposite(a: Uint8Array, out: Uint8Array): void {
-  for (let i = 0; i < out.length; i++) out[i] = TRUE - a[i];
+  for (let i = 0; i < out.length; i++) out[i] = (((a[i] & 1) ^ 1) << 1) | ((a[i] >> 1) ^ 1);
 }

@@ -19,10 +19,13 @@ export interface TextVector {
   readonly dictionary: readonly string[];
 }
 
-/** Kleene's three values in an order in which 'and' is the lesser of two, 'or' the greater and 'not' the distance from TRUE. */
+/**
+ * Kleene's three values in two bits: bit 1 is set where the value is true, bit 0 where it is not false. So 'and' is the bitwise and of two, 'or' the
+ * bitwise or, and a comparison writes both bits without a jump that depends on the data.
+ */
 export const FALSE = 0;
 export const UNKNOWN = 1;
-export const TRUE = 2;
+export const TRUE = 3;
 
 export interface BooleanVector {
   readonly type: 'boolean';
@@ -52,23 +55,54 @@ export function valueAt(vector: Vector, row: number): Value | undefined {
   }
 }
 
+/**
+ * Arrays that the columns of one batch after another are read into. Handed to a batch, they make every vector of the batch before it void: large arrays
+ * that come and go cost more than what is done with them.
+ */
+export class ColumnBuffers {
+  #numbers = new Map<number, NumberBuffer>();
+  #bytes = new Map<number, ByteBuffer>();
+
+  numbers(column: number, rowCount: number): Float64Array {
+    let buffer = this.#numbers.get(column);
+    if (buffer === undefined) {
+      buffer = new NumberBuffer();
+      this.#numbers.set(column, buffer);
+    }
+    return buffer.take(rowCount);
+  }
+
+  bytes(column: number, rowCount: number): Uint8Array {
+    let buffer = this.#bytes.get(column);
+    if (buffer === undefined) {
+      buffer = new ByteBuffer();
+      this.#bytes.set(column, buffer);
+    }
+    return buffer.take(rowCount);
+  }
+}
+
 /** A batch on its way through expressions: its columns are read once, however many expressions use them. */
 export class Batch {
   readonly table: Table;
   readonly rowCount: number;
+  #buffers: ColumnBuffers | undefined;
   #numbers = new Map<number, NumberVector>();
   #texts = new Map<number, TextVector>();
   #booleans = new Map<number, BooleanVector>();
 
-  constructor(table: Table) {
+  /** @param buffers where columns are read into; without them the batch has arrays of its own. */
+  constructor(table: Table, buffers?: ColumnBuffers) {
     this.table = table;
     this.rowCount = table.rowCount;
+    this.#buffers = buffers;
   }
 
   numbers(column: number): NumberVector {
     let vector = this.#numbers.get(column);
     if (vector === undefined) {
-      vector = { type: 'number', values: readNumbers(this.table.columns[column] as NumberColumn, this.rowCount) };
+      const take = (): Float64Array => this.#buffers?.numbers(column, this.rowCount) ?? new Float64Array(this.rowCount);
+      vector = { type: 'number', values: readNumbers(this.table.columns[column] as NumberColumn, this.rowCount, take) };
       this.#numbers.set(column, vector);
     }
     return vector;
@@ -87,7 +121,7 @@ export class Batch {
     let vector = this.#booleans.get(column);
     if (vector === undefined) {
       const { values } = this.numbers(column);
-      const out = new Uint8Array(this.rowCount);
+      const out = this.#buffers?.bytes(column, this.rowCount) ?? new Uint8Array(this.rowCount);
       for (let i = 0; i < out.length; i++) out[i] = Number.isNaN(values[i]) ? UNKNOWN : values[i] === 0 ? FALSE : TRUE;
       vector = { type: 'boolean', values: out };
       this.#booleans.set(column, vector);
@@ -97,12 +131,12 @@ export class Batch {
 }
 
 /** The numbers of a column with NaN where they are missing; the column's own array where none is. */
-function readNumbers(column: NumberColumn, rowCount: number): Float64Array {
+function readNumbers(column: NumberColumn, rowCount: number, take: () => Float64Array): Float64Array {
   const { values, valid } = column;
   if (values instanceof Float64Array && (valid === undefined || allValid(valid, rowCount)))
     return values.length === rowCount ? values : values.subarray(0, rowCount);
-  const out = new Float64Array(rowCount);
-  if (valid === undefined) {
+  const out = take();
+  if (valid === undefined || allValid(valid, rowCount)) {
     for (let i = 0; i < rowCount; i++) out[i] = values[i];
     return out;
   }
