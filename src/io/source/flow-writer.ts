@@ -242,3 +242,39 @@ const PROTOCOLS: Readonly<Record<string, number>> = {
   ipnip: 4,
   ipip: 4,
 };
+
+/** State of a TCP flow in Zeek's letters from the flags of either side; '' where they do not tell it. */
+export function tcpStateOf(initiator: string, responder: string): string {
+  const syn = initiator.includes('S');
+  const answered = responder.includes('S') && responder.includes('A');
+  const finA = initiator.includes('F');
+  const finB = responder.includes('F');
+  if (syn && answered) {
+    if (finA && finB) return 'SF';
+    if (initiator.includes('R')) return 'RSTO';
+    if (responder.includes('R')) return 'RSTR';
+    return finA ? 'S2' : finB ? 'S3' : 'S1';
+  }
+  if (syn && !responder.includes('S')) {
+    if (responder.includes('R')) return 'REJ';
+    if (responder !== '') return 'OTH';
+    if (initiator.includes('R')) return 'RSTOS0';
+    return finA ? 'SH' : 'S0';
+  }
+  if (answered) return responder.includes('R') ? 'RSTRH' : finB ? 'SHR' : 'OTH';
+  return 'OTH';
+}
+
+/** Outcome by that state; the others leave it unknown. */
+export const TCP_OUTCOME: Readonly<Record<string, string>> = {
+  SF: 'answered',
+  S1: 'answered',
+  S2: 'answered',
+  S3: 'answered',
+  RSTO: 'answered',
+  RSTR: 'answered',
+  REJ: 'refused',
+  S0: 'unanswered',
+  SH: 'unanswered',
+  RSTOS0: 'unanswered',
+};
