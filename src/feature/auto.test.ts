@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Schema, TableBuilder } from '../core/index.ts';
+import { type Schema, TableBuilder, takeRows } from '../core/index.ts';
 import { AutoFeatures, TIME_UNIT } from './auto.ts';
 
 const schema: Schema = {
@@ -56,5 +56,26 @@ describe('features that nobody asked for by name', () => {
 
   it('leave out what is the same in all rows, and texts that are all different', () => {
     expect(matrix.features.some(({ name }) => name.startsWith('flat') || name.startsWith('id'))).toBe(false);
+  });
+
+  it('measure one row like a thousand, from what was saved, and have a place for a text that was never seen', () => {
+    const saved: unknown = JSON.parse(JSON.stringify(auto.encoding()));
+    const again = AutoFeatures.of(schema, saved);
+    const one = takeRows(rows, [5]);
+    again.learn(one);
+    expect(again.features).toEqual(matrix.features);
+    expect([...again.measure(one).values]).toEqual([...matrix.values.slice(5 * 6, 6 * 6)]);
+    const builder = new TableBuilder(schema, 1);
+    builder.setText(1, builder.addRow(), 'never seen');
+    expect(again.measure(builder.finish()).values[1]).toBe(3);
+  });
+
+  it('refuse what was not saved by them, and a table without the columns', () => {
+    expect(() => AutoFeatures.of(schema, { kind: 'other' })).toThrow(
+      'the model was not fitted on the columns of a table as they are',
+    );
+    expect(() => AutoFeatures.of({ ...schema, columns: schema.columns.slice(1) }, auto.encoding())).toThrow(
+      "the model was fitted on a table with numbers in a column 'size', which this one does not have",
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { isValid, type Schema, type Table } from '../core/index.ts';
+import { type ColumnSpec, isValid, type Schema, safeText, type Table, UserError } from '../core/index.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { Feature, FeatureMatrix } from './matrix.ts';
  */
 export class AutoFeatures {
   readonly #schema: Schema;
-  readonly #counts: readonly (Map<string, number> | undefined)[];
+  readonly #counts: (Map<string, number> | undefined)[];
   readonly #present: Float64Array;
   /** Rows whose text is not among the counted ones. */
   readonly #uncounted: Float64Array;
@@ -18,6 +18,7 @@ export class AutoFeatures {
   readonly #most: Float64Array;
   #rows = 0;
   #plan: readonly Plan[] | undefined;
+  #isFixed = false;
 
   constructor(schema: Schema) {
     this.#schema = schema;
@@ -29,8 +30,55 @@ export class AutoFeatures {
     this.#most = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
   }
 
+  /** What was learned, as plain data: the features, and how often each text was, of a column the `MAX_SAVED` most frequent. Equal tables give equal data. */
+  encoding(): AutoEncoding {
+    const texts: Record<string, readonly (readonly [string, number])[]> = {};
+    for (const { column, part } of this.#planned()) {
+      if (part !== 'rarity') continue;
+      const counts = [...(this.#counts[column] ?? [])].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+      texts[this.#schema.columns[column]?.name ?? ''] = counts.slice(0, MAX_SAVED);
+    }
+    const features = this.#planned().map(({ column, part }): readonly [string, string] => [
+      this.#schema.columns[column]?.name ?? '',
+      part,
+    ]);
+    return { kind: 'auto', rows: this.#rows, features, texts };
+  }
+
+  /**
+   * Measures as the table measured that the data were learned on: nothing is learned, and a text that was not there then is as rare as one of all its rows. Throws UserError where the data are
+   * none of ours, or the schema lacks a column of it.
+   */
+  static of(schema: Schema, data: unknown): AutoFeatures {
+    if (!isEncoding(data))
+      throw new UserError(
+        'the model was not fitted on the columns of a table as they are',
+        'give the feature definitions that it was fitted with, or fit a new model',
+      );
+    const auto = new AutoFeatures(schema);
+    auto.#rows = Math.max(1, data.rows);
+    auto.#isFixed = true;
+    auto.#plan = data.features.map(([name, part]): Plan => {
+      const column = schema.columns.findIndex((spec) => spec.name === name);
+      const spec = schema.columns[column];
+      const wantsText = part === 'rarity';
+      if (spec === undefined || (spec.kind === 'string') !== wantsText)
+        throw new UserError(
+          `the model was fitted on a table with ${wantsText ? 'texts' : 'numbers'} in a column '${safeText(name, 60)}', which this one does not have`,
+          'give a table of the same columns, or fit a new model',
+        );
+      return planOf(column, spec, part);
+    });
+    for (const [name, counts] of Object.entries(data.texts)) {
+      const column = schema.columns.findIndex((spec) => spec.name === name);
+      if (column >= 0) auto.#counts[column] = new Map(counts);
+    }
+    return auto;
+  }
+
   /** First look. */
   learn(table: Table): void {
+    if (this.#isFixed) return;
     this.#rows += table.rowCount;
     table.columns.forEach((column, c) => {
       if (column.kind === 'string') {
@@ -107,34 +155,19 @@ export class AutoFeatures {
         const distinct = this.#counts[column]?.size ?? 0;
         const unique = distinct + (this.#uncounted[column] ?? 0) >= present;
         if (distinct < 2 || unique) return [];
-        return [
-          {
-            column,
-            part: 'rarity',
-            feature: { name: `${spec.name}.rarity`, unit: 'bit', meaning: `How rare the text of ${spec.name} is.` },
-          },
-        ];
+        return [planOf(column, spec, 'rarity')];
       }
       if (!((this.#least[column] ?? 0) < (this.#most[column] ?? 0))) return [];
-      if (spec.unit !== TIME_UNIT)
-        return [
-          {
-            column,
-            part: 'value',
-            feature: { name: spec.name, unit: spec.unit, meaning: `The value of ${spec.name}.` },
-          },
-        ];
-      return TIME_PARTS.map(({ part, ending, meaning }) => ({
-        column,
-        part,
-        feature: { name: `${spec.name}.${ending}`, unit: part.endsWith('Sin') ? 'sine' : 'cosine', meaning },
-      }));
+      if (spec.unit !== TIME_UNIT) return [planOf(column, spec, 'value')];
+      return TIME_PARTS.map(({ part }) => planOf(column, spec, part));
     });
     return this.#plan;
   }
 }
 
 const MAX_TEXTS = 100_000;
+/** Texts of a column that are saved; a rarer one was in so few rows that one more or less makes no difference. */
+const MAX_SAVED = 4096;
 
 /** Unit of columns that hold times. */
 export const TIME_UNIT = 'ms since 1970 UTC';
@@ -153,6 +186,57 @@ const TIME_PARTS = [
   { part: 'weekSin', ending: 'weekday-sin', meaning: 'Time of the week (UTC, from Monday) as a sine.' },
   { part: 'weekCos', ending: 'weekday-cos', meaning: 'Time of the week (UTC, from Monday) as a cosine.' },
 ] as const;
+const PART_NAMES: readonly string[] = ['value', 'rarity', ...TIME_PARTS.map(({ part }) => part)];
+
+/** What `AutoFeatures` learned, as it is saved with a model. */
+export type AutoEncoding = {
+  readonly kind: 'auto';
+  /** Rows that were learned. */
+  readonly rows: number;
+  /** Column and part of each feature. */
+  readonly features: readonly (readonly [string, string])[];
+  /** Text and rows of each column of texts, most frequent first. */
+  readonly texts: Readonly<Record<string, readonly (readonly [string, number])[]>>;
+};
+
+function isEncoding(data: unknown): data is Omit<AutoEncoding, 'features'> & {
+  readonly features: readonly (readonly [string, PartName])[];
+} {
+  if (typeof data !== 'object' || data === null) return false;
+  const { kind, rows, features, texts } = data as Partial<Record<keyof AutoEncoding, unknown>>;
+  const isPair = (pair: unknown): pair is [string, unknown] =>
+    Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string';
+  return (
+    kind === 'auto' &&
+    typeof rows === 'number' &&
+    Number.isSafeInteger(rows) &&
+    Array.isArray(features) &&
+    features.every((pair) => isPair(pair) && PART_NAMES.includes(String(pair[1]))) &&
+    typeof texts === 'object' &&
+    texts !== null &&
+    Object.values(texts).every(
+      (list: unknown) =>
+        Array.isArray(list) && list.every((pair) => isPair(pair) && typeof pair[1] === 'number' && pair[1] >= 1),
+    )
+  );
+}
+
+function planOf(column: number, { name, unit }: ColumnSpec, part: PartName): Plan {
+  const time = TIME_PARTS.find((one) => one.part === part);
+  if (time !== undefined)
+    return {
+      column,
+      part,
+      feature: {
+        name: `${name}.${time.ending}`,
+        unit: part.endsWith('Sin') ? 'sine' : 'cosine',
+        meaning: time.meaning,
+      },
+    };
+  return part === 'rarity'
+    ? { column, part, feature: { name: `${name}.rarity`, unit: 'bit', meaning: `How rare the text of ${name} is.` } }
+    : { column, part, feature: { name, unit, meaning: `The value of ${name}.` } };
+}
 
 const DAY_MS = 86_400_000;
 /** 1970-01-05 was a Monday. */

@@ -52,6 +52,8 @@ export interface SavedModel {
   readonly parameters: { readonly [key: string]: Json };
   /** Of this kind of model alone. */
   readonly tensors: readonly Tensor[];
+  /** See `FitOptions.encoding`. */
+  readonly encoding?: Json | undefined;
 }
 
 /** The bytes of the file, and its SHA-256 as 64 hex digits. Equal models give equal bytes. */
@@ -75,6 +77,7 @@ export function writeModel(model: SavedModel): { readonly bytes: Uint8Array; rea
     training: canonicalJson({ rows, fittedRows, calibrationRows, calibration: method, cautions }),
     calibration: canonicalJson({ tail: { scale, shape, floor } }),
     parameters: canonicalJson(parameters),
+    ...(model.encoding === undefined ? {} : { encoding: canonicalJson(model.encoding) }),
     sha256: NO_DIGEST,
   };
   const tensors: readonly Tensor[] = [
@@ -117,6 +120,8 @@ export interface LoadedModel {
   /** JSON of the kind's own making. */
   readonly parameters: unknown;
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** JSON of who measured the features; undefined where nothing was saved. Whoever reads it checks it. */
+  readonly encoding: Json | undefined;
 }
 
 const DAMAGED_HINT = 'Copy the file again from where it was made, or fit a new model.';
@@ -142,6 +147,7 @@ const metadataSchema = z.strictObject({
   training: z.string(),
   calibration: z.string(),
   parameters: z.string(),
+  encoding: z.string().optional(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 const namesSchema = z.array(z.string().min(1)).min(1).max(32_767);
@@ -196,6 +202,7 @@ export function readModel(bytes: Uint8Array): LoadedModel {
     calibration: new Calibration(scores, tail),
     checksum: metadata.sha256,
     parameters: parseJson(metadata.parameters, 'parameters'),
+    encoding: metadata.encoding === undefined ? undefined : (parseJson(metadata.encoding, 'encoding') as Json),
     tensors,
   };
 }

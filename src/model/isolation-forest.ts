@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { counted, humanCount, Random } from '../core/index.ts';
+import { counted, humanCount, type Json, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { Calibration } from './calibration.ts';
 import { divideScore } from './explanation.ts';
@@ -63,6 +63,7 @@ export class IsolationForest implements Model {
   readonly training: TrainingSummary;
   readonly calibration: Calibration;
   readonly rangeGuard: boolean;
+  readonly encoding: Json | undefined;
   readonly #part: FittedPart;
   #saved: { readonly bytes: Uint8Array; readonly checksum: string } | undefined;
 
@@ -74,6 +75,7 @@ export class IsolationForest implements Model {
     training: TrainingSummary;
     calibration: Calibration;
     rangeGuard: boolean;
+    encoding: Json | undefined;
     part: FittedPart;
   }) {
     this.featureNames = state.featureNames;
@@ -82,6 +84,7 @@ export class IsolationForest implements Model {
     this.training = state.training;
     this.calibration = state.calibration;
     this.rangeGuard = state.rangeGuard;
+    this.encoding = state.encoding;
     this.#part = state.part;
   }
 
@@ -181,6 +184,7 @@ export class IsolationForest implements Model {
           { name: 'tree.feature', shape: [treeCount, inner], data: feature },
           { name: 'tree.size', shape: [treeCount, 2 * inner + 1], data: size },
         ],
+        encoding: this.encoding,
       });
     }
     return this.#saved;
@@ -292,7 +296,7 @@ const FEW_ROWS = 200;
  * Throws a `ModelError` when there is no row, no feature or an option is out of range.
  */
 export function fitIsolationForest(matrix: FeatureMatrix, options: IsolationForestOptions = {}): IsolationForest {
-  const { seed = 0, schemaVersion = '1', trees = 100, subsample = 256, rangeGuard = true } = options;
+  const { seed = 0, schemaVersion = '1', encoding, trees = 100, subsample = 256, rangeGuard = true } = options;
   checkMatrix(matrix);
   const n = matrix.rowCount;
   const d = matrix.features.length;
@@ -362,6 +366,7 @@ export function fitIsolationForest(matrix: FeatureMatrix, options: IsolationFore
     featureNames: matrix.features.map((feature) => feature.name),
     schemaVersion,
     seed,
+    encoding,
     training: {
       rows: n,
       fittedRows,
@@ -461,6 +466,7 @@ export function loadIsolationForest(bytes: Uint8Array): IsolationForest {
     seed: file.seed,
     training: file.training,
     calibration: file.calibration,
+    encoding: file.encoding,
     rangeGuard,
     part: { forest, packed: packForest(forest), statistics: file.statistics, guardScale: guardScales(file.statistics) },
   });

@@ -1,4 +1,4 @@
-import { counted, nearest, safeText, UserError } from '../core/index.ts';
+import { counted, type Json, nearest, safeText, UserError } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import type { Calibration } from './calibration.ts';
 import type { TrainingSummary } from './training.ts';
@@ -20,6 +20,11 @@ export interface FitOptions {
   readonly seed?: number;
   /** Version of the feature definitions the matrix was measured with; saved with the model. Default '1'. */
   readonly schemaVersion?: string;
+  /**
+   * What was learned to measure the features (how often each text was, scales): plain data of whoever measures, saved with the model and given back by it, so that a record is measured
+   * the same whenever it comes.
+   */
+  readonly encoding?: Json;
 }
 
 /** The part of a score that one feature carried. */
@@ -69,6 +74,8 @@ export interface Model {
   readonly calibration: Calibration;
   /** SHA-256 of the saved model, 64 hex digits: names exactly this model. */
   readonly checksum: string;
+  /** See `FitOptions.encoding`; of a loaded model it is as the file has it, for the reader to check. */
+  readonly encoding: Json | undefined;
   /** One calibrated score for each row, 0 ordinary to 1 strange, always finite; 0.99: one ordinary record in a hundred looks this strange. */
   score(matrix: FeatureMatrix): Float64Array;
   /** One score for each row on the model's own axis, larger is stranger, always finite. */
