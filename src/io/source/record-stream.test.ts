@@ -150,12 +150,27 @@ describe('a time', () => {
     [1_617_292_545_785, 1_617_292_545_785],
     [1_617_292_545_785_123, 1_617_292_545_785.123],
     ['1617292545785', 1_617_292_545_785],
+    ['2021-04-01T15:55:45Z', 1_617_292_545_000],
+    ['2021-04-01T15:55:4xZ', undefined],
+    ['2021-04-01T15:55:45.7x5Z', undefined],
+    ['2021-02-31T00:00:00Z', Date.UTC(2021, 1, 31)],
+    ['0099-12-31T00:00:00Z', undefined],
     ['yesterday', undefined],
     ['2021-13-01T00:00:00Z', undefined],
     [12, undefined],
     [null, undefined],
   ])('%s is %s', (value, expected) => {
     expect(parseTime(value)).toBe(expected);
+  });
+
+  it('is the same as the calendar says, for every time', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -5.9e13, max: 2e14 }), (ms) => {
+        const text = new Date(ms).toISOString();
+        expect(parseTime(text)).toBe(ms);
+        expect(parseTime(text.replace(/\.\d+Z$/, 'Z'))).toBe(Math.floor(ms / 1000) * 1000);
+      }),
+    );
   });
 
   it('is found under the usual names, nested or flat, the most exact first', () => {
