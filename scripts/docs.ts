@@ -9,7 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { createProgram } from '../src/cli/index.ts';
 import { DETECTORS } from '../src/detect/index.ts';
 import { DGA_MODEL } from '../src/feature/data/dga-model.ts';
-import { FEATURE_PACKS, type Feature, HOST_SCHEMA, shippedPopularList } from '../src/feature/index.ts';
+import {
+  FEATURE_PACKS,
+  type Feature,
+  featuresJsonSchema,
+  HOST_SCHEMA,
+  shippedPopularList,
+} from '../src/feature/index.ts';
 import { DEFAULT_FLOW_OPTIONS, FLOW_SCHEMA } from '../src/flow/index.ts';
 import { models } from '../src/model/index.ts';
 import { configSchema } from '../src/pipeline/index.ts';
@@ -212,6 +218,7 @@ ${table(
 const wanted = new Map([
   ['docs/reference.md', reference],
   ['schema/incidents.schema.json', incidentsJsonSchema()],
+  ['schema/features.schema.json', await featuresJsonSchema()],
 ]);
 for (const [name, text] of wanted) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));

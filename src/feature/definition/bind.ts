@@ -373,6 +373,11 @@ export class DefinitionRun {
     return { features: this.features, rowCount: n, values };
   }
 
+  /** The texts of a category by the numbers that stand for them in the matrix; empty for any other feature. */
+  categoryTexts(feature: string): readonly string[] {
+    return this.#features.find((one) => one.feature.name === feature)?.categories?.texts ?? [];
+  }
+
   /** The batch last measured as columns for distances between rows: each with its weight, texts as categories. The arrays are the caller's. */
   groupColumns(): { name: string; kind: 'number' | 'category'; values: Float64Array; weight: number }[] {
     return this.features.map(({ name, kind, weight }, j) => ({ name, kind, weight, values: this.#matrix[j] }));
@@ -472,6 +477,11 @@ const UNIT_OF: Readonly<Record<Dimension, string>> = {
 /** Numbers the texts of a category through all batches of a run. */
 class Categories {
   refused = 0;
+
+  get texts(): readonly string[] {
+    return [...this.#codes.keys()];
+  }
+
   #codes = new Map<string, number>();
 
   code(text: string): number {
