@@ -59,8 +59,9 @@ export const DEFAULT_PAIRING: PairingOptions = {
 export interface PairingExporter {
   /** Number of the exporter in this run. */
   readonly number: number;
-  /** It has shown both directions of some flow, so a direction that is missing was not there. */
-  seesBoth: boolean;
+  /** Flows of which it has shown both directions, and those of which it has shown one although there must have been another. By them it is judged whether a missing direction was not there. */
+  bothWays: number;
+  oneWay: number;
 }
 
 /** What the record says in words, or numbers of the application layer. */
@@ -87,7 +88,7 @@ const TICK_MS = 1000;
 const CLOCK_RESET_MS = 3_600_000;
 const MAX_PACKETS = 0x7fffffff;
 
-const NOBODY: PairingExporter = { number: 0, seesBoth: false };
+const NOBODY: PairingExporter = { number: 0, bothWays: 0, oneWay: 0 };
 
 /** One flow under way. Used again for another when it is over: numbers that are no integers cost memory each when they are first set. */
 class Held {
@@ -414,10 +415,10 @@ export class FlowPairing {
       return;
     }
     if (side === 0 ? held.seen0 : held.seen1) this.joined++;
-    if (side === 0 ? held.seen1 : held.seen0) held.exporter.seesBoth = true;
+    if (!(held.seen0 && held.seen1) && (side === 0 ? held.seen1 : held.seen0)) held.exporter.bothWays++;
     if (isBiflow) {
+      if (!held.isBiflow) held.exporter.bothWays++;
       held.isBiflow = true;
-      held.exporter.seesBoth = true;
     }
     if (rate > 1) held.isSampled = true;
     if (isPacketSample) held.isPacketSample = true;
@@ -660,9 +661,9 @@ export class FlowPairing {
     if (initiatorMac !== undefined) out.setText(C.initiatorMac, row, initiatorMac);
     if (responderMac !== undefined) out.setText(C.responderMac, row, responderMac);
 
-    // A way back of which nothing came was not there, if the exporter shows both ways, looked at every packet, and had the time to tell; else nobody knows.
-    const hadTime = held.isBiflow || this.#clock - held.last >= this.options.lingerMs;
-    const isAbsenceTold = exporter.seesBoth && !held.isSampled && hadTime;
+    // A way back of which nothing came was not there, if the exporter looks at every packet and shows both ways as a rule; else nobody knows.
+    if (mustHaveAnswer(held)) exporter.oneWay++;
+    const isAbsenceTold = !held.isSampled && reason !== 'evicted' && exporter.bothWays >= exporter.oneWay;
     const seenR = i === 0 ? held.seen1 : held.seen0;
     // An initiator that was not seen has sent something all the same.
     const packetsI = sideCount(i === 0 ? held.packets0 : held.packets1, true, false);
@@ -750,6 +751,13 @@ function isOneWay(flow: ExportedFlow): boolean {
   );
 }
 
+/** One direction alone of a TCP connection in which an ACK was sent: so there was something to acknowledge. */
+function mustHaveAnswer(held: Held): boolean {
+  if (held.protocol !== PROTO.tcp || held.isSampled || held.isBiflow || held.seen0 === held.seen1) return false;
+  const flags = held.seen0 ? held.flags0 : held.flags1;
+  return flags >= 0 && (flags & (TCP_ACK | TCP_RST)) === TCP_ACK;
+}
+
 function isBareSyn(flags: number): boolean {
   return flags >= 0 && (flags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
 }
@@ -825,7 +833,9 @@ function outcomeOf(
         return 'refused';
       return 'answered';
     }
-    return isAbsenceTold ? 'unanswered' : 'unknown';
+    // Whoever was answered sends an ACK or a RST, whether or not the answer was shown.
+    if ((flagsI & (TCP_ACK | TCP_RST)) !== 0) return 'answered';
+    return 'unanswered';
   }
   if (seenR) return 'answered';
   if (!isAbsenceTold || isGroup(held, 1 - i)) return 'unknown';

@@ -244,7 +244,8 @@ class Domain {
 class Exporter implements PairingExporter {
   readonly number: number;
   readonly name: string;
-  seesBoth = false;
+  bothWays = 0;
+  oneWay = 0;
   readonly domains = new Map<string, Domain>();
   /** Names of applications by their numbers, as option records tell them. */
   readonly applications = new Map<number, string>();
