@@ -3,7 +3,7 @@ import { bindFlows } from '../../flow/index.ts';
 import type { FeatureSaturation, FlowFeature } from '../flow.ts';
 import type { FeatureMatrix } from '../matrix.ts';
 import { emptyMatrix, eventTimeAt, positionsOf, quantityAt } from './part.ts';
-import { Cap, Distinct, Hashes, mix53, saturationsOf } from './state.ts';
+import { Cap, Distinct, Hashes, HashSet, mix53, saturationsOf } from './state.ts';
 
 /**
  * What each source did in each window of time: a table of its own, one row per host, window length and window, and the pack that measures it. Windows
@@ -75,7 +75,7 @@ export interface HostWindowOptions {
   readonly maxOpen?: number;
   /** Destinations that all open windows hold together; beyond it windows estimate. Default 500,000 of about 50 bytes. */
   readonly maxDestinations?: number;
-  /** (host, destination) pairs that are remembered as known. Default 500,000 of about 40 bytes. */
+  /** (host, destination) pairs that are remembered as known. Default 500,000 of about 20 bytes. */
   readonly maxKnown?: number;
 }
 
@@ -166,7 +166,7 @@ export class HostWindows {
   #windows: Cap;
   #destinations: Cap;
   #pairs: Cap;
-  #known = new Set<number>();
+  #known: HashSet;
 
   constructor(options: HostWindowOptions = {}) {
     const {
@@ -186,6 +186,7 @@ export class HostWindows {
     );
     this.#destinations = new Cap('destinations in windows of hosts', maxDestinations);
     this.#pairs = new Cap('known pairs of host and destination', maxKnown);
+    this.#known = new HashSet(this.#pairs);
   }
 
   /** Takes in flows and returns the rows of the windows that are over, by start, length and host. */
@@ -204,7 +205,7 @@ export class HostWindows {
       const clock = this.#clock(host, time, done);
       const destinationCode = flows.responder.codes[row];
       const destination = destinationCode < 0 ? undefined : targets.at(destinationCode);
-      const fresh = destination === undefined ? false : this.#isNew(mix53(hosts.at(code), destination));
+      const fresh = destination === undefined ? false : this.#known.add(mix53(hosts.at(code), destination));
       const out = quantityAt(flows.initiatorBytes, row);
       const into = quantityAt(flows.responderBytes, row);
       const port = quantityAt(flows.responderPort, row);
@@ -331,17 +332,6 @@ export class HostWindows {
     if (this.#hosts.size < this.#windows.cap) return;
     this.#closeOldest(done);
     forget();
-  }
-
-  /** Whether a pair is new; undefined where nobody can say, as there is no room to remember it. */
-  #isNew(key: number): boolean | undefined {
-    if (this.#known.has(key)) return false;
-    if (this.#known.size >= this.#pairs.cap) {
-      this.#pairs.refused++;
-      return undefined;
-    }
-    this.#known.add(key);
-    return true;
   }
 
   #table(done: Window[]): Table {

@@ -3,7 +3,7 @@ import { bindFlows } from '../../flow/index.ts';
 import type { FeatureSaturation, FlowFeature } from '../flow.ts';
 import type { FeatureMatrix } from '../matrix.ts';
 import { dropInfinities, emptyMatrix, eventTimeAt, positionsOf, quantityAt } from './part.ts';
-import { Cap, Hashes, mix53, Rings, saturationsOf } from './state.ts';
+import { Cap, Hashes, HashSet, mix53, Rings, saturationsOf } from './state.ts';
 
 /**
  * The source pack: what the initiator of a flow did in the 10 minutes before, as numbers of the flow. The flow pack has its last minute; slow scans and
@@ -64,7 +64,7 @@ export interface SourceFeatureOptions {
   readonly maxSources?: number;
   /** Services in the windows of all sources together. Default 200,000. */
   readonly maxServices?: number;
-  /** (source, destination) pairs that are remembered as known. Default 500,000 of about 40 bytes. */
+  /** (source, destination) pairs that are remembered as known. Default 500,000 of about 20 bytes. */
   readonly maxKnown?: number;
 }
 
@@ -74,13 +74,14 @@ export class SourceFeatureMeasurer {
   #services: Cap;
   #pairs: Cap;
   #rings: Rings;
-  #known = new Set<number>();
+  #known: HashSet;
 
   constructor(options: SourceFeatureOptions = {}) {
     const { maxSources = 32_768, maxServices = 200_000, maxKnown = 500_000 } = options;
     this.#sources = new Cap('sources with a window of 10 minutes', maxSources);
     this.#services = new Cap('services of sources', maxServices);
     this.#pairs = new Cap('known pairs of source and destination', maxKnown);
+    this.#known = new HashSet(this.#pairs);
     this.#rings = new Rings({
       bucketMs: BUCKET_MS,
       buckets: BUCKETS,
@@ -105,7 +106,7 @@ export class SourceFeatureMeasurer {
       if (sourceCode < 0) continue;
       const source = flows.initiator.dictionary[sourceCode];
       const targetCode = flows.responder.codes[row];
-      const first = targetCode < 0 ? undefined : this.#isNew(mix53(sources.at(sourceCode), targets.at(targetCode)));
+      const first = targetCode < 0 ? undefined : this.#known.add(mix53(sources.at(sourceCode), targets.at(targetCode)));
       if (first !== undefined) values[at + F['source.new-destination']] = first ? 1 : 0;
       const bucket = this.#rings.bucketOf(eventTimeAt(flows.startMs, flows.endMs, row));
       if (Number.isNaN(bucket)) continue;
@@ -139,16 +140,6 @@ export class SourceFeatureMeasurer {
     }
     dropInfinities(values);
     return matrix;
-  }
-
-  #isNew(key: number): boolean | undefined {
-    if (this.#known.has(key)) return false;
-    if (this.#known.size >= this.#pairs.cap) {
-      this.#pairs.refused++;
-      return undefined;
-    }
-    this.#known.add(key);
-    return true;
   }
 
   /** Caps that refused something. */

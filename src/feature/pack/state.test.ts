@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Cap, Distinct, Hashes, hash53, mix53, Rings } from './state.ts';
+import { Cap, Distinct, Hashes, HashSet, hash53, mix53, Rings } from './state.ts';
 
 const rings = (options: { sources?: number; things?: number } = {}): Rings =>
   new Rings({
@@ -79,4 +79,28 @@ test('hashes of texts and of pairs do not meet among a quarter of a million', ()
   expect(seen.size).toBe(250_000);
   expect(new Set(Array.from({ length: 250_000 }, (_, i) => hash53(String(i)))).size).toBe(250_000);
   for (const hash of seen) if (!Number.isSafeInteger(hash) || hash < 0) throw new Error(`${hash} is no hash`);
+});
+
+test('a set of hashes agrees with a plain one up to its cap, and refuses what is new from there on', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 4000, size: 'max' }),
+      fc.integer({ min: 0, max: 2500 }),
+      (values, most) => {
+        const cap = new Cap('pairs', most);
+        const set = new HashSet(cap);
+        const plain = new Set<number>();
+        let refused = 0;
+        for (const value of values) {
+          const known = plain.has(value);
+          const room = plain.size < most;
+          expect(set.add(hash53(String(value)))).toBe(known ? false : room ? true : undefined);
+          if (!known && room) plain.add(value);
+          else if (!known) refused++;
+        }
+        expect([set.size, cap.refused]).toEqual([plain.size, refused]);
+      },
+    ),
+    { numRuns: 30 },
+  );
 });
