@@ -151,14 +151,27 @@ export function startOrdinary(world: World): void {
   if (admin !== undefined && behavior.adminPerDay > 0)
     for (const server of files)
       if (server !== admin) start(server, 'admin', (random) => administration(world, admin, server, random));
-  for (const printer of printers)
-    for (const server of network.withRole('server').slice(0, 1))
+  const [monitor] = network.withRole('server');
+  if (monitor !== undefined && behavior.monitorSeconds > 0) {
+    for (const host of network.hosts)
+      if (
+        host !== monitor &&
+        (host.role === 'gateway' || host.role === 'server' || host.role === 'nas' || host.role === 'printer')
+      )
+        start(
+          host,
+          'echo',
+          (random) => echoMonitoring(world, monitor, host, random),
+          (random) => between(random, 0, behavior.monitorSeconds * SECOND),
+        );
+    for (const printer of printers)
       start(
         printer,
         'monitoring',
-        (random) => printerMonitoring(world, server, printer, random),
+        (random) => printerMonitoring(world, monitor, printer, random),
         (random) => between(random, 0, 5 * MINUTE),
       );
+  }
 }
 
 /** Sleeps until a person is at work: at once in office hours, else until shortly after the next morning's beginning. */
@@ -805,6 +818,14 @@ function* printing(world: World, host: Host, printers: readonly Host[], random: 
   }
 }
 
+/** A server looks whether another host is there: an echo request every minute, which is what a sweep is not. */
+function* echoMonitoring(world: World, monitor: Host, host: Host, random: Random): Process {
+  for (;;) {
+    yield* world.ping(monitor, host, 1, 0, random);
+    yield world.behavior.monitorSeconds * SECOND * between(random, 0.999, 1.001);
+  }
+}
+
 /** A server asks the printer every five minutes how it is, by SNMP version 2c (RFC 3416). */
 function* printerMonitoring(world: World, server: Host, printer: Host, random: Random): Process {
   let requestId = random.below(1 << 20);
@@ -832,7 +853,7 @@ function* printerMonitoring(world: World, server: Host, printer: Host, random: R
       0,
       random.below(65_536),
     );
-    yield 300 * SECOND * between(random, 0.999, 1.001);
+    yield 5 * world.behavior.monitorSeconds * SECOND * between(random, 0.999, 1.001);
   }
 }
 

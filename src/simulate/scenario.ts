@@ -142,8 +142,8 @@ const behavior = z.strictObject({
   fileBytes: size.default(400_000).describe('Median size of such a file.'),
   printsPerHour: z.number().min(0).max(100).default(0.6).describe('Print jobs by IPP, per person.'),
   callsPerDay: z.number().min(0).max(50).default(1).describe('Video calls in an office day, per person.'),
-  callMinutes: z.number().positive().max(600).default(20).describe('Median length of a call.'),
-  callPacketsPerSecond: z.number().positive().max(2000).default(110).describe('Media packets of a call, each way.'),
+  callMinutes: z.number().positive().max(600).default(15).describe('Median length of a call.'),
+  callPacketsPerSecond: z.number().positive().max(2000).default(60).describe('Media packets of a call, each way.'),
   updatesPerDay: z.number().min(0).max(100).default(2).describe('Downloads of updates, per computer.'),
   updateBytes: size.default(12_000_000).describe('Median size of such a download.'),
   backupAt: clock.default(22 * 60).describe('Time of the nightly backup of servers to the NAS.'),
@@ -156,6 +156,13 @@ const behavior = z.strictObject({
     .default(300)
     .describe('Polls of a cloud drive or a chat, a new connection each: an innocent beacon.'),
   discoverySeconds: z.number().min(0).default(150).describe('mDNS and SSDP announcements and searches.'),
+  monitorSeconds: z
+    .number()
+    .min(0)
+    .default(60)
+    .describe(
+      'A server looks by ICMP echo whether the others are there, every so often; at printers by SNMP a fifth as often.',
+    ),
   iotSeconds: z.number().min(0).default(60).describe('Telemetry of IoT devices by MQTT.'),
   clipsPerHour: z.number().min(0).max(1000).default(4).describe('Clips a camera uploads.'),
   adminPerDay: z.number().min(0).max(100).default(3).describe('SSH and RDP sessions to each server.'),

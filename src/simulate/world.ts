@@ -376,7 +376,7 @@ export class World {
       const wait = this.answerUs(to, random);
       yield wait;
       this.icmp(to, from, encodeIcmp({ type: 0, identifier, sequence, payload }), random);
-      yield everyUs - wait;
+      yield Math.max(0, everyUs - wait);
     }
   }
 

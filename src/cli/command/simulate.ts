@@ -27,7 +27,7 @@ import {
 } from '../../simulate/index.ts';
 import { CapturePcapngWriter, CapturePcapWriter, type CaptureWriter } from '../../wire/index.ts';
 import { catchInterrupt, INTERRUPTED } from '../interrupt.ts';
-import { note, print } from '../terminal.ts';
+import { note, print, terminalWidth } from '../terminal.ts';
 import { parseListen, serveLines } from './simulate-server.ts';
 
 const FORMATS = ['pcapng', 'pcap', 'flows', 'records'] as const;
@@ -267,6 +267,32 @@ function captureWriter(
       });
 }
 
+const REDRAW_MS = 200;
+
+/** A line about a long run that is redrawn; nothing where standard error is no terminal. Gives what to call now and then, and at the end. */
+function progressLine(simulation: Simulation, isWanted: boolean): { update(): void; end(): void } {
+  const started = performance.now();
+  let last = started;
+  let isDrawn = false;
+  return {
+    update: () => {
+      const now = performance.now();
+      if (!isWanted || now - last < REDRAW_MS) return;
+      last = now;
+      const { progress, wire } = simulation;
+      const elapsed = now - started;
+      const left = progress > 0 ? Math.ceil(((elapsed / progress) * (1 - progress)) / 1000) : undefined;
+      const text = `simulating  ${Math.floor(progress * 100)} %  ${humanCount(wire.frames)} frames  ${humanBytes(wire.wireBytes)}  ${humanCount((wire.frames / elapsed) * 1000)} frames/s${left === undefined ? '' : `  ${left} s left`}`;
+      process.stderr.write(`\r\u001b[2K${text.slice(0, terminalWidth(process.stderr) - 1)}`);
+      isDrawn = true;
+    },
+    end: () => {
+      if (isDrawn) process.stderr.write('\r\u001b[2K');
+      isDrawn = false;
+    },
+  };
+}
+
 async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (text: string) => void): Promise<number> {
   const { seed } = flags;
   const format = formatOf(flags, false);
@@ -277,6 +303,7 @@ async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (tex
   const lines: string[] = [];
   const labelLines: string[] = [];
   let records = 0;
+  let progress: ReturnType<typeof progressLine> | undefined;
   const place = placeOf(out);
   let labels: ReturnType<typeof labelsPlace>;
   try {
@@ -317,6 +344,7 @@ async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (tex
     });
     if (labels !== undefined)
       await labels.place.write(format === 'records' ? recordLabelHeader(labels.format) : labelHeader(labels.format));
+    progress = progressLine(simulation, flags.quiet !== true && process.stderr.isTTY);
     let isFirst = true;
     for (let goesOn = true; goesOn; ) {
       goesOn = simulation.run();
@@ -328,10 +356,12 @@ async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (tex
       }
       if (lines.length > 0) await place.write(lines.splice(0).join(''));
       if (labelLines.length > 0) await labels?.place.write(labelLines.splice(0).join(''));
+      progress.update();
       if (interrupt.signal.aborted) return INTERRUPTED;
       // A signal is heard between two pieces only when the loop lets it.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
+    progress.end();
     place.finish();
     labels?.place.finish();
     const { wire, flowsByLabel, engine } = simulation;
@@ -346,6 +376,7 @@ async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (tex
       tell(`warning: ${counted(engine.refused, 'conversation')} did not begin, because too many were under way`);
     return EXIT.done;
   } finally {
+    progress?.end();
     place.discard();
     labels?.place.discard();
     interrupt.end();
