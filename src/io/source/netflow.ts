@@ -144,17 +144,17 @@ class Sequence {
   late = 0;
   restarts = 0;
 
-  /** The number counts what is in the datagram itself as well. */
-  readonly #isInclusive: boolean;
+  /** The number counts the flows of the datagram itself as well, and no options. */
+  readonly isInclusive: boolean;
 
   constructor(unit: 'datagrams' | 'records', isInclusive = false) {
     this.unit = unit;
-    this.#isInclusive = isInclusive;
+    this.isInclusive = isInclusive;
   }
 
   /** @param count how far this datagram moves it; -1 where nobody knows. */
   saw(stated: number, count: number, isRestart: boolean): void {
-    const sequence = this.#isInclusive && count > 0 ? (stated - count) >>> 0 : stated;
+    const sequence = this.isInclusive && count > 0 ? (stated - count) >>> 0 : stated;
     if (this.expected >= 0 && !isRestart) {
       const ahead = (sequence - this.expected) >>> 0;
       const behind = (this.expected - sequence) >>> 0;
@@ -191,6 +191,7 @@ class Domain {
   systemInitMs = Number.NaN;
   datagrams = 0;
   records = 0;
+  optionRecords = 0;
   duplicates = 0;
   templateChanges = 0;
   lastUptime = Number.NaN;
@@ -203,7 +204,7 @@ class Domain {
     this.exporter = exporter;
     this.kind = kind;
     this.name = name;
-    // NetFlow v9 counts datagrams and IPFIX the records before by the book; some exporters have it the other way round, and softflowd counts the records of the message as well. So all are followed, and the one that fits is believed.
+    // NetFlow v9 counts datagrams and IPFIX the records before by the book; some exporters have it the other way round, and softflowd counts the flows of the message as well, and no options. So all are followed, and the one that fits is believed.
     this.sequences =
       kind === 'netflow-v9'
         ? [new Sequence('datagrams'), new Sequence('records')]
@@ -230,8 +231,12 @@ class Domain {
     return restarted;
   }
 
-  saw(sequence: number, records: number, isRestart: boolean): void {
-    for (const each of this.sequences) each.saw(sequence, each.unit === 'datagrams' ? 1 : records, isRestart);
+  /** @param records records in the datagram, those of options among them; -1 where nobody knows. */
+  saw(sequence: number, records: number, isRestart: boolean, options = 0): void {
+    for (const each of this.sequences) {
+      const counted = each.isInclusive && records >= 0 ? records - options : records;
+      each.saw(sequence, each.unit === 'datagrams' ? 1 : counted, isRestart);
+    }
   }
 
   sequence(): Sequence {
@@ -554,6 +559,7 @@ export class NetflowDecoder {
     const stop = Math.min(end, at + header.length);
     if (domain === undefined || !this.#arrived(domain, bytes, at, stop, header.exportMs, timeMs)) return stop;
     const arrival = Number.isNaN(timeMs) ? header.exportMs : timeMs;
+    const optionsBefore = domain.optionRecords;
     let records = 0;
     const next = walkIpfix(bytes, at, end, this.#oddities, (id, from, to) => {
       if (id === IPFIX_TEMPLATES) this.#templates(domain, bytes, from, to, 'ipfix', arrival);
@@ -563,7 +569,7 @@ export class NetflowDecoder {
         records = n < 0 || records < 0 ? -1 : records + n;
       }
     });
-    domain.saw(header.sequence, records, false);
+    domain.saw(header.sequence, records, false, domain.optionRecords - optionsBefore);
     return next;
   }
 
@@ -671,6 +677,7 @@ export class NetflowDecoder {
 
   #option(domain: Domain, flow: ExportedFlow): void {
     domain.records++;
+    domain.optionRecords++;
     this.records++;
     const rate = flow.samplingRate();
     if (rate >= 1) {
