@@ -1,7 +1,9 @@
+import { looksLikeBinetflow, openBinetflow } from './binetflow.ts';
 import { looksLikeCsv, openCsv } from './csv.ts';
-import type { RowFormat } from './format.ts';
+import type { RowFormat, RowInput } from './format.ts';
 import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
 import { NETFLOW_CAPTURE_FORMAT, NETFLOW_FORMAT, NFCAPD_FORMAT } from './netflow.ts';
+import { looksLikeNfdump, openNfdump } from './nfdump.ts';
 import { openZeekFlows } from './zeek-flow.ts';
 import { looksLikeZeek, openZeekTable } from './zeek-tsv.ts';
 
@@ -25,6 +27,22 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     flows: false,
     looksLike: (head) => looksLikeNdjson(head) || looksLikeJson(head),
     openTable: openJson,
+  },
+  {
+    id: 'argus',
+    title: 'Argus text: ra -c , and the binetflow files of CTU data sets',
+    flows: true,
+    looksLike: looksLikeBinetflow,
+    openTable: openCsv,
+    openFlows: async ([input], options) => openBinetflow(await (input as RowInput).open(), options),
+  },
+  {
+    id: 'nfdump',
+    title: 'NetFlow records as text of nfdump -o csv',
+    flows: true,
+    looksLike: looksLikeNfdump,
+    openTable: openCsv,
+    openFlows: async ([input], options) => openNfdump(await (input as RowInput).open(), options),
   },
   {
     id: 'csv',
