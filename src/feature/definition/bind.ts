@@ -32,7 +32,7 @@ import {
   valueAt,
   zoneOffset,
 } from '../expression/index.ts';
-import { KeyIndex } from '../expression/key.ts';
+import { KeyIndex, keyText } from '../expression/key.ts';
 import type { FeatureMeasurer, FeaturePack } from '../index.ts';
 import type { Feature, FeatureMatrix } from '../matrix.ts';
 import type { FeatureContext } from '../pack/part.ts';
@@ -95,7 +95,7 @@ export interface DefinitionSaturation {
 
 /** Values that have no result, by the expression that they are of. */
 export interface ExpressionOddity {
-  /** 'expression.division-by-zero', 'expression.outside-domain', 'expression.late-row'. */
+  /** 'expression.' and division-by-zero, outside-domain, not-finite, late-row or too-late-row. */
   readonly name: string;
   readonly where: string;
   readonly count: number;
@@ -222,6 +222,7 @@ export class DefinitionRun {
   #filterBuffers = new ColumnBuffers();
   #buffers = new ColumnBuffers();
   #matrix: Float64Array[] = [];
+  #notFinite: number[];
   #nextRow = 1;
 
   constructor(definitions: Definitions, schema: Schema, options: BindOptions) {
@@ -240,6 +241,7 @@ export class DefinitionRun {
     }));
     this.#flags = definitions.flags.map((flag) => makeFlag(flag, definitions, this.#scope));
     this.features = this.#features.map(({ feature }) => feature);
+    this.#notFinite = this.#features.map(() => 0);
     this.needsFirstPass =
       this.#features.some(({ expression }) => expression?.needsFirstPass === true) ||
       this.#flags.some((flag) => flag.expressions.some((one) => one.needsFirstPass));
@@ -363,7 +365,10 @@ export class DefinitionRun {
         }
       }
       for (let row = 0; row < n; row++) {
-        if (!Number.isFinite(column[row])) column[row] = Number.NaN;
+        if (!Number.isFinite(column[row])) {
+          if (!Number.isNaN(column[row])) this.#notFinite[j]++;
+          column[row] = Number.NaN;
+        }
         // What is finite as a double may not be as a float.
         const value = Math.fround(column[row]);
         values[row * width + j] = Number.isFinite(value) ? value : Number.NaN;
@@ -424,8 +429,15 @@ export class DefinitionRun {
       ] as const)
         if (count > 0) oddities.push({ name, where, count, meaning });
     };
-    for (const { feature, expression, categories } of this.#features) {
+    for (const [j, { feature, expression, categories }] of this.#features.entries()) {
       account(`feature ${feature.name}`, expression);
+      if (this.#notFinite[j] > 0)
+        oddities.push({
+          name: 'expression.not-finite',
+          where: `feature ${feature.name}`,
+          count: this.#notFinite[j],
+          meaning: 'Larger than any number; the value is missing.',
+        });
       if (categories !== undefined && categories.refused > 0)
         saturations.push({
           detector: `feature ${feature.name}`,
@@ -485,14 +497,15 @@ class Categories {
   #codes = new Map<string, number>();
 
   code(text: string): number {
-    let code = this.#codes.get(text);
+    const key = keyText(text);
+    let code = this.#codes.get(key);
     if (code === undefined) {
       if (this.#codes.size >= MAX_CATEGORIES) {
         this.refused++;
         return Number.NaN;
       }
       code = this.#codes.size;
-      this.#codes.set(text, code);
+      this.#codes.set(key, code);
     }
     return code;
   }
@@ -651,7 +664,7 @@ class RowFlag implements RunFlag {
   #message: Message;
   #entityOf: ((batch: Batch) => Vector) | undefined;
   #timesOf: ((batch: Batch) => Float64Array) | undefined;
-  #hits = new Map<Value | undefined, Hit>();
+  #hits = new Map<string | undefined, Hit>();
   #refused = 0;
 
   constructor(definition: FlagDefinition, { when }: RowTest, { entity }: Definitions, scope: Scope) {
@@ -671,7 +684,8 @@ class RowFlag implements RunFlag {
     const times = this.#timesOf?.(batch);
     for (let row = 0; row < batch.rowCount; row++) {
       if (values[row] !== TRUE) continue;
-      const entity = entities === undefined ? undefined : valueAt(entities, row);
+      const value = entities === undefined ? undefined : valueAt(entities, row);
+      const entity = value === undefined ? undefined : keyText(value);
       let hit = this.#hits.get(entity);
       if (hit === undefined) {
         if (this.#hits.size >= MAX_FINDINGS) {
@@ -679,7 +693,7 @@ class RowFlag implements RunFlag {
           continue;
         }
         message ??= this.#message.bind(batch);
-        hit = new Hit(message(row), entity === undefined ? undefined : String(entity), {});
+        hit = new Hit(message(row), entity, {});
         this.#hits.set(entity, hit);
       }
       hit.add(rowNumbers[row], times?.[row]);
@@ -724,6 +738,8 @@ class WindowFlag implements RunFlag {
   #hits = new Map<number, Hit>();
   #position: number;
   #overMs: number;
+  #sweptAt = Number.NEGATIVE_INFINITY;
+  #refusedAtSweep = 0;
   #timesOf: ((batch: Batch) => Float64Array) | undefined;
   #refused = 0;
 
@@ -813,6 +829,12 @@ class WindowFlag implements RunFlag {
 
   /** Keys that fell silent and were never reported are let go. */
   #makeRoom(now: number): boolean {
+    // A look at all keys is worth its time when time has moved on, or when much was refused since the last.
+    const { refused, maxKeys } = this.#keys;
+    if (now >= this.#sweptAt && now < this.#sweptAt + this.#overMs / 8 && refused - this.#refusedAtSweep < maxKeys / 8)
+      return false;
+    this.#sweptAt = now;
+    this.#refusedAtSweep = refused;
     return this.#keys.release((group) => {
       const last = this.#recent[group]?.times.at(-1);
       if (this.#hits.has(group) || (last !== undefined && last > now - this.#overMs)) return false;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Schema, type Table, TableBuilder, UserError } from '../../core/index.ts';
+import { TEXT_FUNCTIONS } from '../expression/index.ts';
 import { answersOf, standardFunctions } from './dns-function.ts';
 import {
   type BindOptions,
@@ -327,6 +328,74 @@ flags:
       { name: 's', kind: 'category', weight: 1, values: Float64Array.of(0, 1) },
     ]);
     expect(bound.definitions.cuts).toEqual([2, 5]);
+  });
+});
+
+describe('hostile rows', () => {
+  const hostile = [
+    `${'"'.repeat(300_000)}x`,
+    `${'='.repeat(300_000)}x`,
+    `${'1'.repeat(300_000)}x`,
+    `[${'];'.repeat(100_000)}x`,
+    `${'a.'.repeat(100_000)}`,
+    ' '.repeat(300_000),
+    '\u0000\ud800\u202e',
+    '',
+  ];
+
+  it('take no more time than they are long, whatever function looks at them', async () => {
+    const { functions } = standardFunctions(PARTS);
+    const constants: Record<string, string> = {
+      number: '1',
+      zone: '"UTC"',
+      network: '"10.0.0.0/8"',
+      period: '24',
+      minLength: '8',
+    };
+    const features = Object.entries({ ...TEXT_FUNCTIONS, ...functions }).map(([name, { takes }]) => {
+      const given = takes.map((one) =>
+        one.constant === true
+          ? (constants[one.name] ?? '"x"')
+          : one.type === 'number'
+            ? 'client.bytes'
+            : 'dns.question.name',
+      );
+      return `  - {name: ${name}, expression: '${name}(${given.join(', ')})'}`;
+    });
+    const rows = hostile.map((text) => ({ 'dns.question.name': text, 'client.bytes': 1 }));
+    const start = performance.now();
+    const { features: values } = await run(`features:\n${features.join('\n')}`, rows, 3);
+    expect(values).toHaveLength(hostile.length);
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+
+  it('do not slow a flag down by more keys than it holds', async () => {
+    const limits = { maxKeys: 500, maxEntries: 5000, maxMedianValues: 10 };
+    const rows = Array.from({ length: 30_000 }, (_, i) => ({ '@timestamp': at(0) + i, 'source.ip': `k${i}` }));
+    const { flags, saturations } = await run(
+      `time: "@timestamp"
+flags: [{name: f, having: count() >= 1, by: source.ip, over: 1h, severity: low, message: "{source.ip}"}]`,
+      rows,
+      8192,
+      { limits },
+    );
+    expect(flags).toHaveLength(500);
+    expect(saturations.find(({ what, cap }) => what === 'keys' && cap === 500)?.refused).toBeGreaterThan(20_000);
+  });
+
+  it('have no value where a number is larger than any', async () => {
+    const { features, oddities } = await run('features: [{name: x, expression: client.bytes * client.bytes}]', [
+      { 'client.bytes': 1e200 },
+    ]);
+    expect(features).toEqual([[undefined]]);
+    expect(oddities).toEqual([
+      {
+        name: 'expression.not-finite',
+        where: 'feature x',
+        count: 1,
+        meaning: 'Larger than any number; the value is missing.',
+      },
+    ]);
   });
 });
 

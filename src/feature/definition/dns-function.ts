@@ -182,13 +182,17 @@ function inUtc(part: 'hour' | 'minute'): ExpressionFunction['prepare'] {
  */
 export function answersOf(text: string): string[] {
   const trimmed = text.trim();
-  const parts = trimmed.startsWith('[')
-    ? trimmed
-        .slice(1)
-        .replace(/\]\s*"?$/, '')
-        .split(/[;,]/)
-    : [trimmed];
-  return parts.map((part) => part.trim().replace(/^["']+|["']+$/g, '')).filter((part) => part !== '');
+  const parts = trimmed.startsWith('[') ? withoutEnds(trimmed, '[]"\' ').split(/[;,]/) : [trimmed];
+  return parts.map((part) => withoutEnds(part, '"\' ')).filter((part) => part !== '');
+}
+
+/** The text without any of these characters at its ends; in one pass, however many there are. */
+function withoutEnds(text: string, characters: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && characters.includes(text[from])) from++;
+  while (to > from && characters.includes(text[to - 1])) to--;
+  return text.slice(from, to);
 }
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -196,7 +200,9 @@ const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 
 /** Entropy of the bytes that a text encodes (RFC 4648), 2 decimals; undefined where it is not of that encoding. */
 function decodedEntropy(text: string, alphabet: string, bits: number): number | undefined {
-  const body = (bits === 5 ? text.toUpperCase() : text.replaceAll('-', '+').replaceAll('_', '/')).replace(/=+$/, '');
+  const letters = bits === 5 ? text.toUpperCase() : text.replaceAll('-', '+').replaceAll('_', '/');
+  // Padding stands at the end alone; the dot keeps the beginning as it is.
+  const body = withoutEnds(`.${letters}`, '=').slice(1);
   if (body === '' || !(bits === 5 ? BASE32_TEXT : BASE64_TEXT).test(body)) return undefined;
   const rest = body.length % 8;
   if (bits === 5 ? rest === 1 || rest === 3 || rest === 6 : body.length % 4 === 1) return undefined;

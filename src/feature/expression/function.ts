@@ -126,6 +126,9 @@ function cycle(meaning: string, compute: (angle: number) => number): ExpressionF
   };
 }
 
+/** Longer texts are no numbers; the pattern that reads them looks back as far as they are long. */
+const MAX_NUMBER_TEXT = 400;
+
 /** Edit distances are counted up to this one: texts that differ more are merely different. */
 const MAX_DISTANCE = 255;
 
@@ -208,7 +211,9 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, ExpressionFunction>> = {
         values.map(String).join(''),
   },
   number: ofText('number', 'The number that it is; missing where it is none.', (text) =>
-    /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/.test(text) ? Number(text) : undefined,
+    text.length <= MAX_NUMBER_TEXT && /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/.test(text)
+      ? Number(text)
+      : undefined,
   ),
   text: {
     takes: [{ name: 'value', type: 'any' }],

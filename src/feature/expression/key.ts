@@ -149,7 +149,8 @@ function codeOf(vector: Vector, row: number, numbers: Map<number, number>): numb
   }
 }
 
-function keyText(value: Value | undefined): string {
+/** A text that stands for a value: itself up to 256 characters, then its beginning and a hash. */
+export function keyText(value: Value | undefined): string {
   const text = String(value);
   return text.length <= MAX_KEY_TEXT ? text : `${text.slice(0, MAX_KEY_TEXT)}#${hashText(text)}`;
 }
