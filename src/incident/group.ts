@@ -147,10 +147,12 @@ function joinDistributed(groups: readonly Group[], gapMs: number): Group[] {
       const [first] = run;
       if (first !== undefined && actors.size >= MIN_DISTRIBUTED_ACTORS) for (const i of run) sets.join(first, i);
     };
+    const kind = groups[indexes[0] ?? 0]?.[0]?.detection.kind ?? '';
+    const longest = kindInfo(kind).timeless === true ? Number.POSITIVE_INFINITY : gapMs;
     for (const i of indexes) {
       const span = spans[i];
       if (span === undefined) continue;
-      if (span.fromMs - reachedMs > gapMs) {
+      if (run.length > 0 && span.fromMs - reachedMs > longest) {
         close();
         run = [];
         reachedMs = Number.NEGATIVE_INFINITY;

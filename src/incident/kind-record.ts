@@ -46,6 +46,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     direction: {},
     steps: (story) => authored(story, 'flag.severity', 'Its author'),
     aim: (detection) => textOf(detection, 'flag.name'),
+    timeless: true,
     label: 'flagged',
     subject: entityOf,
     deed: ({ detection }) => `has ${rowsOf(detection)} flagged “${textOf(detection, 'flag.name')}”`,

@@ -31,6 +31,8 @@ export interface KindInfo {
   readonly links?: (detection: Detection) => string[];
   /** What the detection is aimed at, where many actors may aim at the same; undefined where that is not one thing. */
   readonly aim?: (detection: Detection) => string | undefined;
+  /** True where many actors of one aim are one story however far apart in time: a rule of the user's own fires when it fires. */
+  readonly timeless?: boolean;
   readonly techniques?: (story: Story, detection: Detection) => TechniqueId[];
   /** What such an incident is called in a list, in a few words: 'port scan'. */
   readonly label: string;

@@ -1,4 +1,4 @@
-import { Random, Reservoir } from '../core/index.ts';
+import { type Json, Random, Reservoir } from '../core/index.ts';
 import type { Feature, FeatureMatrix } from '../feature/index.ts';
 import { fitModel, type Model } from '../model/index.ts';
 
@@ -27,11 +27,15 @@ export class FitSample {
     }
   }
 
-  /** The model of what is usual in this input; undefined when there were too few flows to say. */
-  fit(seed: number): Model | undefined {
+  /** The model of what is usual in this input, with what its features were measured with; undefined when there were too few flows to say. */
+  fit(seed: number, encoding?: Json): Model | undefined {
     const rowCount = this.#reservoir.size;
     if (rowCount < LEAST_FIT_ROWS) return undefined;
     const values = this.#values.subarray(0, rowCount * this.#features.length);
-    return fitModel('isolation-forest', { features: this.#features, rowCount, values }, { seed });
+    return fitModel(
+      'isolation-forest',
+      { features: this.#features, rowCount, values },
+      { seed, ...(encoding === undefined ? {} : { encoding }) },
+    );
   }
 }

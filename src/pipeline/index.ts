@@ -5,5 +5,5 @@ export * from './config.ts';
 export * from './cut.ts';
 export * from './flows.ts';
 export * from './live.ts';
-export * from './table.ts';
+export * from './table/index.ts';
 export * from './version.ts';

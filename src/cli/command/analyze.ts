@@ -25,6 +25,7 @@ import {
   rowCsvLines,
   textCell,
 } from '../../report/index.ts';
+import { planOptions, readDefinitions } from '../definitions.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
@@ -44,6 +45,7 @@ interface AnalyzeFlags extends LiveFlags {
   readonly progress?: boolean;
   readonly homeNet?: string[];
   readonly as?: string;
+  readonly features?: string;
 }
 
 const DEFAULT_OUT = 'anomalyst-out';
@@ -81,6 +83,10 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       '--as <format>',
       'what the inputs are, where that should not be told from their content (see anomalyst formats)',
     )
+    .option(
+      '--features <yaml>',
+      'definitions of features, filters and flags (docs/features.md), or a configuration of Anomal',
+    )
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
     .option('--config <yaml>', 'configuration file; flags win over it')
     .option('--seed <n>', 'seed of all chance in the run (default: 42)', integer('--seed'))
@@ -116,6 +122,7 @@ async function runAnalyze(
   const seed = flags.seed ?? config.seed;
   const modelPath = flags.model ?? config.model;
   const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
+  const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -158,6 +165,7 @@ async function runAnalyze(
         inputs,
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
+        ...(definitions === undefined ? {} : planOptions(definitions, homeNet)),
         scratchFolder: folder,
         onRows: (table, features, scores, rows) => output.writeRows(table, features, scores, rows),
         onReject: (input, reject) => output.writeReject(input, reject),
@@ -198,7 +206,8 @@ async function runAnalyze(
     if (interfaces !== undefined) return await runLive(interfaces, flags, out, abort.signal, once);
     const analyzeFiles = async (folder: string, names: readonly string[]): Promise<number> => {
       const inputs = await classifyInputs(names, { as: flags.as, signal: abort.signal, onWait: note });
-      return inputs.some(isTable)
+      return inputs.some(isTable) ||
+        (definitions !== undefined && inputs.every(({ format }) => format?.openTable !== undefined))
         ? await analyzeRows(folder, inputs)
         : await once(folder, (options) => analyze({ ...options, inputs: names, classified: inputs }));
     };

@@ -1,0 +1,217 @@
+import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../../analyst/index.ts';
+import { type Json, type Schema, safeText, type Table, UserError } from '../../core/index.ts';
+import { type Detection, StrangeRecords } from '../../detect/index.ts';
+import type { FeatureMatrix } from '../../feature/index.ts';
+import { groupDetections as groupIncidents } from '../../incident/index.ts';
+import { type ColumnType, type Reject, ScratchFile } from '../../io/index.ts';
+import { loadModel, type Model } from '../../model/index.ts';
+import type { AnalysisResult, StrangeRow, TableSummary } from '../../report/index.ts';
+import { OddityCounter } from '../../wire/index.ts';
+import type { Progress } from '../analyze.ts';
+import type { ClassifiedInput } from '../classify.ts';
+import { FitSample } from '../fit-sample.ts';
+import { FlowStore } from '../store.ts';
+import { nextTurn, TURN_MS } from '../turn.ts';
+import { productVersion } from '../version.ts';
+import { ColumnCounts } from './count.ts';
+import { flagDetection, flagSummary, groupDetections } from './detect.ts';
+import { clusterSummary, groupRows } from './group.ts';
+import { entityReader, type MeasuredRows, measureRows, scoringProgress, timeReader } from './measure.ts';
+import { autoPlan, type TablePlan } from './plan.ts';
+import { openTables, readRows } from './read.ts';
+import { blindSpots, emptyBecause } from './words.ts';
+
+export interface AnalyzeTableOptions {
+  readonly inputs: readonly ClassifiedInput[];
+  /** Default 42. */
+  readonly seed?: number;
+  /** Types that the user states, by column name. */
+  readonly types?: Readonly<Record<string, ColumnType>> | undefined;
+  /** Makes the plan for the schema of the inputs, with what a given model was fitted with; without it every column is a feature. */
+  readonly plan?: (schema: Schema, encoding: Json | undefined) => TablePlan;
+  readonly model?: { readonly name: string; readonly bytes: Uint8Array };
+  readonly analyst?: Analyst;
+  readonly scratchFolder: string;
+  /** Told of every kept batch in order, with its features, scores and the numbers of its rows. */
+  readonly onRows?: (
+    table: Table,
+    features: FeatureMatrix,
+    scores: Float64Array | undefined,
+    rows: Float64Array,
+  ) => void;
+  readonly onReject?: (input: string, reject: Reject) => void;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface TableAnalysis {
+  readonly result: AnalysisResult;
+  readonly model: Model | undefined;
+}
+
+const DEFAULT_SEED = 42;
+
+/**
+ * Rows of tables in, ranked and explained incidents out. All inputs must have the same columns. Memory is bounded: rows wait in a scratch file where they are many.
+ * Throws UserError when no input could be read, or when they are of different columns.
+ */
+export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableAnalysis> {
+  const { seed = DEFAULT_SEED, analyst = createRuleAnalyst(), onProgress } = options;
+  const oddities = new OddityCounter();
+  const sources = await openTables(options, oddities);
+  const [first] = sources;
+  if (first === undefined)
+    throw new UserError('there is no table to analyse', 'give a file: anomalyst analyze rows.csv');
+  const { schema } = first;
+  const given = options.model === undefined ? undefined : loadGiven(options.model);
+  const plan = (options.plan ?? autoPlan)(schema, given?.encoding);
+  const raw = new FlowStore([], () => new ScratchFile(options.scratchFolder), 200_000, schema);
+  const columns = new ColumnCounts(schema);
+  try {
+    const summaries = await readRows(sources, options, (table) => {
+      columns.observe(table);
+      plan.learn(table);
+      raw.append({ table, features: { features: [], rowCount: table.rowCount, values: new Float32Array(0) } });
+    });
+    const measured = await measureRows(raw, plan, columns.rows, schema, options);
+    raw.close();
+    try {
+      const model =
+        given === undefined ? fitModelOf(measured, plan, seed) : fitting(given, plan, options.model?.name ?? '');
+      const strange = model === undefined ? undefined : new StrangeRecords(model);
+      let done = 0;
+      let turn = performance.now();
+      for (const { table, features } of measured.store.chunks()) {
+        const rows = measured.rowNumbers.subarray(done, done + table.rowCount);
+        const encoded = plan.encode(features);
+        const scores = model?.score(encoded);
+        if (scores !== undefined)
+          strange?.observe(
+            { table, rowNumbers: rows, entity: entityReader(table, plan.entity), time: timeReader(table, plan.time) },
+            encoded,
+            scores,
+          );
+        options.onRows?.(table, encoded, scores, rows);
+        done += table.rowCount;
+        if (performance.now() - turn > TURN_MS) {
+          onProgress?.(scoringProgress(done, measured.kept));
+          await nextTurn();
+          turn = performance.now();
+        }
+      }
+      const groups = groupRows(measured.groups, plan, seed);
+      const found = plan.finish();
+      const detections: Detection[] = [
+        ...found.flags.map((hit) => flagDetection(hit, measured)),
+        ...(strange?.finish() ?? []),
+        ...groupDetections(groups, measured),
+      ];
+      const incidents: JudgedIncident[] = [];
+      for (const incident of groupIncidents(detections, { context: { isHome: () => true } }))
+        incidents.push({ ...incident, verdict: await analyst.judge(incident) });
+      const saturations = [...(strange?.saturations() ?? []), ...found.saturations];
+      const table: TableSummary = {
+        rows: columns.rows,
+        kept: measured.kept,
+        columns: columns.summary(),
+        features: measured.features.summary(plan.weights),
+        filters: found.filters,
+        flags: flagSummary(plan, found.flags),
+        strangest: (strange?.strangest() ?? []).map(strangeRow),
+        ...(groups === undefined ? {} : { clusters: clusterSummary(groups) }),
+      };
+      const counts = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
+      for (const incident of incidents) counts[incident.severity]++;
+      const { span } = measured;
+      const result: AnalysisResult = {
+        run: {
+          tool: { name: 'anomalyst', version: productVersion() },
+          inputs: summaries,
+          ...(span === undefined ? {} : { firstMs: span.firstMs, lastMs: span.lastMs }),
+          packets: 0,
+          bytes: 0,
+          flows: 0,
+          hosts: 0,
+          otherFrames: [],
+          homeNet: [],
+          seed,
+          ...(model === undefined ? {} : { model: modelSummary(model, options.model?.name) }),
+          saturations,
+          severityCounts: counts,
+          ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
+          blindSpots: blindSpots(table, summaries, model, measured.unsorted),
+        },
+        oddities: [
+          ...oddities.list().map(({ firstFrame: _frame, firstInput: _input, ...oddity }) => oddity),
+          ...found.oddities,
+        ],
+        incidents,
+        hosts: [],
+        timeline: measured.timeline,
+        table,
+      };
+      return { result, model };
+    } finally {
+      measured.store.close();
+    }
+  } finally {
+    raw.close();
+    for (const source of sources) source.close();
+  }
+}
+
+/** A model of what is usual in these rows; undefined where there are too few, or nothing was measured. */
+function fitModelOf({ store }: MeasuredRows, plan: TablePlan, seed: number): Model | undefined {
+  if (plan.features.length === 0) return undefined;
+  const sample = new FitSample(plan.features, seed);
+  for (const { features } of store.chunks()) sample.offer(plan.encode(features));
+  return sample.fit(seed, plan.encoding());
+}
+
+function loadGiven({ name, bytes }: { readonly name: string; readonly bytes: Uint8Array }): Model {
+  return named(name, () => loadModel(bytes));
+}
+
+/** The model, where the plan measures what it was fitted on. */
+function fitting(model: Model, plan: TablePlan, name: string): Model {
+  const there = new Set(plan.features.map((feature) => feature.name));
+  const absent = model.featureNames.find((feature) => !there.has(feature));
+  if (absent !== undefined)
+    throw new UserError(
+      `${name}: the model was fitted on a feature '${safeText(absent, 60)}', which is not measured here`,
+      'give the definitions that it was fitted with, or fit a new model',
+    );
+  return model;
+}
+
+function named<T>(name: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`${name}: ${error.message}`, error.hint);
+    throw error;
+  }
+}
+
+function modelSummary(model: Model, given: string | undefined): NonNullable<AnalysisResult['run']['model']> {
+  return {
+    kind: model.kind,
+    fittedOn: given ?? 'this table',
+    rows: model.training.rows,
+    features: [...model.featureNames],
+    checksum: model.checksum,
+  };
+}
+
+function strangeRow({ row, score, values, explanation }: ReturnType<StrangeRecords['strangest']>[number]): StrangeRow {
+  return {
+    row,
+    score,
+    values,
+    contributions: explanation.contributions.slice(0, 5).map(({ feature, value, contribution }) => ({
+      feature,
+      ...(value === undefined ? {} : { value }),
+      contribution,
+    })),
+  };
+}

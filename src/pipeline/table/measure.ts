@@ -1,0 +1,134 @@
+import { concatTables, isValid, type Schema, type Table, takeRows } from '../../core/index.ts';
+import { ScratchFile } from '../../io/index.ts';
+import type { Timeline } from '../../report/index.ts';
+import type { Progress } from '../analyze.ts';
+import { FlowStore } from '../store.ts';
+import { nextTurn, TURN_MS } from '../turn.ts';
+import type { AnalyzeTableOptions } from './analyze.ts';
+import { FeatureCounts, TimeCounts } from './count.ts';
+import { GroupSample } from './group.ts';
+import type { TablePlan } from './plan.ts';
+
+/** A table of so many rows is put in order of time in memory; a longer one stays in its own order. */
+const SORT_ROWS = 200_000;
+const DEFAULT_SEED = 42;
+
+export interface MeasuredRows {
+  readonly store: FlowStore;
+  readonly features: FeatureCounts;
+  /** Number in the run of every kept row, in the order of the store. */
+  readonly rowNumbers: Float64Array;
+  readonly kept: number;
+  readonly span: { readonly firstMs: number; readonly lastMs: number } | undefined;
+  readonly timeline: Timeline;
+  /** Rows whose time was before that of the row before them, where the table was too long to be sorted. */
+  readonly unsorted: number;
+  /** A uniform sample of rows for the groups: all, up to `GROUP_ROWS`. */
+  readonly groups: GroupSample;
+}
+
+/** Filters, measures and flags all rows, in order of time where that can be; they stay in a store with their features. */
+export async function measureRows(
+  raw: FlowStore,
+  plan: TablePlan,
+  rowCount: number,
+  schema: Schema,
+  options: AnalyzeTableOptions,
+): Promise<MeasuredRows> {
+  const { seed = DEFAULT_SEED } = options;
+  const { features } = plan;
+  const store = new FlowStore(features, () => new ScratchFile(options.scratchFolder), 50_000, schema);
+  const counts = new FeatureCounts(features, seed);
+  const groups = new GroupSample(seed);
+  const times = new TimeCounts();
+  const rowNumbers = new Float64Array(rowCount);
+  let kept = 0;
+  let turn = performance.now();
+  for (const { table, first, order } of inTimeOrder(raw, rowCount, plan.time, schema)) {
+    const { rows: left, order: positions } = plan.keep(table);
+    if (left.rowCount === 0) continue;
+    for (let i = 0; i < left.rowCount; i++) {
+      const at = positions === undefined ? i : (positions[i] ?? 0);
+      rowNumbers[kept + i] = 1 + (order === undefined ? first + at : (order[first + at] ?? 0));
+    }
+    const numbers = rowNumbers.subarray(kept, kept + left.rowCount);
+    const matrix = plan.measure(left);
+    plan.flag(left, numbers);
+    counts.observe(matrix);
+    times.observe(left, timeReader(left, plan.time));
+    groups.offer(left, matrix, numbers, plan);
+    store.append({ table: left, features: matrix });
+    kept += left.rowCount;
+    if (performance.now() - turn > TURN_MS) {
+      options.onProgress?.(scoringProgress(kept, rowCount));
+      await nextTurn();
+      turn = performance.now();
+    }
+  }
+  return {
+    store,
+    features: counts,
+    rowNumbers: rowNumbers.subarray(0, kept),
+    kept,
+    span: times.span,
+    timeline: times.timeline(),
+    unsorted: times.backwards,
+    groups,
+  };
+}
+
+export function scoringProgress(done: number, total: number): Progress {
+  return { stage: 'scoring', input: '', bytes: done, totalBytes: total, packets: done, flows: done };
+}
+
+/** The batches, sorted as one where the table has a time and is short enough, with the place of each first row in `order`, or in the table where that is absent. */
+function* inTimeOrder(
+  raw: FlowStore,
+  rowCount: number,
+  time: string | undefined,
+  schema: Schema,
+): Generator<{ readonly table: Table; readonly first: number; readonly order: Int32Array | undefined }> {
+  if (time === undefined || rowCount > SORT_ROWS) {
+    let first = 0;
+    for (const { table } of raw.chunks()) {
+      yield { table, first, order: undefined };
+      first += table.rowCount;
+    }
+    return;
+  }
+  const all = concatTables(
+    schema,
+    [...raw.chunks()].map(({ table }) => table),
+  );
+  const at = timeReader(all, time);
+  const times = Float64Array.from({ length: rowCount }, (_, row) => at(row) ?? Number.POSITIVE_INFINITY);
+  const order = Int32Array.from({ length: rowCount }, (_, row) => row).sort(
+    (a, b) => compareNumbers(times[a] ?? 0, times[b] ?? 0) || a - b,
+  );
+  for (let first = 0; first < rowCount; first += BATCH_ROWS)
+    yield { table: takeRows(all, order.subarray(first, first + BATCH_ROWS)), first, order };
+}
+
+const BATCH_ROWS = 8192;
+
+function compareNumbers(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Epoch ms of a row; undefined where there is none. */
+export function timeReader(table: Table, name: string | undefined): (row: number) => number | undefined {
+  if (name === undefined || !table.has(name)) return () => undefined;
+  const column = table.columns[table.indexOf(name)];
+  if (column === undefined || column.kind === 'string') return () => undefined;
+  return (row) => (isValid(column, row) ? column.values[row] : undefined);
+}
+
+/** Who acts in a row, as text, whatever kind the column is. */
+export function entityReader(table: Table, name: string | undefined): (row: number) => string | undefined {
+  if (name === undefined || !table.has(name)) return () => undefined;
+  const index = table.indexOf(name);
+  return (row) => {
+    const value = table.value(index, row);
+    return value === undefined ? undefined : String(value);
+  };
+}

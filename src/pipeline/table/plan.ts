@@ -1,0 +1,279 @@
+import { type Json, type Schema, safeText, type Table, UserError } from '../../core/index.ts';
+import {
+  AutoFeatures,
+  type BoundDefinitions,
+  type Feature,
+  type FeatureMatrix,
+  type RunResult,
+  TIME_UNIT,
+} from '../../feature/index.ts';
+import type { Severity } from '../../incident/index.ts';
+import type { GowerColumn } from '../../model/index.ts';
+import type { AnalysisResult, OdditySummary, TableFlag, TableSummary } from '../../report/index.ts';
+
+/** A flag that fired for somebody, as the definitions found it. */
+export interface FlagHit {
+  readonly name: string;
+  readonly severity: Severity;
+  readonly description: string;
+  /** What the flag says, its placeholders filled in. Text from outside may stand in it. */
+  readonly message: string;
+  /** Who it is about; undefined where nobody said who acts. */
+  readonly entity: string | undefined;
+  /** The rows that it rests on, in order, as numbers in the run: the first of them, and how many there are. */
+  readonly rows: readonly number[];
+  readonly rowCount: number;
+  /** Epoch ms of the first and the last of them; undefined where rows have no time. */
+  readonly firstMs: number | undefined;
+  readonly lastMs: number | undefined;
+}
+
+/** What a plan has to say when all rows were seen. */
+export interface PlanResult {
+  readonly flags: readonly FlagHit[];
+  readonly filters: TableSummary['filters'];
+  readonly saturations: AnalysisResult['run']['saturations'];
+  readonly oddities: readonly OdditySummary[];
+}
+
+/**
+ * What is measured on the rows of a table and asked of them: written definitions (`definitionPlan`), or nothing but the columns (`autoPlan`). Rows come in order of time where the table has one and fits
+ * into memory.
+ */
+export interface TablePlan {
+  /** Of the matrix that `measure` gives. Known once all rows were learned. */
+  readonly features: readonly Feature[];
+  /** By name of the feature; 1 where absent. */
+  readonly weights: ReadonlyMap<string, number>;
+  /** Column that says who acts, and column of the time. */
+  readonly entity: string | undefined;
+  readonly time: string | undefined;
+  /** Numbers of clusters to cut into; undefined for the usual ones. */
+  readonly cuts: readonly number[] | undefined;
+  /** All flags that are asked, whether they fire or not. */
+  readonly flagList: readonly Pick<TableFlag, 'name' | 'severity' | 'description'>[];
+  /** A first look at all rows, before any is measured. */
+  learn(table: Table): void;
+  /** The rows that the filters keep, with their positions in the table; undefined positions where all are kept. */
+  keep(table: Table): { readonly rows: Table; readonly order: Int32Array | undefined };
+  measure(rows: Table): FeatureMatrix;
+  /** The batch last measured, as columns for distances. */
+  groupColumns(rows: Table, features: FeatureMatrix): readonly GowerColumn[];
+  /** Asks the flags of the batch last measured. @param rowNumbers the number of each row in the run */
+  flag(rows: Table, rowNumbers: Float64Array): void;
+  /** The matrix as models see it, once all rows were measured: a category is there by how rare it is. */
+  encode(features: FeatureMatrix): FeatureMatrix;
+  /** What `measure` and `encode` learned, to be saved with the model. */
+  encoding(): Json | undefined;
+  /** Once, when all rows were seen. */
+  finish(): PlanResult;
+}
+
+/**
+ * Every column as what it is, where nobody wrote definitions; the first column of times orders the rows.
+ * @param encoding what a saved model was fitted with; throws UserError where the table does not fit it
+ */
+export function autoPlan(schema: Schema, encoding?: Json): TablePlan {
+  const auto = encoding === undefined ? new AutoFeatures(schema) : AutoFeatures.of(schema, encoding);
+  const time = schema.columns.find(({ kind, unit }) => kind !== 'string' && unit === TIME_UNIT)?.name;
+  return {
+    get features() {
+      return auto.features;
+    },
+    weights: new Map(),
+    entity: undefined,
+    time,
+    cuts: undefined,
+    flagList: [],
+    learn: (table) => auto.learn(table),
+    keep: (rows) => ({ rows, order: undefined }),
+    measure: (rows) => auto.measure(rows),
+    groupColumns: (rows, matrix) =>
+      auto.origins.map(({ column, category }, j): GowerColumn => {
+        const found = rows.columns[column];
+        return {
+          name: matrix.features[j]?.name ?? '',
+          kind: category ? 'category' : 'number',
+          weight: 1,
+          values:
+            category && found?.kind === 'string'
+              ? Float64Array.from(found.codes, (code) => (code < 0 ? Number.NaN : hashOf(found.dictionary[code] ?? '')))
+              : columnOf(matrix, j),
+        };
+      }),
+    flag: () => undefined,
+    encode: (features) => features,
+    encoding: () => auto.encoding(),
+    finish: () => ({ flags: [], filters: [], saturations: [], oddities: [] }),
+  };
+}
+
+/** What written definitions say. @param encoding what a saved model was fitted with; throws UserError where it is not that of these definitions */
+export function definitionPlan(bound: BoundDefinitions, encoding?: Json): TablePlan {
+  const run = bound.createRun();
+  const categories = new CategoryCounts(
+    bound.features.flatMap(({ name, kind }, j) => (kind === 'category' ? [{ name, j }] : [])),
+    encoding,
+  );
+  let result: RunResult | undefined;
+  return {
+    features: bound.features,
+    weights: bound.weights,
+    entity: bound.entity,
+    time: bound.time,
+    cuts: bound.definitions.cuts,
+    flagList: bound.definitions.flags.map(({ name, severity, description }) => ({ name, severity, description })),
+    learn: (table) => run.observe(table),
+    keep: (table) => run.keep(table),
+    measure(rows) {
+      const matrix = run.measure(rows);
+      categories.count(matrix);
+      return matrix;
+    },
+    groupColumns: () => run.groupColumns(),
+    flag: (rows, numbers) => run.flags(rows, numbers),
+    encode: (matrix) => categories.encode(matrix, (name) => run.categoryTexts(name)),
+    encoding: () => categories.encoding((name) => run.categoryTexts(name)),
+    finish() {
+      result ??= run.finish();
+      return {
+        flags: result.flags,
+        filters: result.filterCounts.map(({ name, kind, dropped }) => ({ name, mode: kind, dropped })),
+        saturations: result.saturations,
+        oddities: result.oddities.map(({ name, where, count, meaning }) => ({
+          name,
+          count,
+          meaning: `${meaning} (${safeText(where, 80)})`,
+        })),
+      };
+    },
+  };
+}
+
+/** Texts of a category that are saved with a model. */
+const MAX_SAVED = 4096;
+
+interface Category {
+  readonly name: string;
+  readonly j: number;
+}
+
+/** How often each text of a category feature was, by the number that stands for it in the matrix; in a saved model by the text itself. */
+class CategoryCounts {
+  readonly #categories: readonly Category[];
+  readonly #seen: Map<number, number>[];
+  readonly #rows: Float64Array;
+  readonly #saved:
+    | ReadonlyMap<string, { readonly rows: number; readonly counts: ReadonlyMap<string, number> }>
+    | undefined;
+  #bits: Float64Array[] | undefined;
+
+  constructor(categories: readonly Category[], encoding: Json | undefined) {
+    this.#categories = categories;
+    this.#seen = categories.map(() => new Map());
+    this.#rows = new Float64Array(categories.length);
+    this.#saved = encoding === undefined ? undefined : readSaved(encoding, categories);
+  }
+
+  count({ features, rowCount, values }: FeatureMatrix): void {
+    if (this.#saved !== undefined) return;
+    this.#categories.forEach(({ j }, c) => {
+      const seen = this.#seen[c];
+      for (let row = 0; row < rowCount; row++) {
+        const code = values[row * features.length + j] ?? Number.NaN;
+        if (Number.isNaN(code)) continue;
+        seen?.set(code, (seen.get(code) ?? 0) + 1);
+        this.#rows[c] = (this.#rows[c] ?? 0) + 1;
+      }
+    });
+  }
+
+  encode(matrix: FeatureMatrix, textsOf: (name: string) => readonly string[]): FeatureMatrix {
+    if (this.#categories.length === 0) return matrix;
+    this.#bits ??= this.#categories.map((category, c) => this.#informationOf(category, c, textsOf(category.name)));
+    const bits = this.#bits;
+    const { features, rowCount } = matrix;
+    const values = matrix.values.slice();
+    this.#categories.forEach(({ j }, c) => {
+      for (let row = 0; row < rowCount; row++) {
+        const at = row * features.length + j;
+        const code = values[at] ?? Number.NaN;
+        if (!Number.isNaN(code)) values[at] = bits[c]?.[code] ?? Number.NaN;
+      }
+    });
+    return { features, rowCount, values };
+  }
+
+  /** -log2 of the share of the rows that had the text; one that none had is as rare as one of all of them. */
+  #informationOf({ name }: Category, c: number, texts: readonly string[]): Float64Array {
+    const saved = this.#saved?.get(name);
+    const rows = Math.max(1, saved?.rows ?? this.#rows[c] ?? 1);
+    return Float64Array.from(texts, (text, code) => {
+      const count = saved === undefined ? this.#seen[c]?.get(code) : saved.counts.get(text);
+      return -Math.log2((count ?? 1) / rows) + 0;
+    });
+  }
+
+  encoding(textsOf: (name: string) => readonly string[]): Json {
+    const categories: Record<string, Json> = {};
+    this.#categories.forEach(({ name }, c) => {
+      const saved = this.#saved?.get(name);
+      const texts = textsOf(name);
+      const counts =
+        saved === undefined
+          ? [...(this.#seen[c] ?? [])].map(([code, n]) => [texts[code] ?? '', n] as const)
+          : [...saved.counts];
+      const first = counts.sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, MAX_SAVED);
+      categories[name] = { rows: saved?.rows ?? this.#rows[c] ?? 0, texts: first };
+    });
+    return { kind: 'definitions', categories };
+  }
+}
+
+function readSaved(
+  encoding: Json,
+  wanted: readonly Category[],
+): ReadonlyMap<string, { rows: number; counts: ReadonlyMap<string, number> }> {
+  const foreign = new UserError(
+    'the model was not fitted with these feature definitions',
+    'give the definitions that it was fitted with, or fit a new model',
+  );
+  const { kind, categories } = objectOf(encoding);
+  if (kind !== 'definitions') throw foreign;
+  const known = objectOf(categories);
+  return new Map(
+    wanted.map(({ name }) => {
+      const { rows, texts } = objectOf(known[name]);
+      if (typeof rows !== 'number' || !Array.isArray(texts)) throw foreign;
+      const counts = texts.map((pair: Json): [string, number] => {
+        const [text, n] = Array.isArray(pair) ? pair : [];
+        if (typeof text !== 'string' || typeof n !== 'number' || !(n >= 1)) throw foreign;
+        return [text, n];
+      });
+      return [name, { rows, counts: new Map(counts) }];
+    }),
+  );
+}
+
+function objectOf(value: Json | undefined): { readonly [key: string]: Json | undefined } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as { readonly [key: string]: Json | undefined })
+    : {};
+}
+
+/** A number that stands for a text whatever the batch it is in: 52 bits of two hashes (FNV-1a and Bernstein's), for equality alone. */
+function hashOf(text: string): number {
+  let a = 0x811c9dc5;
+  let b = 5381;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = (Math.imul(b, 33) ^ code) | 0;
+  }
+  return (a >>> 0) * 2 ** 20 + ((b >>> 0) & 0xfffff);
+}
+
+function columnOf({ features, rowCount, values }: FeatureMatrix, j: number): Float64Array {
+  const width = features.length;
+  return Float64Array.from({ length: rowCount }, (_, row) => values[row * width + j] ?? Number.NaN);
+}

@@ -1,0 +1,44 @@
+import { counted } from '../../core/index.ts';
+import type { Model } from '../../model/index.ts';
+import type { InputSummary, TableSummary } from '../../report/index.ts';
+import { LEAST_FIT_ROWS } from '../fit-sample.ts';
+
+/** What there is to say of a table beside what was found. */
+
+/** Why there is no incident to show. */
+export function emptyBecause({ rows, kept, flags }: TableSummary, model: Model | undefined): string {
+  if (rows === 0) return 'The input holds no rows.';
+  if (kept === 0) return `The filters left none of the ${rows.toLocaleString('en-US')} rows.`;
+  const asked = flags.length === 0 ? 'No flag was defined' : 'No flag fired';
+  const modelled =
+    model === undefined
+      ? `no model of the usual was fitted, which takes ${LEAST_FIT_ROWS} rows and a feature`
+      : 'no one has more strange rows than chance gives';
+  return `${asked}, and ${modelled}; the strangest rows are listed all the same.`;
+}
+
+/** What could not be seen, each one sentence. */
+export function blindSpots(
+  { rows, kept, columns }: TableSummary,
+  inputs: readonly InputSummary[],
+  model: Model | undefined,
+  unsorted: number,
+): string[] {
+  const spots: string[] = [];
+  const rejected = inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
+  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and counted nowhere from every count.`);
+  const cut = inputs.filter(({ status }) => status === 'cut').length;
+  if (cut > 0) spots.push(`${cut} of the inputs ended early; what came after is unknown.`);
+  if (kept < rows)
+    spots.push(`The filters left out ${(rows - kept).toLocaleString('en-US')} rows; nothing was looked for in them.`);
+  if (unsorted > 0)
+    spots.push(
+      `${unsorted.toLocaleString('en-US')} rows stand before the row ahead of them in time, and the table is too long to be sorted in memory; windows took them as they came.`,
+    );
+  if (rows > 0 && model === undefined)
+    spots.push(`No model of the usual was fitted: that takes ${LEAST_FIT_ROWS} rows and a feature that differs.`);
+  const empty = columns.filter(({ missing }) => missing === rows).length;
+  if (rows > 0 && empty > 0) spots.push(`${empty} of ${columns.length} columns have no value in any row.`);
+  spots.push('Rows of a table were looked at for themselves; the detectors of network traffic did not run on them.');
+  return spots;
+}
