@@ -1,6 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import * as zlib from 'node:zlib';
-import type { Schema as ArrowSchema, DataType, Field, RecordBatch, RecordBatchReader, Vector } from 'apache-arrow';
+import type {
+  Schema as ArrowSchema,
+  Data,
+  DataType,
+  Field,
+  RecordBatch,
+  RecordBatchReader,
+  Vector,
+} from 'apache-arrow';
 import { type Column, type Table, UserError } from '../../core/index.ts';
 import {
   batchShape,
