@@ -49,7 +49,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     timeless: true,
     label: 'flagged',
     subject: entityOf,
-    deed: ({ detection }) => `has ${rowsOf(detection)} flagged “${textOf(detection, 'flag.name')}”`,
+    deed: ({ detection, many }) => `${many ? 'have' : 'has'} ${rowsOf(detection)} flagged “${textOf(detection, 'flag.name')}”`,
     end: () => '',
   },
   {
@@ -76,7 +76,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     opinion: true,
     label: 'unusual rows',
     subject: entityOf,
-    deed: ({ detection }) => `has ${rowsOf(detection)} unlike the others`,
+    deed: ({ detection, many }) => `${many ? 'have' : 'has'} ${rowsOf(detection)} unlike the others`,
     end: () => '',
   },
   {
@@ -89,7 +89,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     opinion: true,
     label: 'rows that lie apart',
     subject: entityOf,
-    deed: ({ detection }) => `has ${rowsOf(detection)} in the group that lies apart from all others`,
+    deed: ({ detection, many }) => `${many ? 'have' : 'has'} ${rowsOf(detection)} in the group that lies apart from all others`,
     end: () => '',
   },
 ];

@@ -49,7 +49,7 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   for (const { id, lacking } of facts.idle)
     spots.push(`The detector ${id} did not run: it needs ${listed(lacking)}, which the input does not give.`);
   const rejected = run.inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
-  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and counted nowhere from every count.`);
+  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and stand in no count.`);
   const dropped = oddities.of('capture.dropped');
   if (dropped > 0)
     spots.push(`The capture program dropped ${counted(dropped, 'packet')}; they are missing from every count.`);

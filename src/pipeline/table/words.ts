@@ -26,7 +26,7 @@ export function blindSpots(
 ): string[] {
   const spots: string[] = [];
   const rejected = inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
-  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and counted nowhere from every count.`);
+  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and stand in no count.`);
   const cut = inputs.filter(({ status }) => status === 'cut').length;
   if (cut > 0) spots.push(`${cut} of the inputs ended early; what came after is unknown.`);
   if (kept < rows)
