@@ -162,6 +162,11 @@ function processOf(actor: Actor, attack: Attack): Process {
 
 function hostOf(actor: Actor, text: string, key: string): Host {
   const { network } = actor.world;
+  if (text.length > 200 || !/^[\w-]{1,63}(\.[\w-]{1,63})*$/.test(text))
+    throw new UserError(
+      `attack ${actor.id}: ${key}: '${text.slice(0, 80)}' is neither a host name, a domain nor an IPv4 address`,
+      'for example ws-01, 203.0.113.66 or status.update-relay.example',
+    );
   const host = network.find(text);
   if (host !== undefined) return host;
   const near = nearest(
@@ -183,6 +188,13 @@ function insider(actor: Actor, from: string | undefined): Host {
   if (candidates.length === 0)
     throw new UserError(`attack ${actor.id}: the scenario has no host it could start from`, 'list hosts, or say from');
   return pick(actor.random, candidates);
+}
+
+/** The same, for what only a neighbour can do. */
+function neighbour(actor: Actor, from: string | undefined): Host {
+  const host = insider(actor, from);
+  if (host.isLocal) return host;
+  throw new UserError(`attack ${actor.id}: from: ${host.name} is not in the office`, 'name a host of the scenario');
 }
 
 function outsider(actor: Actor, from: string | undefined, standard: string): Host {
@@ -208,9 +220,7 @@ function targets(actor: Actor, to: string | readonly string[] | undefined, fallb
   for (const text of typeof to === 'string' ? [to] : to) {
     const slash = text.indexOf('/');
     if (slash < 0) {
-      const found = actor.world.network.find(text)?.v4[0] ?? addressWord(text);
-      if (found === undefined) words.push(hostOf(actor, text, 'to').v4[0]);
-      else words.push(found);
+      words.push(addressWord(text) ?? hostOf(actor, text, 'to').v4[0]);
       continue;
     }
     const base = addressWord(text.slice(0, slash));
@@ -243,13 +253,18 @@ function neighbourhood(host: Host): number[] {
   return out;
 }
 
+/** Whether a server answers at an address of the Internet: at seven of ten. */
+function isThere(word: number): boolean {
+  return (Math.imul(word, 0x9e3779b1) >>> 0) % 10 < 7;
+}
+
 /** An address that nobody has in the office, or a server of the Internet there. */
 function ghost(actor: Actor, word: number): { readonly host: Host; readonly exists: boolean } {
   const { network } = actor.world;
   const known = network.hostAt(word);
   if (known !== undefined) return { host: known, exists: true };
   const subnet = network.subnetOf(word);
-  if (subnet === undefined) return { host: network.server(formatIpv4(word), word), exists: chance(actor.random, 0.7) };
+  if (subnet === undefined) return { host: network.server(formatIpv4(word), word), exists: isThere(word) };
   return {
     host: {
       ...subnet.gateway,
@@ -286,10 +301,13 @@ function* scan(actor: Actor, attack: AttackOf<'scan'>): Process {
   const rate = attack.rate * attack.intensity;
   // The same source port for every probe, as scanners with raw sockets do; `connect` takes a new one each.
   const port = integer(random, 33_000, 62_000);
-  const order = ports.flatMap((destination) => words.map((word) => [word, destination] as const));
-  if (isVertical) shuffle(random, order);
+  // Every target and port once: target by target for one port after the other, or, of one target, ports out of order, a step apart that shares no factor with their number.
+  const total = ports.length * words.length;
+  const step = isVertical ? coprimeStep(random, total) : 1;
   const unreachable = new Set<number>();
-  for (const [word, destination] of order) {
+  for (let n = 0, at = 0; n < total; n++, at = (at + step) % total) {
+    const word = words[at % words.length] ?? 0;
+    const destination = ports[Math.floor(at / words.length)] ?? 0;
     const { host, exists } = ghost(actor, word);
     if (host.v4[0] === from.v4[0]) continue;
     const isNeighbour = from.isLocal && world.network.subnetOf(word) === from.subnet;
@@ -314,6 +332,13 @@ function* scan(actor: Actor, attack: AttackOf<'scan'>): Process {
       );
     yield gapUs(random, rate);
   }
+}
+
+function coprimeStep(random: Random, total: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  let step = 1 + Math.floor(total * (0.3 + 0.3 * random.float()));
+  while (divisor(step, total) !== 1) step++;
+  return step;
 }
 
 function shuffle<T>(random: Random, list: T[]): void {
@@ -408,7 +433,7 @@ function quotedUdp(from: Host, to: Host, sourcePort: number, port: number, bytes
 
 function* arpScan(actor: Actor, attack: AttackOf<'arp-scan'>): Process {
   const { world, random } = actor;
-  const from = insider(actor, attack.from);
+  const from = neighbour(actor, attack.from);
   for (const word of neighbourhood(from)) {
     world.arp(1, from, from.v4[0], undefined, word);
     const host = world.network.hostAt(word);
@@ -973,7 +998,7 @@ function* amplification(actor: Actor, attack: AttackOf<'amplification'>): Proces
 function* newDevice(actor: Actor, attack: AttackOf<'new-device'>): Process {
   const { world, random } = actor;
   const subnet = (attack.from === undefined ? world.network.dns : hostOf(actor, attack.from, 'from')).subnet;
-  const word = world.freeAddress(subnet, 3);
+  const word = world.freeAddress(subnet, 2 + world.engine.origin);
   if (word === undefined)
     throw new UserError(
       `attack ${actor.id}: subnet ${subnet.name} has no address left for a new device`,
@@ -1027,7 +1052,7 @@ function* newDevice(actor: Actor, attack: AttackOf<'new-device'>): Process {
 /** Tells the victim that it is the gateway, and the gateway that it is the victim: RFC 826 has no way to doubt it. */
 function* arpSpoof(actor: Actor, attack: AttackOf<'arp-spoof'>): Process {
   const { world, random } = actor;
-  const from = insider(actor, attack.from);
+  const from = neighbour(actor, attack.from);
   const victim = server(actor, attack.to, from);
   const { gateway } = from.subnet;
   if (!from.isLocal || victim.subnet !== from.subnet || victim === from)
@@ -1046,7 +1071,7 @@ function* arpSpoof(actor: Actor, attack: AttackOf<'arp-spoof'>): Process {
 /** Answers DHCP before the real server does, with itself as gateway and DNS server. The questions are its own: clients that it wakes by name. */
 function* rogueDhcp(actor: Actor, attack: AttackOf<'rogue-dhcp'>): Process {
   const { world, random } = actor;
-  const from = insider(actor, attack.from);
+  const from = neighbour(actor, attack.from);
   const clients = world.network.hosts.filter(
     (host) => host.subnet === from.subnet && host !== from && host.role !== 'gateway',
   );

@@ -108,6 +108,10 @@ describe('a scenario', () => {
       "attack scan-1: to: '10.0.0.0/8' is no IPv4 network of at most 65,536 addresses | for example 192.168.10.0/24",
     ],
     [
+      'attacks: [{ kind: beacon, from: 192.0.2.1, to: a..example }]',
+      "attack beacon-1: to: 'a..example' is neither a host name, a domain nor an IPv4 address | for example ws-01, 203.0.113.66 or status.update-relay.example",
+    ],
+    [
       'attacks: [{ kind: dga, id: a, from: 192.0.2.1 }, { kind: dga, id: a, from: 192.0.2.1 }]',
       "two attacks have the id 'a' | give each an id of its own, or none",
     ],

@@ -183,7 +183,9 @@ const common = {
     .describe('Name in the labels; kind and number when absent.'),
   from: z.string().min(1).optional().describe('Host name or address of who does it.'),
   start: moment.optional().describe('A quarter into the scenario when absent.'),
-  duration: duration.optional().describe('Ends by then at the latest.'),
+  duration: duration
+    .optional()
+    .describe('It stops after that, whatever it is at; a flood or an amplification after a minute when absent.'),
   intensity: z.number().positive().max(1000).default(1).describe('Multiplies the rates below, or divides the periods.'),
 };
 const one = z.string().min(1).optional().describe('Host name, address or domain it is done to.');
@@ -231,7 +233,8 @@ const ATTACK_SCHEMAS = [
     ...common,
     domain: z
       .string()
-      .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, { error: 'expected a domain, as in cdn-sync.example' })
+      .max(100)
+      .regex(/^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$/i, { error: 'expected a domain, as in cdn-sync.example' })
       .default('cdn-sync.example'),
     type: z.enum(['A', 'TXT', 'CNAME', 'NULL']).default('TXT'),
     bytesPerSecond: rate.default(2000).describe('What goes up, before encoding.'),
@@ -368,7 +371,8 @@ const scenarioSchema = z.strictObject({
     .strictObject({
       domain: z
         .string()
-        .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, { error: 'expected a domain, as in office.example' })
+        .max(100)
+        .regex(/^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/, { error: 'expected a domain, as in office.example' })
         .default('office.example'),
       dns: address4.optional().describe('DNS server; the gateway when absent.'),
       subnets: z.array(subnet).min(1).max(50).prefault([{}]),
