@@ -1,4 +1,4 @@
-import { type NumberColumn, type StringColumn, type Table } from '../core/index.ts';
+import type { NumberColumn, StringColumn, Table } from '../core/index.ts';
 import { bindFlows } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
@@ -438,6 +438,14 @@ class Quantities {
     this.#rows = rows;
   }
 
+  /** A column that is missing in every row, as most are that a log can't give. */
+  #nothing = new Float64Array(0);
+
+  #missing(): Float64Array {
+    if (this.#nothing.length < this.#rows) this.#nothing = new Float64Array(this.#rows).fill(Number.NaN);
+    return this.#nothing;
+  }
+
   #next(): Float64Array {
     let out = this.#arrays[this.#used];
     if (out === undefined || out.length < this.#rows) {
@@ -451,8 +459,9 @@ class Quantities {
   /** The values as they are, NaN where missing. */
   any(column: NumberColumn): Float64Array {
     const n = this.#rows;
-    const out = this.#next();
     const { values, valid } = column;
+    if (valid?.every(isZero) === true) return this.#missing();
+    const out = this.#next();
     if (values instanceof Int32Array) for (let row = 0; row < n; row++) out[row] = values[row];
     else for (let row = 0; row < n; row++) out[row] = values[row];
     if (valid === undefined) return out;
@@ -462,6 +471,7 @@ class Quantities {
 
   of(column: NumberColumn): Float64Array {
     const out = this.any(column);
+    if (out === this.#nothing) return out;
     for (let row = 0; row < this.#rows; row++)
       if (!(out[row] >= 0 && out[row] < Number.POSITIVE_INFINITY)) out[row] = Number.NaN;
     return out;
@@ -469,6 +479,7 @@ class Quantities {
 
   /** ln(1 + x) of each. */
   ln(of: Float64Array): Float64Array {
+    if (of === this.#nothing) return of;
     const out = this.#next();
     for (let row = 0; row < this.#rows; row++) {
       const x = of[row];
@@ -476,6 +487,10 @@ class Quantities {
     }
     return out;
   }
+}
+
+function isZero(byte: number): boolean {
+  return byte === 0;
 }
 
 /** ln(1 + x) of the whole numbers that most counts and sizes are, by table; the values are those of Math.log1p. */
