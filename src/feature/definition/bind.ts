@@ -30,9 +30,9 @@ import {
   type Value,
   type Vector,
   valueAt,
-  zoneOffset,
 } from '../expression/index.ts';
 import { KeyIndex, keyText } from '../expression/key.ts';
+import { nearestZone, zoneOf } from '../expression/time-part.ts';
 import type { FeatureMeasurer, FeaturePack } from '../index.ts';
 import type { Feature, FeatureMatrix } from '../matrix.ts';
 import type { FeatureContext } from '../pack/part.ts';
@@ -173,8 +173,14 @@ export class BoundDefinitions {
           true,
         );
       }
-    if (zone !== undefined && zoneOffset(zone) === undefined)
-      source.fail(['zone'], `'${safeText(zone, 60)}' is no time zone`, 'as in Europe/Berlin, +02:00 or UTC');
+    if (zone !== undefined && zoneOf(zone) === undefined) {
+      const near = nearestZone(zone);
+      source.fail(
+        ['zone'],
+        `'${safeText(zone, 60)}' is no time zone`,
+        near === undefined ? 'as in Europe/Berlin, +02:00 or UTC' : `did you mean '${near}'?`,
+      );
+    }
     this.time = time;
     this.entity = entity;
     const run = this.createRun();
@@ -223,14 +229,14 @@ export class DefinitionRun {
   #buffers = new ColumnBuffers();
   #matrix: Float64Array[] = [];
   #notFinite: number[];
+  #measurers = new Map<FeaturePack, FeatureMeasurer>();
   #nextRow = 1;
 
   constructor(definitions: Definitions, schema: Schema, options: BindOptions) {
     const { functions, time, zone } = definitions;
     const { limits = DEFAULT_AGGREGATE_LIMITS } = options;
     this.#scope = { schema, time, zone, functions: functions.functions, refused: functions.refused, limits };
-    const measurers = new Map<FeaturePack, FeatureMeasurer>();
-    this.#features = definitions.features.map((feature) => this.#feature(definitions, feature, options, measurers));
+    this.#features = definitions.features.map((feature) => this.#feature(definitions, feature, options));
     this.#filters = definitions.filters.map((definition) => ({
       definition,
       expression: compiled(definition.formula, this.#scope, {
@@ -251,7 +257,6 @@ export class DefinitionRun {
     definitions: Definitions,
     { path, name, formula, pack, weight, unit, meaning }: FeatureDefinition,
     { packs = [], context }: BindOptions,
-    measurers: Map<FeaturePack, FeatureMeasurer>,
   ): RunFeature {
     if (formula === undefined) {
       const at = [...path, 'metric'];
@@ -270,10 +275,10 @@ export class DefinitionRun {
             : `did you mean '${near}'?`,
         );
       }
-      let measurer = measurers.get(found);
+      let measurer = this.#measurers.get(found);
       if (measurer === undefined) {
         measurer = found.create(context);
-        measurers.set(found, measurer);
+        this.#measurers.set(found, measurer);
       }
       const position = measurer.features.findIndex((feature) => feature.name === pack);
       const standard = measurer.features[position];
@@ -454,6 +459,9 @@ export class DefinitionRun {
       for (const refusal of flag.refusals()) saturations.push({ detector: where, ...refusal });
       return findings;
     });
+    for (const [{ id }, measurer] of this.#measurers)
+      for (const { what, cap, refused } of measurer.saturations())
+        saturations.push({ detector: `feature pack ${id}`, what, cap, refused });
     const filterCounts = this.#filters.map(({ definition: { name, kind }, dropped }) => ({ name, kind, dropped }));
     return { flags, filterCounts, saturations, oddities };
   }

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Schema, type Table, TableBuilder, UserError } from '../../core/index.ts';
+import { FLOW_SCHEMA } from '../../flow/index.ts';
 import { TEXT_FUNCTIONS } from '../expression/index.ts';
+import { FEATURE_PACKS } from '../index.ts';
 import { answersOf, standardFunctions } from './dns-function.ts';
 import {
   type BindOptions,
@@ -328,6 +330,53 @@ flags:
       { name: 's', kind: 'category', weight: 1, values: Float64Array.of(0, 1) },
     ]);
     expect(bound.definitions.cuts).toEqual([2, 5]);
+  });
+});
+
+describe('features of a pack', () => {
+  const builder = new TableBuilder(FLOW_SCHEMA, 2);
+  for (const [initiator, responder] of [
+    [100, 300],
+    [50, 50],
+  ]) {
+    const row = builder.addRow();
+    const set = (name: string, value: number): void =>
+      builder.setNumber(
+        FLOW_SCHEMA.columns.findIndex((column) => column.name === name),
+        row,
+        value,
+      );
+    set('startMs', at(0));
+    set('endMs', at(1));
+    set('initiatorBytes', initiator ?? 0);
+    set('responderBytes', responder ?? 0);
+  }
+  const flows = builder.finish();
+  const yaml = `time: startMs
+features:
+  - {name: balance, metric: flow.bytes-ratio, weight: 2}
+  - {name: total, expression: initiatorBytes + responderBytes}
+`;
+
+  it('stand beside expressions on the table that the pack measures', async () => {
+    const options = { packs: FEATURE_PACKS, context: { isHome: () => true } };
+    const bound = bindDefinitions(await parse(yaml), FLOW_SCHEMA, options);
+    expect(bound.features.map(({ name, unit, weight }) => [name, unit, weight])).toEqual([
+      ['balance', 'ratio -1..1', 2],
+      ['total', 'bytes', 1],
+    ]);
+    expect([...bound.createRun().measure(flows).values]).toEqual([0.5, 400, 0, 100]);
+  });
+
+  it('are named where one is misspelt', async () => {
+    const options = { packs: FEATURE_PACKS, context: { isHome: () => true } };
+    const definitions = await parse(yaml.replace('bytes-ratio', 'byte-ratio'));
+    expect(() => bindDefinitions(definitions, FLOW_SCHEMA, options)).toThrow(
+      new UserError(
+        "dns.yaml:3:29 features[0].metric: there is no metric 'flow.byte-ratio' of this table",
+        "did you mean 'flow.bytes-ratio'?",
+      ),
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 import { type Expression, ExpressionError, nearest, parseExpression, UserError } from '../../core/index.ts';
+import { TIME_UNITS } from '../expression/compile.ts';
 import {
   callOf,
   columnOf,
@@ -299,8 +300,8 @@ function duration(source: YamlFile, path: Path, text: string): number {
     if (tree.kind === 'call' && tree.over !== undefined && tree.by === undefined) {
       let ms = 0;
       for (const { value, unit } of tree.over.parts) {
-        if (!Object.hasOwn(UNIT_MS, unit)) break;
-        ms += value * UNIT_MS[unit];
+        if (!Object.hasOwn(TIME_UNITS, unit)) break;
+        ms += value * TIME_UNITS[unit];
       }
       if (ms > 0) return ms;
     }
@@ -309,17 +310,6 @@ function duration(source: YamlFile, path: Path, text: string): number {
   }
   return source.fail(path, `'${text}' is no duration`, 'as in 500ms, 5s, 10m, 1h30m, 2d');
 }
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1e3,
-  sec: 1e3,
-  m: 6e4,
-  min: 6e4,
-  h: 36e5,
-  d: 864e5,
-  w: 6048e5,
-};
 
 /** A message in literal texts and expressions in braces; `{{` and `}}` are braces. */
 function messageParts(source: YamlFile, path: Path, message: string): (string | Formula)[] {

@@ -232,8 +232,8 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   gib: 2 ** 30,
   tib: 2 ** 40,
 };
-/** Milliseconds. */
-const TIME_UNITS: Readonly<Record<string, number>> = {
+/** Units of durations in milliseconds. */
+export const TIME_UNITS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
   µs: 1e-3,

@@ -11,7 +11,7 @@ import {
   shannonEntropy,
   vowelRatio,
 } from '../text-shape.ts';
-import { nearestZone, TIME_PARTS, zoneOffset } from './time-part.ts';
+import { nearestZone, TIME_PARTS, zoneOf } from './time-part.ts';
 import type { Value, ValueType } from './vector.ts';
 
 /** A 'time' is a number of ms since 1970 UTC; a text in ISO 8601 is taken for one as well. 'any' takes what comes. */
@@ -94,8 +94,8 @@ function timePart(meaning: string, of: (localMs: number) => number): ExpressionF
     meaning,
     prepare: ([, stated], { zone }) => {
       const name = typeof stated === 'string' ? stated : zone;
-      const offset = zoneOffset(name);
-      if (offset === undefined) {
+      const local = zoneOf(name);
+      if (local === undefined) {
         const near = nearestZone(name);
         throw new ArgumentError(
           1,
@@ -103,8 +103,7 @@ function timePart(meaning: string, of: (localMs: number) => number): ExpressionF
           near === undefined ? 'as in "Europe/Berlin", "+02:00" or "UTC"' : `did you mean '${near}'?`,
         );
       }
-      if (name === 'UTC') return (ms) => of(ms as number);
-      return (ms) => of((ms as number) + offset(ms as number));
+      return (ms) => of(local.localMs(ms as number));
     },
   };
 }

@@ -25,7 +25,6 @@ export {
   type ScalarCall,
   TEXT_FUNCTIONS,
 } from './function.ts';
-export { nearestZone, zoneOffset } from './time-part.ts';
 export {
   Batch,
   type BooleanVector,
