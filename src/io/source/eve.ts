@@ -6,6 +6,7 @@ import {
   parseTime,
   safeText,
   type Table,
+  TextDictionary,
   type TimeShape,
   UserError,
 } from '../../core/index.ts';
@@ -338,6 +339,33 @@ const OF_ALL: readonly FlowColumnName[] = [
   'outerResponder',
 ];
 
+/** Texts of bytes, made once for those that come again: event types, protocols, addresses, names. Begun anew when it is full. */
+class RepeatedTexts {
+  #known = new TextDictionary();
+  #texts: string[] = [];
+  #bytes = 0;
+
+  of(bytes: Uint8Array, from: number, to: number): string {
+    // Long texts hardly ever come again.
+    if (to - from > LONG_TEXT) return decodeText(bytes, from, to);
+    if (this.#texts.length >= MAX_REPEATED || this.#bytes >= MAX_REPEATED_BYTES) {
+      this.#known = new TextDictionary();
+      this.#texts = [];
+      this.#bytes = 0;
+    }
+    const code = this.#known.code(bytes, from, to);
+    if (code === this.#texts.length) {
+      this.#texts.push(decodeText(bytes, from, to));
+      this.#bytes += to - from;
+    }
+    return this.#texts[code]!;
+  }
+}
+
+const LONG_TEXT = 64;
+const MAX_REPEATED = 32_768;
+const MAX_REPEATED_BYTES = 1 << 20;
+
 /** What is known of a flow before its flow event. */
 interface Pending {
   src: string;
@@ -408,6 +436,7 @@ class EveReader implements EveSource {
   #overflow: Pending[] = [];
   readonly #alerts = new Map<string, EveAlert>();
   readonly #events = new Map<string, number>();
+  readonly #texts = new RepeatedTexts();
   readonly #addresses = new Map<string, string>();
   readonly #protocols = new Map<string, string>();
   readonly #shape: TimeShape = { zoneless: false };
@@ -617,7 +646,7 @@ class EveReader implements EveSource {
     const text =
       kind === LEAF_ESCAPED
         ? scanner.text(bytes, leaf)
-        : decodeText(bytes, scanner.leafFrom[leaf]!, scanner.leafTo[leaf]!);
+        : this.#texts.of(bytes, scanner.leafFrom[leaf]!, scanner.leafTo[leaf]!);
     return text === '' ? undefined : text;
   }
 
