@@ -8,7 +8,25 @@ export * from './sink/file.ts';
 export * from './source/address.ts';
 export * from './source/agent-listener.ts';
 export * from './source/binetflow.ts';
-export * from './source/connection-sheet.ts';
+export {
+  type ConnectionSheet,
+  looksLikeConnectionSheet,
+  type OtherSheet,
+  openConnectionSheet,
+  parseConnectionCsv,
+  parseConnectionXlsx,
+  readConnectionSheet,
+  SHEET_COLUMNS,
+  SHEET_NOTES,
+  type SheetCell,
+  type SheetColumn,
+  type SheetConnection,
+  type SheetEnd,
+  type SheetPort,
+  type SheetProblem,
+  type SheetRow,
+  sheetFlows,
+} from './source/connection-sheet.ts';
 export * from './source/csv.ts';
 export * from './source/delimited.ts';
 export * from './source/elasticsearch.ts';
@@ -26,7 +44,20 @@ export * from './source/netflow.ts';
 export * from './source/netflow-pairing.ts';
 export * from './source/nfdump.ts';
 export * from './source/peek.ts';
-export * from './source/record-stream.ts';
+export {
+  type ArrivedRecord,
+  EVENT_TIME_NAMES,
+  type JsonObject,
+  PACKET_RECORD_SCHEMA,
+  type RecordCounts,
+  RecordIntake,
+  type RecordIntakeOptions,
+  type RecordShape,
+  RecordTyper,
+  type RecordTyperOptions,
+  SYSTEM_TIMING,
+  type Timing,
+} from './source/record-stream.ts';
 export * from './source/stream-client.ts';
 export * from './source/table-source.ts';
 export * from './source/udp-collector.ts';

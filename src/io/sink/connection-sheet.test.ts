@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/support/cli.ts';
 import { type FlowRecord, flowTable } from '../../flow/index.ts';
@@ -105,6 +106,28 @@ describe('a sheet in a workbook', () => {
     const csv = parseConnectionCsv(Buffer.from(`${HEADER.join(',')}\nTCP,,,1.2.3.4,1,,,5.6.7.8,2,1.0,=1+1\n`), 'x.csv');
     const sheet = await parseConnectionXlsx(await encodeConnectionXlsx(csv), 'x.xlsx');
     expect(sheet.rows[1]?.cells.slice(8)).toEqual(['2', '1.0', '=1+1']);
+  });
+});
+
+describe('a damaged workbook', () => {
+  it('is refused in words or read, wherever it is cut or changed', async () => {
+    const whole = Buffer.from(await encodeConnectionXlsx(xlsx(ROWS)));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(whole.length),
+        fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 4 }),
+        async (end, changes) => {
+          const bytes = Buffer.from(changes.length === 0 ? whole.subarray(0, end) : whole);
+          for (const [at, value] of changes) bytes[at] = value;
+          try {
+            await parseConnectionXlsx(bytes, 'x.xlsx');
+          } catch (error) {
+            expect(error).toMatchObject({ name: 'UserError', hint: expect.any(String) });
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 

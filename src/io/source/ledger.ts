@@ -38,6 +38,13 @@ export interface LedgerEntry {
   readonly attempts: number;
 }
 
+export interface LedgerOptions {
+  /** Default 100,000. */
+  readonly maxEntries?: number | undefined;
+  /** Outdated lines, beside as many as there are entries, before the file is written anew. Default 1,000. */
+  readonly slackLines?: number | undefined;
+}
+
 const FORMAT = 'anomalyst-ledger';
 const VERSION = 1;
 
@@ -55,6 +62,7 @@ export class Ledger {
   /** Lines that could not be read. */
   damaged = 0;
   readonly #maxEntries: number;
+  readonly #slackLines: number;
   /** Least recently seen first. */
   #entries = new Map<string, LedgerEntry>();
   #fd = -1;
@@ -63,9 +71,10 @@ export class Ledger {
   #onExit = (): void => this.close();
 
   /** Opens or makes it. Throws UserError when it can't be read or written, is none, or another process has it. */
-  constructor(file: string, options: { readonly maxEntries?: number } = {}) {
+  constructor(file: string, options: LedgerOptions = {}) {
     this.path = file;
     this.#maxEntries = options.maxEntries ?? 100_000;
+    this.#slackLines = options.slackLines ?? 1000;
     this.#lock = `${file}.lock`;
     this.#takeLock();
     try {
@@ -103,7 +112,7 @@ export class Ledger {
       if (oldest !== undefined) this.#entries.delete(oldest);
       this.forgotten++;
     }
-    if (this.#lines > 2 * this.#entries.size + 1000) {
+    if (this.#lines > 2 * this.#entries.size + this.#slackLines) {
       this.#compact();
       return;
     }

@@ -107,6 +107,17 @@ describe('a record', () => {
     expect(parseRecord(Uint8Array.of(0x7b, 0xff, 0x7d))).toBe('not valid UTF-8');
   });
 
+  it('is read or refused with a reason, whatever the bytes and wherever it is cut', () => {
+    const whole = Buffer.from('{"a":{"b":[1,"ż"]},"c":null}');
+    for (let end = 0; end < whole.length; end++)
+      expect(['undefined', 'string']).toContain(typeof parseRecord(whole.subarray(0, end)));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        expect(['undefined', 'string', 'object']).toContain(typeof parseRecord(bytes));
+      }),
+    );
+  });
+
   it('is flattened with dots; null and empty text are missing', () => {
     expect(
       flat({ a: { b: { c: 1 } }, d: [1, 'x', null, true], e: null, f: '', g: [], h: [{ i: 1 }], j: false }),
