@@ -262,6 +262,64 @@ describe('labels', () => {
   }
 });
 
+describe('the knobs of an attack', () => {
+  const starts = (attack: string): number[] =>
+    run(morning(6, [attack]))
+      .labels.filter(({ label, protocol }) => label === 'beacon' && protocol === 'tcp')
+      .map(({ startMs }) => startMs)
+      .sort((a, b) => a - b);
+  const gaps = (times: readonly number[]): number[] => times.slice(1).map((time, i) => time - (times[i] ?? 0));
+
+  it('a beacon keeps to its period, as far as its jitter lets it', () => {
+    const even = gaps(starts('beacon:period=10s,jitter=0,start=5s,protocol=tcp,to=203.0.113.9'));
+    expect(even.length).toBeGreaterThan(30);
+    for (const gap of even) expect(Math.abs(gap - 10_000)).toBeLessThan(50);
+    const wild = gaps(starts('beacon:period=10s,jitter=0.5,start=5s,protocol=tcp,to=203.0.113.9'));
+    for (const gap of wild) {
+      expect(gap).toBeGreaterThan(4900);
+      expect(gap).toBeLessThan(15_100);
+    }
+    expect(Math.max(...wild) - Math.min(...wild)).toBeGreaterThan(5000);
+  });
+
+  it('intensity makes it come more often', () => {
+    const once = starts('beacon:period=20s,jitter=0,start=5s,protocol=tcp').length;
+    expect(
+      Math.abs(starts('beacon:period=20s,jitter=0,start=5s,protocol=tcp,intensity=4').length - 4 * once),
+    ).toBeLessThan(5);
+  });
+
+  it('a burst of exfiltration carries the bytes that it was told to', () => {
+    const { labels } = run(morning(2, ['exfiltration:bytes=3MB,start=10s']));
+    const packets = Math.max(
+      ...labels.filter(({ label }) => label === 'exfiltration').map((label) => label.attackPackets),
+    );
+    expect(packets).toBeGreaterThan(3_000_000 / 1460);
+  });
+
+  it('a scan of everything there is takes no more memory than its rate', () => {
+    const ports = Array.from({ length: 60_000 }, (_, i) => i + 1);
+    const scenario = morning(1);
+    const [attack] = parseScenario('attacks: [{ kind: scan, to: 10.0.0.0/16, start: 0s, rate: 100 }]', 'x').attacks;
+    if (attack?.kind !== 'scan') throw new Error('not a scan');
+    const { simulation, labels } = run({ ...scenario, attacks: [{ ...attack, ports }] });
+    expect(labels.filter(({ label }) => label === 'scan').length).toBeGreaterThan(5000);
+    expect(simulation.engine.peak).toBeLessThan(2000);
+  });
+
+  it('stops when its time is over', () => {
+    const { labels } = run(morning(3, ['dga:start=20s,duration=30s,namesPerMinute=600']));
+    const first = Math.min(...labels.map(({ startMs }) => startMs));
+    const last = Math.max(...labels.filter(({ label }) => label === 'dga').map(({ startMs }) => startMs));
+    expect(last - first).toBeLessThan(60_000);
+  });
+
+  it('what two cannot do together is said when it begins', () => {
+    const scenario = morning(1, ['arp-spoof:from=203.0.113.4,start=1s']);
+    expect(() => run(scenario)).toThrow('attack arp-spoof-1: from: 203.0.113.4 is not in the office');
+  });
+});
+
 describe('the office', () => {
   const day = run(morning(20, [], OFFICE));
   const { flows } = runCapture(day.capture);
