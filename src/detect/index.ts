@@ -11,6 +11,7 @@ import {
 import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
 
+export { alertDetections, type SensorAlert } from './alert.ts';
 export {
   BEACON_THREAT,
   type BeaconSeries,

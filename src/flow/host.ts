@@ -1,4 +1,4 @@
-import { numberAt, type Table, textAt } from '../core/index.ts';
+import { isValid, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows } from './schema.ts';
 
 /** What the flows tell of one host. */
@@ -75,7 +75,7 @@ export class HostTable {
       else {
         this.#touch(from, startMs, endMs);
         this.#flowsOut[from]++;
-        if (f.initiatorPackets.values[row] > 0) this.#spoke[from] = 1;
+        if (!isValid(f.initiatorPackets, row) || f.initiatorPackets.values[row] > 0) this.#spoke[from] = 1;
         this.#bytesOut[from] += out;
         this.#bytesIn[from] += back;
         this.#mac[from] ??= textAt(f.initiatorMac, row);
@@ -86,7 +86,10 @@ export class HostTable {
         this.#flowsIn[to]++;
         this.#bytesOut[to] += back;
         this.#bytesIn[to] += out;
-        if (f.responderPackets.values[row] > 0) {
+        // A log that does not count packets may still say that there was an answer.
+        if (
+          isValid(f.responderPackets, row) ? f.responderPackets.values[row] > 0 : textAt(f.outcome, row) === 'answered'
+        ) {
           this.#spoke[to] = 1;
           this.#mac[to] ??= textAt(f.responderMac, row);
           // A reset says that nothing listens there.

@@ -49,7 +49,8 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     timeless: true,
     label: 'flagged',
     subject: entityOf,
-    deed: ({ detection, many }) => `${many ? 'have' : 'has'} ${rowsOf(detection)} flagged “${textOf(detection, 'flag.name')}”`,
+    deed: ({ detection, many }) =>
+      `${many ? 'have' : 'has'} ${rowsOf(detection)} flagged “${textOf(detection, 'flag.name')}”`,
     end: () => '',
   },
   {
@@ -59,11 +60,19 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     rule: 'Another sensor raised an alert',
     direction: {},
     steps: (story) => authored(story, 'alert.severity', 'Its rule'),
+    // Many senders that set off rules of one class against one host are one story, as scans are.
+    aim: (detection) => {
+      const [peer] = detection.peers;
+      return peer === undefined || detection.peerCount > 1
+        ? undefined
+        : `${textOf(detection, 'alert.category')} ${peer}`;
+    },
     label: 'alerts of another sensor',
     subject: entityOf,
     deed: ({ detection }) => {
       const alerts = numberOf(detection, 'alert.count') ?? detection.flowCount;
-      return `set off ${counted(alerts, 'alert')} of another sensor`;
+      const what = textOf(detection, 'alert.category');
+      return `set off ${counted(alerts, 'alert')} of another sensor${what === '' ? '' : ` (${what})`}`;
     },
   },
   {
@@ -89,7 +98,8 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     opinion: true,
     label: 'rows that lie apart',
     subject: entityOf,
-    deed: ({ detection, many }) => `${many ? 'have' : 'has'} ${rowsOf(detection)} in the group that lies apart from all others`,
+    deed: ({ detection, many }) =>
+      `${many ? 'have' : 'has'} ${rowsOf(detection)} in the group that lies apart from all others`,
     end: () => '',
   },
 ];

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../analyst/index.ts';
 import { type Table, UserError } from '../core/index.ts';
 import {
+  alertDetections,
   createStrangeFlowDetector,
   DETECTORS,
   type Detection,
@@ -9,6 +10,7 @@ import {
   EvidenceRows,
   type NetworkContext,
   type Saturation,
+  type SensorAlert,
 } from '../detect/index.ts';
 import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FeaturePack } from '../feature/index.ts';
 import {
@@ -204,6 +206,8 @@ interface FirstPass {
   /** Detectors that saw nothing, because no input gave what they need. */
   readonly idle: readonly IdleDetector[];
   readonly saturations: readonly Saturation[];
+  /** What other sensors said in the inputs. */
+  readonly alerts: readonly SensorAlert[];
   readonly census: CensusCounts;
   readonly timeline: Timeline;
   readonly totals: {
@@ -243,7 +247,7 @@ async function readPass(
   return {
     ...read,
     model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, pack.features),
-    found: detectors.flatMap((detector) => detector.finish()),
+    found: [...detectors.flatMap((detector) => detector.finish()), ...alertDetections(read.alerts)],
     detectors: detectors.length - looks.idle().length,
     idle: looks.idle(),
     saturations: [...detectors.flatMap((detector) => detector.saturations()), ...read.saturations],
@@ -283,6 +287,7 @@ async function readFlows(
   flowTable.onTable = (table) => take(table, undefined);
 
   let source: TableSource | undefined;
+  const sources: TableSource[] = [];
   const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, {
     open: options.open,
     rows: {
@@ -291,6 +296,7 @@ async function readFlows(
       onReject: options.onReject,
       onSource: (opened) => {
         source = opened;
+        sources.push(opened);
       },
       onFlows: (table) => take(table, source),
     },
@@ -298,6 +304,7 @@ async function readFlows(
   flowTable.finish();
   return {
     summaries,
+    alerts: sources.flatMap((one) => one.alerts?.() ?? []),
     saturations: measurer.saturations().map((s) => ({ detector: 'features', ...s })),
     census: census.finish(),
     timeline: timeline.finish(),

@@ -1,4 +1,4 @@
-import { counted, humanCount, humanDuration } from '../core/index.ts';
+import { counted, humanCount, humanDuration, safeText } from '../core/index.ts';
 import type { RunSummary } from '../report/index.ts';
 import type { OddityCounter } from '../wire/index.ts';
 import type { CensusCounts } from './census.ts';
@@ -41,13 +41,17 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   if (failed > 0) spots.push(`${counted(failed, 'input')} could not be read at all.`);
   const cut = run.inputs.filter((input) => input.status === 'cut').length;
   if (cut > 0) spots.push(`${counted(cut, 'input')} ended early; what came after the damage is unknown.`);
-  const growing = run.inputs.filter((input) => input.status === 'complete' && input.message !== undefined).length;
+  const growing = run.inputs.filter(
+    (input) => input.status === 'complete' && input.message !== undefined && input.rows === undefined,
+  ).length;
   if (growing > 0)
     spots.push(
       `${counted(growing, 'input')} ${growing === 1 ? 'is' : 'are'} still being written; what comes after was not there yet.`,
     );
   for (const { id, lacking } of facts.idle)
     spots.push(`The detector ${id} did not run: it needs ${listed(lacking)}, which the input does not give.`);
+  for (const { name, rows, message } of run.inputs)
+    if (rows !== undefined && message !== undefined) spots.push(`${safeText(name, 60)}: ${safeText(message, 300)}.`);
   const rejected = run.inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
   if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and stand in no count.`);
   const dropped = oddities.of('capture.dropped');

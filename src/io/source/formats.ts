@@ -1,10 +1,15 @@
+import { looksLikeArrow, openArrow } from './arrow.ts';
 import { looksLikeBinetflow, openBinetflow } from './binetflow.ts';
 import { looksLikeCsv, openCsv } from './csv.ts';
+import { looksLikeEve, openEve } from './eve.ts';
 import type { RowFormat, RowInput } from './format.ts';
+import type { ByteSource } from './input.ts';
 import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
 import { NETFLOW_CAPTURE_FORMAT, NETFLOW_FORMAT, NFCAPD_FORMAT } from './netflow.ts';
 import { looksLikeNfdump, openNfdump } from './nfdump.ts';
+import { looksLikeParquet, openParquet } from './parquet.ts';
 import { openZeekFlows } from './zeek-flow.ts';
+import { looksLikeZeekJson, openZeekJsonFlows } from './zeek-json.ts';
 import { looksLikeZeek, openZeekTable } from './zeek-tsv.ts';
 
 /** Every format of rows, the one that is told most surely first. A new one is a file and an entry here. */
@@ -20,6 +25,47 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     looksLike: looksLikeZeek,
     openTable: openZeekTable,
     openFlows: openZeekFlows,
+  },
+  {
+    id: 'eve',
+    title: "Suricata's eve.json: flow events with the dns, tls, http ... events and the alerts of the same flows",
+    flows: true,
+    together: true,
+    looksLike: looksLikeEve,
+    openTable: openJson,
+    openFlows: async (inputs, options) => {
+      const sources: ByteSource[] = [];
+      try {
+        for (const input of inputs) sources.push(await input.open());
+      } catch (error) {
+        for (const source of sources) source.close();
+        throw error;
+      }
+      return openEve(sources, options);
+    },
+  },
+  {
+    id: 'zeek-json',
+    title: 'Zeek logs as JSON, one object per line',
+    flows: true,
+    together: true,
+    looksLike: looksLikeZeekJson,
+    openTable: openJson,
+    openFlows: openZeekJsonFlows,
+  },
+  {
+    id: 'parquet',
+    title: 'Parquet files',
+    flows: false,
+    looksLike: looksLikeParquet,
+    openTable: openParquet,
+  },
+  {
+    id: 'arrow',
+    title: 'Arrow IPC, as a stream or as a file (Feather)',
+    flows: false,
+    looksLike: looksLikeArrow,
+    openTable: openArrow,
   },
   {
     id: 'json',

@@ -1,4 +1,5 @@
 import type { Schema, Table } from '../../core/index.ts';
+import type { SensorAlert } from '../../detect/index.ts';
 import type { OddityCounter } from '../../wire/index.ts';
 
 /**
@@ -23,6 +24,8 @@ export interface TableSource {
   bytesTaken(): number;
   /** What was read so far. */
   status(): TableStatus;
+  /** What another sensor says in this input that it found, so far. */
+  alerts?(): readonly SensorAlert[];
   /** Ends a source that has no end of its own; what is on its way still comes, then the end. */
   stop?(): Promise<void>;
   close(): void;
