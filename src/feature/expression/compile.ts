@@ -849,8 +849,11 @@ class Compiler {
         const x = a.evaluate(batch).values;
         const y = b.evaluate(batch).values;
         const out = buffer.take(batch.rowCount);
-        for (let i = 0; i < out.length; i++)
-          out[i] = values[i] === TRUE ? x[i] : values[i] === FALSE ? y[i] : Number.NaN;
+        for (let i = 0; i < out.length; i++) {
+          const truth = values[i];
+          if (truth === TRUE) out[i] = x[i];
+          else out[i] = truth === FALSE ? y[i] : Number.NaN;
+        }
         return out;
       });
     }

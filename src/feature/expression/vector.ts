@@ -136,16 +136,16 @@ function readNumbers(column: NumberColumn, rowCount: number, take: () => Float64
   if (values instanceof Float64Array && (valid === undefined || allValid(valid, rowCount)))
     return values.length === rowCount ? values : values.subarray(0, rowCount);
   const out = take();
-  if (valid === undefined || allValid(valid, rowCount)) {
-    for (let i = 0; i < rowCount; i++) out[i] = values[i];
-    return out;
-  }
-  // Bytes of eight rows that are all there are the rule.
-  for (let i = 0; i < rowCount; i += 8) {
-    const bits = valid[i >> 3];
-    const end = Math.min(i + 8, rowCount);
-    if (bits === 0xff) for (let j = i; j < end; j++) out[j] = values[j];
-    else for (let j = i; j < end; j++) out[j] = (bits & (1 << (j & 7))) !== 0 ? values[j] : Number.NaN;
+  if (values instanceof Float64Array) out.set(values.length === rowCount ? values : values.subarray(0, rowCount));
+  else for (let i = 0; i < rowCount; i++) out[i] = values[i];
+  if (valid === undefined) return out;
+  // Eight rows that are all there are the rule; else only the holes are looked at.
+  const last = (rowCount + 7) >> 3;
+  for (let byte = 0; byte < last; byte++) {
+    for (let holes = ~valid[byte] & 0xff; holes !== 0; holes &= holes - 1) {
+      const row = 8 * byte + 31 - Math.clz32(holes & -holes);
+      if (row < rowCount) out[row] = Number.NaN;
+    }
   }
   return out;
 }
