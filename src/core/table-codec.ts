@@ -6,10 +6,12 @@ import { type Column, type ColumnKind, PackedTextColumn, type Schema, Table } fr
  * @param into used for the result when it is large enough and begins at a multiple of 8 in its buffer.
  */
 export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
-  const plans = table.columns.map((column) => planOf(column, table.rowCount));
+  PACKER.clear();
+  const columns = table.columns.map(packed);
+  const plans = columns.map((column) => planOf(column, table.rowCount));
   const text = new TextEncoder().encode(JSON.stringify(plans));
   let size = 16 + align(text.length);
-  for (const [i, column] of table.columns.entries()) {
+  for (const [i, column] of columns.entries()) {
     if (plans[i] === null) continue;
     if (column instanceof PackedTextColumn) size += align(column.ends.length * 4) + align(column.bytes.length);
     size +=
@@ -27,7 +29,7 @@ export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
     out.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
     at += align(array.byteLength);
   };
-  for (const [i, column] of table.columns.entries()) {
+  for (const [i, column] of columns.entries()) {
     if (plans[i] === null) continue;
     if (column.kind === 'string') {
       put(column.codes);
@@ -47,11 +49,66 @@ export function encodeTable(table: Table, into?: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Of a column: its dictionary; of a packed one the number of its texts and of their bytes; of numbers nothing; null when all is missing, and then nothing is written of it. */
+/** A column of texts as bytes, where its dictionary is ASCII: written and read without a look at the texts, of which most are never asked for again. */
+function packed(column: Column): Column {
+  if (column.kind !== 'string' || column instanceof PackedTextColumn || column.dictionary.length === 0) return column;
+  return PACKER.pack(column.codes, column.dictionary) ?? column;
+}
+
+/** Room for the packed texts of one table at a time, used again for the next. */
+class Packer {
+  #bytes = new Uint8Array(1 << 16);
+  #at = 0;
+
+  clear(): void {
+    this.#at = 0;
+  }
+
+  /** Undefined where a text is not ASCII. The column's bytes hold until `clear`. */
+  pack(codes: Int32Array, dictionary: readonly string[]): PackedTextColumn | undefined {
+    const ends = new Int32Array(dictionary.length);
+    const begin = this.#at;
+    for (let i = 0; i < dictionary.length; i++) {
+      if (!this.#write(dictionary[i])) {
+        this.#at = begin;
+        return undefined;
+      }
+      ends[i] = this.#at - begin;
+    }
+    return new PackedTextColumn(codes, this.#bytes.subarray(begin, this.#at), ends, false);
+  }
+
+  #write(text: string): boolean {
+    const n = text.length;
+    if (this.#at + n > this.#bytes.length) {
+      // Columns that were packed before keep the array that they are in.
+      const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + n));
+      grown.set(this.#bytes.subarray(0, this.#at));
+      this.#bytes = grown;
+    }
+    const bytes = this.#bytes;
+    const at = this.#at;
+    let all = 0;
+    for (let i = 0; i < n; i++) {
+      const code = text.charCodeAt(i);
+      all |= code;
+      bytes[at + i] = code;
+    }
+    this.#at = at + n;
+    return all < 0x80;
+  }
+}
+
+const PACKER = new Packer();
+
+/**
+ * Of a column: its dictionary; of a packed one the number of its texts and of their bytes, and whether they are plain; of numbers nothing; null when all is missing, and then
+ * nothing is written of it.
+ */
 type Plan = readonly (string | number)[] | null;
 
 function planOf(column: Column, rowCount: number): Plan {
-  if (column instanceof PackedTextColumn) return [column.ends.length, column.bytes.length];
+  if (column instanceof PackedTextColumn) return [column.ends.length, column.bytes.length, column.isPlain ? 1 : 0];
   if (column.kind === 'string') return column.dictionary.length === 0 ? null : column.dictionary;
   return column.valid === undefined || column.valid.subarray(0, validBytes(rowCount)).some((bits) => bits !== 0)
     ? NUMBERS
@@ -72,14 +129,14 @@ export function decodeTable(schema: Schema, bytes: Uint8Array): Table {
     if (spec.kind === 'string') {
       const codes = new Int32Array(bytes.buffer, at, rowCount);
       at += align(rowCount * 4);
-      const [count, length] = plan;
+      const [count, length, isPlain] = plan;
       if (typeof count !== 'number' || typeof length !== 'number')
         return { kind: 'string', codes, dictionary: plan as string[] };
       const ends = new Int32Array(bytes.buffer, at, count);
       at += align(count * 4);
-      const packed = new Uint8Array(bytes.buffer, at, length);
+      const texts = new Uint8Array(bytes.buffer, at, length);
       at += align(length);
-      return new PackedTextColumn(codes, packed, ends);
+      return new PackedTextColumn(codes, texts, ends, isPlain === 1);
     }
     const values =
       spec.kind === 'float64'

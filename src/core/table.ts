@@ -1,3 +1,5 @@
+import { asciiText } from './text.ts';
+
 /**
  * A columnar batch with a schema: what flows between the floors, whatever made it.
  *
@@ -38,8 +40,7 @@ export interface StringColumn {
 }
 
 /**
- * A column of texts that hardly ever repeat and need no care anywhere (Community IDs, hex: ASCII letters, digits and `:+/=` alone), as their bytes one after another, like
- * Arrow's. Strings are made when somebody asks for the dictionary; nobody does for most flows.
+ * A column whose texts are ASCII, as their bytes one after another, like Arrow's. A string is made when somebody asks for its text, and kept; nobody does for most flows.
  */
 export class PackedTextColumn implements StringColumn {
   readonly kind = 'string';
@@ -47,25 +48,35 @@ export class PackedTextColumn implements StringColumn {
   /** Text i is `bytes[ends[i - 1], ends[i])`, the first from 0. */
   readonly bytes: Uint8Array;
   readonly ends: Int32Array;
-  #dictionary: readonly string[] | undefined;
+  /** The texts need no care anywhere (Community IDs, hex): ASCII letters, digits and `:+/=` alone. */
+  readonly isPlain: boolean;
+  #texts: (string | undefined)[] | undefined;
+  #isWhole = false;
 
-  constructor(codes: Int32Array, bytes: Uint8Array, ends: Int32Array) {
+  constructor(codes: Int32Array, bytes: Uint8Array, ends: Int32Array, isPlain = true) {
     this.codes = codes;
     this.bytes = bytes;
     this.ends = ends;
+    this.isPlain = isPlain;
   }
 
   /** One of the texts, without making the others. */
   text(code: number): string {
-    let text = '';
-    for (let at = code === 0 ? 0 : this.ends[code - 1]; at < this.ends[code]; at++)
-      text += String.fromCharCode(this.bytes[at]);
+    this.#texts ??= Array.from<string | undefined>({ length: this.ends.length });
+    let text = this.#texts[code];
+    if (text === undefined) {
+      text = asciiText(this.bytes, code === 0 ? 0 : this.ends[code - 1], this.ends[code]);
+      this.#texts[code] = text;
+    }
     return text;
   }
 
   get dictionary(): readonly string[] {
-    this.#dictionary ??= Array.from(this.ends, (_, code) => this.text(code));
-    return this.#dictionary;
+    if (!this.#isWhole) {
+      for (let code = 0; code < this.ends.length; code++) this.text(code);
+      this.#isWhole = true;
+    }
+    return (this.#texts ?? []) as string[];
   }
 }
 

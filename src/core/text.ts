@@ -31,6 +31,7 @@ export function counted(n: number, noun: string, plural = `${noun}s`): string {
  * overrides, zero-width and private-use characters and lone surrogates become visible `\u{..}` escapes; longer than `max` is cut with an ellipsis.
  */
 export function safeText(text: string, max = 200): string {
+  if (text.length <= max && isPrintable(text)) return text;
   let out = '';
   let length = 0;
   for (const ch of text) {
@@ -40,6 +41,15 @@ export function safeText(text: string, max = 200): string {
     length++;
   }
   return out;
+}
+
+/** Whether every character is printable ASCII: what nearly all text from networks is. */
+export function isPrintable(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function isUnsafe(code: number): boolean {
@@ -56,6 +66,28 @@ function isUnsafe(code: number): boolean {
     (code >= 0xfff0 && code <= 0xfffb) ||
     (code >= 0xe0000 && code <= 0x10ffff)
   );
+}
+
+const SHORT = 64;
+/** One array for each length up to SHORT: a call with the elements of a plain array is many times as fast as with those of a view made for it. */
+const CODES = Array.from({ length: SHORT + 1 }, (_, n) => Array.from({ length: n }, () => 0));
+/** More arguments than this may be more than a call can take. */
+const MOST_ARGUMENTS = 8192;
+
+/** One character per byte of `bytes[from, to)`, as one flat string: joined piece by piece it would stay a chain of pieces, many times its size, for as long as it lives. */
+export function asciiText(bytes: Uint8Array, from: number, to: number): string {
+  const n = to - from;
+  if (n <= 0) return '';
+  // What lies outside the array is no byte: shorter then, as a view would be.
+  if (n > SHORT || from < 0 || to > bytes.length) {
+    let text = '';
+    for (let at = from; at < to; at += MOST_ARGUMENTS)
+      text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, Math.min(to, at + MOST_ARGUMENTS)));
+    return text;
+  }
+  const codes = CODES[n];
+  for (let i = 0; i < n; i++) codes[i] = bytes[from + i];
+  return Reflect.apply(String.fromCharCode, null, codes);
 }
 
 const HEX_DIGITS = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0));

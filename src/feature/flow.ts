@@ -577,13 +577,8 @@ class NameShapes {
     this.#length = new Float64Array(column.dictionary.length);
     this.#digits = new Float64Array(column.dictionary.length);
     column.dictionary.forEach((name, i) => {
-      let digits = 0;
-      for (let c = 0; c < name.length; c++) {
-        const code = name.charCodeAt(c);
-        if (code >= 0x30 && code <= 0x39) digits++;
-      }
       this.#length[i] = name.length;
-      this.#digits[i] = name.length === 0 ? Number.NaN : digits / name.length;
+      this.#digits[i] = name.length === 0 ? Number.NaN : countDigits(name) / name.length;
     });
   }
 
@@ -598,4 +593,13 @@ class NameShapes {
   digits(row: number): number {
     return this.#digits[this.#column.codes[row]];
   }
+}
+
+function countDigits(text: string): number {
+  let digits = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x30 && code <= 0x39) digits++;
+  }
+  return digits;
 }

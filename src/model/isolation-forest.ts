@@ -250,11 +250,13 @@ function rawScores(
       for (let j = 0, at = i; j < d; j++, at += stride) {
         const v = values[o + columns[j]];
         if (v >= min[j] && v <= max[j]) block[at] = v;
-        else if (Number.isNaN(v)) block[at] = fallback[j];
-        else {
+        else if (v >= Number.NEGATIVE_INFINITY) {
           const finite = clampFinite(v);
           block[at] = finite;
           guard += guardOf(finite, min[j], max[j], guardScale[j]);
+        } else {
+          // NaN: asked by comparison, as a call would make an object of every number.
+          block[at] = fallback[j];
         }
       }
       if (rangeGuard) guards[from + i] = guard;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hostileResult, NASTY } from '../../test/support/hostile.ts';
 import { quietResult, sampleResult } from '../../test/support/sample.ts';
-import { Table } from '../core/index.ts';
+import { decodeTable, encodeTable, Table } from '../core/index.ts';
 import { FLOW_SCHEMA, flowTable } from '../flow/index.ts';
 import { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv, textCell } from './csv.ts';
 import { flowCsvRows } from './flow-csv.ts';
@@ -193,6 +193,46 @@ test('any text is one cell that starts no formula, whichever separator the reade
       },
     ),
     { numRuns: 200 },
+  );
+});
+
+test('a text of a flow is the cell that textCell makes, also when the table was written to a scratch file and read again', () => {
+  const parts = [
+    '=',
+    '+',
+    '-',
+    '@',
+    ',',
+    ';',
+    '|',
+    '"',
+    "'",
+    ' ',
+    '\t',
+    '\uff1d',
+    'a',
+    '1',
+    '_',
+    '.',
+    'x'.repeat(1500),
+  ];
+  const text = fc.oneof(
+    fc.array(fc.constantFrom(...parts), { maxLength: 6 }).map((some) => some.join('')),
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+  );
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 5 }), (texts) => {
+      const table = flowTable(texts.map((serverName) => ({ serverName })));
+      const at = FLOW_SCHEMA.columns.findIndex((column) => column.name === 'serverName') + 2;
+      const expected = texts.map(
+        (one) => `${','.repeat(at)}${textCell(one)}${','.repeat(FLOW_CSV_COLUMNS.length - 1 - at)}\n`,
+      );
+      const lines = new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(expected.join('')));
+      expect(flowCsvRows(table)).toBe(lines);
+      expect(flowCsvRows(decodeTable(FLOW_SCHEMA, encodeTable(table)))).toBe(lines);
+    }),
+    { numRuns: 500 },
   );
 });
 

@@ -96,6 +96,13 @@ export function flowCsvRows(table: Table, scores?: ArrayLike<number>): string {
 
 const COMMA = 0x2c;
 const LINE_FEED = 0x0a;
+const BLANK = 0x20;
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const EQUALS = 0x3d;
+const AT = 0x40;
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
@@ -143,6 +150,27 @@ class ByteWriter {
     const bytes = this.#bytes;
     let at = this.#at;
     for (let i = from; i < to; i++) bytes[at++] = source[i] ?? 0;
+    this.#at = at;
+  }
+
+  /** The cell of `text[from, to)`, printable ASCII, as `textCell` makes it: apostrophes before what starts a formula, quotes where they must be. */
+  printable(text: Uint8Array, from: number, to: number): void {
+    let quoted = text[to - 1] === BLANK || (text[from] === BLANK && !startsFormula(text, from, to));
+    for (let i = from; i < to && !quoted; i++) quoted = SEPARATES[text[i] ?? 0] !== 0;
+    // Twice, for quotes and apostrophes alike, and the quotes around it.
+    this.#room(2 * (to - from) + 2);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (quoted) bytes[at++] = QUOTE;
+    let isStart = true;
+    for (let i = from; i < to; i++) {
+      const code = text[i] ?? 0;
+      if (isStart && startsFormula(text, i, to)) bytes[at++] = APOSTROPHE;
+      if (code === QUOTE) bytes[at++] = QUOTE;
+      bytes[at++] = code;
+      isStart = SEPARATES[code] === 2;
+    }
+    if (quoted) bytes[at++] = QUOTE;
     this.#at = at;
   }
 
@@ -230,7 +258,7 @@ class ByteWriter {
 class TextCells {
   #codes: Int32Array;
   #dictionary: readonly string[];
-  /** Of each entry: 0 not looked at yet, 1 goes out as it is, 2 was escaped. */
+  /** Of each entry one of the constants below. */
   #state: Uint8Array;
   #escaped = new Map<number, Uint8Array>();
 
@@ -243,59 +271,113 @@ class TextCells {
   write(row: number, out: ByteWriter): void {
     const code = this.#codes[row] ?? -1;
     if (code < 0) return;
-    const state = this.#state[code];
-    if (state === 1) out.ascii(this.#dictionary[code] ?? '');
-    else if (state === 2) out.raw(this.#escaped.get(code) ?? EMPTY);
-    else this.#look(code, out);
+    const text = this.#dictionary[code] ?? '';
+    let state = this.#state[code];
+    if (state === NOT_LOOKED_AT) {
+      state = lookAt(text);
+      this.#state[code] = state;
+    }
+    if (state === AS_IT_IS) out.ascii(text);
+    else if (state === PRINTABLE) {
+      for (let i = 0; i < text.length; i++) SCRATCH[i] = text.charCodeAt(i);
+      out.printable(SCRATCH, 0, text.length);
+    } else this.#escape(code, text, out);
   }
 
-  #look(code: number, out: ByteWriter): void {
-    const text = this.#dictionary[code] ?? '';
-    if (isPlain(text)) {
-      this.#state[code] = 1;
-      out.ascii(text);
-      return;
+  #escape(code: number, text: string, out: ByteWriter): void {
+    let bytes = this.#escaped.get(code);
+    if (bytes === undefined) {
+      bytes = ENCODER.encode(textCell(text));
+      this.#escaped.set(code, bytes);
     }
-    const bytes = ENCODER.encode(textCell(text));
-    this.#state[code] = 2;
-    this.#escaped.set(code, bytes);
     out.raw(bytes);
   }
 }
 
-/** Cells that are plain by what their column is: bytes go out as they are. */
-class PackedCells {
-  #codes: Int32Array;
-  #bytes: Uint8Array;
-  #ends: Int32Array;
+const NOT_LOOKED_AT = 0;
+/** The cell is the text. */
+const AS_IT_IS = 1;
+/** ASCII without control characters, which may need quotes and apostrophes. */
+const PRINTABLE = 2;
+/** Anything else. */
+const OTHER = 3;
 
-  constructor({ codes, bytes, ends }: PackedTextColumn) {
-    this.#codes = codes;
-    this.#bytes = bytes;
-    this.#ends = ends;
+/** Cells of a column that has its texts as bytes. */
+class PackedCells {
+  #column: PackedTextColumn;
+  /** Of each text one of the constants above. */
+  #state: Uint8Array;
+
+  constructor(column: PackedTextColumn) {
+    this.#column = column;
+    this.#state = new Uint8Array(column.ends.length);
+    if (column.isPlain) this.#state.fill(AS_IT_IS);
   }
 
   write(row: number, out: ByteWriter): void {
-    const code = this.#codes[row] ?? -1;
+    const { codes, bytes, ends } = this.#column;
+    const code = codes[row] ?? -1;
     if (code < 0) return;
-    out.range(this.#bytes, code === 0 ? 0 : (this.#ends[code - 1] ?? 0), this.#ends[code] ?? 0);
+    const from = code === 0 ? 0 : (ends[code - 1] ?? 0);
+    const to = ends[code] ?? 0;
+    let state = this.#state[code];
+    if (state === NOT_LOOKED_AT) {
+      state = lookAtBytes(bytes, from, to);
+      this.#state[code] = state;
+    }
+    if (state === AS_IT_IS) out.range(bytes, from, to);
+    else if (state === PRINTABLE) out.printable(bytes, from, to);
+    else out.raw(ENCODER.encode(textCell(this.#column.text(code))));
   }
 }
 
-const EMPTY = new Uint8Array();
-
 /**
- * Short printable ASCII that begins with a letter, a digit or `_` and holds no blank, quote or separator: what needs neither look nor quotes. A sign that starts a
+ * Short printable ASCII that begins with a letter, a digit or `_` and holds no blank, quote or separator needs neither look nor quotes. A sign that starts a
  * formula does so only at the beginning of a cell or behind a separator.
  */
-function isPlain(text: string): boolean {
-  const n = text.length;
-  if (n === 0 || n > 300) return false;
-  for (let i = 0; i < n; i++) if (PLAIN[text.charCodeAt(i)] !== 1) return false;
-  return FIRST[text.charCodeAt(0)] === 1;
+function lookAtBytes(bytes: Uint8Array, from: number, to: number): number {
+  if (from === to || to - from > MOST_LOOKED_AT) return OTHER;
+  let all = 1;
+  for (let i = from; i < to; i++) {
+    const code = bytes[i] ?? 0;
+    if (code < 0x20 || code > 0x7e) return OTHER;
+    all &= PLAIN[code] ?? 0;
+  }
+  return all === 1 && FIRST[bytes[from] ?? 0] === 1 ? AS_IT_IS : PRINTABLE;
 }
 
+/** The same of a text. */
+function lookAt(text: string): number {
+  const n = text.length;
+  if (n === 0 || n > MOST_LOOKED_AT) return OTHER;
+  for (let i = 0; i < n; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7e) return OTHER;
+    SCRATCH[i] = code;
+  }
+  return lookAtBytes(SCRATCH, 0, n);
+}
+
+/** Longer texts are left to `textCell`, which cuts them. */
+const MOST_LOOKED_AT = 2000;
+/** A text as bytes, while it is written. */
+const SCRATCH = new Uint8Array(MOST_LOOKED_AT);
+
 const FIRST = Uint8Array.from({ length: 256 }, (_, c) => (/^\w$/.test(String.fromCharCode(c)) ? 1 : 0));
+/** 2 for what parts cells in some country, 1 for the quote. */
+const SEPARATES = Uint8Array.from({ length: 256 }, (_, c) =>
+  ',;|'.includes(String.fromCharCode(c)) ? 2 : c === QUOTE ? 1 : 0,
+);
+
+/** Whether blanks and quotes and then a sign that starts a formula stand at `at`. */
+function startsFormula(text: Uint8Array, at: number, to: number): boolean {
+  let i = at;
+  while (i < to && (text[i] === BLANK || text[i] === QUOTE)) i++;
+  if (i === to) return false;
+  const code = text[i];
+  return code === EQUALS || code === PLUS || code === MINUS || code === AT;
+}
+
 const PLAIN = Uint8Array.from({ length: 256 }, (_, c) =>
   c > 0x20 && c < 0x7f && !'",;|'.includes(String.fromCharCode(c)) ? 1 : 0,
 );
