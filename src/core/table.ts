@@ -238,15 +238,25 @@ export class TableBuilder {
     this.#codes[column]![row] = this.#lastCode[column];
   }
 
-  /** As `setText` for values that hardly ever repeat: it doesn't look for an equal one, which costs most of the time that such a column takes. */
-  addText(column: number, row: number, value: string): void {
+  /**
+   * As `setText` for values that hardly ever repeat: it doesn't look for an equal one, which costs most of the time that such a column takes.
+   * @returns the value's code, for `setCode`.
+   */
+  addText(column: number, row: number, value: string): number {
     let unique = this.#unique[column];
     if (unique === undefined) {
       unique = [];
       this.#unique[column] = unique;
     }
-    this.#codes[column]![row] = unique.length;
+    const code = unique.length;
+    this.#codes[column]![row] = code;
     unique.push(value);
+    return code;
+  }
+
+  /** The value that `addText` gave this code in the same column, since the last `finish`. */
+  setCode(column: number, row: number, code: number): void {
+    this.#codes[column]![row] = code;
   }
 
   /** As `addText` for `text[0, n)`: ASCII letters, digits and `:+/=` alone; see `PackedTextColumn`. */

@@ -121,6 +121,17 @@ const TEXT_CACHE_BITS = 14;
 const TEXT_CACHE = 2 ** TEXT_CACHE_BITS;
 const OTHER_KINDS = 256;
 
+/** How many numbers there are for texts of a column: see `#known`. */
+const KNOWN_TEXTS: Readonly<Record<string, number>> = {
+  protocol: 512,
+  initiator: TEXT_CACHE,
+  responder: TEXT_CACHE,
+  initiatorMac: TEXT_CACHE,
+  responderMac: TEXT_CACHE,
+  initiatorFlags: 256,
+  responderFlags: 256,
+};
+
 /** A text on its way into a packed column. */
 const TEXT = new Uint8Array(32);
 
@@ -177,10 +188,13 @@ export class FlowTable {
   #behind = 0;
   #builder: TableBuilder;
   #finished: Table[] = [];
-  #ipv4Text: string[] = new Array<string>(TEXT_CACHE).fill('');
-  #ipv4Key = new Int32Array(TEXT_CACHE);
+  #addressText: string[] = new Array<string>(TEXT_CACHE).fill('');
+  #addressKey = new Int32Array(4 * TEXT_CACHE);
+  #addressIsV6 = new Uint8Array(TEXT_CACHE);
   #macText: string[] = new Array<string>(TEXT_CACHE).fill('');
   #macKey = new Int32Array(2 * TEXT_CACHE);
+  /** For columns whose texts have numbers: the code that a text has in the batch at hand, by its number; -1 when it was not there yet. */
+  #known: Int32Array[] = FLOW_SCHEMA.columns.map(({ name }) => new Int32Array(KNOWN_TEXTS[name] ?? 0).fill(-1));
   #tcpIdleNs: number;
   #idleNs: number;
   #activeNs: number;
@@ -774,6 +788,7 @@ export class FlowTable {
   #flush(): void {
     if (this.#builder.rowCount === 0) return;
     const table = this.#builder.finish();
+    for (const codes of this.#known) codes.fill(-1);
     if (this.onTable === undefined) this.#finished.push(table);
     else this.onTable(table);
   }
@@ -805,9 +820,9 @@ export class FlowTable {
     out.setNumber(C.startMs, row, this.#base.epochMs(f[rf + F_START]));
     out.setNumber(C.endMs, row, this.#base.epochMs(f[rf + F_END]));
     out.setNumber(C.durationMs, row, (f[rf + F_END] - f[rf + F_START]) / 1e6);
-    out.setText(C.protocol, row, protocolName(protocol));
-    out.setText(C.initiator, row, this.#addressText(rw + W_ADDRESS + 4 * i, isV6));
-    out.setText(C.responder, row, this.#addressText(rw + W_ADDRESS + 4 * r, isV6));
+    if (!this.#isKnown(C.protocol, row, protocol)) this.#learn(C.protocol, row, protocol, protocolName(protocol));
+    this.#writeAddress(C.initiator, row, rw + W_ADDRESS + 4 * i, isV6);
+    this.#writeAddress(C.responder, row, rw + W_ADDRESS + 4 * r, isV6);
     const packed = w[rw + W_PORTS];
     const initiatorPort = i === 0 ? packed >>> 16 : packed & 0xffff;
     const responderPort = i === 0 ? packed & 0xffff : packed >>> 16;
@@ -827,8 +842,8 @@ export class FlowTable {
     if ((state & STATE_MAC) !== 0) {
       const at = (rw + W_MAC) * 4;
       const fromInitiator = ((state & STATE_FIRST_SIDE) !== 0 ? 1 : 0) === i;
-      out.setText(C.initiatorMac, row, this.#mac(fromInitiator ? at + 6 : at));
-      out.setText(C.responderMac, row, this.#mac(fromInitiator ? at : at + 6));
+      this.#writeMac(C.initiatorMac, row, fromInitiator ? at + 6 : at);
+      this.#writeMac(C.responderMac, row, fromInitiator ? at : at + 6);
     }
     const packets = w[rw + W_PACKETS] + w[rw + W_PACKETS + 1];
     out.setNumber(C.initiatorPackets, row, w[rw + W_PACKETS + i]);
@@ -849,8 +864,8 @@ export class FlowTable {
     const continued = (state & STATE_CONTINUED) !== 0;
     if (protocol === PROTO.tcp) {
       const flags = w[rw + W_FLAGS];
-      out.setText(C.initiatorFlags, row, formatTcpFlags(flags >> (8 * i)));
-      out.setText(C.responderFlags, row, formatTcpFlags(flags >> (8 * r)));
+      this.#writeFlags(C.initiatorFlags, row, (flags >> (8 * i)) & 255);
+      this.#writeFlags(C.responderFlags, row, (flags >> (8 * r)) & 255);
       out.setText(C.tcpState, row, tcpState(flags, i));
       this.#writeTcp(row, ref, i);
     }
@@ -976,18 +991,51 @@ export class FlowTable {
     return protocol === PROTO.udp || protocol === PROTO.sctp ? 'unanswered' : 'unknown';
   }
 
-  #addressText(at: number, isV6: boolean): string {
-    const w = this.#w;
-    if (isV6) return formatIpv6(w[at], w[at + 1], w[at + 2], w[at + 3]);
-    const slot = Math.imul(w[at], 0x9e3779b1) >>> (32 - TEXT_CACHE_BITS);
-    if (this.#ipv4Key[slot] !== w[at] || this.#ipv4Text[slot] === '') {
-      this.#ipv4Key[slot] = w[at];
-      this.#ipv4Text[slot] = formatIpv4(w[at]);
-    }
-    return this.#ipv4Text[slot];
+  // Texts that come again and again are known by small numbers, so that a row needs no look-up by text.
+
+  /** Sets the cell to the text that this number stands for in the column, if the batch has it already. */
+  #isKnown(column: number, row: number, key: number): boolean {
+    const code = this.#known[column][key];
+    if (code < 0) return false;
+    this.#builder.setCode(column, row, code);
+    return true;
   }
 
-  #mac(at: number): string {
+  #learn(column: number, row: number, key: number, text: string): void {
+    this.#known[column][key] = this.#builder.addText(column, row, text);
+  }
+
+  #writeFlags(column: number, row: number, flags: number): void {
+    if (!this.#isKnown(column, row, flags)) this.#learn(column, row, flags, formatTcpFlags(flags));
+  }
+
+  #writeAddress(column: number, row: number, at: number, isV6: boolean): void {
+    const w = this.#w;
+    const mixed = isV6
+      ? Math.imul(w[at] ^ Math.imul(w[at + 1], 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(w[at + 2], 0x27d4eb2f) ^ w[at + 3]
+      : w[at];
+    const slot = Math.imul(mixed, 0x9e3779b1) >>> (32 - TEXT_CACHE_BITS);
+    const key = this.#addressKey;
+    const k = 4 * slot;
+    const isCached =
+      this.#addressText[slot] !== '' &&
+      key[k] === w[at] &&
+      (isV6
+        ? this.#addressIsV6[slot] === 1 &&
+          key[k + 1] === w[at + 1] &&
+          key[k + 2] === w[at + 2] &&
+          key[k + 3] === w[at + 3]
+        : this.#addressIsV6[slot] === 0);
+    if (!isCached) {
+      for (let i = 0; i < 4; i++) key[k + i] = w[at + i];
+      this.#addressIsV6[slot] = isV6 ? 1 : 0;
+      this.#addressText[slot] = isV6 ? formatIpv6(w[at], w[at + 1], w[at + 2], w[at + 3]) : formatIpv4(w[at]);
+      this.#known[FLOW_COLUMN.initiator][slot] = this.#known[FLOW_COLUMN.responder][slot] = -1;
+    }
+    if (!this.#isKnown(column, row, slot)) this.#learn(column, row, slot, this.#addressText[slot]);
+  }
+
+  #writeMac(column: number, row: number, at: number): void {
     const b = this.#bytes;
     const high = (b[at] << 8) | b[at + 1];
     const low = (b[at + 2] << 24) | (b[at + 3] << 16) | (b[at + 4] << 8) | b[at + 5];
@@ -997,8 +1045,9 @@ export class FlowTable {
       key[2 * slot] = high;
       key[2 * slot + 1] = low;
       this.#macText[slot] = formatMac(b, at);
+      this.#known[FLOW_COLUMN.initiatorMac][slot] = this.#known[FLOW_COLUMN.responderMac][slot] = -1;
     }
-    return this.#macText[slot];
+    if (!this.#isKnown(column, row, slot)) this.#learn(column, row, slot, this.#macText[slot]);
   }
 }
 
