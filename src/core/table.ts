@@ -62,7 +62,7 @@ export class PackedTextColumn implements StringColumn {
 
   /** One of the texts, without making the others. */
   text(code: number): string {
-    this.#texts ??= Array.from<string | undefined>({ length: this.ends.length });
+    this.#texts ??= new Array<string | undefined>(this.ends.length).fill(undefined);
     let text = this.#texts[code];
     if (text === undefined) {
       text = asciiText(this.bytes, code === 0 ? 0 : this.ends[code - 1], this.ends[code]);

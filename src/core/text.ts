@@ -68,9 +68,9 @@ function isUnsafe(code: number): boolean {
   );
 }
 
-const SHORT = 64;
-/** One array for each length up to SHORT: a call with the elements of a plain array is many times as fast as with those of a view made for it. */
-const CODES = Array.from({ length: SHORT + 1 }, (_, n) => Array.from({ length: n }, () => 0));
+const SHORT = 256;
+/** One array for each length up to SHORT, when it is first asked for: a call with the elements of a plain array is many times as fast as with those of a view. */
+const CODES: (number[] | undefined)[] = new Array<number[] | undefined>(SHORT + 1).fill(undefined);
 /** More arguments than this may be more than a call can take. */
 const MOST_ARGUMENTS = 8192;
 
@@ -85,9 +85,21 @@ export function asciiText(bytes: Uint8Array, from: number, to: number): string {
       text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, Math.min(to, at + MOST_ARGUMENTS)));
     return text;
   }
-  const codes = CODES[n];
+  let codes = CODES[n];
+  if (codes === undefined) {
+    codes = new Array<number>(n).fill(0);
+    CODES[n] = codes;
+  }
   for (let i = 0; i < n; i++) codes[i] = bytes[from + i];
   return Reflect.apply(String.fromCharCode, null, codes);
+}
+
+/** The two hex digits of each byte. */
+const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, b) => b.toString(16).padStart(2, '0'));
+
+/** A byte as two lower-case hex digits. */
+export function hexByte(byte: number): string {
+  return HEX_PAIRS[byte & 255];
 }
 
 const HEX_DIGITS = Uint8Array.from('0123456789abcdef', (c) => c.charCodeAt(0));

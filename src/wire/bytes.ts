@@ -1,4 +1,4 @@
-import { safeText } from '../core/index.ts';
+import { hexByte, safeText } from '../core/index.ts';
 import { latin1 } from './latin1.ts';
 
 /** What the protocol files share for turning bytes into text and back. All functions read [from, to) only. */
@@ -50,13 +50,13 @@ function utf8Length(bytes: Uint8Array, at: number, end: number): number {
 }
 
 function hexEscape(byte: number): string {
-  return `\\x${byte.toString(16).padStart(2, '0')}`;
+  return `\\x${hexByte(byte)}`;
 }
 
 /** Lower-case hex of at most `max` bytes, with an ellipsis behind when there are more. */
 export function wireHex(bytes: Uint8Array, from: number, to: number, max = 32): string {
   let out = '';
-  for (let i = from; i < Math.min(to, from + max); i++) out += bytes[i].toString(16).padStart(2, '0');
+  for (let i = from; i < Math.min(to, from + max); i++) out += hexByte(bytes[i]);
   return to - from > max ? `${out}…` : out;
 }
 

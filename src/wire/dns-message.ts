@@ -1,3 +1,4 @@
+import { asciiText } from '../core/index.ts';
 import { formatIpv4, formatIpv6 } from './address.ts';
 import { ByteWriter, utf8Bytes, wireHex, wireText } from './bytes.ts';
 import { dnsRcodeName, dnsTypeName } from './dns.ts';
@@ -406,8 +407,10 @@ export function decodeDnsAnswers(
     }
     reader.here = dataEnd;
   }
-  const text = written === 0 ? '' : UTF8.decode(ANSWERS.subarray(0, written));
-  return { rcode, isAsked, text, isAscii: text.length === written, leastTtl };
+  let isAscii = true;
+  for (let i = 0; i < written && isAscii; i++) isAscii = ANSWERS[i] < 0x80;
+  const text = isAscii ? asciiText(ANSWERS, 0, written) : UTF8.decode(ANSWERS.subarray(0, written));
+  return { rcode, isAsked, text, isAscii, leastTtl };
 }
 
 /** Appends one record to ANSWERS and says where the next goes: `at` where the data contradict the type. */

@@ -1,3 +1,5 @@
+import { asciiText } from '../core/index.ts';
+
 /** DNS messages, RFC 1035 section 4, as far as the first question: what is read of every packet. Whole messages are in dns-message.ts. */
 
 const FLAGS = 2;
@@ -44,14 +46,13 @@ export function decodeDns(bytes: Uint8Array, at: number, end: number): DnsMessag
     if (written > 0) NAME[written++] = 0x2e;
     for (const stop = here + label; here < stop; here++) written = writeCharacter(bytes[here], written);
   }
-  const name = ASCII.decode(NAME.subarray(0, written));
+  const name = asciiText(NAME, 0, written);
   if (end - here < 4) return undefined;
   return { isResponse, opcode, rcode, name, type: (bytes[here] << 8) | bytes[here + 1], answers };
 }
 
 /** The name under way, as ASCII: at most 4 characters for each of 255 bytes. */
 const NAME = new Uint8Array(4 * (MAX_NAME + 1));
-const ASCII = new TextDecoder();
 
 function writeCharacter(byte: number, at: number): number {
   if (byte >= 0x41 && byte <= 0x5a) NAME[at] = byte + 32;

@@ -32,9 +32,12 @@ export class LineReader {
   read(): boolean {
     if (this.next >= this.end) return false;
     this.from = this.next;
-    const lf = this.bytes.subarray(this.next, this.end).indexOf(LF);
-    this.isCut = lf < 0;
-    this.to = this.isCut ? this.end : this.next + lf;
+    // Lines are short: a loop costs less than a view of the bytes to search in.
+    const { bytes, end } = this;
+    let at = this.next;
+    while (at < end && bytes[at] !== LF) at++;
+    this.isCut = at === end;
+    this.to = at;
     this.next = this.isCut ? this.end : this.to + 1;
     if (!this.isCut && this.to > this.from && this.bytes[this.to - 1] === CR) this.to--;
     return true;

@@ -1,6 +1,7 @@
 import { md5 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { hexByte } from '../core/index.ts';
 import type { ClientHello, ServerHello } from './tls.ts';
 import { isGrease } from './tls-name.ts';
 
@@ -119,11 +120,13 @@ function ascending(a: number, b: number): number {
 }
 
 function hexList(values: readonly number[]): string {
-  return values.map(hex4).join(',');
+  let text = '';
+  for (const [i, value] of values.entries()) text += i === 0 ? hex4(value) : `,${hex4(value)}`;
+  return text;
 }
 
 function hex4(value: number): string {
-  return value.toString(16).padStart(4, '0');
+  return hexByte(value >> 8) + hexByte(value);
 }
 
 function shortHash(text: string): string {
