@@ -10,7 +10,7 @@ const OUT = new DataView(DIGEST.buffer);
 export function sha1Block(message: Uint8Array, length: number): Uint8Array {
   if (length > 55) throw new RangeError('sha1Block takes at most 55 bytes');
   const w = W;
-  w.fill(0, 0, 16);
+  for (let i = 0; i < 16; i++) w[i] = 0;
   for (let i = 0; i < length; i++) w[i >> 2] |= message[i] << (24 - 8 * (i & 3));
   w[length >> 2] |= 0x80 << (24 - 8 * (length & 3));
   w[15] = length * 8;
@@ -23,13 +23,15 @@ export function sha1Block(message: Uint8Array, length: number): Uint8Array {
   let c = 0x98badcfe | 0;
   let d = 0x10325476;
   let e = 0xc3d2e1f0 | 0;
+  // Every sum is cut to 32 bits at once: an engine that keeps whole numbers apart from others needs no others here.
   for (let i = 0; i < 80; i++) {
     let mixed: number;
-    if (i < 20) mixed = ((b & c) | (~b & d)) + 0x5a827999;
-    else if (i < 40) mixed = (b ^ c ^ d) + 0x6ed9eba1;
-    else if (i < 60) mixed = ((b & c) | (b & d) | (c & d)) + (0x8f1bbcdc | 0);
-    else mixed = (b ^ c ^ d) + (0xca62c1d6 | 0);
-    const next = (((a << 5) | (a >>> 27)) + mixed + e + w[i]) | 0;
+    if (i < 20) mixed = (((b & c) | (~b & d)) + 0x5a827999) | 0;
+    else if (i < 40) mixed = ((b ^ c ^ d) + 0x6ed9eba1) | 0;
+    else if (i < 60) mixed = (((b & c) | (b & d) | (c & d)) + (0x8f1bbcdc | 0)) | 0;
+    else mixed = ((b ^ c ^ d) + (0xca62c1d6 | 0)) | 0;
+    const rolled = (((a << 5) | (a >>> 27)) + mixed) | 0;
+    const next = (rolled + ((e + w[i]) | 0)) | 0;
     e = d;
     d = c;
     c = (b << 30) | (b >>> 2);

@@ -502,7 +502,10 @@ function ln1p(x: number): number {
 
 /** A number per dictionary entry. */
 function codesOf(column: StringColumn, classOf: (text: string) => number): Int8Array {
-  return Int8Array.from(column.dictionary, classOf);
+  const { dictionary } = column;
+  const classes = new Int8Array(dictionary.length);
+  for (let i = 0; i < dictionary.length; i++) classes[i] = classOf(dictionary[i]);
+  return classes;
 }
 
 /** -1 where the cell is missing. */

@@ -106,18 +106,22 @@ export class HostTable {
   }
 
   #resolve(addresses: readonly string[]): Int32Array {
-    return Int32Array.from(addresses, (address) => {
-      let host = this.#numbers.get(address);
-      if (host === undefined && this.#numbers.size < this.capacity) {
-        host = this.#numbers.size;
-        if (host >= this.#spoke.length) this.#grow();
-        this.#firstMs[host] = Number.POSITIVE_INFINITY;
-        this.#lastMs[host] = Number.NEGATIVE_INFINITY;
-        this.#mac.push(undefined);
-        this.#numbers.set(address, host);
-      }
-      return host ?? REFUSED;
-    });
+    const hosts = new Int32Array(addresses.length);
+    for (let i = 0; i < addresses.length; i++) hosts[i] = this.#numberOf(addresses[i]);
+    return hosts;
+  }
+
+  #numberOf(address: string): number {
+    const known = this.#numbers.get(address);
+    if (known !== undefined) return known;
+    const host = this.#numbers.size;
+    if (host >= this.capacity) return REFUSED;
+    if (host >= this.#spoke.length) this.#grow();
+    this.#firstMs[host] = Number.POSITIVE_INFINITY;
+    this.#lastMs[host] = Number.NEGATIVE_INFINITY;
+    this.#mac.push(undefined);
+    this.#numbers.set(address, host);
+    return host;
   }
 
   #touch(host: number, startMs: number, endMs: number): void {

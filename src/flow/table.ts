@@ -946,32 +946,16 @@ export class FlowTable {
 
   #writeFacts(row: number, facts: FlowFacts): void {
     const out = this.#builder;
-    const C = FLOW_COLUMN;
-    // Written out, as a member that is named in the code is found by its place. Texts that hardly ever repeat are not looked up in the batch's dictionary.
-    if (facts.serverName !== undefined) out.setText(C.serverName, row, facts.serverName);
-    if (facts.alpn !== undefined) out.setText(C.alpn, row, facts.alpn);
-    if (facts.tlsVersion !== undefined) out.setText(C.tlsVersion, row, facts.tlsVersion);
-    if (facts.ja3 !== undefined) out.setText(C.ja3, row, facts.ja3);
-    if (facts.ja3s !== undefined) out.setText(C.ja3s, row, facts.ja3s);
-    if (facts.ja4 !== undefined) out.setText(C.ja4, row, facts.ja4);
-    if (facts.certificateSubject !== undefined) out.setText(C.certificateSubject, row, facts.certificateSubject);
-    if (facts.certificateIssuer !== undefined) out.setText(C.certificateIssuer, row, facts.certificateIssuer);
-    if (facts.certificateFromMs !== undefined) out.setNumber(C.certificateFromMs, row, facts.certificateFromMs);
-    if (facts.certificateToMs !== undefined) out.setNumber(C.certificateToMs, row, facts.certificateToMs);
-    if (facts.httpHost !== undefined) out.setText(C.httpHost, row, facts.httpHost);
-    if (facts.httpRequest !== undefined) out.addText(C.httpRequest, row, facts.httpRequest);
-    if (facts.httpStatus !== undefined) out.setNumber(C.httpStatus, row, facts.httpStatus);
-    if (facts.dnsQuery !== undefined) out.addText(C.dnsQuery, row, facts.dnsQuery);
-    if (facts.dnsType !== undefined) out.setText(C.dnsType, row, facts.dnsType);
-    if (facts.dnsRcode !== undefined) out.setText(C.dnsRcode, row, facts.dnsRcode);
-    if (facts.dnsAnswers !== undefined) out.addText(C.dnsAnswers, row, facts.dnsAnswers);
-    if (facts.dnsTtl !== undefined) out.setNumber(C.dnsTtl, row, facts.dnsTtl);
-    if (facts.client !== undefined) out.setText(C.client, row, facts.client);
-    if (facts.server !== undefined) out.setText(C.server, row, facts.server);
-    if (facts.hostname !== undefined) out.setText(C.hostname, row, facts.hostname);
-    if (facts.user !== undefined) out.setText(C.user, row, facts.user);
-    if (facts.login !== undefined) out.setText(C.login, row, facts.login);
-    if (facts.operations !== undefined) out.setText(C.operations, row, facts.operations);
+    // Few flows have more than three of them, so what is there is walked, not what could be.
+    for (const name in facts) {
+      // Only the loop's own variable as the key is no search.
+      const value = facts[name as keyof FlowFacts];
+      if (value === undefined) continue;
+      const column = FACT_COLUMN.get(name) ?? 0;
+      if (typeof value === 'number') out.setNumber(column, row, value);
+      else if (RARELY_REPEATS.has(column)) out.addText(column, row, value);
+      else out.setText(column, row, value);
+    }
   }
 
   #writeFirstBytes(column: number, row: number, rw: number, d: number): void {
@@ -1066,6 +1050,15 @@ export class FlowTable {
     if (!this.#isKnown(column, row, slot)) this.#learn(column, row, slot, this.#macText[slot]);
   }
 }
+
+const FACT_COLUMN: ReadonlyMap<string, number> = new Map(Object.entries(FLOW_COLUMN));
+
+/** Texts that hardly ever repeat are not looked up in the batch's dictionary. */
+const RARELY_REPEATS: ReadonlySet<number> = new Set([
+  FLOW_COLUMN.httpRequest,
+  FLOW_COLUMN.dnsQuery,
+  FLOW_COLUMN.dnsAnswers,
+]);
 
 function tunnelOf(packet: Packet): Tunnel {
   const { outerIsV6, hasOuter } = packet;

@@ -121,7 +121,7 @@ function ascending(a: number, b: number): number {
 
 function hexList(values: readonly number[]): string {
   let text = '';
-  for (const [i, value] of values.entries()) text += i === 0 ? hex4(value) : `,${hex4(value)}`;
+  for (let i = 0; i < values.length; i++) text += i === 0 ? hex4(values[i]) : `,${hex4(values[i])}`;
   return text;
 }
 

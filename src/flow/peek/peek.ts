@@ -44,62 +44,34 @@ export const PEEK_FOREIGN = -2;
 
 /** What peeks found out about a flow; every member becomes a column of the flow table (see schema.ts for what each means). */
 export interface FlowFacts {
-  serverName?: string | undefined;
-  alpn?: string | undefined;
-  tlsVersion?: string | undefined;
-  ja3?: string | undefined;
-  ja3s?: string | undefined;
-  ja4?: string | undefined;
-  certificateSubject?: string | undefined;
-  certificateIssuer?: string | undefined;
-  certificateFromMs?: number | undefined;
-  certificateToMs?: number | undefined;
-  httpHost?: string | undefined;
-  httpRequest?: string | undefined;
-  httpStatus?: number | undefined;
-  dnsQuery?: string | undefined;
-  dnsType?: string | undefined;
-  dnsRcode?: string | undefined;
-  dnsAnswers?: string | undefined;
-  dnsTtl?: number | undefined;
-  client?: string | undefined;
-  server?: string | undefined;
-  hostname?: string | undefined;
-  user?: string | undefined;
-  login?: string | undefined;
-  operations?: string | undefined;
+  serverName?: string;
+  alpn?: string;
+  tlsVersion?: string;
+  ja3?: string;
+  ja3s?: string;
+  ja4?: string;
+  certificateSubject?: string;
+  certificateIssuer?: string;
+  certificateFromMs?: number;
+  certificateToMs?: number;
+  httpHost?: string;
+  httpRequest?: string;
+  httpStatus?: number;
+  dnsQuery?: string;
+  dnsType?: string;
+  dnsRcode?: string;
+  dnsAnswers?: string;
+  dnsTtl?: number;
+  client?: string;
+  server?: string;
+  hostname?: string;
+  user?: string;
+  login?: string;
+  operations?: string;
 }
 
-/** The same with every member there from the beginning: all flows' facts then have one shape in V8, and a look at a member is no search. */
-class Facts implements FlowFacts {
-  serverName: string | undefined = undefined;
-  alpn: string | undefined = undefined;
-  tlsVersion: string | undefined = undefined;
-  ja3: string | undefined = undefined;
-  ja3s: string | undefined = undefined;
-  ja4: string | undefined = undefined;
-  certificateSubject: string | undefined = undefined;
-  certificateIssuer: string | undefined = undefined;
-  certificateFromMs: number | undefined = undefined;
-  certificateToMs: number | undefined = undefined;
-  httpHost: string | undefined = undefined;
-  httpRequest: string | undefined = undefined;
-  httpStatus: number | undefined = undefined;
-  dnsQuery: string | undefined = undefined;
-  dnsType: string | undefined = undefined;
-  dnsRcode: string | undefined = undefined;
-  dnsAnswers: string | undefined = undefined;
-  dnsTtl: number | undefined = undefined;
-  client: string | undefined = undefined;
-  server: string | undefined = undefined;
-  hostname: string | undefined = undefined;
-  user: string | undefined = undefined;
-  login: string | undefined = undefined;
-  operations: string | undefined = undefined;
-}
-
-type TextFact = { [K in keyof Facts]: string extends Facts[K] ? K : never }[keyof Facts];
-type NumberFact = { [K in keyof Facts]: number extends Facts[K] ? K : never }[keyof Facts];
+type TextFact = { [K in keyof FlowFacts]-?: string extends FlowFacts[K] ? K : never }[keyof FlowFacts];
+type NumberFact = { [K in keyof FlowFacts]-?: number extends FlowFacts[K] ? K : never }[keyof FlowFacts];
 
 const MAX_OPERATIONS = 16;
 /** Longest operation that is not cut, in characters. */
@@ -137,7 +109,7 @@ export class PeekContext {
   /** Record number of the flow. */
   ref = 0;
 
-  #facts: (Facts | undefined)[] = [];
+  #facts: (FlowFacts | undefined)[] = [];
   /** In the order in which they were made. */
   #states = new Map<number, object>();
   #operations: (number | undefined)[] = [];
@@ -265,10 +237,10 @@ export class PeekContext {
     this.#names.release(ref);
   }
 
-  #own(): Facts {
+  #own(): FlowFacts {
     let facts = this.#facts[this.ref];
     if (facts === undefined) {
-      facts = new Facts();
+      facts = {};
       this.#facts[this.ref] = facts;
     }
     return facts;
