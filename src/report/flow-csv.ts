@@ -34,41 +34,47 @@ export class FlowCsvWriter {
     const end = new TimeCells(table.numbers('endMs'));
     const { rowCount } = table;
     // A batch has nothing in about half of the columns: of these only the separators are written, together.
-    const numbers: NumberColumn[] = [];
-    const texts: (TextCells | PackedCells | undefined)[] = [];
-    const commas: number[] = [];
+    const cells: Cells[] = [];
     let gap = 1;
     for (const column of table.columns) {
       if (isMissing(column, rowCount)) {
         gap++;
         continue;
       }
-      commas.push(gap);
+      cells.push(cellsOf(column, gap));
       gap = 1;
-      numbers.push(column.kind === 'string' ? NO_NUMBERS : column);
-      texts.push(
-        column.kind !== 'string'
-          ? undefined
-          : column instanceof PackedTextColumn
-            ? new PackedCells(column)
-            : new TextCells(column),
-      );
     }
     for (let row = 0; row < rowCount; row++) {
+      // For separators and numbers room is made once; what writes a text makes its own. So places and bytes are the loop's own, and a cell without a value costs no call.
+      out.room(ROW_BYTES);
       start.write(row, out);
       out.byte(COMMA);
       end.write(row, out);
-      for (let i = 0; i < numbers.length; i++) {
-        for (let n = commas[i] ?? 1; n > 0; n--) out.byte(COMMA);
-        const text = texts[i];
-        if (text !== undefined) text.write(row, out);
-        else {
-          const { valid, values } = numbers[i] ?? NO_NUMBERS;
-          if (valid === undefined || ((valid[row >> 3] ?? 0) & (1 << (row & 7))) !== 0)
-            out.number(values[row] ?? Number.NaN);
+      let { bytes, at } = out;
+      for (let i = 0; i < cells.length; i++) {
+        const { commas, codes, texts, valid, isFloat, floats, ints } = cells[i] as Cells;
+        for (let n = commas; n > 0; n--) bytes[at++] = COMMA;
+        if (texts !== undefined) {
+          const code = codes[row] ?? -1;
+          if (code < 0) continue;
+          out.at = at;
+          texts.write(code, out);
+          out.room(ROW_BYTES);
+          bytes = out.bytes;
+          at = out.at;
+        } else {
+          if (valid !== undefined && ((valid[row >> 3] ?? 0) & (1 << (row & 7))) === 0) continue;
+          const value = (isFloat ? floats[row] : ints[row]) ?? Number.NaN;
+          if (value >= 0 && value < 10 && value === (value | 0)) bytes[at++] = 0x30 + value;
+          else {
+            out.at = at;
+            out.number(value);
+            at = out.at;
+          }
         }
       }
-      for (let n = gap; n > 0; n--) out.byte(COMMA);
+      for (let n = gap; n > 0; n--) bytes[at++] = COMMA;
+      out.at = at;
       if (scores !== undefined) out.number(scores[row] ?? Number.NaN);
       out.byte(LINE_FEED);
     }
@@ -76,7 +82,38 @@ export class FlowCsvWriter {
   }
 }
 
-const NO_NUMBERS: NumberColumn = { kind: 'int32', values: new Int32Array(), valid: undefined };
+/** Room for what a row has beside its texts: separators, and 32 bytes for each number. */
+const ROW_BYTES = 33 * (FLOW_SCHEMA.columns.length + 8);
+
+/** A column with a value in some row. Members are there for both kinds of numbers and for texts, so that all are of one shape. */
+interface Cells {
+  /** Separators before the cell. */
+  readonly commas: number;
+  /** Undefined for numbers. */
+  readonly texts: TextCells | PackedCells | undefined;
+  readonly codes: Int32Array;
+  readonly valid: Uint8Array | undefined;
+  readonly isFloat: boolean;
+  readonly floats: Float64Array;
+  readonly ints: Int32Array;
+}
+
+const NO_CODES = new Int32Array();
+const NO_FLOATS = new Float64Array();
+
+function cellsOf(column: Column, commas: number): Cells {
+  const isText = column.kind === 'string';
+  const values = isText ? NO_CODES : column.values;
+  return {
+    commas,
+    texts: isText ? (column instanceof PackedTextColumn ? new PackedCells(column) : new TextCells(column)) : undefined,
+    codes: isText ? column.codes : NO_CODES,
+    valid: isText ? undefined : column.valid,
+    isFloat: values instanceof Float64Array,
+    floats: values instanceof Float64Array ? values : NO_FLOATS,
+    ints: values instanceof Int32Array ? values : NO_CODES,
+  };
+}
 
 function isMissing(column: Column, rowCount: number): boolean {
   if (column instanceof PackedTextColumn) return column.ends.length === 0;
@@ -107,50 +144,52 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
 class ByteWriter {
-  #bytes: Uint8Array;
-  #at = 0;
+  bytes: Uint8Array;
+  /** Where the next byte goes. */
+  at = 0;
 
   constructor(size: number) {
-    this.#bytes = new Uint8Array(size);
+    this.bytes = new Uint8Array(size);
   }
 
   clear(): void {
-    this.#at = 0;
+    this.at = 0;
   }
 
   take(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    return this.bytes.subarray(0, this.at);
   }
 
-  #room(n: number): void {
-    if (this.#at + n <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + n));
-    grown.set(this.#bytes.subarray(0, this.#at));
-    this.#bytes = grown;
+  /** Makes room for `n` more bytes, perhaps in a new array. */
+  room(n: number): void {
+    if (this.at + n <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.bytes.length, this.at + n));
+    grown.set(this.bytes.subarray(0, this.at));
+    this.bytes = grown;
   }
 
   byte(b: number): void {
-    if (this.#at === this.#bytes.length) this.#room(1);
-    this.#bytes[this.#at++] = b;
+    if (this.at === this.bytes.length) this.room(1);
+    this.bytes[this.at++] = b;
   }
 
   /** Text of which every character is ASCII. */
   ascii(text: string): void {
     const n = text.length;
-    this.#room(n);
-    const bytes = this.#bytes;
-    const at = this.#at;
+    this.room(n);
+    const bytes = this.bytes;
+    const at = this.at;
     for (let i = 0; i < n; i++) bytes[at + i] = text.charCodeAt(i);
-    this.#at += n;
+    this.at += n;
   }
 
   /** `source[from, to)`, short. */
   range(source: Uint8Array, from: number, to: number): void {
-    this.#room(to - from);
-    const bytes = this.#bytes;
-    let at = this.#at;
+    this.room(to - from);
+    const bytes = this.bytes;
+    let at = this.at;
     for (let i = from; i < to; i++) bytes[at++] = source[i] ?? 0;
-    this.#at = at;
+    this.at = at;
   }
 
   /** The cell of `text[from, to)`, printable ASCII, as `textCell` makes it: apostrophes before what starts a formula, quotes where they must be. */
@@ -158,9 +197,9 @@ class ByteWriter {
     let quoted = text[to - 1] === BLANK || (text[from] === BLANK && !startsFormula(text, from, to));
     for (let i = from; i < to && !quoted; i++) quoted = SEPARATES[text[i] ?? 0] !== 0;
     // Twice, for quotes and apostrophes alike, and the quotes around it.
-    this.#room(2 * (to - from) + 2);
-    const bytes = this.#bytes;
-    let at = this.#at;
+    this.room(2 * (to - from) + 2);
+    const bytes = this.bytes;
+    let at = this.at;
     if (quoted) bytes[at++] = QUOTE;
     let isStart = true;
     for (let i = from; i < to; i++) {
@@ -171,18 +210,18 @@ class ByteWriter {
       isStart = SEPARATES[code] === 2;
     }
     if (quoted) bytes[at++] = QUOTE;
-    this.#at = at;
+    this.at = at;
   }
 
   raw(source: Uint8Array): void {
     const n = source.length;
-    this.#room(n);
-    const bytes = this.#bytes;
-    const at = this.#at;
+    this.room(n);
+    const bytes = this.bytes;
+    const at = this.at;
     // A loop beats the call for the short cells that nearly all are.
     if (n > 64) bytes.set(source, at);
     else for (let i = 0; i < n; i++) bytes[at + i] = source[i] ?? 0;
-    this.#at = at + n;
+    this.at = at + n;
   }
 
   /** Nothing for what is no finite number. */
@@ -238,14 +277,14 @@ class ByteWriter {
     let n = 1;
     for (let power = 10; power <= v && n < 10; power *= 10) n++;
     if (n < least) n = least;
-    this.#room(n);
-    const bytes = this.#bytes;
-    for (let i = this.#at + n - 1; i >= this.#at; i--) {
+    this.room(n);
+    const bytes = this.bytes;
+    for (let i = this.at + n - 1; i >= this.at; i--) {
       const next = (v / 10) | 0;
       bytes[i] = 0x30 + v - next * 10;
       v = next;
     }
-    this.#at += n;
+    this.at += n;
   }
 
   /** `value` with exactly `n` digits. */
@@ -256,21 +295,17 @@ class ByteWriter {
 
 /** Cells of a text column. What the dictionary holds is looked at once per batch: most of it goes out as it is. */
 class TextCells {
-  #codes: Int32Array;
   #dictionary: readonly string[];
   /** Of each entry one of the constants below. */
   #state: Uint8Array;
   #escaped = new Map<number, Uint8Array>();
 
   constructor(column: StringColumn) {
-    this.#codes = column.codes;
     this.#dictionary = column.dictionary;
     this.#state = new Uint8Array(column.dictionary.length);
   }
 
-  write(row: number, out: ByteWriter): void {
-    const code = this.#codes[row] ?? -1;
-    if (code < 0) return;
+  write(code: number, out: ByteWriter): void {
     const text = this.#dictionary[code] ?? '';
     let state = this.#state[code];
     if (state === NOT_LOOKED_AT) {
@@ -314,10 +349,8 @@ class PackedCells {
     if (column.isPlain) this.#state.fill(AS_IT_IS);
   }
 
-  write(row: number, out: ByteWriter): void {
-    const { codes, bytes, ends } = this.#column;
-    const code = codes[row] ?? -1;
-    if (code < 0) return;
+  write(code: number, out: ByteWriter): void {
+    const { bytes, ends } = this.#column;
     const from = code === 0 ? 0 : (ends[code - 1] ?? 0);
     const to = ends[code] ?? 0;
     let state = this.#state[code];
