@@ -4,7 +4,6 @@ import {
   decodeQuic,
   decodeTls,
   decodeTlsHandshake,
-  decodeX509,
   ja3,
   ja3s,
   ja4,
@@ -17,9 +16,13 @@ import {
   tlsVersionName,
   type X509Certificate,
 } from '../../wire/index.ts';
+import { Certificates } from './certificate.ts';
 import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 
 /** TLS, DTLS and QUIC: what the hellos say, the server's certificate up to TLS 1.2, and alerts as long as they are in the clear. */
+
+/** What it keeps changes no result, so all flow tables share it. */
+const CERTIFICATES = new Certificates();
 
 const CHANGE_CIPHER_SPEC = 20;
 const ALERT = 21;
@@ -260,7 +263,8 @@ function readMessage(context: PeekContext, side: TlsSide, bytes: Uint8Array, fro
     }
     case CERTIFICATE:
       // A client's own certificate comes behind its hello, where nobody looks any more.
-      if (side.isServer) noteCertificate(context, decodeX509(bytes, Math.min(to, from + FIRST_CERTIFICATE), to, false));
+      if (side.isServer)
+        noteCertificate(context, CERTIFICATES.decode(bytes, Math.min(to, from + FIRST_CERTIFICATE), to));
       return SKIP;
     default:
       return SKIP;
