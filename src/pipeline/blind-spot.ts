@@ -37,6 +37,11 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   const spots: string[] = [];
   if (facts.stopped)
     spots.push('The reading was stopped before the end of the input; nothing after that was looked at.');
+  const simulated = run.inputs.filter((input) => input.simulated === true).length;
+  if (simulated > 0)
+    spots.push(
+      `${simulated === run.inputs.length ? 'This traffic is simulated' : `${humanCount(simulated)} of ${counted(run.inputs.length, 'input')} ${simulated === 1 ? 'is' : 'are'} simulated`}: nobody sent it, and nothing here was attacked.`,
+    );
   const failed = facts.stopped ? 0 : run.inputs.filter((input) => input.status === 'failed').length;
   if (failed > 0) spots.push(`${counted(failed, 'input')} could not be read at all.`);
   const cut = run.inputs.filter((input) => input.status === 'cut').length;

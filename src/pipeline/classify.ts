@@ -10,6 +10,7 @@ import {
   type RowFormat,
   type TableSource,
 } from '../io/index.ts';
+import { isSimulated } from '../simulate/index.ts';
 
 /** What an input turned out to be. */
 export interface ClassifiedInput {
@@ -18,6 +19,8 @@ export interface ClassifiedInput {
   readonly format: RowFormat | undefined;
   /** Opened already, where it can't be opened twice: standard input, a pipe. */
   readonly source?: ByteSource;
+  /** It says of itself that it was made up. */
+  readonly simulated?: boolean;
   /** Its rows, where it is no file but a place that gives rows: a collector, a stream. Then there is no format. */
   readonly rows?: TableSource;
 }
@@ -54,10 +57,11 @@ async function classify(name: string, options: OpenOptions): Promise<ClassifiedI
     opened = await openInput(name, options);
     const { head, source } = await peekSource(opened, looksLikeCapture);
     const format = looksLikeCapture(head) ? undefined : formatOf(head, name);
+    const simulated = format === undefined && isSimulated(head) ? { simulated: true } : {};
     // What has a size is a file and is opened again when its turn comes.
-    if (source.totalBytes === undefined) return { name, format, source };
+    if (source.totalBytes === undefined) return { name, format, source, ...simulated };
     source.close();
-    return { name, format };
+    return { name, format, ...simulated };
   } catch (error) {
     opened?.close();
     if (!(error instanceof UserError)) throw error;

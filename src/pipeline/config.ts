@@ -59,7 +59,7 @@ export function parseConfig(text: string, file: string): Config {
     const { line, col } = lines.linePos(broken.pos[0]);
     throw new UserError(`${file}:${line}:${col}: ${broken.message}`, 'mend the YAML there');
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const value = plainValue(document, file);
   const result = configSchema.safeParse(value ?? {});
   const fault = result.success ? detectorFault(result.data.detect) : undefined;
   if (result.success && fault === undefined) return result.data;
@@ -79,6 +79,16 @@ export function parseConfig(text: string, file: string): Config {
     `${file}:${line}:${col}: ${path.length > 0 && issue.unknownKey === undefined ? `${path.join('.')}: ` : ''}${message}`,
     hint,
   );
+}
+
+/** The document as plain values. Throws UserError where an alias has no anchor, or aliases multiply beyond all measure. */
+function plainValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new UserError(`${file}: ${error.message}`, 'write the value out where the alias (*) stands');
+  }
 }
 
 interface Issue {

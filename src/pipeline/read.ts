@@ -52,6 +52,7 @@ export async function readInputs(
   const classified = await classify(names, options, signal);
   const logs = classified.filter(({ format, rows }) => format !== undefined || rows !== undefined);
   const peeked = new Map(classified.flatMap(({ name, source }) => (source === undefined ? [] : [[name, source]])));
+  const simulated = new Set(classified.flatMap((input) => (input.simulated === true ? [input.name] : [])));
   const ordered = await orderByTime(
     classified.flatMap(({ name, format, rows }) => (format === undefined && rows === undefined ? [name] : [])),
     peeked,
@@ -96,9 +97,17 @@ export async function readInputs(
           flows: flowTable.rows,
         });
       const untilEnd = endsWhenStopped(source, signal);
-      summaries.push(
-        await readOne(source, i + 1, base, oddities, flowTable, report, untilEnd ? undefined : signal, options),
+      const read = await readOne(
+        source,
+        i + 1,
+        base,
+        oddities,
+        flowTable,
+        report,
+        untilEnd ? undefined : signal,
+        options,
       );
+      summaries.push(simulated.has(name) ? { ...read, simulated: true } : read);
       if (follower !== undefined && isLast) {
         const next = await successorOf(source, follower);
         if (next !== undefined) ordered.push({ name: next, size: undefined });

@@ -203,6 +203,7 @@ function inputNode(input: InputSummary): IncidentsDocument['run']['inputs'][numb
     packets: input.packets,
     ...optional('rows', input.rows),
     ...optional('rejected', input.rejected),
+    ...optional('simulated', input.simulated),
     first: iso(input.firstMs),
     last: iso(input.lastMs),
     status: input.status,

@@ -121,6 +121,8 @@ export interface InputSummary {
   /** Rows that were read, and lines or records that could not be, of an input that is no capture. */
   readonly rows?: number;
   readonly rejected?: number;
+  /** True for an input that says of itself that it was made up (`anomalyst simulate`). */
+  readonly simulated?: true;
   readonly firstMs?: number;
   readonly lastMs?: number;
   /** 'complete', 'cut' (ended early, what came before was kept), 'failed' (nothing of it could be used). */

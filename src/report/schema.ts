@@ -47,6 +47,7 @@ const input = named(
     packets: count('Packets read from it.'),
     rows: say(z.int().min(0).optional(), 'Rows read from it, where it is no capture.'),
     rejected: say(z.int().min(0).optional(), 'Lines or records of it that could not be read, where it is no capture.'),
+    simulated: say(z.literal(true).optional(), 'It says of itself that it was made up; absent where it does not.'),
     first: time('Time of its earliest packet'),
     last: time('Time of its latest packet'),
     status: say(
