@@ -14,7 +14,7 @@ import { FlowStore } from '../store.ts';
 import { nextTurn, TURN_MS } from '../turn.ts';
 import { productVersion } from '../version.ts';
 import { ColumnCounts } from './count.ts';
-import { flagDetection, flagSummary, groupDetections } from './detect.ts';
+import { flagDetection, flagSummary, groupDetections, withEvidence } from './detect.ts';
 import { clusterSummary, groupRows } from './group.ts';
 import { entityReader, type MeasuredRows, measureRows, scoringProgress, timeReader } from './measure.ts';
 import { autoPlan, type TablePlan } from './plan.ts';
@@ -56,7 +56,7 @@ const DEFAULT_SEED = 42;
  * Throws UserError when no input could be read, or when they are of different columns.
  */
 export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableAnalysis> {
-  const { seed = DEFAULT_SEED, analyst = createRuleAnalyst(), onProgress } = options;
+  const { seed = DEFAULT_SEED, analyst = createRuleAnalyst() } = options;
   const oddities = new OddityCounter();
   const sources = await openTables(options, oddities);
   const [first] = sources;
@@ -73,44 +73,105 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
       plan.learn(table);
       raw.append({ table, features: { features: [], rowCount: table.rowCount, values: new Float32Array(0) } });
     });
-    const measured = await measureRows(raw, plan, columns.rows, schema, options);
+    const found = await findInRows(raw, plan, given, columns, schema, options);
+    const { table, model, span } = found;
+    const incidents: JudgedIncident[] = [];
+    for (const incident of groupIncidents(found.detections, { context: { isHome: () => true } }))
+      incidents.push({ ...incident, verdict: await analyst.judge(incident) });
+    const counts = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
+    for (const incident of incidents) counts[incident.severity]++;
+    const result: AnalysisResult = {
+      run: {
+        tool: { name: 'anomalyst', version: productVersion() },
+        inputs: summaries,
+        ...(span === undefined ? {} : { firstMs: span.firstMs, lastMs: span.lastMs }),
+        packets: 0,
+        bytes: 0,
+        flows: 0,
+        hosts: 0,
+        otherFrames: [],
+        homeNet: [],
+        seed,
+        ...(model === undefined ? {} : { model: modelSummary(model, options.model?.name) }),
+        saturations: found.saturations,
+        severityCounts: counts,
+        ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
+        blindSpots: blindSpots(table, summaries, model, found.unsorted),
+      },
+      oddities: [
+        ...oddities.list().map(({ firstFrame: _frame, firstInput: _input, ...oddity }) => oddity),
+        ...found.oddities,
+      ],
+      incidents,
+      hosts: [],
+      timeline: found.timeline,
+      table,
+    };
+    return { result, model };
+  } finally {
     raw.close();
-    try {
-      const model =
-        given === undefined ? fitModelOf(measured, plan, seed) : fitting(given, plan, options.model?.name ?? '');
-      const strange = model === undefined ? undefined : new StrangeRecords(model);
-      let done = 0;
-      let turn = performance.now();
-      for (const { table, features } of measured.store.chunks()) {
-        const rows = measured.rowNumbers.subarray(done, done + table.rowCount);
-        const encoded = plan.encode(features);
-        const scores = model?.score(encoded);
-        if (scores !== undefined)
-          strange?.observe(
-            { table, rowNumbers: rows, entity: entityReader(table, plan.entity), time: timeReader(table, plan.time) },
-            encoded,
-            scores,
-          );
-        options.onRows?.(table, encoded, scores, rows);
-        done += table.rowCount;
-        if (performance.now() - turn > TURN_MS) {
-          onProgress?.(scoringProgress(done, measured.kept));
-          await nextTurn();
-          turn = performance.now();
-        }
+    for (const source of sources) source.close();
+  }
+}
+
+/** What a plan finds in rows. */
+export interface TableFindings {
+  readonly detections: readonly Detection[];
+  readonly table: TableSummary;
+  readonly model: Model | undefined;
+  readonly span: MeasuredRows['span'];
+  readonly timeline: AnalysisResult['timeline'];
+  readonly saturations: AnalysisResult['run']['saturations'];
+  readonly oddities: AnalysisResult['oddities'];
+  readonly unsorted: number;
+}
+
+/**
+ * Measures, scores, groups and flags the rows that wait in a store, all of which the plan has learned. The detections are not yet incidents.
+ * @param given a model to score with, instead of one that is fitted on these rows
+ */
+export async function findInRows(
+  raw: FlowStore,
+  plan: TablePlan,
+  given: Model | undefined,
+  columns: ColumnCounts,
+  schema: Schema,
+  options: Pick<AnalyzeTableOptions, 'seed' | 'model' | 'scratchFolder' | 'onRows' | 'onProgress'>,
+): Promise<TableFindings> {
+  const { seed = DEFAULT_SEED, onProgress } = options;
+  const measured = await measureRows(raw, plan, columns.rows, schema, options);
+  try {
+    const model =
+      given === undefined ? fitModelOf(measured, plan, seed) : fitting(given, plan, options.model?.name ?? '');
+    const strange = model === undefined ? undefined : new StrangeRecords(model);
+    let done = 0;
+    let turn = performance.now();
+    for (const { table, features } of measured.store.chunks()) {
+      const rows = measured.rowNumbers.subarray(done, done + table.rowCount);
+      const encoded = plan.encode(features);
+      const scores = model?.score(encoded);
+      if (scores !== undefined)
+        strange?.observe(
+          { table, rowNumbers: rows, entity: entityReader(table, plan.entity), time: timeReader(table, plan.time) },
+          encoded,
+          scores,
+        );
+      options.onRows?.(table, encoded, scores, rows);
+      done += table.rowCount;
+      if (performance.now() - turn > TURN_MS) {
+        onProgress?.(scoringProgress(done, measured.kept));
+        await nextTurn();
+        turn = performance.now();
       }
-      const groups = groupRows(measured.groups, plan, seed);
-      const found = plan.finish();
-      const detections: Detection[] = [
-        ...found.flags.map((hit) => flagDetection(hit, measured)),
+    }
+    const groups = groupRows(measured.groups, plan, seed);
+    const found = plan.finish();
+    return {
+      detections: [
+        ...withEvidence([...found.flags.map(flagDetection), ...groupDetections(groups)], measured, schema),
         ...(strange?.finish() ?? []),
-        ...groupDetections(groups, measured),
-      ];
-      const incidents: JudgedIncident[] = [];
-      for (const incident of groupIncidents(detections, { context: { isHome: () => true } }))
-        incidents.push({ ...incident, verdict: await analyst.judge(incident) });
-      const saturations = [...(strange?.saturations() ?? []), ...found.saturations];
-      const table: TableSummary = {
+      ],
+      table: {
         rows: columns.rows,
         kept: measured.kept,
         columns: columns.summary(),
@@ -119,44 +180,16 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         flags: flagSummary(plan, found.flags),
         strangest: (strange?.strangest() ?? []).map(strangeRow),
         ...(groups === undefined ? {} : { clusters: clusterSummary(groups) }),
-      };
-      const counts = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
-      for (const incident of incidents) counts[incident.severity]++;
-      const { span } = measured;
-      const result: AnalysisResult = {
-        run: {
-          tool: { name: 'anomalyst', version: productVersion() },
-          inputs: summaries,
-          ...(span === undefined ? {} : { firstMs: span.firstMs, lastMs: span.lastMs }),
-          packets: 0,
-          bytes: 0,
-          flows: 0,
-          hosts: 0,
-          otherFrames: [],
-          homeNet: [],
-          seed,
-          ...(model === undefined ? {} : { model: modelSummary(model, options.model?.name) }),
-          saturations,
-          severityCounts: counts,
-          ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
-          blindSpots: blindSpots(table, summaries, model, measured.unsorted),
-        },
-        oddities: [
-          ...oddities.list().map(({ firstFrame: _frame, firstInput: _input, ...oddity }) => oddity),
-          ...found.oddities,
-        ],
-        incidents,
-        hosts: [],
-        timeline: measured.timeline,
-        table,
-      };
-      return { result, model };
-    } finally {
-      measured.store.close();
-    }
+      },
+      model,
+      span: measured.span,
+      timeline: measured.timeline,
+      saturations: [...(strange?.saturations() ?? []), ...found.saturations],
+      oddities: found.oddities,
+      unsorted: measured.unsorted,
+    };
   } finally {
-    raw.close();
-    for (const source of sources) source.close();
+    measured.store.close();
   }
 }
 

@@ -1,4 +1,6 @@
-import { type Detection, recordOf } from '../../detect/index.ts';
+import type { Schema } from '../../core/index.ts';
+import { type Detection, type EvidenceRecord, recordOf } from '../../detect/index.ts';
+import { FLOW_SCHEMA, type FlowRecord, flowRecord } from '../../flow/index.ts';
 import { WHOLE_TABLE } from '../../incident/index.ts';
 import { suspectCluster } from '../../model/index.ts';
 import type { TableFlag } from '../../report/index.ts';
@@ -8,13 +10,20 @@ import type { FlagHit, TablePlan } from './plan.ts';
 
 /** Flags and groups as detections. */
 
+/** A detection whose evidence is still to be looked up: the numbers of its rows, the first `EVIDENCE_ROWS` of them, and how many there are. */
+export interface Pending {
+  readonly detection: Omit<Detection, 'flows' | 'flowCount' | 'records' | 'recordCount'>;
+  readonly rows: readonly number[];
+  readonly rowCount: number;
+}
+
 /** A group is worth a look where it is small and well parted from the rest. */
 const SMALL_SHARE = 0.05;
 const WELL_PARTED = 0.5;
 const LEAST_ROWS = 50;
 
 /** The smallest group of the best cut, by who acts in it. */
-export function groupDetections(groups: Groups | undefined, measured: MeasuredRows): Detection[] {
+export function groupDetections(groups: Groups | undefined): Pending[] {
   const best = groups?.clustering.best;
   if (groups === undefined || best === undefined || groups.clustering.rowCount < LEAST_ROWS) return [];
   const suspect = suspectCluster(best);
@@ -38,9 +47,9 @@ export function groupDetections(groups: Groups | undefined, measured: MeasuredRo
   }
   const numbers = (list: readonly number[]): number[] => list.map((row) => sample.rows[row] ?? 0).sort((a, b) => a - b);
   const shown = suspect.influence.filter(({ share }) => share >= 0.05).slice(0, 4);
-  return [...byEntity].slice(0, MAX_GROUP_ENTITIES).map(([actor, list]): Detection => {
+  return [...byEntity].slice(0, MAX_GROUP_ENTITIES).map(([actor, list]): Pending => {
     const times = list.flatMap((row) => sample.times[row] ?? []);
-    return {
+    const detection: Pending['detection'] = {
       kind: 'cluster.outlier',
       detector: 'cluster',
       actor,
@@ -70,20 +79,16 @@ export function groupDetections(groups: Groups | undefined, measured: MeasuredRo
           sentence: `One feature makes up ${Math.round(100 * share)} % of what sets the group apart.`,
         })),
       ],
-      flows: [],
-      flowCount: 0,
-      records: recordsOf(measured, numbers(list).slice(0, EVIDENCE_ROWS)),
-      recordCount: list.length,
     };
+    return { detection, rows: numbers(list).slice(0, EVIDENCE_ROWS), rowCount: list.length };
   });
 }
 
 const MAX_GROUP_ENTITIES = 20;
 const EVIDENCE_ROWS = 20;
 
-export function flagDetection(hit: FlagHit, measured: MeasuredRows): Detection {
-  const records = recordsOf(measured, hit.rows.slice(0, EVIDENCE_ROWS));
-  return {
+export function flagDetection(hit: FlagHit): Pending {
+  const detection: Pending['detection'] = {
     kind: 'flag.row',
     detector: 'flag',
     actor: hit.entity ?? WHOLE_TABLE,
@@ -119,27 +124,42 @@ export function flagDetection(hit: FlagHit, measured: MeasuredRows): Detection {
         sentence: `Its author calls it ${hit.severity}.`,
       },
     ].filter(({ value }) => value !== ''),
-    flows: [],
-    flowCount: 0,
-    records,
-    recordCount: hit.rowCount,
   };
+  return { detection, rows: hit.rows.slice(0, EVIDENCE_ROWS), rowCount: hit.rowCount };
 }
 
-/** The rows of these numbers, looked up in the store. */
-function recordsOf(measured: MeasuredRows, numbers: readonly number[]): Detection['records'] & {} {
-  const wanted = new Set(numbers);
-  const found = new Map<number, ReturnType<typeof recordOf>>();
+/** The detections with their evidence, looked up in one pass over the store: flows as flows, with the hosts that they lead to, and rows of any other table as rows. */
+export function withEvidence(pending: readonly Pending[], measured: MeasuredRows, schema: Schema): Detection[] {
+  const wanted = new Set(pending.flatMap(({ rows }) => rows));
+  const records = new Map<number, EvidenceRecord>();
+  const flows = new Map<number, FlowRecord>();
+  const ofFlows = schema === FLOW_SCHEMA;
   let done = 0;
-  for (const { table } of measured.store.chunks()) {
-    for (let row = 0; row < table.rowCount; row++) {
-      const number = measured.rowNumbers[done + row] ?? 0;
-      if (wanted.has(number)) found.set(number, recordOf(table, row, number));
+  if (wanted.size > 0)
+    for (const { table } of measured.store.chunks()) {
+      for (let row = 0; row < table.rowCount; row++) {
+        const number = measured.rowNumbers[done + row] ?? 0;
+        if (!wanted.has(number)) continue;
+        if (ofFlows) flows.set(number, flowRecord(table, row));
+        else records.set(number, recordOf(table, row, number));
+      }
+      done += table.rowCount;
     }
-    done += table.rowCount;
-    if (found.size === wanted.size) break;
-  }
-  return numbers.flatMap((number) => found.get(number) ?? []);
+  return pending.map(({ detection, rows, rowCount }): Detection => {
+    if (!ofFlows)
+      return {
+        ...detection,
+        flows: [],
+        flowCount: 0,
+        records: rows.flatMap((number) => records.get(number) ?? []),
+        recordCount: rowCount,
+      };
+    const shown = rows.flatMap((number) => flows.get(number) ?? []);
+    const peers = [...new Set(shown.flatMap(({ responder }) => responder ?? []))].filter(
+      (peer) => peer !== detection.actor,
+    );
+    return { ...detection, peers, peerCount: peers.length, flows: shown, flowCount: rowCount };
+  });
 }
 
 export function flagSummary({ flagList }: TablePlan, hits: readonly FlagHit[]): TableFlag[] {

@@ -33,7 +33,7 @@ export async function measureRows(
   plan: TablePlan,
   rowCount: number,
   schema: Schema,
-  options: AnalyzeTableOptions,
+  options: Pick<AnalyzeTableOptions, 'seed' | 'scratchFolder' | 'onProgress'>,
 ): Promise<MeasuredRows> {
   const { seed = DEFAULT_SEED } = options;
   const { features } = plan;
