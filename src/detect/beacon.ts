@@ -213,6 +213,30 @@ export function ritaThreatScore(value: number, { base, low, medium, high }: Thre
   return 0.6 + (0.2 * (Math.min(value, high) - medium)) / (high - medium);
 }
 
+/**
+ * What RITA 5 selects of the connections of one initiator to one server name (or address), the input of its score: the connections from the beginning of the hour on in
+ * which the last 24 hours of the data set begin (it keeps connections by the hour, `analysis/spagooper.go`), once each however many requests they carried, with the whole second
+ * in which they began and all bytes of the initiator from the IP header on. The span is the last 24 hours, to the second. `lastMs` is the start of the
+ * last connection of the whole data set, epoch ms. The detector itself keeps milliseconds and looks at every day: see its header.
+ */
+export function ritaSeries(
+  connections: Iterable<{ readonly startMs: number; readonly bytes: number }>,
+  lastMs: number,
+): BeaconSeries {
+  const datasetMaxSec = Math.floor(lastMs / 1000);
+  const datasetMinSec = datasetMaxSec - DAY_MS / 1000;
+  const fromSec = datasetMinSec - (datasetMinSec % 3600);
+  const timestampsSec: number[] = [];
+  const sizes: number[] = [];
+  for (const { startMs, bytes } of connections) {
+    const second = Math.floor(startMs / 1000);
+    if (second < fromSec || second > datasetMaxSec) continue;
+    timestampsSec.push(second);
+    sizes.push(bytes);
+  }
+  return { timestampsSec, sizes, datasetMinSec, datasetMaxSec };
+}
+
 function evenness(values: ArrayLike<number>, defaultMadScore: number): EvennessScore {
   const v = sorted(values);
   const n = v.length;
@@ -829,7 +853,7 @@ class BeaconDetector implements Detector {
       firstMs: all[0]?.startMs ?? Number.NaN,
       lastMs: all[all.length - 1]?.startMs ?? Number.NaN,
       score: judged.score,
-      reasons: reasonsOf(judged, named),
+      reasons: reasonsOf(judged, all, named),
       flows: this.#evidenceOf(pairs, connections, named),
       flowCount: all.length,
     });
@@ -925,7 +949,7 @@ interface Judged {
  * The contributions of the evenness of intervals (two), sizes, coverage and histogram add up to the RITA score, and with that of the confidence to the
  * detection's score. Rounding to three decimals falls to the last of each sum.
  */
-function reasonsOf(judged: Judged, named: boolean): Reason[] {
+function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): Reason[] {
   const { rita, jitter, medianMs, madMs, intervals, connections, events, spanMs, datasetMs } = judged;
   const skewShare = 0.125 * (1 - Math.abs(rita.intervals.skewness));
   const madShare = 0.25 * rita.ts - skewShare;
@@ -934,13 +958,15 @@ function reasonsOf(judged: Judged, named: boolean): Reason[] {
   const histogramShare = rita.score - (skewShare + madShare + sizeShare + durationShare);
   const percent = (x: number): string => `${Math.round(100 * x)} %`;
   const together = events === connections.length ? '' : `, in ${humanCount(events)} bursts of less than a second apart`;
+  const scored =
+    all.length === connections.length ? '' : `, ${humanCount(connections.length)} times on the day that is scored`;
   return [
     {
       name: 'beacon.connections',
-      value: connections.length,
+      value: all.length,
       unit: 'connections',
       threshold: 4,
-      sentence: `It connected ${humanCount(connections.length)} times to the same ${named ? 'server name' : 'address and port'} within ${humanDuration(spanMs)}${together}.`,
+      sentence: `It connected ${humanCount(all.length)} times to the same ${named ? 'server name' : 'address and port'} within ${humanDuration(allMs)}${scored}${together}.`,
     },
     {
       name: 'beacon.interval-median',

@@ -19,6 +19,7 @@ export {
   type EvennessScore,
   type RitaBeaconScore,
   ritaBeaconScore,
+  ritaSeries,
   ritaThreatScore,
   type ThreatThresholds,
 } from './beacon.ts';
