@@ -73,6 +73,14 @@ describe('an input', () => {
     expect(expandInputs([path.dirname(lz4)])).toEqual([lz4]);
   });
 
+  it('is found in a folder of labelled logs, and the same log without labels is taken instead where it is there', () => {
+    const conn = file('labelled/conn.log.labeled', 'x');
+    const dns = file('labelled/dns.log', 'x');
+    file('labelled/dns.log.labeled', 'x');
+    file('labelled/labels.config', 'x');
+    expect(expandInputs([path.dirname(conn)], { rows: true })).toEqual([conn, dns]);
+  });
+
   it('is growing when it was changed just now, and not when that is long ago', async () => {
     const name = file('grow.pcap', 'x');
     const source = await openInput(name);

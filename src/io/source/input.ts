@@ -454,7 +454,13 @@ export function expandInputs(given: readonly string[], { rows = false }: ExpandO
     }
     const found: string[] = [];
     collect(name, found, 0, isCapture);
-    if (rows && found.length === 0) collect(name, found, 0, (_full, base) => ROWS_NAME.test(base));
+    if (rows && found.length === 0) {
+      collect(name, found, 0, (_full, base) => ROWS_NAME.test(base));
+      // A log and the same log with labels: the rows once.
+      const plain = new Set(found);
+      const twice = (file: string): boolean => LABELED_NAME.test(file) && plain.has(file.replace(LABELED_NAME, ''));
+      found.splice(0, found.length, ...found.filter((file) => !twice(file)));
+    }
     if (found.length === 0)
       throw new UserError(
         `${name}: no capture files${rows ? ' and no logs' : ''} in this folder`,
@@ -471,7 +477,9 @@ export interface ExpandOptions {
 }
 
 const ROWS_NAME =
-  /\.(log|csv|tsv|json|ndjson|jsonl|parquet|arrow|arrows|feather|binetflow|biargus)(\.(gz|gzip|zst|zstd|lz4))?$/i;
+  /\.(log|csv|tsv|json|ndjson|jsonl|parquet|arrow|arrows|feather|binetflow|biargus)(\.labell?ed)?(\.(gz|gzip|zst|zstd|lz4))?$/i;
+/** What labelling tools put behind the name of the log that they copy: conn.log.labeled. */
+const LABELED_NAME = /\.labell?ed$/i;
 
 /** The files that a pattern means, in order of name; a name that is there, or that no pattern is in, stays as it is. */
 function matches(name: string): string[] {
