@@ -12,6 +12,7 @@ import {
   popularRank,
   standardFunctions,
 } from '../feature/index.ts';
+import { FLOW_SCHEMA } from '../flow/index.ts';
 import { describeFileError } from '../io/index.ts';
 import { type AnalyzeTableOptions, definitionPlan } from '../pipeline/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
@@ -25,6 +26,9 @@ export async function readDefinitions(file: string): Promise<Definitions> {
   return parseDefinitions(readText(features), features, { functions: functions() });
 }
 
+const FLOW_TIME = 'startMs';
+const FLOW_ENTITY = 'initiator';
+
 /** What they make of the analysis of a table. */
 export function planOptions(
   definitions: Definitions,
@@ -34,8 +38,18 @@ export function planOptions(
   const context = { isHome: (address: string): boolean => home?.has(address) === true };
   return {
     types: definitions.types,
-    plan: (schema, encoding) =>
-      definitionPlan(bindDefinitions(definitions, schema, { packs: FEATURE_PACKS, context }), encoding),
+    plan: (schema, encoding) => {
+      // Of flows it is known who acts and when.
+      const known =
+        schema === FLOW_SCHEMA
+          ? {
+              ...definitions,
+              time: definitions.time ?? FLOW_TIME,
+              entity: definitions.entity ?? FLOW_ENTITY,
+            }
+          : definitions;
+      return definitionPlan(bindDefinitions(known, schema, { packs: FEATURE_PACKS, context }), encoding);
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../analyst/index.ts';
-import { type Table, UserError } from '../core/index.ts';
+import { type Schema, type Table, UserError } from '../core/index.ts';
 import {
   alertDetections,
   createStrangeFlowDetector,
@@ -14,6 +14,7 @@ import {
 } from '../detect/index.ts';
 import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FeaturePack } from '../feature/index.ts';
 import {
+  FLOW_SCHEMA,
   FlowTable,
   type FlowTableOptions,
   type HostFacts,
@@ -33,6 +34,7 @@ import type { Config } from './config.ts';
 import { FitSample } from './fit-sample.ts';
 import { readInputs, wasStopped } from './read.ts';
 import { FlowStore } from './store.ts';
+import { ColumnCounts, findInRows, type TableFindings, type TablePlan } from './table/index.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 import { productVersion } from './version.ts';
 
@@ -71,6 +73,8 @@ export interface AnalyzeOptions {
   readonly as?: string;
   /** What the inputs are, where the caller has looked already. */
   readonly classified?: readonly ClassifiedInput[];
+  /** Definitions of features, filters and flags, asked of the flows beside the detectors. */
+  readonly plan?: (schema: Schema, encoding: undefined) => TablePlan;
   /** Told of every line or record that could not be read. */
   readonly onReject?: (input: string, reject: Reject) => void;
 }
@@ -144,6 +148,11 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     const detections = [...evidence.complete(found), ...(strange?.finish() ?? [])];
     saturations.push(...(strange?.saturations() ?? []));
     saturations.push(...hosts.saturations);
+    const defined = options.plan === undefined ? undefined : await findDefined(options.plan, store, options);
+    if (defined !== undefined) {
+      detections.push(...defined.detections);
+      saturations.push(...defined.saturations);
+    }
     const grouped = groupDetections(detections, { context });
     const incidents: JudgedIncident[] = [];
     for (const incident of grouped) incidents.push({ ...incident, verdict: await analyst.judge(incident) });
@@ -181,19 +190,42 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
     const result: AnalysisResult = {
       run: { ...run, ...(emptyBecause === undefined ? {} : { emptyBecause }), blindSpots: describeBlindSpots(facts) },
-      oddities: oddities
-        .list()
-        .map(({ firstFrame, firstInput, ...oddity }) =>
-          firstFrame > 0 ? { ...oddity, firstFrame, firstInput } : oddity,
-        ),
+      oddities: [
+        ...oddities
+          .list()
+          .map(({ firstFrame, firstInput, ...oddity }) =>
+            firstFrame > 0 ? { ...oddity, firstFrame, firstInput } : oddity,
+          ),
+        ...(defined?.oddities ?? []),
+      ],
       incidents,
       hosts: summarizeHosts(hosts.shown, isHome),
       timeline: pass.timeline,
+      ...(defined === undefined ? {} : { table: defined.table }),
     };
     return { result, model };
   } finally {
     store.close();
   }
+}
+
+/** What written definitions find in the flows that wait in the store. */
+async function findDefined(
+  makePlan: NonNullable<AnalyzeOptions['plan']>,
+  store: FlowStore,
+  { seed, scratchFolder, onProgress }: AnalyzeOptions,
+): Promise<TableFindings> {
+  const plan = makePlan(FLOW_SCHEMA, undefined);
+  const columns = new ColumnCounts(FLOW_SCHEMA);
+  for (const { table } of store.chunks()) {
+    columns.observe(table);
+    plan.learn(table);
+  }
+  return findInRows(store, plan, undefined, columns, FLOW_SCHEMA, {
+    scratchFolder,
+    ...(seed === undefined ? {} : { seed }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
 }
 
 /** What the first pass leaves behind, beside the rows in the store. */

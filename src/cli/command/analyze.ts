@@ -152,6 +152,7 @@ async function runAnalyze(
         ...(model === undefined ? {} : { model }),
         flow: flowOptionsOf(config),
         ...(config.detect === undefined ? {} : { detect: config.detect }),
+        ...(definitions === undefined ? {} : { plan: planOptions(definitions, homeNet).plan }),
         scratchFolder: folder,
         onFlows: (table, scores) => output.writeFlows(table, scores),
         onReject: (input, reject) => output.writeReject(input, reject),
