@@ -958,8 +958,9 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): 
   const histogramShare = rita.score - (skewShare + madShare + sizeShare + durationShare);
   const percent = (x: number): string => `${Math.round(100 * x)} %`;
   const together = events === connections.length ? '' : `, in ${humanCount(events)} bursts of less than a second apart`;
-  const scored =
-    all.length === connections.length ? '' : `, ${humanCount(connections.length)} times on the day that is scored`;
+  const isWhole = all.length === connections.length;
+  const allMs = isWhole ? spanMs : (all[all.length - 1]?.startMs ?? Number.NaN) - (all[0]?.startMs ?? Number.NaN);
+  const scored = isWhole ? '' : `, ${humanCount(connections.length)} times on the day that is scored`;
   return [
     {
       name: 'beacon.connections',
