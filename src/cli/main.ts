@@ -10,6 +10,7 @@ import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
 import { addFlowsCommand } from './command/flows.ts';
 import { addFormatsCommand } from './command/formats.ts';
+import { addSheetCommand } from './command/sheet.ts';
 import { addSimulateCommand } from './command/simulate.ts';
 import { note, showUserError } from './terminal.ts';
 
@@ -42,6 +43,7 @@ export function createProgram(done: (code: number) => void): Command {
   addAnalyzeCommand(program, done);
   addFlowsCommand(program, done);
   addCutCommand(program, done);
+  addSheetCommand(program, done);
   addCaptureCommand(program, done);
   addSimulateCommand(program, done);
   addFieldsCommand(program, done);

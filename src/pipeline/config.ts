@@ -26,6 +26,18 @@ export const configSchema = z.strictObject({
   seed: z.int().optional().describe('Seed of all chance in the run.'),
   top: z.int().positive().optional().describe('How many incidents the terminal shows.'),
   failOn: z.enum(SEVERITIES).optional().describe('Exit with 3 when an incident is at least this severe.'),
+  popular: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'List of popular domains for ranks (Tranco, Umbrella, Majestic, CrUX or one domain a line), instead of the one that ships.',
+    ),
+  timeZone: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Zone of hours and weekdays in features: Europe/Berlin, +02:00, UTC (the default).'),
   flow: z
     .strictObject({
       tcpIdleTimeoutMs: positive.optional(),

@@ -34,7 +34,7 @@ export async function readTables(
       }
       const table = await source.read();
       if (table === undefined) break;
-      if (table.schema === FLOW_SCHEMA) {
+      if (table.schema.name === FLOW_SCHEMA.name) {
         firstMs = Math.min(firstMs, leastOf(table, FLOW_COLUMN.startMs));
         lastMs = Math.max(lastMs, -leastOf(table, FLOW_COLUMN.endMs, -1));
       }
@@ -90,7 +90,8 @@ function leastOf(table: Table, column: number, sign = 1): number {
 /** A flow table as the run numbers it: ids from `firstId`, and the position of the input, from 1. */
 export function numberFlows(table: Table, firstId: number, input: number): Table {
   const n = table.rowCount;
-  const columns: Column[] = [...table.columns];
+  // What a source has beyond the columns of flows (labels, notes) is not of the run.
+  const columns: Column[] = table.columns.slice(0, FLOW_SCHEMA.columns.length);
   columns[FLOW_COLUMN.id] = {
     kind: 'int32',
     values: Int32Array.from({ length: n }, (_, row) => firstId + row),
@@ -102,7 +103,7 @@ export function numberFlows(table: Table, firstId: number, input: number): Table
 
 /** Refuses a table that is no flow table where flows are wanted. */
 export function assertFlows(name: string, format: string, schema: Schema): void {
-  if (schema !== FLOW_SCHEMA)
+  if (schema.name !== FLOW_SCHEMA.name)
     throw new UserError(
       `${name}: a table (${format}), and no capture or flow log`,
       'analyze reads it by itself: anomalyst analyze <table> [--features definitions.yaml]',

@@ -122,7 +122,7 @@ async function runAnalyze(
   const seed = flags.seed ?? config.seed;
   const modelPath = flags.model ?? config.model;
   const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
-  const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features);
+  const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features, config);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -152,7 +152,7 @@ async function runAnalyze(
         ...(model === undefined ? {} : { model }),
         flow: flowOptionsOf(config),
         ...(config.detect === undefined ? {} : { detect: config.detect }),
-        ...(definitions === undefined ? {} : { plan: planOptions(definitions, homeNet).plan }),
+        ...(definitions === undefined ? {} : { plan: planOptions(definitions, config, homeNet).plan }),
         scratchFolder: folder,
         onFlows: (table, scores) => output.writeFlows(table, scores),
         onReject: (input, reject) => output.writeReject(input, reject),
@@ -166,7 +166,7 @@ async function runAnalyze(
         inputs,
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
-        ...(definitions === undefined ? {} : planOptions(definitions, homeNet)),
+        ...(definitions === undefined ? {} : planOptions(definitions, config, homeNet)),
         scratchFolder: folder,
         onRows: (table, features, scores, rows) => output.writeRows(table, features, scores, rows),
         onReject: (input, reject) => output.writeReject(input, reject),

@@ -1,5 +1,6 @@
 import { looksLikeArrow, openArrow } from './arrow.ts';
 import { looksLikeBinetflow, openBinetflow } from './binetflow.ts';
+import { looksLikeConnectionSheet, openConnectionSheet } from './connection-sheet.ts';
 import { looksLikeCsv, openCsv } from './csv.ts';
 import { looksLikeEve, openEve } from './eve.ts';
 import type { RowFormat, RowInput } from './format.ts';
@@ -91,6 +92,13 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     openFlows: async ([input], options) => openNfdump(await (input as RowInput).open(), options),
   },
   {
+    id: 'sheet',
+    title: 'sheets of connections (CSV or XLSX): PROTOCOL ... CNT, groups parted by blank rows',
+    flows: true,
+    looksLike: (head, name) => looksLikeConnectionSheet(head) || (isZip(head) && /\.xlsx$/i.test(name)),
+    openFlows: async ([input], options) => openConnectionSheet((input as RowInput).name, options),
+  },
+  {
     id: 'csv',
     title: 'CSV and its kin: comma, semicolon, tab or bar between the cells',
     flows: false,
@@ -103,4 +111,8 @@ export const ROW_FORMATS: readonly RowFormat[] = [
 function hasTwoLines(head: Uint8Array): boolean {
   const end = head.indexOf(0x0a);
   return end >= 0 && head.subarray(end + 1).some((byte) => byte > 0x20);
+}
+
+function isZip(head: Uint8Array): boolean {
+  return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
 }
