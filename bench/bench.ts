@@ -1,7 +1,7 @@
 /**
  * Times the product on a large capture, beside other programs on the same bytes, in the same run, on the same core.
  *
- *     npm run bench -- [--quick] [--rounds 3] [--flat] [--peers] [--no-install] [--no-build] [--check]
+ *     npm run bench -- [--quick] [--rounds 3] [--flat] [--peers] [--tables] [--no-install] [--no-build] [--check]
  *
  * Every program is a process of its own, from its start to its end, pinned to one core where taskset is there. The rounds are interleaved, so that a
  * machine that is busy for a while slows all of them; the table shows medians. Rates are packets per second of CPU time (user and system), which
@@ -9,6 +9,7 @@
  * All programs read the whole mix. tshark on the first packets of it alone would cost more for a packet, not less (36 us on 150,000, 29 to 33 us on
  * 1.1 million), and so flatter us.
  *
+ * --tables: no captures but logs and tables: CSV, Zeek and EVE beside DuckDB and Python, expressions beside loops by hand, the flow collector beside nfcapd (bench/table.ts, table-eve.ts, expression.ts, collector.ts).
  * --quick: a small mix, one round (for CI). --peers: also Argus, softflowd, nfpcapd and ndpiReader, on the middle mix, on small packets, two million conversations and the flood. --flat: also a file four times as long, whose peak must be the same. --check: exit 1 when a target is missed.
  */
 import { spawnSync } from 'node:child_process';
@@ -34,6 +35,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     flat: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    tables: { type: 'boolean', default: false },
     'no-install': { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -89,7 +91,26 @@ const FIELDS = [
   'frame.len',
 ];
 
+/** The benchmarks of rows, one after the other, each as it prints itself. */
+function tables(): void {
+  for (const [script, ...args] of [
+    ['table.ts', '--kind', 'zeek'],
+    ['table.ts', '--kind', 'csv'],
+    ['table-eve.ts'],
+    ['expression.ts'],
+    ['collector.ts'],
+  ] as const) {
+    console.log(`\n== node bench/${[script, ...args].join(' ')}`);
+    const { status } = spawnSync(process.execPath, [join(ROOT, 'bench', script), ...args], { stdio: 'inherit' });
+    if (status !== 0) process.exitCode = 1;
+  }
+}
+
 async function main(): Promise<void> {
+  if (flags.tables) {
+    tables();
+    return;
+  }
   if (!flags['no-build']) build();
   const tshark = findTshark();
   const folder = mkdtempSync(join(tmpdir(), 'anomalyst-bench-'));
