@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { counted, humanCount, type Json, Random } from '../core/index.ts';
+import { type Json, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { Calibration } from './calibration.ts';
+import type { Calibration } from './calibration.ts';
 import { divideScore } from './explanation.ts';
 import { checkPart, damaged, readModel, takeTensor, writeModel } from './file.ts';
+import { checkFit, checkKind, checkWhole, fitCalibrated, type Rows, robustScales, rowsOf } from './fit.ts';
 import {
   averagePathLength,
   depthFor,
@@ -15,15 +16,8 @@ import {
   MAX_TREES,
   packForest,
 } from './forest.ts';
-import { alignFeatures, checkMatrix, type Explanation, type FitOptions, type Model, ModelError } from './model.ts';
-import {
-  type CalibrationMethod,
-  clampFinite,
-  type FeatureStatistics,
-  measureFeatures,
-  summarise,
-  type TrainingSummary,
-} from './training.ts';
+import { alignFeatures, type Explanation, type FitOptions, type Model } from './model.ts';
+import { clampFinite, type FeatureStatistics, measureFeatures, type TrainingSummary } from './training.ts';
 import { explainPathLength } from './tree-shap.ts';
 import { type PackedForest, walkForest } from './walk.ts';
 
@@ -192,6 +186,7 @@ export class IsolationForest implements Model {
 }
 
 const KIND = 'isolation-forest';
+const TITLE = 'An isolation forest';
 
 /** A forest with what its scores need; held by the model, and by each fold while cross-fitting. */
 interface FittedPart {
@@ -206,26 +201,10 @@ const RAW_STEPS = 2 ** 40;
 const GUARD_LIMIT = 0.5;
 const GUARD_HALF = 8;
 
-function guardScales(statistics: FeatureStatistics): Float64Array {
-  const { observed, min, q01, q25, q75, q99, max } = statistics;
-  return observed.map((n, j) => {
-    if (n === 0) return Number.POSITIVE_INFINITY;
-    const spread = Math.max((q75[j] - q25[j]) / 1.349, (q99[j] - q01[j]) / 4.653, (max[j] - min[j]) / 20);
-    return spread > 0 ? spread : 0.1 * Math.max(1, Math.abs(max[j]));
-  });
-}
-
 function guardOf(v: number, min: number, max: number, scale: number): number {
   const beyond = v > max ? v - max : v < min ? min - v : 0;
   // Equal to 0.5 z / (z + 8), in a form that is 0.5 and not NaN when z overflows.
   return beyond === 0 ? 0 : GUARD_LIMIT * (1 - GUARD_HALF / (beyond / scale + GUARD_HALF));
-}
-
-/** Row-major values and where in a row each feature of the model is. */
-interface Rows {
-  readonly values: Float32Array;
-  readonly width: number;
-  readonly columns: Int32Array;
 }
 
 /** Raw scores of `count` rows: the rows that `rows` lists, or the first ones. */
@@ -281,152 +260,39 @@ export interface IsolationForestOptions extends FitOptions {
   readonly rangeGuard?: boolean;
 }
 
-/** From this many rows on a part is held back for calibration; below, every row is needed for both, and folds take turns. */
-const HOLD_BACK_ROWS = 5000;
-const MAX_CALIBRATION_ROWS = 5000;
-const FOLDS = 10;
-const FEW_ROWS = 200;
-
 /**
  * Fits a forest on the rows of a matrix.
  *
- * Calibration scores come from rows that the scoring forest did not see. With 5,000 rows or more a fifth is held back, at most 5,000. With
- * fewer, rows are dealt into ten folds, each is scored by a forest grown on the other nine, and the model's own forest is grown on all rows
- * (cross-conformal, Vovk 2015: nearly as good as held-back rows, though the proven bound is twice the promised rate). A single row can
- * only be compared with itself. The training summary says which it was, and warns where there were fewer than 200 rows.
+ * Calibrated as `fitCalibrated` says, by rows that the scoring forest did not see.
  *
  * Throws a `ModelError` when there is no row, no feature or an option is out of range.
  */
 export function fitIsolationForest(matrix: FeatureMatrix, options: IsolationForestOptions = {}): IsolationForest {
   const { seed = 0, schemaVersion = '1', encoding, trees = 100, subsample = 256, rangeGuard = true } = options;
-  checkMatrix(matrix);
-  const n = matrix.rowCount;
   const d = matrix.features.length;
-  const whole = (name: string, value: number, max: number): void => {
-    if (!Number.isInteger(value) || value < 1 || value > max) {
-      throw new ModelError(
-        `An isolation forest can't have ${name} ${value}.`,
-        `Give a whole number from 1 to ${humanCount(max)}.`,
-      );
-    }
-  };
-  whole('trees', trees, MAX_TREES);
-  whole('subsample', subsample, MAX_SUBSAMPLE);
-  if (!Number.isSafeInteger(seed))
-    throw new ModelError(`The seed must be a whole number, not ${seed}.`, 'Give any integer, such as 0.');
-  if (n === 0)
-    throw new ModelError(
-      'A model cannot be fitted on no rows.',
-      'Give an input with at least one record, better 1,000 or more.',
-    );
-  if (d === 0 || d > MAX_FEATURES) {
-    throw new ModelError(
-      `An isolation forest cannot be fitted on ${counted(d, 'feature')}.`,
-      `Give between 1 and ${humanCount(MAX_FEATURES)}.`,
-    );
-  }
+  checkWhole(TITLE, 'trees', trees, 1, MAX_TREES);
+  checkWhole(TITLE, 'subsample', subsample, 1, MAX_SUBSAMPLE);
+  checkFit(matrix, seed, TITLE, MAX_FEATURES);
 
   const random = new Random(seed);
   const { values } = matrix;
-  const source: Rows = { values, width: d, columns: Int32Array.from({ length: d }, (_, j) => j) };
+  const source = rowsOf(matrix);
   const fitPart = (rows: Int32Array): FittedPart => {
     const statistics = measureFeatures(values, d, rows, random);
     const forest = growForest(values, d, rows, statistics.median, { trees, subsample, random });
-    return { forest, packed: packForest(forest), statistics, guardScale: guardScales(statistics) };
+    return { forest, packed: packForest(forest), statistics, guardScale: robustScales(statistics) };
   };
   const scoresOf = (part: FittedPart, rows: Int32Array): Float64Array =>
     rawScores(part, source, rows.length, rows, rangeGuard);
 
-  let method: CalibrationMethod;
-  let part: FittedPart;
-  let fittedRows = n;
-  let raw: Float64Array;
-  if (n >= HOLD_BACK_ROWS) {
-    method = 'held-back';
-    const { kept, held } = holdBack(n, Math.min(MAX_CALIBRATION_ROWS, Math.floor(n / 5)), random);
-    part = fitPart(kept);
-    fittedRows = kept.length;
-    raw = scoresOf(part, held);
-  } else {
-    method = n > 1 ? 'cross-fitted' : 'in-sample';
-    const rows = Int32Array.from({ length: n }, (_, i) => i);
-    part = fitPart(rows);
-    raw = n > 1 ? crossFit(n, random, fitPart, scoresOf) : scoresOf(part, rows);
-  }
-  const cautions: string[] = [];
-  if (n < FEW_ROWS) {
-    cautions.push(
-      `Fitted on ${counted(n, 'row')}: no score can say more than one in ${humanCount(n + 1)}, and a model of so few is rough.`,
-    );
-  }
-  const unseen = part.statistics.observed.filter((count) => count === 0).length;
-  if (unseen > 0)
-    cautions.push(
-      `${counted(unseen, 'feature')} had no value in any row and ${unseen === 1 ? 'plays' : 'play'} no part in the scores.`,
-    );
   return new IsolationForest({
     featureNames: matrix.features.map((feature) => feature.name),
     schemaVersion,
     seed,
     encoding,
-    training: {
-      rows: n,
-      fittedRows,
-      calibrationRows: raw.length,
-      calibration: method,
-      cautions,
-      features: summarise(
-        matrix.features.map((feature) => feature.name),
-        part.statistics,
-      ),
-    },
-    calibration: new Calibration(raw.sort()),
     rangeGuard,
-    part,
+    ...fitCalibrated(matrix, random, fitPart, scoresOf),
   });
-}
-
-/** Draws `count` of n rows evenly, count <= n / 2; both parts in ascending order. */
-function holdBack(n: number, count: number, random: Random): { kept: Int32Array; held: Int32Array } {
-  const mark = new Uint8Array(n);
-  for (let drawn = 0; drawn < count; ) {
-    const row = random.below(n);
-    if (mark[row] === 1) continue;
-    mark[row] = 1;
-    drawn++;
-  }
-  const kept = new Int32Array(n - count);
-  const held = new Int32Array(count);
-  for (let row = 0, k = 0, h = 0; row < n; row++) {
-    if (mark[row] === 1) held[h++] = row;
-    else kept[k++] = row;
-  }
-  return { kept, held };
-}
-
-/** The score of each row by a forest that was grown without it. */
-function crossFit(
-  n: number,
-  random: Random,
-  fitPart: (rows: Int32Array) => FittedPart,
-  scoresOf: (part: FittedPart, rows: Int32Array) => Float64Array,
-): Float64Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    const row = order[i];
-    order[i] = order[j];
-    order[j] = row;
-  }
-  const folds = Math.min(FOLDS, n);
-  const raw = new Float64Array(n);
-  for (let fold = 0, at = 0; fold < folds; fold++) {
-    const out = order.filter((_, i) => i % folds === fold);
-    const scores = scoresOf(fitPart(order.filter((_, i) => i % folds !== fold)), out);
-    raw.set(scores, at);
-    at += scores.length;
-  }
-  return raw;
 }
 
 /** scikit-learn's `score_samples` of a fitted forest: -s with s = 2^(-h/c(psi)), lower is stranger, no range guard. */
@@ -443,12 +309,7 @@ const parametersSchema = z.strictObject({
 /** Reads a saved forest. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
 export function loadIsolationForest(bytes: Uint8Array): IsolationForest {
   const file = readModel(bytes);
-  if (file.kind !== KIND) {
-    throw new ModelError(
-      `The model file holds a model of kind '${file.kind}', not '${KIND}'.`,
-      'Load it as what it is, or fit a new model.',
-    );
-  }
+  checkKind(file, KIND);
   const { trees, subsample, rangeGuard } = checkPart(file.parameters, parametersSchema, 'parameters');
   const inner = 2 ** depthFor(subsample) - 1;
   const forest: Forest = {
@@ -470,6 +331,11 @@ export function loadIsolationForest(bytes: Uint8Array): IsolationForest {
     calibration: file.calibration,
     encoding: file.encoding,
     rangeGuard,
-    part: { forest, packed: packForest(forest), statistics: file.statistics, guardScale: guardScales(file.statistics) },
+    part: {
+      forest,
+      packed: packForest(forest),
+      statistics: file.statistics,
+      guardScale: robustScales(file.statistics),
+    },
   });
 }

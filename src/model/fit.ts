@@ -1,0 +1,539 @@
+import { counted, humanCount, type Json, Random } from '../core/index.ts';
+import type { FeatureMatrix } from '../feature/index.ts';
+import { Calibration } from './calibration.ts';
+import { divideScore } from './explanation.ts';
+import { damaged, type LoadedModel, readModel, type Tensor, writeModel } from './file.ts';
+import { alignFeatures, checkMatrix, type Explanation, type FitOptions, type Model, ModelError } from './model.ts';
+import {
+  type CalibrationMethod,
+  clampFinite,
+  type FeatureStatistics,
+  measureFeatures,
+  summarise,
+  type TrainingSummary,
+} from './training.ts';
+
+/**
+ * What the models have in common: checks of what they are fitted on, calibration by rows that the scoring part did not see, what stands in for
+ * missing and infinite values, scales, guards beyond the fitted range, and `FittedModel`, which makes a `Model` of a `Kernel`.
+ */
+
+/** From this many rows on a part is held back for calibration; below, every row is needed for both, and folds take turns. */
+const HOLD_BACK_ROWS = 5000;
+const MAX_CALIBRATION_ROWS = 5000;
+const FOLDS = 10;
+const FEW_ROWS = 200;
+
+/**
+ * Throws a `ModelError` when there is nothing to fit on, and a plain Error for a matrix that contradicts itself.
+ * @param title the model as a message begins: 'An isolation forest'.
+ */
+export function checkFit(matrix: FeatureMatrix, seed: number, title: string, maxFeatures: number): void {
+  checkMatrix(matrix);
+  const d = matrix.features.length;
+  if (!Number.isSafeInteger(seed))
+    throw new ModelError(`The seed must be a whole number, not ${seed}.`, 'Give any integer, such as 0.');
+  if (matrix.rowCount === 0)
+    throw new ModelError(
+      'A model cannot be fitted on no rows.',
+      'Give an input with at least one record, better 1,000 or more.',
+    );
+  if (d === 0 || d > maxFeatures) {
+    throw new ModelError(
+      `${title} cannot be fitted on ${counted(d, 'feature')}.`,
+      `Give between 1 and ${humanCount(maxFeatures)}.`,
+    );
+  }
+}
+
+/** Throws a `ModelError` unless `value` is a whole number in `min .. max`. */
+export function checkWhole(title: string, name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new ModelError(
+      `${title} can't have ${name} ${value}.`,
+      `Give a whole number from ${humanCount(min)} to ${humanCount(max)}.`,
+    );
+  }
+}
+
+/** A part that scores, and what its scores mean. */
+export interface Calibrated<P> {
+  readonly part: P;
+  readonly training: TrainingSummary;
+  readonly calibration: Calibration;
+}
+
+/**
+ * Fits the scoring part and calibrates it by scores of rows that the scoring part did not see.
+ *
+ * With 5,000 rows or more a fifth is held back, at most 5,000. With fewer, rows are dealt into ten folds, each is scored by a part fitted on
+ * the other nine, and the model's own part is fitted on all rows (cross-conformal, Vovk 2015: nearly as good as held-back rows, though the
+ * proven bound is twice the promised rate). A single row can only be compared with itself. The training summary says which it was, and warns
+ * where there were fewer than 200 rows.
+ *
+ * @param fitPart fits on the listed rows, in ascending order but for folds.
+ * @param scoresOf raw scores of the listed rows.
+ */
+export function fitCalibrated<P extends { readonly statistics: FeatureStatistics }>(
+  matrix: FeatureMatrix,
+  random: Random,
+  fitPart: (rows: Int32Array) => P,
+  scoresOf: (part: P, rows: Int32Array) => Float64Array,
+): Calibrated<P> {
+  const n = matrix.rowCount;
+  let method: CalibrationMethod;
+  let part: P;
+  let fittedRows = n;
+  let raw: Float64Array;
+  if (n >= HOLD_BACK_ROWS) {
+    method = 'held-back';
+    const { kept, held } = holdBack(n, Math.min(MAX_CALIBRATION_ROWS, Math.floor(n / 5)), random);
+    part = fitPart(kept);
+    fittedRows = kept.length;
+    raw = scoresOf(part, held);
+  } else {
+    method = n > 1 ? 'cross-fitted' : 'in-sample';
+    const rows = Int32Array.from({ length: n }, (_, i) => i);
+    part = fitPart(rows);
+    raw = n > 1 ? crossFit(n, random, fitPart, scoresOf) : scoresOf(part, rows);
+  }
+  const cautions: string[] = [];
+  if (n < FEW_ROWS) {
+    cautions.push(
+      `Fitted on ${counted(n, 'row')}: no score can say more than one in ${humanCount(n + 1)}, and a model of so few is rough.`,
+    );
+  }
+  const unseen = part.statistics.observed.filter((count) => count === 0).length;
+  if (unseen > 0)
+    cautions.push(
+      `${counted(unseen, 'feature')} had no value in any row and ${unseen === 1 ? 'plays' : 'play'} no part in the scores.`,
+    );
+  return {
+    part,
+    training: {
+      rows: n,
+      fittedRows,
+      calibrationRows: raw.length,
+      calibration: method,
+      cautions,
+      features: summarise(
+        matrix.features.map((feature) => feature.name),
+        part.statistics,
+      ),
+    },
+    calibration: new Calibration(raw.sort()),
+  };
+}
+
+/** Draws `count` of n rows evenly, count <= n / 2; both parts in ascending order. */
+function holdBack(n: number, count: number, random: Random): { kept: Int32Array; held: Int32Array } {
+  const mark = new Uint8Array(n);
+  for (let drawn = 0; drawn < count; ) {
+    const row = random.below(n);
+    if (mark[row] === 1) continue;
+    mark[row] = 1;
+    drawn++;
+  }
+  const kept = new Int32Array(n - count);
+  const held = new Int32Array(count);
+  for (let row = 0, k = 0, h = 0; row < n; row++) {
+    if (mark[row] === 1) held[h++] = row;
+    else kept[k++] = row;
+  }
+  return { kept, held };
+}
+
+/** The score of each row by a part that was fitted without it. */
+function crossFit<P>(
+  n: number,
+  random: Random,
+  fitPart: (rows: Int32Array) => P,
+  scoresOf: (part: P, rows: Int32Array) => Float64Array,
+): Float64Array {
+  const order = shuffled(n, random);
+  const folds = Math.min(FOLDS, n);
+  const raw = new Float64Array(n);
+  for (let fold = 0, at = 0; fold < folds; fold++) {
+    const out = order.filter((_, i) => i % folds === fold);
+    const scores = scoresOf(fitPart(order.filter((_, i) => i % folds !== fold)), out);
+    raw.set(scores, at);
+    at += scores.length;
+  }
+  return raw;
+}
+
+/** 0 .. n-1 in random order (Fisher and Yates). */
+export function shuffled(n: number, random: Random): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    const row = order[i];
+    order[i] = order[j];
+    order[j] = row;
+  }
+  return order;
+}
+
+/** At most `count` of the rows, evenly drawn and in ascending order; the rows themselves where there are no more. */
+export function sampleRows(rows: Int32Array, count: number, random: Random): Int32Array {
+  if (rows.length <= count) return rows;
+  const pool = rows.slice();
+  for (let i = 0; i < count; i++) {
+    const j = i + random.below(pool.length - i);
+    const row = pool[i];
+    pool[i] = pool[j];
+    pool[j] = row;
+  }
+  return pool.slice(0, count).sort();
+}
+
+/**
+ * What a spread of 1 means for a feature: the largest of IQR / 1.349 and (q99 - q01) / 4.653, which are standard deviations if the values are
+ * normal, and range / 20, which keeps heavy tails calm; a tenth of the value, at least 0.1, where the feature was constant. Infinity where no
+ * value was ever seen: nothing is far from nothing. Always above 0.
+ */
+export function robustScales(statistics: FeatureStatistics): Float64Array {
+  const { observed, min, q01, q25, q75, q99, max } = statistics;
+  return observed.map((n, j) => {
+    if (n === 0) return Number.POSITIVE_INFINITY;
+    const spread = Math.max((q75[j] - q25[j]) / 1.349, (q99[j] - q01[j]) / 4.653, (max[j] - min[j]) / 20);
+    return spread > 0 ? spread : 0.1 * Math.max(1, Math.abs(max[j]));
+  });
+}
+
+/** Row-major values and where in a row each feature of the model is. */
+export interface Rows {
+  readonly values: Float32Array;
+  readonly width: number;
+  readonly columns: Int32Array;
+}
+
+/** The rows of a matrix that has exactly the features of the model, in their order. */
+export function rowsOf(matrix: FeatureMatrix): Rows {
+  const d = matrix.features.length;
+  return { values: matrix.values, width: d, columns: Int32Array.from({ length: d }, (_, j) => j) };
+}
+
+/**
+ * Copies a row as models read it: NaN becomes the feature's training median, an infinity the largest finite Float32, and every value of a
+ * feature that was never observed 0.
+ */
+export function gatherRow(
+  source: Rows,
+  row: number,
+  statistics: FeatureStatistics,
+  into: Float32Array | Float64Array,
+  at: number,
+): void {
+  const { values, width, columns } = source;
+  const { observed, median } = statistics;
+  const d = columns.length;
+  const o = row * width;
+  for (let j = 0; j < d; j++) {
+    const v = values[o + columns[j]];
+    // NaN fails the comparison.
+    into[at + j] = observed[j] > 0 && v >= Number.NEGATIVE_INFINITY ? clampFinite(v) : median[j];
+  }
+}
+
+/** How features are put on one footing before distances are measured: by mean and standard deviation, by median and robust spread, or as they are. */
+export type Footing = 'standard' | 'robust' | 'none';
+export const FOOTINGS = ['standard', 'robust', 'none'] as const;
+
+/**
+ * y = soft((x - centre) / scale), the scaling inside a model that measures distances or projects. Up to 30 scales from the centre soft is the
+ * identity, beyond it grows as a logarithm, 30 (1 + ln(|y| / 30)): still strictly rising, and no single value, be it the largest there is,
+ * carries a square or a sum out of the range where shares add up within 1e-9.
+ */
+export interface Scales {
+  readonly centre: Float64Array;
+  /** Above 0; Infinity for a feature without any value, which is so always at 0. */
+  readonly scale: Float64Array;
+}
+
+const SOFT_LIMIT = 30;
+
+/**
+ * Learns centre and scale of each feature over rows of a row-major matrix. `standard` with the population deviation, as scikit-learn's
+ * StandardScaler; missing values count as the median, infinities as the largest numbers. A feature without spread has the scale that
+ * `robustScales` gives it.
+ */
+export function learnScales(footing: Footing, source: Rows, rows: Int32Array, statistics: FeatureStatistics): Scales {
+  const d = source.columns.length;
+  const robust = robustScales(statistics);
+  if (footing === 'none')
+    return { centre: new Float64Array(d), scale: robust.map((s) => (s === Number.POSITIVE_INFINITY ? s : 1)) };
+  if (footing === 'robust') return { centre: statistics.median.slice(), scale: robust };
+  const centre = new Float64Array(d);
+  const squares = new Float64Array(d);
+  const record = new Float64Array(d);
+  // Welford 1962: one pass, and no difference of large squares.
+  for (let i = 0; i < rows.length; i++) {
+    gatherRow(source, rows[i], statistics, record, 0);
+    for (let j = 0; j < d; j++) {
+      const delta = record[j] - centre[j];
+      centre[j] += delta / (i + 1);
+      squares[j] += delta * (record[j] - centre[j]);
+    }
+  }
+  const scale = squares.map((s, j) => {
+    const deviation = Math.sqrt(s / rows.length);
+    const rounding = 1e-12 * Math.abs(centre[j]);
+    return robust[j] === Number.POSITIVE_INFINITY || !(deviation > rounding) ? robust[j] : deviation;
+  });
+  return { centre, scale };
+}
+
+/** Scales `count` rows of d values in place. */
+export function applyScales(scales: Scales, values: Float64Array, from: number, count: number): void {
+  const { centre, scale } = scales;
+  const d = centre.length;
+  for (let i = 0, o = from; i < count; i++) {
+    for (let j = 0; j < d; j++, o++) {
+      const y = (values[o] - centre[j]) / scale[j];
+      values[o] = y > SOFT_LIMIT || y < -SOFT_LIMIT ? soften(y) : y;
+    }
+  }
+}
+
+function soften(y: number): number {
+  const size = SOFT_LIMIT * (1 + Math.log(Math.abs(y) / SOFT_LIMIT));
+  return y < 0 ? -size : size;
+}
+
+/** Scales as arrays of a model file. */
+export function scaleTensors({ centre, scale }: Scales): Tensor[] {
+  return [
+    { name: 'scale.centre', shape: [centre.length], data: centre },
+    { name: 'scale.scale', shape: [scale.length], data: scale },
+  ];
+}
+
+/** Throws a `ModelError` unless all are finite; `what` as in 'its counts'. */
+export function checkFinite(values: ArrayLike<number>, what: string): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i])) throw damaged(`${what} are not finite numbers`);
+}
+
+/** Throws a `ModelError` unless scales read from a file can be divided by. */
+export function checkScales({ centre, scale }: Scales): void {
+  checkFinite(centre, 'its centres');
+  if (scale.some((s) => !(s > 0))) throw damaged('its scales are not above 0');
+}
+
+/** What every kernel's part has. */
+export interface FittedPart {
+  readonly statistics: FeatureStatistics;
+}
+
+/** How a raw score divides among the features: `rawBase` plus all shares is the raw score. */
+export interface Division {
+  readonly rawBase: number;
+  readonly rawShares: Float64Array;
+  /** The part of each share that is there because the value lies beyond the fitted range. */
+  readonly guards: Float64Array;
+}
+
+/** What is particular to one kind of model. It holds nothing: what was learned is the part P, which never changes. */
+export interface Kernel<P extends FittedPart> {
+  readonly kind: string;
+  /** As a message begins: 'An isolation forest'. */
+  readonly title: string;
+  /**
+   * Raw scores of `count` rows, d values each, behind one another in `block` as `gatherRow` leaves them; the kernel may write to `block`. A
+   * row's score must not depend on the rows beside it, and must be finite.
+   */
+  raw(part: P, block: Float64Array, count: number, into: Float64Array, at: number): void;
+  /** Divides the raw score of one gathered record, which the kernel may write to. */
+  divide(part: P, record: Float64Array): Division;
+  save(part: P): { readonly parameters: { readonly [key: string]: Json }; readonly tensors: readonly Tensor[] };
+  /** The part that `save` saved. Throws what `damaged` makes for parameters or tensors that are not sound. */
+  load(file: LoadedModel): P;
+}
+
+/** Values in a block of rows: 32 kB of numbers stay in the first-level cache. */
+const BLOCK_VALUES = 4096;
+
+/** Raw scores of `count` rows: the rows that `rows` lists, or the first ones. */
+export function rawScoresOf<P extends FittedPart>(
+  kernel: Kernel<P>,
+  part: P,
+  source: Rows,
+  count: number,
+  rows?: Int32Array,
+): Float64Array {
+  const d = source.columns.length;
+  const blockRows = Math.max(1, Math.min(256, Math.floor(BLOCK_VALUES / d), count));
+  const block = new Float64Array(blockRows * d);
+  const scores = new Float64Array(count);
+  for (let from = 0; from < count; from += blockRows) {
+    const size = Math.min(blockRows, count - from);
+    for (let i = 0; i < size; i++) {
+      gatherRow(source, rows === undefined ? from + i : rows[from + i], part.statistics, block, i * d);
+    }
+    kernel.raw(part, block, size, scores, from);
+  }
+  return scores;
+}
+
+/** What a `FittedModel` is made of. */
+export interface FittedState<P extends FittedPart> {
+  readonly featureNames: readonly string[];
+  readonly schemaVersion: string;
+  readonly seed: number;
+  readonly training: TrainingSummary;
+  readonly calibration: Calibration;
+  readonly encoding: Json | undefined;
+  readonly part: P;
+}
+
+/** A model made of a kernel and what was learned. Use `fitKernel` or `loadKernel`. */
+export class FittedModel<P extends FittedPart> implements Model {
+  readonly kind: string;
+  readonly featureNames: readonly string[];
+  readonly schemaVersion: string;
+  readonly seed: number;
+  readonly training: TrainingSummary;
+  readonly calibration: Calibration;
+  readonly encoding: Json | undefined;
+  /** What was learned, for tests and for other ways to look at it. Not to be written to. */
+  readonly part: P;
+  readonly #kernel: Kernel<P>;
+  #saved: { readonly bytes: Uint8Array; readonly checksum: string } | undefined;
+
+  constructor(kernel: Kernel<P>, state: FittedState<P>) {
+    this.kind = kernel.kind;
+    this.featureNames = state.featureNames;
+    this.schemaVersion = state.schemaVersion;
+    this.seed = state.seed;
+    this.training = state.training;
+    this.calibration = state.calibration;
+    this.encoding = state.encoding;
+    this.part = state.part;
+    this.#kernel = kernel;
+  }
+
+  get checksum(): string {
+    return this.#write().checksum;
+  }
+
+  rawScore(matrix: FeatureMatrix): Float64Array {
+    const columns = alignFeatures(this.featureNames, matrix);
+    const source = { values: matrix.values, width: matrix.features.length, columns };
+    return rawScoresOf(this.#kernel, this.part, source, matrix.rowCount);
+  }
+
+  score(matrix: FeatureMatrix): Float64Array {
+    const scores = this.rawScore(matrix);
+    const { calibration } = this;
+    for (let i = 0; i < scores.length; i++) scores[i] = calibration.score(scores[i]);
+    return scores;
+  }
+
+  explain(matrix: FeatureMatrix, row: number): Explanation {
+    const columns = alignFeatures(this.featureNames, matrix);
+    if (!Number.isInteger(row) || row < 0 || row >= matrix.rowCount) {
+      throw new RangeError(`row ${row} is not in a matrix of ${matrix.rowCount} rows`);
+    }
+    const { statistics } = this.part;
+    const width = matrix.features.length;
+    const source = { values: matrix.values, width, columns };
+    const values: (number | undefined)[] = [];
+    for (let j = 0; j < columns.length; j++) {
+      const v = matrix.values[row * width + columns[j]];
+      values.push(Number.isNaN(v) ? undefined : clampFinite(v));
+    }
+    const record = new Float64Array(columns.length);
+    gatherRow(source, row, statistics, record, 0);
+    return divideScore({
+      featureNames: this.featureNames,
+      values,
+      imputed: statistics.median,
+      raw: rawScoresOf(this.#kernel, this.part, source, 1, Int32Array.of(row))[0],
+      ...this.#kernel.divide(this.part, record),
+      calibrate: (raw) => this.calibration.score(raw),
+      isExtrapolated: (score) => this.calibration.isExtrapolated(score),
+    });
+  }
+
+  save(): Uint8Array {
+    return this.#write().bytes.slice();
+  }
+
+  #write(): { readonly bytes: Uint8Array; readonly checksum: string } {
+    if (this.#saved === undefined) {
+      this.#saved = writeModel({
+        kind: this.kind,
+        schemaVersion: this.schemaVersion,
+        seed: this.seed,
+        featureNames: this.featureNames,
+        statistics: this.part.statistics,
+        training: this.training,
+        calibration: this.calibration,
+        ...this.#kernel.save(this.part),
+        encoding: this.encoding,
+      });
+    }
+    return this.#saved;
+  }
+}
+
+/** What a kernel's part is fitted on. */
+export interface FitInput {
+  readonly source: Rows;
+  /** The rows to learn from; no other may be looked at. */
+  readonly rows: Int32Array;
+  /** Of exactly these rows. */
+  readonly statistics: FeatureStatistics;
+  readonly random: Random;
+}
+
+/** Fits a model: statistics, the part by `fitPart`, calibration. Throws a `ModelError` when there is nothing to fit on. */
+export function fitKernel<P extends FittedPart>(
+  kernel: Kernel<P>,
+  matrix: FeatureMatrix,
+  options: FitOptions,
+  maxFeatures: number,
+  fitPart: (input: FitInput) => P,
+): FittedModel<P> {
+  const { seed = 0, schemaVersion = '1', encoding } = options;
+  checkFit(matrix, seed, kernel.title, maxFeatures);
+  const random = new Random(seed);
+  const source = rowsOf(matrix);
+  const d = matrix.features.length;
+  const calibrated = fitCalibrated(
+    matrix,
+    random,
+    (rows) => fitPart({ source, rows, statistics: measureFeatures(matrix.values, d, rows, random), random }),
+    (part, rows) => rawScoresOf(kernel, part, source, rows.length, rows),
+  );
+  return new FittedModel(kernel, {
+    featureNames: matrix.features.map((feature) => feature.name),
+    schemaVersion,
+    seed,
+    encoding,
+    ...calibrated,
+  });
+}
+
+/** Reads a saved model of the kernel's kind. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
+export function loadKernel<P extends FittedPart>(kernel: Kernel<P>, bytes: Uint8Array): FittedModel<P> {
+  const file = readModel(bytes);
+  checkKind(file, kernel.kind);
+  const part = kernel.load(file);
+  if (file.tensors.size !== 2 + kernel.save(part).tensors.length) {
+    throw damaged(`it holds arrays that a model of kind '${kernel.kind}' does not have`);
+  }
+  const { featureNames, schemaVersion, seed, training, calibration, encoding } = file;
+  return new FittedModel(kernel, { featureNames, schemaVersion, seed, training, calibration, encoding, part });
+}
+
+/** Throws a `ModelError` when the file holds a model of another kind. */
+export function checkKind(file: LoadedModel, kind: string): void {
+  if (file.kind !== kind) {
+    throw new ModelError(
+      `The model file holds a model of kind '${file.kind}', not '${kind}'.`,
+      'Load it as what it is, or fit a new model.',
+    );
+  }
+}
