@@ -17,6 +17,14 @@ export {
   type Merge,
   suspectCluster,
 } from './cluster/index.ts';
+export {
+  Adwin,
+  type AdwinOptions,
+  type KolmogorovSmirnov,
+  kolmogorovSmirnov,
+  type StabilityIndex,
+  stabilityIndex,
+} from './drift.ts';
 export { assertExact, EXACTNESS } from './explanation.ts';
 export { FORMAT_VERSION } from './file.ts';
 export { averagePathLength, type Forest } from './forest.ts';
