@@ -75,11 +75,12 @@ function summarySection({ run, incidents }: AnalysisResult): Html {
       : html`<p class="lead"><strong>${counted(total, 'incident')}:</strong> ${severityWords(run.severityCounts)}.</p>
 <p class="lead">Most urgent: <a href="#incident-1">${top.title}</a></p>`;
   const rows = run.inputs.reduce((sum, input) => sum + (input.rows ?? 0), 0);
+  const ofRows = run.inputs.some((input) => input.rows !== undefined);
   const numbers: [string, string][] = [
-    ...((run.packets > 0 || rows === 0 ? [['Packets', humanCount(run.packets)]] : []) as [string, string][]),
-    ...((rows > 0 ? [['Rows', humanCount(rows)]] : []) as [string, string][]),
-    ...((run.bytes > 0 || rows === 0 ? [['Traffic', humanBytes(run.bytes)]] : []) as [string, string][]),
-    ...((run.flows > 0 || rows === 0
+    ...((run.packets > 0 || !ofRows ? [['Packets', humanCount(run.packets)]] : []) as [string, string][]),
+    ...((ofRows ? [['Rows', humanCount(rows)]] : []) as [string, string][]),
+    ...((run.bytes > 0 || !ofRows ? [['Traffic', humanBytes(run.bytes)]] : []) as [string, string][]),
+    ...((run.flows > 0 || !ofRows
       ? [
           ['Flows', humanCount(run.flows)],
           ['Hosts', humanCount(run.hosts)],

@@ -151,11 +151,12 @@ function readSection(run: RunSummary, elapsedMs: number | undefined, width: numb
   const names = run.inputs.map((input) => shortPath(input.name, MAX_NAME));
   const shown = names.length > 4 ? [...names.slice(0, 3), `${humanCount(names.length - 3)} more`] : names;
   const rows = run.inputs.reduce((sum, input) => sum + (input.rows ?? 0), 0);
+  const ofRows = run.inputs.some((input) => input.rows !== undefined);
   const numbers = [
-    ...(run.packets > 0 || rows === 0 ? [counted(run.packets, 'packet')] : []),
-    ...(rows > 0 ? [counted(rows, 'row')] : []),
-    ...(run.bytes > 0 || rows === 0 ? [humanBytes(run.bytes)] : []),
-    ...(run.flows > 0 || rows === 0 ? [counted(run.flows, 'flow'), counted(run.hosts, 'host')] : []),
+    ...(run.packets > 0 || !ofRows ? [counted(run.packets, 'packet')] : []),
+    ...(ofRows ? [counted(rows, 'row')] : []),
+    ...(run.bytes > 0 || !ofRows ? [humanBytes(run.bytes)] : []),
+    ...(run.flows > 0 || !ofRows ? [counted(run.flows, 'flow'), counted(run.hosts, 'host')] : []),
   ];
   if (elapsedMs !== undefined) numbers.push(`in ${humanDuration(elapsedMs)}`);
   const sections: Section[] = [

@@ -8,6 +8,8 @@ import type { TablePlan } from './plan.ts';
 /** Rows that are put into groups; of more a uniform sample is, and the report says so. */
 const GROUP_ROWS = 20_000;
 const TREE_LEAVES = 40;
+/** Fewer rows are no groups; they can be read one by one. */
+const LEAST_ROWS = 10;
 
 /** The rows that are put into groups, column by column. */
 export class GroupSample {
@@ -70,6 +72,7 @@ export class GroupSample {
 
 /** Undefined where there is nothing to tell rows apart. */
 export function groupRows(sample: GroupSample, plan: TablePlan, seed: number): Groups | undefined {
+  if (sample.size < LEAST_ROWS) return undefined;
   const columns = sample.columns();
   const clustering = clusterRows(columns, { seed, ...(plan.cuts === undefined ? {} : { cuts: plan.cuts }) });
   return clustering === undefined ? undefined : { clustering, sample };
