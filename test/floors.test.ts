@@ -18,6 +18,7 @@ const FLOOR: Readonly<Record<string, number>> = {
   model: 4,
   detect: 5,
   incident: 6,
+  plugin: 6,
   analyst: 7,
   report: 8,
   io: 9,

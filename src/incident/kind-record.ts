@@ -54,6 +54,18 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     end: () => '',
   },
   {
+    prefix: 'plugin.',
+    behaviour: 'found by a plugin',
+    base: 20,
+    rule: 'A detector of a plugin found it',
+    direction: {},
+    aim: ({ kind }) => kind,
+    label: 'found by a plugin',
+    subject: entityOf,
+    deed: ({ detection, many }) =>
+      `${many ? 'have' : 'has'} ${rowsOf(detection)} that the plugin detector ${detection.kind.slice('plugin.'.length)} names`,
+  },
+  {
     prefix: 'alert.',
     behaviour: 'alerted',
     base: 0,

@@ -23,7 +23,7 @@ import {
   TimelineCounter,
 } from '../flow/index.ts';
 import { groupDetections, type Severity } from '../incident/index.ts';
-import { type ByteSource, type Reject, ScratchFile, type TableSource } from '../io/index.ts';
+import { type ByteSource, type PluginHost, type Reject, ScratchFile, type TableSource } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
@@ -32,6 +32,7 @@ import { type CensusCounts, FlowCensus } from './census.ts';
 import type { ClassifiedInput } from './classify.ts';
 import type { Config } from './config.ts';
 import { FitSample } from './fit-sample.ts';
+import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
 import { FlowStore } from './store.ts';
 import { ColumnCounts, findInRows, type TableFindings, type TablePlan } from './table/index.ts';
@@ -75,6 +76,8 @@ export interface AnalyzeOptions {
   readonly classified?: readonly ClassifiedInput[];
   /** Definitions of features, filters and flags, asked of the flows beside the detectors. */
   readonly plan?: (schema: Schema, encoding: undefined) => TablePlan;
+  /** Their detectors look at the flows. */
+  readonly plugins?: PluginHost;
   /** Told of every line or record that could not be read. */
   readonly onReject?: (input: string, reject: Reject) => void;
 }
@@ -124,6 +127,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
         : createStrangeFlowDetector(context, model, thresholds(detect['strange-flow']));
     const ran = pass.detectors + (strange === undefined ? 0 : 1);
     const evidence = new EvidenceRows(found);
+    const plugins =
+      options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'flows', FLOW_SCHEMA, undefined);
     let scored = 0;
     let turn = performance.now();
     for (const { table, features } of store.chunks()) {
@@ -131,6 +136,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       strange?.observe(table, features, scores);
       evidence.observe(table);
       options.onFlows?.(table, scores);
+      await plugins?.observe(table);
       scored += table.rowCount;
       if (performance.now() - turn > TURN_MS) {
         onProgress?.({
@@ -145,7 +151,11 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
         turn = performance.now();
       }
     }
-    const detections = [...evidence.complete(found), ...(strange?.finish() ?? [])];
+    const detections = [
+      ...evidence.complete(found),
+      ...(strange?.finish() ?? []),
+      ...((await plugins?.finish(store)) ?? []),
+    ];
     saturations.push(...(strange?.saturations() ?? []));
     saturations.push(...hosts.saturations);
     const defined = options.plan === undefined ? undefined : await findDefined(options.plan, store, options);
@@ -189,7 +199,11 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     };
     const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
     const result: AnalysisResult = {
-      run: { ...run, ...(emptyBecause === undefined ? {} : { emptyBecause }), blindSpots: describeBlindSpots(facts) },
+      run: {
+        ...run,
+        ...(emptyBecause === undefined ? {} : { emptyBecause }),
+        blindSpots: [...describeBlindSpots(facts), ...pluginBlindSpots(options.plugins, 'flows', FLOW_SCHEMA)],
+      },
       oddities: [
         ...oddities
           .list()
@@ -219,6 +233,7 @@ async function findDefined(
   const columns = new ColumnCounts(FLOW_SCHEMA);
   for (const { table } of store.chunks()) {
     columns.observe(table);
+    await plan.prepare?.(table);
     plan.learn(table);
   }
   return findInRows(store, plan, undefined, columns, FLOW_SCHEMA, {

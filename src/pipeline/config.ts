@@ -19,6 +19,28 @@ const positive = z.number().positive();
 /** Settings of one detector: numbers or switches by name. Which names and kinds a detector has is checked after the shape, from its own defaults. */
 const settings = z.record(z.string(), z.union([z.number().nonnegative(), z.boolean()]));
 
+/** One plugin: which, what it must be, what it may, and how much it may take. */
+const pluginShape = z.strictObject({
+  use: z.string().min(1).max(1000),
+  version: z.string().max(100).optional(),
+  integrity: z
+    .string()
+    .regex(/^sha256-[A-Za-z0-9+/]{43}=$/, {
+      error: 'expected sha256- and 44 letters, as anomalyst plugin lock prints them',
+    })
+    .optional(),
+  grant: z
+    .strictObject({
+      files: z.array(z.string().min(1)).max(20).optional(),
+      writes: z.array(z.string().min(1)).max(20).optional(),
+      network: z.array(z.string().min(1)).max(20).optional(),
+    })
+    .optional(),
+  settings: z.record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))).optional(),
+  timeoutMs: z.int().min(100).max(600_000).optional(),
+  memoryMb: z.int().min(16).max(16_384).optional(),
+});
+
 export const configSchema = z.strictObject({
   homeNet: z.array(network).min(1).optional().describe('Networks that are yours, in CIDR notation.'),
   out: z.string().min(1).optional().describe('Folder for the report and the tables.'),
@@ -52,6 +74,7 @@ export const configSchema = z.strictObject({
     .record(z.string(), z.union([z.boolean(), settings]))
     .optional()
     .describe('Detectors: false switches one off, a mapping sets its thresholds.'),
+  plugins: z.array(pluginShape).max(50).optional().describe('Plugins to run, each pinned (docs/plugins.md).'),
 });
 
 export type Config = z.infer<typeof configSchema>;
@@ -116,6 +139,7 @@ function flatten(issue: z.core.$ZodIssue | undefined): Issue {
   if (issue.code === 'unrecognized_keys')
     return { path: issue.path, message: issue.message, unknownKey: issue.keys[0] ?? '' };
   if (issue.code !== 'invalid_union') return issue;
+  if (issue.path[0] === 'plugins') return { path: issue.path, message: 'expected a text, a number, true or false' };
   const inner = issue.errors.flat().find((candidate) => candidate.path.length > 0);
   if (inner === undefined) return { path: issue.path, message: 'expected true, false, or settings by name' };
   return { path: [...issue.path, ...inner.path], message: 'expected a number not below 0, true or false' };
@@ -145,6 +169,8 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(configSchema.shape);
   if (path[0] === 'flow')
     return Object.keys(DEFAULT_FLOW_OPTIONS).filter((key) => key !== 'batchRows' && key !== 'hashSeed');
+  if (path[0] === 'plugins')
+    return Object.keys(path[2] === 'grant' ? pluginShape.shape.grant.unwrap().shape : pluginShape.shape);
   if (path[0] === 'detect' && path.length === 1) return DETECTORS.map((entry) => entry.info.id);
   const detector = DETECTORS.find((entry) => entry.info.id === path[1]);
   return detector === undefined ? [] : Object.keys(detector.defaults);

@@ -5,5 +5,6 @@ export * from './config.ts';
 export * from './cut.ts';
 export * from './flows.ts';
 export * from './live.ts';
+export { pluginPlan } from './plugin.ts';
 export * from './table/index.ts';
 export * from './version.ts';

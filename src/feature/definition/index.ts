@@ -27,6 +27,7 @@ export {
   type StatedType,
 } from './definition.ts';
 export { answersOf, type FunctionParts, standardFunctions, UNRANKED } from './dns-function.ts';
+export type { Formula } from './document.ts';
 export type { FlagFunction, FlagObserver, FlagParameter, FunctionTable, RaisedFlag } from './function-table.ts';
 export type { LegacySystem } from './legacy.ts';
 

@@ -11,6 +11,7 @@ export {
   CompiledExpression,
   type CompileOptions,
   compileExpression,
+  compileTree,
   type Dimension,
   FUNCTION_NAMES,
   type Refusal,

@@ -3,13 +3,14 @@ import { type Json, type Schema, safeText, type Table, UserError } from '../../c
 import { type Detection, StrangeRecords } from '../../detect/index.ts';
 import type { FeatureMatrix } from '../../feature/index.ts';
 import { groupDetections as groupIncidents } from '../../incident/index.ts';
-import { type ColumnType, type Reject, ScratchFile } from '../../io/index.ts';
+import { type ColumnType, type PluginHost, type Reject, ScratchFile } from '../../io/index.ts';
 import { loadModel, type Model } from '../../model/index.ts';
 import type { AnalysisResult, StrangeRow, TableSummary } from '../../report/index.ts';
 import { OddityCounter } from '../../wire/index.ts';
 import type { Progress } from '../analyze.ts';
 import type { ClassifiedInput } from '../classify.ts';
 import { FitSample } from '../fit-sample.ts';
+import { PluginLooks, pluginBlindSpots } from '../plugin.ts';
 import { FlowStore } from '../store.ts';
 import { nextTurn, TURN_MS } from '../turn.ts';
 import { productVersion } from '../version.ts';
@@ -42,6 +43,8 @@ export interface AnalyzeTableOptions {
   readonly onReject?: (input: string, reject: Reject) => void;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
+  /** Their detectors look at the rows; the plan is asked for their functions. */
+  readonly plugins?: PluginHost;
 }
 
 export interface TableAnalysis {
@@ -70,9 +73,14 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
   try {
     const summaries = await readRows(sources, options, (table) => {
       columns.observe(table);
-      plan.learn(table);
+      if (plan.prepare === undefined) plan.learn(table);
       raw.append({ table, features: { features: [], rowCount: table.rowCount, values: new Float32Array(0) } });
     });
+    if (plan.prepare !== undefined)
+      for (const { table } of raw.chunks()) {
+        await plan.prepare(table);
+        plan.learn(table);
+      }
     const found = await findInRows(raw, plan, given, columns, schema, options);
     const { table, model, span } = found;
     const incidents: JudgedIncident[] = [];
@@ -96,7 +104,10 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         saturations: found.saturations,
         severityCounts: counts,
         ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
-        blindSpots: blindSpots(table, summaries, model, found.unsorted),
+        blindSpots: [
+          ...blindSpots(table, summaries, model, found.unsorted),
+          ...pluginBlindSpots(options.plugins, 'rows', schema),
+        ],
       },
       oddities: [
         ...oddities.list().map(({ firstFrame: _frame, firstInput: _input, ...oddity }) => oddity),
@@ -136,7 +147,7 @@ export async function findInRows(
   given: Model | undefined,
   columns: ColumnCounts,
   schema: Schema,
-  options: Pick<AnalyzeTableOptions, 'seed' | 'model' | 'scratchFolder' | 'onRows' | 'onProgress'>,
+  options: Pick<AnalyzeTableOptions, 'seed' | 'model' | 'scratchFolder' | 'onRows' | 'onProgress' | 'plugins'>,
 ): Promise<TableFindings> {
   const { seed = DEFAULT_SEED, onProgress } = options;
   const measured = await measureRows(raw, plan, columns.rows, schema, options);
@@ -144,6 +155,8 @@ export async function findInRows(
     const model =
       given === undefined ? fitModelOf(measured, plan, seed) : fitting(given, plan, options.model?.name ?? '');
     const strange = model === undefined ? undefined : new StrangeRecords(model);
+    const plugins =
+      options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'rows', schema, plan.time);
     let done = 0;
     let turn = performance.now();
     for (const { table, features } of measured.store.chunks()) {
@@ -157,6 +170,7 @@ export async function findInRows(
           scores,
         );
       options.onRows?.(table, encoded, scores, rows);
+      await plugins?.observe(table, rows);
       done += table.rowCount;
       if (performance.now() - turn > TURN_MS) {
         onProgress?.(scoringProgress(done, measured.kept));
@@ -165,11 +179,13 @@ export async function findInRows(
       }
     }
     const groups = groupRows(measured.groups, plan, seed);
+    await plan.settle?.();
     const found = plan.finish();
     return {
       detections: [
         ...withEvidence([...found.flags.map(flagDetection), ...groupDetections(groups)], measured, schema),
         ...(strange?.finish() ?? []),
+        ...((await plugins?.finish(measured.store, measured.rowNumbers)) ?? []),
       ],
       table: {
         rows: columns.rows,

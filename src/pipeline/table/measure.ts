@@ -45,6 +45,7 @@ export async function measureRows(
   let kept = 0;
   let turn = performance.now();
   for (const { table, first, order } of inTimeOrder(raw, rowCount, plan.time, schema)) {
+    await plan.prepare?.(table);
     const { rows: left, order: positions } = plan.keep(table);
     if (left.rowCount === 0) continue;
     for (let i = 0; i < left.rowCount; i++) {

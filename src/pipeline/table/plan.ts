@@ -52,6 +52,10 @@ export interface TablePlan {
   readonly cuts: readonly number[] | undefined;
   /** All flags that are asked, whether they fire or not. */
   readonly flagList: readonly Pick<TableFlag, 'name' | 'severity' | 'description'>[];
+  /** Waited for before a table is learned, and again before it is kept and measured: what takes time to answer is asked here. */
+  readonly prepare?: (table: Table) => Promise<void>;
+  /** Waited for before `finish`. */
+  readonly settle?: () => Promise<void>;
   /** A first look at all rows, before any is measured. */
   learn(table: Table): void;
   /** The rows that the filters keep, with their positions in the table; undefined positions where all are kept. */
