@@ -10,7 +10,7 @@ import {
   type RowFormat,
   type TableSource,
 } from '../io/index.ts';
-import { isSimulated } from '../simulate/index.ts';
+import { isSimulated } from '../wire/index.ts';
 
 /** What an input turned out to be. */
 export interface ClassifiedInput {

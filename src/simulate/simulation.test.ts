@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { runCapture } from '../../test/support/capture.ts';
-import { CapturePcapngWriter, PROTO } from '../wire/index.ts';
+import { CapturePcapngWriter, isSimulated, PROTO, SIMULATED_APPLICATION, simulatedComment } from '../wire/index.ts';
 import type { FlowLabel } from './label.ts';
-import { isSimulated, SIMULATED_APPLICATION, simulatedComment } from './marker.ts';
 import { ATTACK_KINDS, parseAttackArgument, parseScenario, type Scenario } from './scenario.ts';
 import { SHIPPED_SCENARIOS } from './shipped.ts';
 import { Simulation } from './simulation.ts';

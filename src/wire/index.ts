@@ -64,6 +64,7 @@ export * from './reassembly.ts';
 export * from './redis.ts';
 export * from './rpc-interface.ts';
 export * from './service.ts';
+export * from './simulated.ts';
 export * from './sflow.ts';
 export * from './sip.ts';
 export * from './smb.ts';

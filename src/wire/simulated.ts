@@ -1,4 +1,4 @@
-import { decodeSection } from '../wire/index.ts';
+import { decodeSection } from './pcapng.ts';
 
 /**
  * How simulated data says that it is: a capture in its header, every label in a column, every file in its name. pcapng carries a comment and the application's name. Classic pcap has no

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { CapturePcapngWriter, CapturePcapWriter, encodePcapHeader, encodeSection } from '../wire/index.ts';
-import { isSimulated, markPcap, SIMULATED_APPLICATION, simulatedComment } from './marker.ts';
+import { CapturePcapngWriter, CapturePcapWriter, encodePcapHeader, encodeSection } from './index.ts';
+import { isSimulated, markPcap, SIMULATED_APPLICATION, simulatedComment } from './simulated.ts';
 
 const pcapng = (application: string, comment: string): Uint8Array =>
   new CapturePcapngWriter({ application, comment }).take().slice();
