@@ -16,17 +16,18 @@ import {
   standardFunctions,
 } from '../feature/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
-import { describeFileError } from '../io/index.ts';
-import { type AnalyzeTableOptions, type Config, definitionPlan } from '../pipeline/index.ts';
+import { describeFileError, type PluginHost } from '../io/index.ts';
+import { type AnalyzeTableOptions, type Config, definitionPlan, pluginPlan } from '../pipeline/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
 
 /** Reads the file of `--features`: definitions in either layout, or a system file of Anomal, which names the file of its features. Rejects with UserError. */
-export async function readDefinitions(file: string, config: Config): Promise<Definitions> {
+export async function readDefinitions(file: string, config: Config, plugins?: PluginHost): Promise<Definitions> {
   const text = readText(file);
-  if (!(await isLegacySystemFile(text, file))) return parseDefinitions(text, file, { functions: functions(config) });
+  if (!(await isLegacySystemFile(text, file)))
+    return parseDefinitions(text, file, { functions: functions(config, plugins) });
   const { featuresPath } = await parseLegacySystem(text, file);
   const features = path.isAbsolute(featuresPath) ? featuresPath : path.join(path.dirname(file), featuresPath);
-  return parseDefinitions(readText(features), features, { functions: functions(config) });
+  return parseDefinitions(readText(features), features, { functions: functions(config, plugins) });
 }
 
 const FLOW_TIME = 'startMs';
@@ -37,6 +38,7 @@ export function planOptions(
   definitions: Definitions,
   config: Config,
   homeNet: readonly string[] = DEFAULT_HOME_NETWORKS,
+  plugins?: PluginHost,
 ): Pick<AnalyzeTableOptions, 'plan' | 'types'> {
   const home = NetworkSet.parse(homeNet);
   const context: FeatureContext = {
@@ -56,14 +58,22 @@ export function planOptions(
               entity: definitions.entity ?? FLOW_ENTITY,
             }
           : definitions;
-      return definitionPlan(bindDefinitions(known, schema, { packs: FEATURE_PACKS, context }), encoding);
+      const plan = definitionPlan(bindDefinitions(known, schema, { packs: FEATURE_PACKS, context }), encoding);
+      return plugins === undefined ? plan : pluginPlan(plan, plugins, known, schema);
     },
   };
 }
 
-function functions(config: Config): ReturnType<typeof standardFunctions> {
+function functions(config: Config, plugins: PluginHost | undefined): ReturnType<typeof standardFunctions> {
   const list = popularList(config);
-  return standardFunctions({ popularRank: (name) => popularRank(name, list), dgaScore });
+  const standard = standardFunctions({ popularRank: (name) => popularRank(name, list), dgaScore });
+  if (plugins === undefined) return standard;
+  const added = plugins.functions();
+  return {
+    ...standard,
+    functions: { ...standard.functions, ...added.functions },
+    flags: { ...standard.flags, ...added.flags },
+  };
 }
 
 /** The list of `popular:`, or the one that ships. Throws UserError. */

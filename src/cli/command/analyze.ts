@@ -10,6 +10,7 @@ import {
   expandInputs,
   makeOutputFolder,
   OutputFile,
+  type PluginHost,
   type Reject,
   writeOutput,
 } from '../../io/index.ts';
@@ -27,6 +28,7 @@ import {
 } from '../../report/index.ts';
 import { planOptions, readDefinitions } from '../definitions.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
+import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
@@ -115,6 +117,22 @@ async function runAnalyze(
   address: string | undefined,
 ): Promise<number> {
   const config = configOf(flags.config);
+  const plugins = await startPlugins(config, flags.config);
+  try {
+    return await runConfigured(inputs, flags, interfaces, address, config, plugins);
+  } finally {
+    await plugins?.close();
+  }
+}
+
+async function runConfigured(
+  inputs: readonly string[],
+  flags: AnalyzeFlags,
+  interfaces: readonly string[] | undefined,
+  address: string | undefined,
+  config: Config,
+  plugins: PluginHost | undefined,
+): Promise<number> {
   const files = interfaces === undefined && address === undefined ? expandInputs(inputs, { rows: true }) : [];
   const out = flags.out ?? config.out ?? DEFAULT_OUT;
   if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
@@ -122,7 +140,7 @@ async function runAnalyze(
   const seed = flags.seed ?? config.seed;
   const modelPath = flags.model ?? config.model;
   const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
-  const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features, config);
+  const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features, config, plugins);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -152,7 +170,8 @@ async function runAnalyze(
         ...(model === undefined ? {} : { model }),
         flow: flowOptionsOf(config),
         ...(config.detect === undefined ? {} : { detect: config.detect }),
-        ...(definitions === undefined ? {} : { plan: planOptions(definitions, config, homeNet).plan }),
+        ...(definitions === undefined ? {} : { plan: planOptions(definitions, config, homeNet, plugins).plan }),
+        ...(plugins === undefined ? {} : { plugins }),
         scratchFolder: folder,
         onFlows: (table, scores) => output.writeFlows(table, scores),
         onReject: (input, reject) => output.writeReject(input, reject),
@@ -166,7 +185,8 @@ async function runAnalyze(
         inputs,
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
-        ...(definitions === undefined ? {} : planOptions(definitions, config, homeNet)),
+        ...(definitions === undefined ? {} : planOptions(definitions, config, homeNet, plugins)),
+        ...(plugins === undefined ? {} : { plugins }),
         scratchFolder: folder,
         onRows: (table, features, scores, rows) => output.writeRows(table, features, scores, rows),
         onReject: (input, reject) => output.writeReject(input, reject),
@@ -187,10 +207,12 @@ async function runAnalyze(
       output.finishTables();
       for (const format of REPORT_FORMATS)
         output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
+      if (plugins !== undefined) await givePlugins(plugins, result, (name, bytes) => output.write(name, () => bytes));
       if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
       else if (modelPath === undefined) output.remove(MODEL_FILE);
       const elapsedMs = performance.now() - begun;
       await show(result, flags, config, output, elapsedMs);
+      if (plugins !== undefined) tellPluginFailures(plugins);
       for (const error of output.errors) showUserError(error);
       if (output.errors.length > 0) return EXIT.yourMistake;
       const failOn = flags.failOn ?? config.failOn;

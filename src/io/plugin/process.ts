@@ -67,6 +67,11 @@ export class PluginProcess {
   #gone: Promise<void> = Promise.resolve();
   #options: ProcessOptions;
   #closing = false;
+  /** Nobody is there to close it when this process is left at once. */
+  #onExit = (): void => {
+    this.#child?.kill('SIGKILL');
+    this.#sweep();
+  };
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -113,6 +118,7 @@ export class PluginProcess {
       { env: {}, cwd: empty, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], windowsHide: true },
     );
     this.#child = child;
+    process.once('exit', this.#onExit);
     this.#gone = new Promise((resolve) => {
       child.on('exit', () => resolve());
       child.on('error', () => resolve());
@@ -179,6 +185,11 @@ export class PluginProcess {
     this.#closing = true;
     this.#fail('was closed');
     await this.#gone;
+    process.off('exit', this.#onExit);
+    this.#sweep();
+  }
+
+  #sweep(): void {
     if (this.#scratch !== undefined) fs.rmSync(this.#scratch, { recursive: true, force: true });
     this.#scratch = undefined;
   }
