@@ -1,7 +1,10 @@
 /** Floor 4: numbers to scores. Knows nothing of networks. */
 import { nearest, safeText } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
+import { fitCopod, loadCopod } from './copod.ts';
+import { fitEcod, loadEcod } from './ecod.ts';
 import { readModel } from './file.ts';
+import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 
@@ -55,6 +58,33 @@ export const models: readonly ModelEntry[] = [
     source: 'Liu, Ting, Zhou: Isolation Forest, ICDM 2008; semantics of scikit-learn',
     fit: fitIsolationForest,
     load: loadIsolationForest,
+  },
+  {
+    kind: 'ecod',
+    summary:
+      'How far out each value lies among the fitted ones, added up: nothing to choose, the quickest, its terms are its explanation.',
+    blindTo: 'Values in a gap between heaps, and strange combinations of common values.',
+    source: 'Li, Zhao, Hu et al.: ECOD, TKDE 2022; semantics of PyOD',
+    fit: fitEcod,
+    load: loadEcod,
+  },
+  {
+    kind: 'copod',
+    summary: 'As ECOD, but the tail that a feature is skewed to counts in full, the other about half.',
+    blindTo:
+      'Values in a gap between heaps, strange combinations of common values, and much of what lies on the short side of a skewed feature.',
+    source: 'Li, Zhao, Botta et al.: COPOD, ICDM 2020; semantics of PyOD',
+    fit: fitCopod,
+    load: loadCopod,
+  },
+  {
+    kind: 'hbos',
+    summary:
+      'How thinly populated the surroundings of each value are, added up: sees rare values also in gaps between common ones.',
+    blindTo: 'Strange combinations of common values, and all that one wild value squeezes into one bin.',
+    source: 'Goldstein, Dengel: Histogram-based outlier score, KI 2012',
+    fit: fitHbos,
+    load: loadHbos,
   },
 ];
 

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { FeatureMatrix } from '../feature/index.ts';
+import { fitCopod } from './copod.ts';
+import { fitEcod } from './ecod.ts';
+import { fitHbos } from './hbos.ts';
+
+/** Scores of scikit-learn and PyOD, made by reference-scores.py beside the fixture. */
+const reference = JSON.parse(
+  readFileSync(new URL('../../test/fixture/model/reference-scores.json', import.meta.url), 'utf8'),
+);
+
+function matrixOf(rows: readonly (readonly number[])[]): FeatureMatrix {
+  return {
+    features: rows[0].map((_, j) => ({ name: `f${j}`, unit: '', meaning: '' })),
+    rowCount: rows.length,
+    values: Float32Array.from(rows.flat()),
+  };
+}
+
+const training = matrixOf(reference.training);
+const probe = matrixOf(reference.probe);
+
+/** Relative to the larger of 1 and what is expected. */
+function expectClose(actual: Float64Array, expected: readonly (number | null)[], tolerance: number): void {
+  expect(actual.length).toBe(expected.length);
+  expect(expected.filter((value) => value !== null).length).toBeGreaterThan(30);
+  let worst = 0;
+  expected.forEach((value, i) => {
+    if (value === null) return;
+    worst = Math.max(worst, Math.abs(actual[i] - value) / Math.max(1, Math.abs(value)));
+  });
+  expect(worst).toBeLessThan(tolerance);
+}
+
+describe('without range guard', () => {
+  it('ECOD gives the scores of its authors', () => {
+    expectClose(fitEcod(training, { rangeGuard: false }).rawScore(probe), reference.ecod, 1e-12);
+  });
+
+  it('COPOD gives the scores of its authors', () => {
+    expectClose(fitCopod(training, { rangeGuard: false }).rawScore(probe), reference.copod, 1e-12);
+  });
+
+  it('HBOS with bins as they are gives the scores of PyOD', () => {
+    const model = fitHbos(training, { rangeGuard: false, smooth: false, unit: 'value' });
+    expectClose(
+      model.rawScore(probe).map((nats) => nats / Math.LN2),
+      reference.hbos,
+      1e-9,
+    );
+  });
+});
