@@ -90,7 +90,7 @@ export const reports = {
       file: 'accounts.csv',
       content: [
         'account,severity,title',
-        ...incidents.map((one) => [one.actors?.[0] ?? '', one.severity, one.title].map(cell).join(',')),
+        ...incidents.map((one) => [one.actors[0]?.address ?? '', one.severity, one.title].map(cell).join(',')),
       ]
         .join('\n')
         .concat('\n'),

@@ -10,6 +10,7 @@ import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
 import { addFlowsCommand } from './command/flows.ts';
 import { addFormatsCommand } from './command/formats.ts';
+import { addPluginCommand } from './command/plugin.ts';
 import { addSheetCommand } from './command/sheet.ts';
 import { addSimulateCommand } from './command/simulate.ts';
 import { note, showUserError } from './terminal.ts';
@@ -49,6 +50,7 @@ export function createProgram(done: (code: number) => void): Command {
   addFieldsCommand(program, done);
   addFormatsCommand(program, done);
   addExplainCommand(program, done);
+  addPluginCommand(program, done);
   addDoctorCommand(program, done);
   return program;
 }

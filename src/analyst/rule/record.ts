@@ -43,6 +43,40 @@ export const RECORD_RULES: readonly Explanation[] = [
     ],
   },
   {
+    prefix: 'plugin.',
+    nature: () => 'ambiguous',
+    hypothesis: () => 'unusual traffic',
+    whatHappened: (view) => [
+      claim('A detector of a plugin named it.', [...view.cite('plugin.detector', 'plugin.rows'), ...view.flows(2)]),
+      ...began(view),
+      ...view.measureNames
+        .filter((name) => name !== 'plugin.detector' && name !== 'plugin.rows')
+        .slice(0, 5)
+        .flatMap((name) => view.quote(name)),
+    ],
+    whyItMatters: (view) => [
+      claim(
+        'Whoever chose the plugin decided that what it finds deserves a look. How often it is wrong is known to its author alone.',
+        view.cite('plugin.detector'),
+      ),
+    ],
+    whatToDoFirst: (view) => [
+      claim('Look at the rows that are listed, and judge them by what the plugin says that its detector finds.', [
+        ...view.cite(),
+        ...view.flows(),
+      ]),
+    ],
+    whatWouldMakeItInnocent: (view) => [
+      claim('The detector of the plugin may be wider than what it is meant to find.', view.cite('plugin.detector')),
+    ],
+    inSupport: (view) => [
+      claim('A detector of a plugin named it, too.', [
+        ...view.cite('plugin.detector', 'plugin.rows'),
+        ...view.flows(2),
+      ]),
+    ],
+  },
+  {
     prefix: 'alert.',
     nature: () => 'ambiguous',
     hypothesis: () => 'unusual traffic',

@@ -15,6 +15,7 @@ import {
   type DecodedPayload,
   type FunctionSites,
   type Manifest,
+  type ManifestParameters,
   namespaceOf,
   type PluginFile,
   type PluginFinding,
@@ -71,6 +72,24 @@ const MAX_TIMES = 2_000_000;
 const SHOWN_ROWS = 20;
 /** Incidents in one call of a sink. */
 const SINK_LINES = 200;
+
+const SAMPLE = {
+  number: [0, 12.5, -1000],
+  text: ['a', 'www.example.com', 'Zoë 12'],
+  boolean: [true, false, true],
+  any: [1, 2, 3],
+} as const;
+
+/** Parameters as nobody set them: the defaults, and something small where there is none. */
+export function sampleSettings(parameters: ManifestParameters): Record<string, Setting> {
+  return Object.fromEntries(
+    Object.entries(parameters ?? {}).map(([name, spec]) => [
+      name,
+      spec.default ??
+        (spec.type === 'number' ? (spec.least ?? Math.min(1, spec.most ?? 1)) : spec.type === 'text' ? 'a' : true),
+    ]),
+  );
+}
 
 interface Running {
   readonly found: PluginPackage;
@@ -152,6 +171,76 @@ export class PluginHost {
       throw error;
     }
     return host;
+  }
+
+  /**
+   * Has each thing that the plugins add do something small, for `plugin check`: functions with three rows, flags and detectors with one batch, decoders
+   * with a few bytes, reports without an incident. Sinks are left out, for they may reach somebody. Stops at the first failure of each plugin.
+   */
+  async rehearse(): Promise<readonly string[]> {
+    const done: string[] = [];
+    for (const one of this.#running) {
+      const { adds } = one.found.manifest;
+      const settings = one.settings;
+      const step = async (
+        what: string,
+        name: string,
+        run: (process: PluginProcess) => Promise<unknown>,
+      ): Promise<void> => {
+        const worked = await this.#try(one, async (process) => {
+          await run(process);
+          return true;
+        });
+        if (worked === true) done.push(`${what} ${one.namespace}.${name}`);
+      };
+      const functions = [
+        ...(adds.features ?? []).map((item) => ({ ...item, kind: 'features' as const })),
+        ...(adds.filters ?? []).map((item) => ({ ...item, kind: 'filters' as const, gives: 'boolean' as const })),
+      ];
+      for (const { kind, name, takes, parameters, gives } of functions) {
+        const sender = new ColumnSender();
+        for (const { name: column, type } of takes) sender.addValues(column, SAMPLE[type]);
+        const { columns, parts } = sender.sent;
+        await step(kind === 'features' ? 'feature' : 'filter', name, async (process) => {
+          const answer = await process.ask(
+            { op: 'function', kind, name, settings: sampleSettings(parameters), gives, rowCount: 3, columns },
+            parts,
+          );
+          process.checked(() => readValues(answer, gives, 3));
+        });
+      }
+      for (const kind of ['flags', 'detectors'] as const)
+        for (const item of adds[kind] ?? []) {
+          const sender = new ColumnSender();
+          if ('takes' in item) for (const { name, type } of item.takes) sender.addValues(name, SAMPLE[type]);
+          else for (const name of item.needs) sender.addValues(name, SAMPLE.text);
+          const instance = this.#instance(one, kind, item.name, settings[item.name] ?? sampleSettings(item.parameters));
+          await step(kind === 'flags' ? 'flag' : 'detector', item.name, async () => {
+            await instance.observe(sender.sent, Float64Array.of(1, 2, 3), 3);
+            await instance.finish();
+            const failure = this.#failed.get(one.found.manifest.name);
+            if (failure !== undefined) throw new PluginFailure(failure);
+          });
+        }
+      for (const { name, transport, ports } of adds.decoders ?? [])
+        await step('decoder', name, async (process) => {
+          for (const payload of [new Uint8Array(0), new Uint8Array(3).fill(255), new Uint8Array(64)]) {
+            const answer = await process.ask(
+              { op: 'decode', kind: 'decoders', name, transport, port: ports[0], settings: settings[name] ?? {} },
+              [payload],
+            );
+            process.checked(() => readDecoded(answer));
+          }
+        });
+      for (const { name } of adds.reports ?? [])
+        await step('report', name, async (process) => {
+          const answer = await process.ask({ op: 'report', kind: 'reports', name, settings: settings[name] ?? {} }, [
+            new TextEncoder().encode('{"incidents":[],"hosts":[],"oddities":[]}'),
+          ]);
+          process.checked(() => readFiles(answer));
+        });
+    }
+    return done;
   }
 
   get manifests(): readonly Manifest[] {

@@ -7,6 +7,7 @@ export {
   type PluginFault,
   PluginHost,
   type PluginHostOptions,
+  sampleSettings,
 } from './host.ts';
 export { type PluginPackage, readPlugin } from './package.ts';
 export { confinementFault, PluginFailure } from './process.ts';
