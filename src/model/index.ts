@@ -3,6 +3,7 @@ import { nearest, safeText } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { fitCopod, loadCopod } from './copod.ts';
 import { fitEcod, loadEcod } from './ecod.ts';
+import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './extended-isolation-forest.ts';
 import { readModel } from './file.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
@@ -29,6 +30,12 @@ export {
   stabilityIndex,
 } from './drift.ts';
 export { assertExact, EXACTNESS } from './explanation.ts';
+export {
+  type ExtendedForest,
+  type ExtendedIsolationForestOptions,
+  fitExtendedIsolationForest,
+  loadExtendedIsolationForest,
+} from './extended-isolation-forest.ts';
 export { FORMAT_VERSION } from './file.ts';
 export { averagePathLength, type Forest } from './forest.ts';
 export {
@@ -85,6 +92,14 @@ export const models: readonly ModelEntry[] = [
     source: 'Goldstein, Dengel: Histogram-based outlier score, KI 2012',
     fit: fitHbos,
     load: loadHbos,
+  },
+  {
+    kind: 'extended-isolation-forest',
+    summary: 'An isolation forest whose cuts combine features: sees records beside a diagonal and in empty corners.',
+    blindTo: 'Strangeness in one of many features that say nothing, and many strange records alike.',
+    source: 'Hariri, Carrasco Kind, Brunner: Extended Isolation Forest, IEEE TKDE 2021',
+    fit: fitExtendedIsolationForest,
+    load: loadExtendedIsolationForest,
   },
 ];
 
