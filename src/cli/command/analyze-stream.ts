@@ -46,16 +46,29 @@ export async function runStream(address: string, run: StreamRun): Promise<number
   const tell = (text: string): void => {
     if (!run.quiet) note(safeText(text, 1000));
   };
+  // The time runs from here: a listener's source opens only when its first records are there, and none may come.
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  const timer = durationMs === undefined ? undefined : setTimeout(end, durationMs);
+  const stopListening = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+  };
   const source = await openAddress(address, {
     oddities: new OddityCounter(),
-    signal,
+    signal: ended.signal,
     onNote: tell,
     as: run.records ? 'records' : 'flows',
+  }).catch((error: unknown) => {
+    stopListening();
+    throw error;
   });
   const endless = source.stop !== undefined;
   const stop = (): void => void source.stop?.();
-  signal.addEventListener('abort', stop, { once: true });
-  const timer = durationMs === undefined ? undefined : setTimeout(stop, durationMs);
+  if (ended.signal.aborted) stop();
+  ended.signal.addEventListener('abort', stop, { once: true });
   const flows = source.schema === FLOW_SCHEMA;
   try {
     if (endless && durationMs === undefined) tell('Ctrl-C ends it and writes the report');
@@ -71,8 +84,8 @@ export async function runStream(address: string, run: StreamRun): Promise<number
       endMs = Math.max(endMs + windowMs, windowEnd(Date.now(), windowMs));
     }
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    stopListening();
+    ended.signal.removeEventListener('abort', stop);
     source.close();
   }
 }
