@@ -30,6 +30,22 @@ export async function readDefinitions(file: string, config: Config, plugins?: Pl
   return parseDefinitions(readText(features), features, { functions: functions(config, plugins) });
 }
 
+/** The input that a system file of Anomal names, for who gives none: a file beside it, or an address where agents send records for so long. Undefined for definitions. */
+export async function systemInput(
+  file: string,
+): Promise<{ readonly input: string; readonly durationMs: number | undefined } | undefined> {
+  const text = readText(file);
+  if (!(await isLegacySystemFile(text, file))) return undefined;
+  const { input } = await parseLegacySystem(text, file);
+  if (input.driver === 'tcp')
+    return {
+      input: `listen://${input.host.includes(':') ? `[${input.host}]` : input.host}:${input.port}`,
+      durationMs: input.collectionMs,
+    };
+  const rows = path.isAbsolute(input.path) ? input.path : path.join(path.dirname(file), input.path);
+  return { input: rows, durationMs: undefined };
+}
+
 const FLOW_TIME = 'startMs';
 const FLOW_ENTITY = 'initiator';
 

@@ -48,6 +48,10 @@ export const configSchema = z.strictObject({
   seed: z.int().optional().describe('Seed of all chance in the run.'),
   top: z.int().positive().optional().describe('How many incidents the terminal shows.'),
   failOn: z.enum(SEVERITIES).optional().describe('Exit with 3 when an incident is at least this severe.'),
+  types: z
+    .record(z.string(), z.enum(['number', 'integer', 'text', 'time', 'boolean']))
+    .optional()
+    .describe('Types of the columns of tables, by name, where they should not be told from the first rows.'),
   popular: z
     .string()
     .min(1)

@@ -26,7 +26,7 @@ import {
   rowCsvLines,
   textCell,
 } from '../../report/index.ts';
-import { planOptions, readDefinitions } from '../definitions.ts';
+import { planOptions, readDefinitions, systemInput } from '../definitions.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
@@ -101,7 +101,15 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       'after',
       '\nExamples:\n  anomalyst analyze office.pcap\n  anomalyst analyze captures/ --out monday --home-net 10.1.0.0/16\n  anomalyst analyze --live eth0 --duration 1h\n  tcpdump -i eth0 -w - -c 100000 | anomalyst analyze -\n  anomalyst analyze office.pcap --json --quiet | jq .incidents[0].title\n\nExit codes: 0 done, 1 our fault, 2 yours, 3 findings at or above --fail-on, 130 stopped by Ctrl-C (what was read is reported; a live analysis\nis ended by it and gives 0 or 3).',
     )
-    .action(async (inputs: string[], flags: AnalyzeFlags) => {
+    .action(async (given: string[], asked: AnalyzeFlags) => {
+      // A system file of Anomal names its input itself.
+      const system =
+        given.length === 0 && asked.features !== undefined && asked.live === undefined
+          ? await systemInput(asked.features)
+          : undefined;
+      const inputs = system === undefined ? given : [system.input];
+      const duration = asked.duration ?? system?.durationMs;
+      const flags: AnalyzeFlags = duration === undefined ? asked : { ...asked, duration };
       const address = askedAddress(inputs);
       const interfaces = address === undefined ? askedInterfaces(inputs, flags, false) : undefined;
       if (address !== undefined) askedInterfaces([], flags, true);
@@ -186,6 +194,7 @@ async function runConfigured(
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
         ...(definitions === undefined ? {} : planOptions(definitions, config, homeNet, plugins)),
+        types: { ...config.types, ...definitions?.types },
         ...(plugins === undefined ? {} : { plugins }),
         scratchFolder: folder,
         onRows: (table, features, scores, rows) => output.writeRows(table, features, scores, rows),
