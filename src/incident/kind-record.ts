@@ -64,6 +64,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     subject: entityOf,
     deed: ({ detection, many }) =>
       `${many ? 'have' : 'has'} ${rowsOf(detection)} that the plugin detector ${detection.kind.slice('plugin.'.length)} names`,
+    end: () => '',
   },
   {
     prefix: 'alert.',

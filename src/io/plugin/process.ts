@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as nodeModule from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -39,9 +40,13 @@ const KEPT_PRINT = 2048;
 
 const RUNNER = fileURLToPath(new URL(`./runner${path.extname(fileURLToPath(import.meta.url))}`, import.meta.url));
 
-/** Whether this Node can confine a process; the reason where it can't. */
-export function confinementFault(flags: ReadonlySet<string> = process.allowedNodeEnvironmentFlags): string | undefined {
-  return flags.has('--permission') ? undefined : `Node.js ${process.version} has no --permission`;
+/** The reason why this Node can't confine a process; undefined where it can. */
+export function confinementFault(
+  flags: ReadonlySet<string> = process.allowedNodeEnvironmentFlags,
+  hooks: unknown = nodeModule.registerHooks,
+): string | undefined {
+  if (!flags.has('--permission')) return `Node.js ${process.version} has no --permission`;
+  return typeof hooks === 'function' ? undefined : `Node.js ${process.version} has no module hooks (22.15 has them)`;
 }
 
 interface Waiting {
