@@ -1,4 +1,4 @@
-import { UserError } from '../core/index.ts';
+import { nearest, safeText, UserError } from '../core/index.ts';
 import {
   type ByteSource,
   looksLikeCapture,
@@ -38,11 +38,14 @@ export async function classifyInputs(
 ): Promise<ClassifiedInput[]> {
   const { as, ...open } = options;
   const stated = as === undefined ? undefined : ROW_FORMATS.find((format) => format.id === as);
-  if (as !== undefined && stated === undefined && as !== CAPTURE_FORMAT)
+  if (as !== undefined && stated === undefined && as !== CAPTURE_FORMAT) {
+    const known = [CAPTURE_FORMAT, ...ROW_FORMATS.map(({ id }) => id)];
+    const near = nearest(as, known);
     throw new UserError(
-      `--as ${as}: there is no such format`,
-      `known ones: ${[CAPTURE_FORMAT, ...ROW_FORMATS.map(({ id }) => id)].join(', ')}`,
+      `--as ${safeText(as, 40)}: there is no such format`,
+      near === undefined ? `known ones: ${known.join(', ')}` : `did you mean '${near}'? anomalyst formats lists them`,
     );
+  }
   const inputs: ClassifiedInput[] = [];
   for (const name of names) {
     if (as !== undefined) inputs.push({ name, format: stated });

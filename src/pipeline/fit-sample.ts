@@ -2,8 +2,9 @@ import { type Json, Random, Reservoir } from '../core/index.ts';
 import type { Feature, FeatureMatrix } from '../feature/index.ts';
 import { fitModel, type Model } from '../model/index.ts';
 
-/** Rows that the model is fitted on, at most. */
+/** Rows that the model is fitted on, at most; of a table of very many features fewer, so that no more than `FIT_VALUES` values wait. */
 const FIT_ROWS = 20_000;
+const FIT_VALUES = 10_000_000;
 /** Fewer flows than this say nothing of what is usual. */
 export const LEAST_FIT_ROWS = 100;
 
@@ -15,8 +16,9 @@ export class FitSample {
 
   constructor(features: readonly Feature[], seed: number) {
     this.#features = features;
-    this.#reservoir = new Reservoir(FIT_ROWS, new Random(seed));
-    this.#values = new Float32Array(FIT_ROWS * features.length);
+    const rows = Math.max(LEAST_FIT_ROWS, Math.min(FIT_ROWS, Math.floor(FIT_VALUES / Math.max(1, features.length))));
+    this.#reservoir = new Reservoir(rows, new Random(seed));
+    this.#values = new Float32Array(rows * features.length);
   }
 
   offer(matrix: FeatureMatrix): void {

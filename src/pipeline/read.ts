@@ -6,7 +6,7 @@ import type { InputSummary } from '../report/index.ts';
 import { CaptureReader, type FrameBatch, OddityCounter, TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
 import { type ClassifiedInput, classifyInputs } from './classify.ts';
-import { assertFlows, numberFlows, ROWS_STOPPED, readTables } from './rows.ts';
+import { assertFlows, failedInput, numberFlows, ROWS_STOPPED, readTables, withoutName } from './rows.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 
 export interface ReadOptions {
@@ -243,10 +243,6 @@ async function readLogs(
   return { read, error };
 }
 
-function failedInput(name: string, format: string, message: string): InputSummary {
-  return { name, format, compression: '', bytes: 0, packets: 0, status: 'failed', message };
-}
-
 /** Whether the signal is passed on to the source, which then comes to its own end: nothing that it holds is left unread. */
 function endsWhenStopped(source: ByteSource, signal: AbortSignal | undefined): boolean {
   if (source.stop === undefined) return false;
@@ -348,10 +344,6 @@ function orAborted(read: Promise<number>, signal: AbortSignal | undefined): Prom
 interface OrderedInput {
   readonly name: string;
   readonly size: number | undefined;
-}
-
-function withoutName(message: string, name: string): string {
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 /** Before this, a capture's clock was not set, or it has no times at all. */

@@ -66,6 +66,16 @@ export async function readTables(
   };
 }
 
+/** What a run says of an input of which nothing was read. */
+export function failedInput(name: string, format: string, message: string): InputSummary {
+  return { name, format, compression: '', bytes: 0, packets: 0, status: 'failed', message };
+}
+
+/** A message without the name of the input before it, for places where that stands already. */
+export function withoutName(message: string, name: string): string {
+  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+}
+
 function rejectedText(source: TableSource): string {
   const { rejected, rejects } = source.status();
   const [first] = rejects;

@@ -1,4 +1,4 @@
-import { decodeTable, encodeTable, type Schema, type Table } from '../core/index.ts';
+import { decodeTable, encodeTable, type Schema, type Table, takeRows } from '../core/index.ts';
 import type { Feature, FeatureMatrix } from '../feature/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 
@@ -13,6 +13,8 @@ export interface Scratch {
 export interface FlowChunk {
   readonly table: Table;
   readonly features: FeatureMatrix;
+  /** The arrays of the table are another's, who will write into them again: whoever keeps the table copies it. */
+  readonly borrowed?: boolean;
 }
 
 /** Room for one encoded chunk; larger ones get a buffer of their own. */
@@ -54,7 +56,8 @@ export class FlowStore {
       this.failure === undefined &&
       this.#memoryRows + chunk.table.rowCount <= this.#limit
     ) {
-      this.#memory.push(chunk);
+      const { table, features, borrowed } = chunk;
+      this.#memory.push(borrowed === true ? { table: copyOf(table), features } : chunk);
       this.#memoryRows += chunk.table.rowCount;
       return false;
     }
@@ -91,7 +94,7 @@ export class FlowStore {
       const rowCount = new Uint32Array(block.buffer, block.byteOffset, 2)[0] ?? 0;
       const values = new Float32Array(block.buffer, block.byteOffset + 8, rowCount * this.features.length);
       const table = decodeTable(this.#schema, block.subarray(8 + align(values.byteLength)));
-      yield { table, features: { features: this.features, rowCount, values } };
+      yield { table, features: { features: this.features, rowCount, values }, borrowed: true };
     }
   }
 
@@ -99,6 +102,14 @@ export class FlowStore {
     this.#scratch?.close();
     this.#memory = [];
   }
+}
+
+/** The same rows in arrays of their own. */
+export function copyOf(table: Table): Table {
+  return takeRows(
+    table,
+    Int32Array.from({ length: table.rowCount }, (_, row) => row),
+  );
 }
 
 function align(n: number): number {

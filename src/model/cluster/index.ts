@@ -65,8 +65,10 @@ export interface Clustering {
 
 const MAX_ROWS = 2000;
 const MAP_ROWS = 1000;
-/** Pairs of rows by which the influence of columns is measured, at most, for each cluster. */
-const INFLUENCE_PAIRS = 20_000;
+/** Pairs of rows by which the influence of one column on one cluster is measured, at most and at least; between them so many that all columns together look at `INFLUENCE_PARTS`. */
+const MOST_INFLUENCE_PAIRS = 20_000;
+const LEAST_INFLUENCE_PAIRS = 50;
+const INFLUENCE_PARTS = 2_000_000;
 
 /** Undefined for fewer than two rows or without columns. */
 export function clusterRows(columns: readonly GowerColumn[], options: ClusterOptions = {}): Clustering | undefined {
@@ -217,9 +219,11 @@ function influenceOf(
   labels.forEach((other, i) => {
     if (other !== label) others.push(i);
   });
+  const most = Math.floor(INFLUENCE_PARTS / gower.columns.length);
+  const pairs = Math.max(LEAST_INFLUENCE_PAIRS, Math.min(MOST_INFLUENCE_PAIRS, most));
   const excess = gower.columns.map((column, j) => {
-    const apart = meanPart(gower, j, rows, members, others, random);
-    const together = meanPart(gower, j, rows, members, members, random);
+    const apart = meanPart(gower, j, rows, members, others, pairs, random);
+    const together = meanPart(gower, j, rows, members, members, pairs, random);
     return Math.max(0, column.weight * (apart - together));
   });
   const total = excess.reduce((sum, value) => sum + value, 0);
@@ -234,14 +238,15 @@ function meanPart(
   rows: Int32Array,
   from: readonly number[],
   to: readonly number[],
+  most: number,
   random: Random,
 ): number {
   const all = from.length * to.length;
-  const pairs = Math.min(all, INFLUENCE_PAIRS);
+  const pairs = Math.min(all, most);
   let sum = 0;
   let count = 0;
   for (let p = 0; p < pairs; p++) {
-    const at = all <= INFLUENCE_PAIRS ? p : random.below(Math.min(all, 2 ** 31));
+    const at = all <= most ? p : random.below(Math.min(all, 2 ** 31));
     const a = rows[from[Math.floor(at / to.length)] ?? 0] ?? 0;
     const b = rows[to[at % to.length] ?? 0] ?? 0;
     if (a === b) continue;

@@ -17,10 +17,10 @@ import { productVersion } from '../version.ts';
 import { ColumnCounts } from './count.ts';
 import { flagDetection, flagSummary, groupDetections, withEvidence } from './detect.ts';
 import { clusterSummary, groupRows } from './group.ts';
-import { entityReader, type MeasuredRows, measureRows, scoringProgress, timeReader } from './measure.ts';
+import { entityReader, type MeasuredRows, measureRows, memoryRows, scoringProgress, timeReader } from './measure.ts';
 import { autoPlan, type TablePlan } from './plan.ts';
 import { openTables, readRows } from './read.ts';
-import { blindSpots, emptyBecause } from './words.ts';
+import { blindSpots, emptyBecause, refusalWords } from './words.ts';
 
 export interface AnalyzeTableOptions {
   readonly inputs: readonly ClassifiedInput[];
@@ -61,14 +61,13 @@ const DEFAULT_SEED = 42;
 export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableAnalysis> {
   const { seed = DEFAULT_SEED, analyst = createRuleAnalyst() } = options;
   const oddities = new OddityCounter();
-  const sources = await openTables(options, oddities);
-  const [first] = sources;
-  if (first === undefined)
-    throw new UserError('there is no table to analyse', 'give a file: anomalyst analyze rows.csv');
-  const { schema } = first;
   const given = options.model === undefined ? undefined : loadGiven(options.model);
-  const plan = (options.plan ?? autoPlan)(schema, given?.encoding);
-  const raw = new FlowStore([], () => new ScratchFile(options.scratchFolder), 200_000, schema);
+  const sources = await openTables(options, oddities);
+  const schema = sources.find(({ source }) => source !== undefined)?.source?.schema;
+  if (schema === undefined)
+    throw new UserError('there is no table to analyse', 'give a file: anomalyst analyze rows.csv');
+  const plan = planFor(schema, given, options);
+  const raw = new FlowStore([], () => new ScratchFile(options.scratchFolder), memoryRows(schema), schema);
   const columns = new ColumnCounts(schema);
   try {
     const summaries = await readRows(sources, options, (table) => {
@@ -106,6 +105,7 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
         blindSpots: [
           ...blindSpots(table, summaries, model, found.unsorted),
+          ...refusalWords([raw, found.refusals]),
           ...pluginBlindSpots(options.plugins, 'rows', schema),
         ],
       },
@@ -121,7 +121,7 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
     return { result, model };
   } finally {
     raw.close();
-    for (const source of sources) source.close();
+    for (const { source } of sources) source?.close();
   }
 }
 
@@ -135,6 +135,8 @@ export interface TableFindings {
   readonly saturations: AnalysisResult['run']['saturations'];
   readonly oddities: AnalysisResult['oddities'];
   readonly unsorted: number;
+  /** Measured rows that the scratch file had no room for, and why. */
+  readonly refusals: { readonly refusedRows: number; readonly failure: Error | undefined };
 }
 
 /**
@@ -203,6 +205,7 @@ export async function findInRows(
       saturations: [...(strange?.saturations() ?? []), ...found.saturations],
       oddities: found.oddities,
       unsorted: measured.unsorted,
+      refusals: { refusedRows: measured.store.refusedRows, failure: measured.store.failure },
     };
   } finally {
     measured.store.close();
@@ -215,6 +218,14 @@ function fitModelOf({ store }: MeasuredRows, plan: TablePlan, seed: number): Mod
   const sample = new FitSample(plan.features, seed);
   for (const { features } of store.chunks()) sample.offer(plan.encode(features));
   return sample.fit(seed, plan.encoding());
+}
+
+function planFor(schema: Schema, given: Model | undefined, { plan = autoPlan, model }: AnalyzeTableOptions): TablePlan {
+  // With a model, what does not fit is about the model.
+  const encoding = given?.encoding;
+  return model === undefined || encoding === undefined
+    ? plan(schema, encoding)
+    : named(model.name, () => plan(schema, encoding));
 }
 
 function loadGiven({ name, bytes }: { readonly name: string; readonly bytes: Uint8Array }): Model {

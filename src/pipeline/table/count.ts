@@ -36,8 +36,9 @@ export class ColumnCounts {
   }
 }
 
-/** Rows from which the median of a feature is taken. */
+/** Rows from which the median of a feature is taken; of very many features fewer, so that no more than `MEDIAN_VALUES` values wait. */
 const MEDIAN_ROWS = 10_000;
+const MEDIAN_VALUES = 4_000_000;
 
 export class FeatureCounts {
   readonly #features: readonly Feature[];
@@ -50,8 +51,9 @@ export class FeatureCounts {
   constructor(features: readonly Feature[], seed: number) {
     const n = features.length;
     this.#features = features;
-    this.#reservoir = new Reservoir(MEDIAN_ROWS, new Random(seed));
-    this.#kept = new Float32Array(MEDIAN_ROWS * n);
+    const rows = Math.min(MEDIAN_ROWS, Math.floor(MEDIAN_VALUES / Math.max(1, n)));
+    this.#reservoir = new Reservoir(rows, new Random(seed));
+    this.#kept = new Float32Array(rows * n);
     this.#missing = new Float64Array(n);
     this.#min = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
     this.#max = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
@@ -97,7 +99,7 @@ export class TimeCounts {
   #firstMs = Number.POSITIVE_INFINITY;
   #lastMs = Number.NEGATIVE_INFINITY;
   #before = Number.NEGATIVE_INFINITY;
-  /** Rows by minute, coarser as the span grows, so that there are never more than a few thousand. */
+  /** Rows by second, coarser as the span grows, so that there are never more than a few thousand. */
   #widthMs = 1000;
   #counts = new Map<number, number>();
 

@@ -5,53 +5,47 @@ import type { ClusterSummary } from '../../report/index.ts';
 import { entityReader, timeReader } from './measure.ts';
 import type { TablePlan } from './plan.ts';
 
-/** Rows that are put into groups; of more a uniform sample is, and the report says so. */
+/** Rows that are put into groups; of more a uniform sample is, and the report says so. Of very many columns they are fewer, so that no more than `GROUP_VALUES` values wait. */
 const GROUP_ROWS = 20_000;
+const GROUP_VALUES = 4_000_000;
 const TREE_LEAVES = 40;
 /** Fewer rows are no groups; they can be read one by one. */
 const LEAST_ROWS = 10;
 
 /** The rows that are put into groups, column by column. */
 export class GroupSample {
-  readonly #reservoir: Reservoir;
+  readonly #random: Random;
+  #reservoir: Reservoir | undefined;
   #columns: {
     readonly name: string;
     readonly kind: GowerColumn['kind'];
     readonly weight: number;
     values: Float64Array;
   }[] = [];
-  readonly rows = new Float64Array(GROUP_ROWS);
+  readonly rows: number[] = [];
   readonly entities: (string | undefined)[] = [];
   readonly times: (number | undefined)[] = [];
-  #offered = 0;
 
   constructor(seed: number) {
-    this.#reservoir = new Reservoir(GROUP_ROWS, new Random(seed));
+    this.#random = new Random(seed);
   }
 
   get size(): number {
-    return this.#reservoir.size;
-  }
-
-  /** Rows that were offered. */
-  get offered(): number {
-    return this.#offered;
+    return this.#reservoir?.size ?? 0;
   }
 
   offer(table: Table, features: FeatureMatrix, numbers: Float64Array, plan: TablePlan): void {
     const columns = plan.groupColumns(table, features);
-    if (this.#columns.length === 0)
-      this.#columns = columns.map(({ name, kind, weight }) => ({
-        name,
-        kind,
-        weight,
-        values: new Float64Array(GROUP_ROWS),
-      }));
+    if (this.#reservoir === undefined) {
+      const most = Math.min(GROUP_ROWS, Math.floor(GROUP_VALUES / Math.max(1, columns.length)));
+      this.#reservoir = new Reservoir(most, this.#random);
+      this.#columns = columns.map(({ name, kind, weight }) => ({ name, kind, weight, values: new Float64Array(most) }));
+    }
     const entity = entityReader(table, plan.entity);
     const time = timeReader(table, plan.time);
-    this.#offered += table.rowCount;
+    const reservoir = this.#reservoir;
     for (let row = 0; row < table.rowCount; row++) {
-      const slot = this.#reservoir.offer();
+      const slot = reservoir.offer();
       if (slot < 0) continue;
       this.rows[slot] = numbers[row] ?? 0;
       this.entities[slot] = entity(row);

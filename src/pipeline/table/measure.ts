@@ -2,15 +2,24 @@ import { concatTables, isValid, type Schema, type Table, takeRows } from '../../
 import { ScratchFile } from '../../io/index.ts';
 import type { Timeline } from '../../report/index.ts';
 import type { Progress } from '../analyze.ts';
-import { FlowStore } from '../store.ts';
+import { copyOf, FlowStore } from '../store.ts';
 import { nextTurn, TURN_MS } from '../turn.ts';
 import type { AnalyzeTableOptions } from './analyze.ts';
 import { FeatureCounts, TimeCounts } from './count.ts';
 import { GroupSample } from './group.ts';
 import type { TablePlan } from './plan.ts';
 
-/** A table of so many rows is put in order of time in memory; a longer one stays in its own order. */
-const SORT_ROWS = 200_000;
+/** A table of so many rows, and of so many cells, is kept and put in order of time in memory; a larger one waits in a scratch file, in its own order. */
+const MEMORY_ROWS = 200_000;
+const MEMORY_CELLS = 10_000_000;
+/** Rows that wait in memory with their features. */
+const MEASURED_ROWS = 50_000;
+
+/** How many rows of such a table may be in memory, and are put in order of time. */
+export function memoryRows({ columns }: Schema, most = MEMORY_ROWS): number {
+  return Math.min(most, Math.floor(MEMORY_CELLS / Math.max(1, columns.length)));
+}
+
 const DEFAULT_SEED = 42;
 
 export interface MeasuredRows {
@@ -37,14 +46,19 @@ export async function measureRows(
 ): Promise<MeasuredRows> {
   const { seed = DEFAULT_SEED } = options;
   const { features } = plan;
-  const store = new FlowStore(features, () => new ScratchFile(options.scratchFolder), 50_000, schema);
+  const store = new FlowStore(
+    features,
+    () => new ScratchFile(options.scratchFolder),
+    memoryRows(schema, MEASURED_ROWS),
+    schema,
+  );
   const counts = new FeatureCounts(features, seed);
   const groups = new GroupSample(seed);
   const times = new TimeCounts();
   const rowNumbers = new Float64Array(rowCount);
   let kept = 0;
   let turn = performance.now();
-  for (const { table, first, order } of inTimeOrder(raw, rowCount, plan.time, schema)) {
+  for (const { table, first, order, borrowed } of inTimeOrder(raw, rowCount, plan.time, schema)) {
     await plan.prepare?.(table);
     const { rows: left, order: positions } = plan.keep(table);
     if (left.rowCount === 0) continue;
@@ -58,7 +72,7 @@ export async function measureRows(
     counts.observe(matrix);
     times.observe(left, timeReader(left, plan.time));
     groups.offer(left, matrix, numbers, plan);
-    store.append({ table: left, features: matrix });
+    store.append({ table: left, features: matrix, borrowed: borrowed && left === table });
     kept += left.rowCount;
     if (performance.now() - turn > TURN_MS) {
       options.onProgress?.(scoringProgress(kept, rowCount));
@@ -88,26 +102,32 @@ function* inTimeOrder(
   rowCount: number,
   time: string | undefined,
   schema: Schema,
-): Generator<{ readonly table: Table; readonly first: number; readonly order: Int32Array | undefined }> {
-  if (time === undefined || rowCount > SORT_ROWS) {
+): Generator<{
+  readonly table: Table;
+  readonly first: number;
+  readonly order: Int32Array | undefined;
+  readonly borrowed: boolean;
+}> {
+  if (time === undefined || rowCount > memoryRows(schema)) {
     let first = 0;
-    for (const { table } of raw.chunks()) {
-      yield { table, first, order: undefined };
+    for (const { table, borrowed = false } of raw.chunks()) {
+      yield { table, first, order: undefined, borrowed };
       first += table.rowCount;
     }
     return;
   }
-  const all = concatTables(
-    schema,
-    [...raw.chunks()].map(({ table }) => table),
-  );
+  const tables: Table[] = [];
+  for (const { table, borrowed } of raw.chunks()) tables.push(borrowed === true ? copyOf(table) : table);
+  const all = concatTables(schema, tables);
+  // The disk may have refused some.
+  const n = all.rowCount;
   const at = timeReader(all, time);
-  const times = Float64Array.from({ length: rowCount }, (_, row) => at(row) ?? Number.POSITIVE_INFINITY);
-  const order = Int32Array.from({ length: rowCount }, (_, row) => row).sort(
+  const times = Float64Array.from({ length: n }, (_, row) => at(row) ?? Number.POSITIVE_INFINITY);
+  const order = Int32Array.from({ length: n }, (_, row) => row).sort(
     (a, b) => compareNumbers(times[a] ?? 0, times[b] ?? 0) || a - b,
   );
-  for (let first = 0; first < rowCount; first += BATCH_ROWS)
-    yield { table: takeRows(all, order.subarray(first, first + BATCH_ROWS)), first, order };
+  for (let first = 0; first < n; first += BATCH_ROWS)
+    yield { table: takeRows(all, order.subarray(first, first + BATCH_ROWS)), first, order, borrowed: false };
 }
 
 const BATCH_ROWS = 8192;
