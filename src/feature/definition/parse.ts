@@ -159,7 +159,15 @@ export function metricCall(
   for (const one of constants) {
     const value = params[one.name];
     if (value === undefined) {
-      if (one.optional === true) break;
+      if (one.optional === true) {
+        const later = constants.slice(constants.indexOf(one)).find(({ name: key }) => params[key] !== undefined);
+        if (later === undefined) break;
+        source.fail(
+          [...path, 'params'],
+          `'${metric}' takes '${one.name}' before '${later.name}', and it is missing`,
+          `params: {${one.name}: ..., ${later.name}: ...}`,
+        );
+      }
       source.fail(path, `'${metric}' wants the parameter '${one.name}'`, `params: {${one.name}: ...}`);
     }
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
