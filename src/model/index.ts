@@ -8,6 +8,7 @@ import { readModel } from './file.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
+import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 
 export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
 export {
@@ -53,6 +54,7 @@ export {
   type ModelEntry,
   ModelError,
 } from './model.ts';
+export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
 
@@ -100,6 +102,15 @@ export const models: readonly ModelEntry[] = [
     source: 'Hariri, Carrasco Kind, Brunner: Extended Isolation Forest, IEEE TKDE 2021',
     fit: fitExtendedIsolationForest,
     load: loadExtendedIsolationForest,
+  },
+  {
+    kind: 'one-class-svm',
+    summary:
+      'Strange is what lies away from where the data is dense, in all features together; or linear, what lacks the usual.',
+    blindTo: 'What few of many features show, and the order of records that are all far away.',
+    source: 'Schoelkopf, Platt, Shawe-Taylor, Smola, Williamson 2001; random features of Rahimi and Recht 2007',
+    fit: fitOneClassSvm,
+    load: loadOneClassSvm,
   },
 ];
 
