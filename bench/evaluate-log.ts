@@ -68,6 +68,22 @@ export const LOGS: readonly LogCase[] = [
     labels: { path: `${STRATO}/010-zeek-mixed/data/conn.log.labeled`, rank: 'sources' },
   },
   {
+    path: `${SLIPS}/port-scans/vertical`,
+    truth: '192.168.1.9 scans the ports of 45.33.32.156',
+    need: 'required',
+    kinds: ['scan.vertical'],
+    actors: ['192.168.1.9'],
+    peers: ['45.33.32.156'],
+  },
+  {
+    path: `${SLIPS}/port-scans/horizontal`,
+    truth: '10.0.2.112 tries port 80 on several hosts, some in vain',
+    need: 'wanted',
+    kinds: ['scan.horizontal'],
+    actors: ['10.0.2.112'],
+    port: 80,
+  },
+  {
     path: `${SLIPS}/test2-malicious.binetflow`,
     truth: 'long connections of 10.8.0.69',
     need: 'wanted',

@@ -47,8 +47,9 @@ export interface SimulatedResult {
   readonly verdict: 'found first' | 'found' | 'under another name' | 'not found' | 'benign' | 'failed';
   /** The first incident that cites mostly flows of the attack, of the right kind where there is one. */
   readonly match: Incident | undefined;
-  /** Incidents of ordinary traffic. */
+  /** Incidents of ordinary traffic, and how many of each kind and severity. */
   readonly others: Counts;
+  readonly otherKinds: ReadonlyMap<string, number>;
   readonly note: string;
 }
 
@@ -61,7 +62,16 @@ export async function evaluateSimulated(attack: string, work: string): Promise<S
   try {
     const ran = await run(attack, hours, folder);
     if (typeof ran === 'string')
-      return { attack, hours, flows: 0, verdict: 'failed', match: undefined, others: NOTHING.counts, note: ran };
+      return {
+        attack,
+        hours,
+        flows: 0,
+        verdict: 'failed',
+        match: undefined,
+        others: NOTHING.counts,
+        otherKinds: new Map(),
+        note: ran,
+      };
     return judge(attack, hours, ran.outcome, ran.labels);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -115,6 +125,7 @@ function ended(child: ReturnType<typeof spawn>): Promise<number | string> {
 
 function judge(attack: string, hours: number, outcome: Outcome, labels: ReadonlyMap<number, string>): SimulatedResult {
   const others = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
+  const otherKinds = new Map<string, number>();
   const about: Incident[] = [];
   for (const incident of outcome.incidents) {
     const cited = incident.evidence.flatMap((item) =>
@@ -122,7 +133,11 @@ function judge(attack: string, hours: number, outcome: Outcome, labels: Readonly
     );
     const hostile = cited.filter((label) => label !== undefined && label !== 'benign').length;
     if (2 * hostile > cited.length) about.push(incident);
-    else others[incident.severity]++;
+    else {
+      others[incident.severity]++;
+      const kind = `${incident.kind} (${incident.severity})`;
+      otherKinds.set(kind, (otherKinds.get(kind) ?? 0) + 1);
+    }
   }
   const flows = [...labels.values()].filter((label) => label !== 'benign').length;
   const kinds = EXPECTED[attack]?.kinds ?? [];
@@ -138,7 +153,7 @@ function judge(attack: string, hours: number, outcome: Outcome, labels: Readonly
           : right.rank === 1
             ? 'found first'
             : 'found';
-  return { attack, hours, flows, verdict, match, others, note: match?.title ?? '' };
+  return { attack, hours, flows, verdict, match, others, otherKinds, note: match?.title ?? '' };
 }
 
 /** What --check fails for, each line marked as simulated. */
@@ -184,14 +199,18 @@ export function simulatedConclusions(results: readonly SimulatedResult[]): strin
   const loud = results
     .filter(({ attack }) => attack === '')
     .reduce((sum, one) => sum + one.others.medium + one.others.high + one.others.critical, 0);
+  const kinds = results
+    .filter(({ attack }) => attack === '')
+    .flatMap(({ otherKinds }) => [...otherKinds])
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   return [
     `simulated: of ${attacks.length} kinds of attack ${count('found first')} ranked first, ${count('found')} found lower, ${count('under another name')} under another name, ${count('not found')} not found`,
-    `simulated: medium or above on the office without attack: ${loud}`,
+    `simulated: medium or above on the office without attack: ${loud}; in all: ${kinds.map(([kind, n]) => `${n} ${kind}`).join(', ') || 'none'}`,
   ];
 }
 
 export function simulatedNode(one: SimulatedResult): object {
-  const { attack, hours, flows, verdict, match, others, note } = one;
+  const { attack, hours, flows, verdict, match, others, otherKinds, note } = one;
   return {
     simulated: true,
     attack,
@@ -200,6 +219,7 @@ export function simulatedNode(one: SimulatedResult): object {
     verdict,
     ...(match !== undefined && { rank: match.rank, severity: match.severity, kind: match.kind }),
     others,
+    otherKinds: Object.fromEntries(otherKinds),
     note,
   };
 }
