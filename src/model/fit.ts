@@ -1,4 +1,4 @@
-import { counted, humanCount, type Json, Random } from '../core/index.ts';
+import { counted, humanCount, type Json, nearest, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { Calibration } from './calibration.ts';
 import { divideScore } from './explanation.ts';
@@ -238,7 +238,16 @@ export function gatherRow(
 
 /** How features are put on one footing before distances are measured: by mean and standard deviation, by median and robust spread, or as they are. */
 export type Footing = 'standard' | 'robust' | 'none';
-export const FOOTINGS = ['standard', 'robust', 'none'] as const;
+
+/** Throws a `ModelError` unless it is one. */
+export function checkFooting(title: string, footing: string): void {
+  const footings = ['standard', 'robust', 'none'];
+  if (footings.includes(footing)) return;
+  throw new ModelError(
+    `${title} can't have footing '${footing}'.`,
+    `Did you mean '${nearest(footing, footings) ?? 'robust'}'?`,
+  );
+}
 
 /**
  * y = soft((x - centre) / scale), the scaling inside a model that measures distances or projects. Up to 30 scales from the centre soft is the

@@ -7,6 +7,7 @@ import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './exten
 import { readModel } from './file.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
+import { fitKnn, loadKnn } from './knn.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 
@@ -94,6 +95,15 @@ export const models: readonly ModelEntry[] = [
     source: 'Goldstein, Dengel: Histogram-based outlier score, KI 2012',
     fit: fitHbos,
     load: loadHbos,
+  },
+  {
+    kind: 'knn',
+    summary:
+      'How far it is to the rows most like this one: sees strange combinations too, and copies of an attack do not hide it.',
+    blindTo: 'Attacks that make more than 2 % of what it was fitted on, and differences of density between groups.',
+    source: 'Ramaswamy, Rastogi, Shim 2000; Angiulli, Pizzuti 2002; Pang, Ting, Albrecht: LeSiNN, 2015',
+    fit: fitKnn,
+    load: loadKnn,
   },
   {
     kind: 'extended-isolation-forest',

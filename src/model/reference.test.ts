@@ -4,6 +4,7 @@ import type { FeatureMatrix } from '../feature/index.ts';
 import { fitCopod } from './copod.ts';
 import { fitEcod } from './ecod.ts';
 import { fitHbos } from './hbos.ts';
+import { fitKnn } from './knn.ts';
 
 /** Scores of scikit-learn and PyOD, made by reference-scores.py beside the fixture. */
 const reference = JSON.parse(
@@ -49,5 +50,12 @@ describe('without range guard', () => {
       reference.hbos,
       1e-9,
     );
+  });
+});
+
+describe('with standard scales and five neighbours', () => {
+  it.each(['mean', 'largest'] as const)('kNN gives the %s distance of scikit-learn', (distance) => {
+    const model = fitKnn(training, { neighbours: 5, distance, footing: 'standard' });
+    expectClose(model.rawScore(probe), reference.knn[distance], 1e-12);
   });
 });

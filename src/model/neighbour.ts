@@ -1,0 +1,345 @@
+import { damaged, type LoadedModel, type Tensor, takeTensor } from './file.ts';
+import {
+  applyScales,
+  checkFinite,
+  checkScales,
+  type FitInput,
+  type Footing,
+  gatherRow,
+  learnScales,
+  type Scales,
+  sampleRows,
+  scaleTensors,
+} from './fit.ts';
+
+/**
+ * The fitted points and exact search of the nearest among them, for models that go by distance (Euclidean).
+ *
+ * **Duplicates.** Rows that are the same are one point with a count. A search that is asked for so many rows counts them all; one for so many points
+ * counts each once. Network data repeats itself, and a search that spends its time on copies of one point learns nothing.
+ *
+ * **Search.** Up to 16 features a k-d tree (Bentley 1975; Friedman, Bentley, Finkel 1977): points sorted into leaves of about 16 by halving at the
+ * median of the widest feature, so that a leaf is one run of memory; a branch is left out when its box is farther than the worst neighbour
+ * so far. With more features boxes stop telling near from far and the tree would visit nearly every leaf, so all points are scanned, leaving a
+ * point as soon as it is too far. Both give the same neighbours: of equally distant ones the first in the order of points.
+ */
+export interface Points {
+  readonly scales: Scales;
+  /** Row-major, as they were read, in the order of first appearance among the sampled rows. */
+  readonly values: Float32Array;
+  /** Rows that each point stands for. */
+  readonly counts: Float64Array;
+}
+
+/** Points with their index. */
+export interface PointIndex extends Points {
+  readonly count: number;
+  readonly d: number;
+  /** Rows that all points stand for. */
+  readonly rowCount: number;
+  /** Scaled, in the order of the leaves. */
+  readonly scaled: Float64Array;
+  /** The point at each place of `scaled`. */
+  readonly order: Int32Array;
+  /** The place in `scaled` of each point. */
+  readonly place: Int32Array;
+  readonly tree: Tree | undefined;
+}
+
+/** A heap: node i has the children 2i + 1 and 2i + 2; the last `leaves` nodes are leaves. */
+interface Tree {
+  readonly inner: number;
+  readonly feature: Int32Array;
+  readonly threshold: Float64Array;
+  /** The places in `scaled` of each leaf, one more than there are leaves. */
+  readonly from: Int32Array;
+}
+
+const TREE_FEATURES = 16;
+const LEAF_POINTS = 16;
+
+/** Draws at most `members` of the rows, merges those that are the same, and learns scales from all rows. */
+export function learnPoints({ source, rows, statistics, random }: FitInput, members: number, footing: Footing): Points {
+  const d = source.columns.length;
+  const sample = sampleRows(rows, members, random);
+  const n = sample.length;
+  const values = new Float32Array(n * d);
+  const counts = new Float64Array(n);
+  // Open addressing over twice as many places; -1 is free.
+  const places = 2 ** Math.ceil(Math.log2(2 * n + 1));
+  const table = new Int32Array(places).fill(-1);
+  const bits = new Int32Array(values.buffer);
+  let points = 0;
+  for (let i = 0; i < n; i++) {
+    const o = points * d;
+    gatherRow(source, sample[i], statistics, values, o);
+    let hash = 0x811c9dc5;
+    for (let j = 0; j < d; j++) {
+      // -0 and 0 are the same number.
+      if (values[o + j] === 0) values[o + j] = 0;
+      hash = Math.imul(hash ^ bits[o + j], 0x01000193);
+      hash ^= hash >>> 15;
+    }
+    let place = hash & (places - 1);
+    for (; ; place = (place + 1) & (places - 1)) {
+      const other = table[place];
+      if (other === -1) {
+        table[place] = points;
+        counts[points++] = 1;
+        break;
+      }
+      let j = 0;
+      while (j < d && bits[other * d + j] === bits[o + j]) j++;
+      if (j === d) {
+        counts[other]++;
+        break;
+      }
+    }
+  }
+  return {
+    scales: learnScales(footing, source, rows, statistics),
+    values: values.slice(0, points * d),
+    counts: counts.slice(0, points),
+  };
+}
+
+/** Scales the points and builds the index. */
+export function indexPoints(points: Points): PointIndex {
+  const { scales, values, counts } = points;
+  const d = scales.centre.length;
+  const count = counts.length;
+  const plain = Float64Array.from(values);
+  applyScales(scales, plain, 0, count);
+  const order = Int32Array.from({ length: count }, (_, i) => i);
+  const tree = d <= TREE_FEATURES && count > 2 * LEAF_POINTS ? growTree(plain, d, order) : undefined;
+  const scaled = new Float64Array(count * d);
+  for (let i = 0; i < count; i++) scaled.set(plain.subarray(order[i] * d, (order[i] + 1) * d), i * d);
+  const place = new Int32Array(count);
+  for (let i = 0; i < count; i++) place[order[i]] = i;
+  return { ...points, count, d, rowCount: counts.reduce((a, b) => a + b, 0), scaled, order, place, tree };
+}
+
+function growTree(plain: Float64Array, d: number, order: Int32Array): Tree {
+  const depth = Math.max(1, Math.ceil(Math.log2(order.length / LEAF_POINTS)));
+  const inner = 2 ** depth - 1;
+  const feature = new Int32Array(inner);
+  const threshold = new Float64Array(inner);
+  const from = new Int32Array(inner + 2);
+  const grow = (node: number, low: number, high: number): void => {
+    if (node >= inner) {
+      from[node - inner] = low;
+      from[node - inner + 1] = high;
+      return;
+    }
+    let widest = -1;
+    for (let j = 0; j < d; j++) {
+      let min = Number.POSITIVE_INFINITY;
+      let max = Number.NEGATIVE_INFINITY;
+      for (let i = low; i < high; i++) {
+        const v = plain[order[i] * d + j];
+        if (v < min) min = v;
+        if (v > max) max = v;
+      }
+      if (max - min > widest) {
+        widest = max - min;
+        feature[node] = j;
+      }
+    }
+    const middle = (low + high) >> 1;
+    const j = feature[node];
+    const part = order.subarray(low, high);
+    part.sort((a, b) => plain[a * d + j] - plain[b * d + j] || a - b);
+    // Between the two halves; a value on the threshold may be on either side, and the bound to both is then 0.
+    threshold[node] = middle < high ? plain[order[middle] * d + j] : 0;
+    grow(2 * node + 1, low, middle);
+    grow(2 * node + 2, middle, high);
+  };
+  grow(0, 0, order.length);
+  return { inner, feature, threshold, from };
+}
+
+/**
+ * Finds the nearest points of one record. One searcher is made for a run of queries: what it found is overwritten by the next.
+ * Neighbours are in ascending order of distance, of equally distant ones the first point first.
+ */
+export class Searcher {
+  /** Points found. */
+  found = 0;
+  readonly distance: Float64Array;
+  readonly point: Int32Array;
+  readonly #index: PointIndex;
+  readonly #wanted: number;
+  readonly #weighted: boolean;
+  readonly #squared: Float64Array;
+  readonly #bounds: Float64Array;
+  readonly #nodes: Int32Array;
+  readonly #offsets: Float64Array;
+  readonly #current: Float64Array;
+  /** Rows among what was found. */
+  #rows = 0;
+  /** Squared distance above which nothing can enter. */
+  #worst = Number.POSITIVE_INFINITY;
+  #excluded = -1;
+
+  /**
+   * @param wanted at least 1: rows, each point counting for as many as it has (`weighted`), or points.
+   */
+  constructor(index: PointIndex, wanted: number, weighted: boolean) {
+    // One more than can be needed: the one that is pushed out.
+    const room = Math.min(wanted, index.count) + 1;
+    this.distance = new Float64Array(room);
+    this.point = new Int32Array(room);
+    this.#squared = new Float64Array(room);
+    this.#index = index;
+    this.#wanted = wanted;
+    this.#weighted = weighted;
+    const depth = index.tree === undefined ? 1 : Math.log2(index.tree.inner + 1) + 2;
+    this.#nodes = new Int32Array(depth);
+    this.#bounds = new Float64Array(depth);
+    this.#offsets = new Float64Array(depth * index.d);
+    this.#current = new Float64Array(index.d);
+  }
+
+  /**
+   * @param record scaled values from `at` on.
+   * @param excluded a point not to be found, such as the record itself; -1 for none.
+   */
+  search(record: Float64Array, at: number, excluded = -1): void {
+    this.found = 0;
+    this.#rows = 0;
+    this.#worst = Number.POSITIVE_INFINITY;
+    this.#excluded = excluded;
+    if (this.#index.tree === undefined) this.#scan(record, at, 0, this.#index.count);
+    else this.#descend(this.#index.tree, record, at);
+    for (let i = 0; i < this.found; i++) this.distance[i] = Math.sqrt(this.#squared[i]);
+  }
+
+  #descend(tree: Tree, record: Float64Array, at: number): void {
+    const { inner, feature, threshold, from } = tree;
+    const { d } = this.#index;
+    const nodes = this.#nodes;
+    const bounds = this.#bounds;
+    const offsets = this.#offsets;
+    const current = this.#current;
+    // A stack of branches not taken yet, each with its squared distance and its distance in each feature (Arya, Mount 1993). At most one for each
+    // level; the nearest are looked at first, as they were put there last.
+    let top = 0;
+    nodes[0] = 0;
+    bounds[0] = 0;
+    offsets.fill(0, 0, d);
+    while (top >= 0) {
+      const own = top * d;
+      if (bounds[top] > this.#worst) {
+        top--;
+        continue;
+      }
+      let node = nodes[top--];
+      for (let k = 0; k < d; k++) current[k] = offsets[own + k];
+      while (node < inner) {
+        const j = feature[node];
+        const delta = record[at + j] - threshold[node];
+        const left = 2 * node + 1;
+        const near = delta < 0 ? left : left + 1;
+        // Summed anew: differences of squares would lose what is near.
+        let bound = delta * delta;
+        for (let k = 0; k < d; k++) if (k !== j) bound += current[k] * current[k];
+        // A sum in another order may be larger by its rounding than that of a point on the border.
+        bound *= 1 - 1e-12;
+        if (bound <= this.#worst) {
+          top++;
+          nodes[top] = near === left ? left + 1 : left;
+          bounds[top] = bound;
+          const to = top * d;
+          for (let k = 0; k < d; k++) offsets[to + k] = current[k];
+          offsets[to + j] = delta;
+        }
+        node = near;
+      }
+      this.#scan(record, at, from[node - inner], from[node - inner + 1]);
+    }
+  }
+
+  #scan(record: Float64Array, at: number, from: number, to: number): void {
+    const { scaled, order, d } = this.#index;
+    for (let i = from; i < to; i++) {
+      let total = 0;
+      const worst = this.#worst;
+      let o = i * d;
+      let j = 0;
+      // Four features between two looks at whether it is too far already.
+      for (const last = d - 3; j < last && total <= worst; j += 4, o += 4) {
+        const a = record[at + j] - scaled[o];
+        const b = record[at + j + 1] - scaled[o + 1];
+        const c = record[at + j + 2] - scaled[o + 2];
+        const e = record[at + j + 3] - scaled[o + 3];
+        total += a * a + b * b + (c * c + e * e);
+      }
+      if (total > worst) continue;
+      for (; j < d; j++, o++) {
+        const a = record[at + j] - scaled[o];
+        total += a * a;
+      }
+      if (total <= worst) this.#offer(order[i], total);
+    }
+  }
+
+  #offer(point: number, squared: number): void {
+    if (point === this.#excluded) return;
+    const wanted = this.#wanted;
+    const { counts } = this.#index;
+    const squares = this.#squared;
+    const points = this.point;
+    let place = this.found;
+    // Equally far and full: the one that comes first in the order of points is the neighbour.
+    while (
+      place > 0 &&
+      (squares[place - 1] > squared || (squares[place - 1] === squared && points[place - 1] > point))
+    ) {
+      squares[place] = squares[place - 1];
+      points[place] = points[place - 1];
+      place--;
+    }
+    squares[place] = squared;
+    points[place] = point;
+    this.found++;
+    this.#rows += this.#weighted ? counts[point] : 1;
+    // The last is not needed when those before it are rows enough.
+    for (;;) {
+      const last = this.#weighted ? counts[points[this.found - 1]] : 1;
+      if (this.#rows - last < wanted) break;
+      this.#rows -= last;
+      this.found--;
+    }
+    if (this.#rows >= wanted) this.#worst = squares[this.found - 1];
+  }
+}
+
+/** The greatest number of points that are kept. */
+export const MAX_MEMBERS = 100_000;
+
+/** Arrays of a model file. */
+export function pointTensors({ scales, values, counts }: Points): Tensor[] {
+  const d = scales.centre.length;
+  return [
+    ...scaleTensors(scales),
+    { name: 'point.count', shape: [counts.length], data: counts },
+    { name: 'point.value', shape: [counts.length, d], data: values },
+  ];
+}
+
+/** Throws a `ModelError` for arrays that are not points with scales. */
+export function loadPoints(file: LoadedModel, points: number): Points {
+  const d = file.featureNames.length;
+  const scales = {
+    centre: takeTensor(file.tensors, 'scale.centre', 'F64', [d]),
+    scale: takeTensor(file.tensors, 'scale.scale', 'F64', [d]),
+  };
+  const counts = takeTensor(file.tensors, 'point.count', 'F64', [points]);
+  const values = takeTensor(file.tensors, 'point.value', 'F32', [points, d]);
+  checkScales(scales);
+  checkFinite(values, 'its points');
+  if (counts.some((count) => !Number.isInteger(count) || count < 1 || count > file.training.fittedRows)) {
+    throw damaged('its counts of points are not whole numbers above 0');
+  }
+  return { scales, values, counts };
+}
