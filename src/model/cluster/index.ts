@@ -1,5 +1,5 @@
 import { Random } from '../../core/index.ts';
-import { Gower, type GowerColumn } from './gower.ts';
+import { condensedIndex, Gower, type GowerColumn } from './gower.ts';
 import { completeLinkage, cutTree, type Merge, silhouettes } from './linkage.ts';
 import { type DistanceMap, mapDistances } from './map.ts';
 
@@ -139,7 +139,7 @@ function cutOf(
   seed: number,
 ): Cut {
   const own = cutTree(merges, rows.length, k);
-  const between = (a: number, b: number): number => gower.between(rows[a] ?? 0, rows[b] ?? 0);
+  const between = (a: number, b: number): number => distances[condensedIndex(rows.length, a, b)] ?? 0;
   const members: number[][] = Array.from({ length: k }, () => []);
   own.forEach((label, i) => {
     members[label - 1]?.push(i);
