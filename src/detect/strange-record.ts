@@ -207,20 +207,27 @@ export class StrangeRecords {
   }
 }
 
-/** All columns of a row that have a value; texts are cut and times are in ISO 8601, for evidence is read by people. */
+/**
+ * The columns of a row that have a value, the first `MAX_VALUES` of them; texts are cut and times are in ISO 8601, for evidence is read by people, and thousands of rows are kept until it is known which ones
+ * are shown. The whole row stands in rows.csv.
+ */
 export function recordOf(table: Table, row: number, number: number): EvidenceRecord {
-  const values: Record<string, number | string> = {};
-  table.schema.columns.forEach((column, i) => {
+  const values: [string, number | string][] = [];
+  const { columns } = table.schema;
+  for (let i = 0; i < columns.length && values.length < MAX_VALUES; i++) {
+    const { name, unit } = columns[i] as (typeof columns)[number];
     const value = table.value(i, row);
     if (typeof value === 'string')
-      values[column.name] = value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+      values.push([name, value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value]);
     else if (value !== undefined && Number.isFinite(value))
-      values[column.name] = column.unit === TIME_UNIT ? isoTime(value) : value;
-  });
-  return { row: number, values };
+      values.push([name, unit === TIME_UNIT ? isoTime(value) : value]);
+  }
+  // A column may be called __proto__; as an entry it is one like any other.
+  return { row: number, values: Object.fromEntries(values) };
 }
 
 const MAX_TEXT = 300;
+const MAX_VALUES = 100;
 
 /** Keeps the list in falling order of raw score, then by row, and no longer than `most`. */
 function insert(list: Kept[], kept: Kept, most: number): void {

@@ -32,17 +32,18 @@ export class AutoFeatures {
 
   /** What was learned, as plain data: the features, and how often each text was, of a column the `MAX_SAVED` most frequent. Equal tables give equal data. */
   encoding(): AutoEncoding {
-    const texts: Record<string, readonly (readonly [string, number])[]> = {};
+    const texts: [string, readonly (readonly [string, number])[]][] = [];
     for (const { column, part } of this.#planned()) {
       if (part !== 'rarity') continue;
       const counts = [...(this.#counts[column] ?? [])].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-      texts[this.#schema.columns[column]?.name ?? ''] = counts.slice(0, MAX_SAVED);
+      texts.push([this.#schema.columns[column]?.name ?? '', counts.slice(0, MAX_SAVED)]);
     }
     const features = this.#planned().map(({ column, part }): readonly [string, string] => [
       this.#schema.columns[column]?.name ?? '',
       part,
     ]);
-    return { kind: 'auto', rows: this.#rows, features, texts };
+    // A column may be called __proto__; as an entry it is one like any other.
+    return { kind: 'auto', rows: this.#rows, features, texts: Object.fromEntries(texts) };
   }
 
   /**
@@ -58,7 +59,7 @@ export class AutoFeatures {
     const auto = new AutoFeatures(schema);
     auto.#rows = Math.max(1, data.rows);
     auto.#isFixed = true;
-    auto.#plan = data.features.map(([name, part]): Plan => {
+    const plans = data.features.map(([name, part]): Plan => {
       const column = schema.columns.findIndex((spec) => spec.name === name);
       const spec = schema.columns[column];
       const wantsText = part === 'rarity';
@@ -69,6 +70,7 @@ export class AutoFeatures {
         );
       return planOf(column, spec, part);
     });
+    auto.#plan = unique(plans);
     for (const [name, counts] of Object.entries(data.texts)) {
       const column = schema.columns.findIndex((spec) => spec.name === name);
       if (column >= 0) auto.#counts[column] = new Map(counts);
@@ -161,8 +163,20 @@ export class AutoFeatures {
       if (spec.unit !== TIME_UNIT) return [planOf(column, spec, 'value')];
       return TIME_PARTS.map(({ part }) => planOf(column, spec, part));
     });
+    this.#plan = unique(this.#plan);
     return this.#plan;
   }
+}
+
+/** Plans whose features all have names of their own: a column may be called what a feature of another one is. */
+function unique(plans: readonly Plan[]): Plan[] {
+  const taken = new Set<string>();
+  return plans.map((plan) => {
+    let { name } = plan.feature;
+    for (let i = 2; taken.has(name); i++) name = `${plan.feature.name}#${i}`;
+    taken.add(name);
+    return name === plan.feature.name ? plan : { ...plan, feature: { ...plan.feature, name } };
+  });
 }
 
 const MAX_TEXTS = 100_000;
@@ -245,15 +259,20 @@ const FIRST_MONDAY_MS = 4 * DAY_MS;
 function partOf(part: PartName, value: number): number {
   switch (part) {
     case 'daySin':
-      return Math.sin((2 * Math.PI * value) / DAY_MS);
+      return Math.sin(angleIn(value, DAY_MS));
     case 'dayCos':
-      return Math.cos((2 * Math.PI * value) / DAY_MS);
+      return Math.cos(angleIn(value, DAY_MS));
     case 'weekSin':
-      return Math.sin((2 * Math.PI * (value - FIRST_MONDAY_MS)) / (7 * DAY_MS));
+      return Math.sin(angleIn(value - FIRST_MONDAY_MS, 7 * DAY_MS));
     case 'weekCos':
-      return Math.cos((2 * Math.PI * (value - FIRST_MONDAY_MS)) / (7 * DAY_MS));
+      return Math.cos(angleIn(value - FIRST_MONDAY_MS, 7 * DAY_MS));
     default:
       // What Float32 can't hold is as large as what it can.
       return Number.isNaN(value) ? value : Math.max(-3.4e38, Math.min(3.4e38, value));
   }
+}
+
+/** Angle of a time within its period; the remainder first, so that the same hour of any day has the same angle to the last bit. */
+function angleIn(value: number, period: number): number {
+  return (2 * Math.PI * (value % period)) / period;
 }

@@ -9,15 +9,19 @@ import { textCell } from './csv.ts';
 
 const TIME_UNIT = 'ms since 1970 UTC';
 
-/** The first line. A feature that has the name of a column is called `feature:<name>`. */
+/** The first line. A feature that has the name of a column is called `feature:<name>`, and what this file adds `run:row` and `model:score` where the table has such columns. */
 export function rowCsvHeader(schema: Schema, features: readonly { readonly name: string }[]): string {
-  const own = new Set(schema.columns.map(({ name }) => name));
-  const names = [
-    'row',
-    ...schema.columns.map(({ name }) => name),
-    ...features.map(({ name }) => (own.has(name) ? `feature:${name}` : name)),
-    'score',
-  ];
+  const own = schema.columns.map(({ name }) => name);
+  const taken = new Set(own);
+  const free = (kind: string, name: string): string => {
+    let free = taken.has(name) ? `${kind}:${name}` : name;
+    while (taken.has(free)) free = `${kind}:${free}`;
+    taken.add(free);
+    return free;
+  };
+  const row = free('run', 'row');
+  const score = free('model', 'score');
+  const names = [row, ...own, ...features.map(({ name }) => free('feature', name)), score];
   return `${names.map(textCell).join(',')}\n`;
 }
 

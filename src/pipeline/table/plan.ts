@@ -219,8 +219,7 @@ class CategoryCounts {
   }
 
   encoding(textsOf: (name: string) => readonly string[]): Json {
-    const categories: Record<string, Json> = {};
-    this.#categories.forEach(({ name }, c) => {
+    const categories = this.#categories.map(({ name }, c): [string, Json] => {
       const saved = this.#saved?.get(name);
       const texts = textsOf(name);
       const counts =
@@ -228,9 +227,9 @@ class CategoryCounts {
           ? [...(this.#seen[c] ?? [])].map(([code, n]) => [texts[code] ?? '', n] as const)
           : [...saved.counts];
       const first = counts.sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, MAX_SAVED);
-      categories[name] = { rows: saved?.rows ?? this.#rows[c] ?? 0, texts: first };
+      return [name, { rows: saved?.rows ?? this.#rows[c] ?? 0, texts: first }];
     });
-    return { kind: 'definitions', categories };
+    return { kind: 'definitions', categories: Object.fromEntries(categories) };
   }
 }
 
