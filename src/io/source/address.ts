@@ -76,14 +76,18 @@ export async function openAddress(text: string, options: AddressOptions): Promis
       ADDRESS_FORMS.map((known) => known.scheme),
     );
     throw new UserError(
-      `${safeText(text, 100)}: no such kind of address`,
+      `${shown(text)}: no such kind of address`,
       near === undefined
         ? 'anomalyst formats lists them'
         : `did you mean ${ADDRESS_FORMS.find((known) => known.scheme === near)?.form}?`,
     );
   }
-  const where = parse(text, rest, form, DEFAULT_PORTS[scheme]);
-  const { host, port } = where;
+  const { host, port, url } = parse(text, rest, form, DEFAULT_PORTS[scheme]);
+  if (!scheme.startsWith('es+') && (url.pathname.length > 1 || url.search !== '' || url.hash !== ''))
+    throw new UserError(
+      `${shown(text)}: '${safeText(`${url.pathname.replace(/^\/$/, '')}${url.search}${url.hash}`, 60)}' behind the port means nothing here`,
+      `it is written as ${form.form}`,
+    );
   if (scheme === 'netflow' || scheme === 'ipfix' || scheme === 'sflow') {
     const kinds = KINDS[scheme];
     const source = await openCollector({ oddities, host, port, signal, ...(kinds === undefined ? {} : { kinds }) });
@@ -104,21 +108,20 @@ export async function openAddress(text: string, options: AddressOptions): Promis
     onNote?.(`listening for records on ${bound?.host}:${bound?.port}${scheme === 'listen' ? '' : ' (POST /records)'}`);
     return listenerTable(listener);
   }
-  const { url } = where;
-  const index = decodeURIComponent(url.pathname.replace(/^\/+/, ''));
-  if (index === '') throw new UserError(`${safeText(text, 100)}: no index is named`, `for example ${form.form}`);
+  const index = decoded(text, url.pathname.replace(/^\/+/, ''), form);
+  if (index === '') throw new UserError(`${shown(text)}: no index is named`, `for example ${form.form}`);
   const ask = (name: string): string | undefined => url.searchParams.get(name) ?? undefined;
   for (const name of url.searchParams.keys())
     if (!SEARCH_KEYS.includes(name)) {
       const near = nearest(name, SEARCH_KEYS);
       throw new UserError(
-        `${safeText(text, 100)}: unknown part '${safeText(name, 40)}'`,
+        `${shown(text)}: unknown part '${safeText(name, 40)}'`,
         near === undefined ? `known ones: ${SEARCH_KEYS.join(', ')}` : `did you mean '${near}'?`,
       );
     }
   const size = ask('size');
   return openSearchQuery({
-    url: `${scheme === 'es+https' ? 'https' : 'http'}://${url.host}`,
+    url: `${scheme === 'es+https' ? 'https' : 'http'}://${url.hostname}${port === 0 ? '' : `:${port}`}`,
     index,
     query: ask('q'),
     from: ask('from'),
@@ -145,16 +148,30 @@ function parse(
     // The scheme is ours; the rest is read by the rules of http.
     url = new URL(`http://${rest}`);
   } catch {
-    throw new UserError(`${safeText(text, 100)}: no address`, `it is written as ${form.form}`);
+    throw new UserError(`${shown(text)}: no address`, `it is written as ${form.form}`);
   }
   if (url.username !== '' || url.password !== '')
     throw new UserError(
-      `${safeText(text.replace(/\/\/[^@]*@/, '//'), 100)}: an address holds no user name and no password`,
+      `${shown(text)}: an address holds no user name and no password`,
       'they are taken from the environment',
     );
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = url.port === '' ? (/:80(\/|$|\?)/.test(rest) ? 80 : defaultPort) : Number(url.port);
+  // For http, 80 is no port to speak of; for us it is one like any other.
+  const port = url.port === '' ? (/^[^/?#]*:80(?=[/?#]|$)/.test(rest) ? 80 : defaultPort) : Number(url.port);
   if (host === '' || (port === undefined && !form.scheme.startsWith('es+')))
-    throw new UserError(`${safeText(text, 100)}: no port`, `it is written as ${form.form}`);
+    throw new UserError(`${shown(text)}: no port`, `it is written as ${form.form}`);
   return { host, port: port ?? 0, url };
+}
+
+function decoded(text: string, part: string, form: AddressForm): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new UserError(`${shown(text)}: a % without two hex digits behind it`, `it is written as ${form.form}`);
+  }
+}
+
+/** An address as a message may show it: without what could be a password. */
+function shown(text: string): string {
+  return safeText(text.replace(/\/\/[^/?#]*@/, '//'), 100);
 }

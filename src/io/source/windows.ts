@@ -3,7 +3,7 @@ import type { TableSource } from './table-source.ts';
 
 /**
  * A source without an end, cut into stretches of wall-clock time: each stretch is a source of its own, which ends when its time is over and leaves the rest to the next. A batch that comes in time belongs to
- * its stretch whole. Status counts are those of the stretch.
+ * its stretch whole, and so does the one that is on its way when the time is over belong to the next. Counts, bytes and rejected lines are those of the stretch.
  */
 export class SourceWindows {
   readonly #source: TableSource;
@@ -26,6 +26,7 @@ export class SourceWindows {
   until(endMs: number): TableSource {
     const source = this.#source;
     const before = source.status();
+    const bytesBefore = source.bytesTaken();
     let rows = 0;
     return {
       name: source.name,
@@ -39,12 +40,17 @@ export class SourceWindows {
         rows += table?.rowCount ?? 0;
         return table;
       },
-      bytesTaken: () => source.bytesTaken(),
+      bytesTaken: () => source.bytesTaken() - bytesBefore,
       status: () => {
         const status = source.status();
-        return { ...status, rows, rejected: status.rejected - before.rejected };
+        return {
+          ...status,
+          rows,
+          rejected: status.rejected - before.rejected,
+          rejects: status.rejects.slice(before.rejects.length),
+        };
       },
-      stop: async () => source.stop?.(),
+      ...(source.stop === undefined ? {} : { stop: async () => source.stop?.() }),
       close: () => undefined,
     };
   }
@@ -56,11 +62,13 @@ export class SourceWindows {
   async #next(endMs: number): Promise<Table | undefined> {
     if (this.#ended) return undefined;
     const left = endMs - this.#now();
+    // A source that always has something at hand would win every race.
+    if (left <= 0) return undefined;
     this.#pending ??= this.#source.read();
     const pending = this.#pending;
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<typeof OVER>((resolve) => {
-      timer = setTimeout(() => resolve(OVER), Math.max(0, left));
+      timer = setTimeout(() => resolve(OVER), left);
     });
     const first = await Promise.race([pending, over]);
     clearTimeout(timer);
