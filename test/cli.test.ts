@@ -146,13 +146,13 @@ const mistakes: readonly { readonly what: string; readonly args: () => string[];
     what: 'a text file',
     args: () => ['analyze', file('hello.txt', 'hello, this is text\n')],
     says: () =>
-      `error: ${path.join(folder, 'hello.txt')}: not a capture file: it begins with text ("hello, this is text\\n")\n  anomalyst formats lists what can be read, plain or compressed with gzip, zstd or lz4\n`,
+      `error: ${path.join(folder, 'hello.txt')}: of no known format: it begins with text ("hello, this is text\\n")\n  anomalyst formats lists what can be read, plain or compressed with gzip, zstd or lz4\n`,
   },
   {
     what: 'an empty file',
     args: () => ['analyze', file('empty.pcap', '')],
     says: () =>
-      `error: ${path.join(folder, 'empty.pcap')}: the input is empty (0 bytes)\n  give a pcap or pcapng capture\n`,
+      `error: ${path.join(folder, 'empty.pcap')}: the input is empty (0 bytes)\n  give a capture, a log or a table\n`,
   },
   {
     what: 'a misspelt flag',

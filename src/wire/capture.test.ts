@@ -367,13 +367,13 @@ describe('messages', () => {
     [
       'a text file',
       ascii('timestamp,source,destination\n'),
-      'not a capture file: it begins with text ("timestamp,source,destina")',
+      'of no known format: it begins with text ("timestamp,source,destina")',
     ],
-    ['a short text', ascii('hi'), 'not a capture file: it begins with text ("hi")'],
+    ['a short text', ascii('hi'), 'of no known format: it begins with text ("hi")'],
     [
       'other bytes',
       Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0),
-      'not a capture file: it begins with the bytes 7f 45 4c 46 02 01 01 00',
+      'of no known format: it begins with the bytes 7f 45 4c 46 02 01 01 00',
     ],
     ['a cut file header', pcap.subarray(0, 10), 'the capture ends inside its file header (10 of 24 bytes)'],
     ['a file header alone', pcap.subarray(0, 24), undefined],

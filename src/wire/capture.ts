@@ -142,7 +142,7 @@ export class CaptureReader {
   #recognise(): boolean {
     const available = this.#end - this.#start;
     if (available < PCAP_FILE_HEADER_BYTES && !this.#ended) return false;
-    if (available === 0) throw new UserError('the input is empty (0 bytes)', 'give a pcap or pcapng capture');
+    if (available === 0) throw new UserError('the input is empty (0 bytes)', 'give a capture, a log or a table');
     if (available >= 4) {
       if (this.#view.getUint32(this.#start, true) === BLOCK_SECTION) {
         this.#pcapng = true;
@@ -162,7 +162,7 @@ export class CaptureReader {
       }
     }
     throw new UserError(
-      `not a capture file: it begins with ${describeStart(this.#bytes.subarray(this.#start, Math.min(this.#end, this.#start + 64)))}`,
+      `of no known format: it begins with ${describeStart(this.#bytes.subarray(this.#start, Math.min(this.#end, this.#start + 64)))}`,
       'anomalyst formats lists what can be read, plain or compressed with gzip, zstd or lz4',
     );
   }
