@@ -155,7 +155,7 @@ h2{font-size:1.3125rem;font-weight:650;letter-spacing:-.008em;margin-bottom:14px
 .note{color:var(--muted);font-size:.875rem}
 .warn{border-left:4px solid var(--high)}
 .values{display:flex;flex-wrap:wrap;gap:2px 18px}.values dt{color:var(--muted);font-size:.8125rem}.values dd{font-family:var(--mono);font-size:.875em}
-.groups>label{margin-right:14px}.groups>input{accent-color:var(--link)}.cuts{display:grid;grid-template-columns:minmax(280px,440px) 1fr;gap:20px;margin-top:14px}.cut-list{display:none}
+.groups>label{margin-right:14px;white-space:nowrap}.groups>input{accent-color:var(--link)}.cuts{display:grid;grid-template-columns:minmax(280px,440px) 1fr;gap:20px;margin-top:14px}.cut-list{display:none}
 .map{width:100%;height:auto;background:var(--paper);border:1px solid var(--line);border-radius:6px}.map circle{fill-opacity:.75;fill:var(--muted)}.dot{display:inline-block;width:10px;height:10px;border-radius:50%}
 .tree{width:100%;height:auto}.tree path{fill:none;stroke:var(--ink);stroke-width:1.2}.tree text{font-size:10px;fill:var(--muted)}
 @media (max-width:760px){.cuts{grid-template-columns:1fr}}

@@ -118,7 +118,7 @@ function clusterPart(clusters: ClusterSummary | undefined): Html {
 <p>${counted(rows, 'row')} by Gower's distance and complete linkage${sampled && html`; the distances of a sample of ${humanCount(measured)} were measured, and every other row stands with the nearest group`}. The number of groups that parts them best is ${best}. What a group is called says nothing about good or bad.</p>
 ${shown.map(
   ({ k }) =>
-    html`<input type="radio" name="cut" id="cut-${k}"${k === best && html` checked`}><label for="cut-${k}">${k} groups</label> `,
+    html`<input type="radio" name="cut" id="cut-${k}"${k === best && html` checked`}><label for="cut-${k}">\u2060${k} groups</label> `,
 )}
 <div class="cuts">
 <figure>${mapChart(

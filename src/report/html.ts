@@ -96,7 +96,8 @@ ${bad.length > 0 && html`<p class="card warn callout">${humanCount(bad.length)} 
 </section>`;
 }
 
-function timelineSection({ timeline, incidents }: AnalysisResult): Html {
+function timelineSection({ timeline, incidents, run, table }: AnalysisResult): Html {
+  const flows = table === undefined || run.flows > 0;
   const wide = timelineChart(timeline, incidents, 'wide');
   const narrow = timelineChart(timeline, incidents, 'narrow');
   const body =
@@ -104,7 +105,7 @@ function timelineSection({ timeline, incidents }: AnalysisResult): Html {
       ? html`<p class="card">There is no traffic with a time to draw.</p>`
       : html`<figure class="card">${wide}${narrow}<figcaption>${
           incidents.length > 0
-            ? 'Each bar below the traffic is an incident, from its first to its last flow; the number beside it is its rank.'
+            ? `Each bar below ${flows ? 'the traffic' : 'the rows'} is an incident, from its first to its last ${flows ? 'flow' : 'row'}; the number beside it is its rank.`
             : 'No incident is marked, because there is none.'
         }</figcaption></figure>`;
   return html`<section id="timeline" aria-labelledby="timeline-h"><h2 id="timeline-h">Timeline</h2>

@@ -92,6 +92,20 @@ Incidents    none
 `);
 });
 
+test('what was lost of a table that was read to its end is said', () => {
+  const { run, ...quiet } = quietResult();
+  const message = 'column v: 1,999 cells that are no number, taken as missing, the first on line 3,003';
+  const inputs = run.inputs.map((input) => ({ ...input, packets: 0, rows: 5000, message }));
+  const table = { rows: 5000, kept: 5000, columns: [], features: [], filters: [], flags: [], strangest: [] };
+  const ofRows = { ...quiet, run: { ...run, flows: 0, packets: 0, inputs }, table };
+  expect(renderTerminal(ofRows, plain)).toContain(
+    `
+Note         office-morning.pcapng: column v: 1,999 cells that are no number,
+             taken as missing, the first on line 3,003
+`,
+  );
+});
+
 test('colour adds escape sequences and changes no word', () => {
   const coloured = renderTerminal(sampleResult(), { ...plain, color: true });
   expect(coloured).toContain('\u001b[1;97;41m CRITICAL \u001b[0m');

@@ -184,6 +184,14 @@ function problems(result: AnalysisResult, width: number, paint: Painter): Sectio
   };
   inputs('failed', 'Failed');
   inputs('cut', 'Cut');
+  const noted = ofRows(result) ? run.inputs.filter(hasNote) : [];
+  if (noted.length > 0) {
+    const text = noted
+      .slice(0, MAX_PROBLEM_INPUTS)
+      .flatMap(({ name, message }) => wrapText(`${shortPath(name, MAX_NAME)}: ${safeText(message ?? '', 300)}`, width));
+    if (noted.length > MAX_PROBLEM_INPUTS) text.push(`and ${humanCount(noted.length - MAX_PROBLEM_INPUTS)} more`);
+    sections.push(['Note', text]);
+  }
   if (run.saturations.length > 0) {
     const text = run.saturations
       .slice(0, MAX_SATURATIONS)
@@ -223,6 +231,16 @@ function problems(result: AnalysisResult, width: number, paint: Painter): Sectio
     sections.push(['Not seen', wrapText(`${safeText(blind, 300)}${rest}`, width)]);
   }
   return sections;
+}
+
+/** Rows alone: what is to be said of the inputs of flows is among the blind spots. */
+function ofRows({ run, table }: AnalysisResult): boolean {
+  return table !== undefined && run.flows === 0;
+}
+
+/** Read to the end, but not all of it as it stands: cells that are missing now, names made distinct. */
+function hasNote({ status, message }: InputSummary): boolean {
+  return status === 'complete' && message !== undefined;
 }
 
 const MAX_STEP_LINES = 3;
