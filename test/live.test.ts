@@ -255,7 +255,7 @@ test('a live analysis in windows writes a report for each', async () => {
 });
 
 test.each([
-  [['analyze', '--window', '5m', sweepFile], '--window goes with --live alone'],
+  [['analyze', '--window', '5m', sweepFile], '--window goes with inputs without an end alone: --live and addresses'],
   [['analyze', '--live', LOOPBACK, sweepFile], 'files and interfaces are not analysed together'],
   [['analyze', 'live:'], 'no interface given'],
   [['analyze'], "missing required argument 'input'"],

@@ -50,8 +50,17 @@ export function askedInterfaces(inputs: readonly string[], flags: LiveFlags, str
   const files = inputs.filter((input) => !input.startsWith(LIVE_PREFIX));
   const interfaces = [...(flags.live ?? []), ...named];
   if (interfaces.length === 0) {
+    const untimed = streams
+      ? undefined
+      : Object.entries({ '--duration': flags.duration, '--window': flags.window }).find(
+          ([, value]) => value !== undefined,
+        );
+    if (untimed !== undefined)
+      throw new UserError(
+        `${untimed[0]} goes with inputs without an end alone: --live and addresses`,
+        `for example anomalyst analyze --live eth0 ${untimed[0]} ...; anomalyst formats lists the addresses`,
+      );
     const stray = Object.entries({
-      ...(streams ? {} : { '--duration': flags.duration, '--window': flags.window }),
       '--capture-filter': flags.captureFilter,
       '--snaplen': flags.snaplen,
       '--capture-program': flags.captureProgram,

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
+import { counted, EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
 import type { FeatureMatrix } from '../../feature/index.ts';
 import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
 import {
@@ -294,17 +294,17 @@ async function show(
   if (flags.verbose === true) {
     for (const input of result.run.inputs) {
       note(
-        `${safeText(input.name)}: ${input.format}${input.compression === '' ? '' : ` in ${input.compression}`}, ${input.packets} packets, ${input.status}`,
+        `${safeText(input.name)}: ${input.format}${input.compression === '' ? '' : ` in ${input.compression}`}, ${counted(input.rows ?? input.packets, input.rows === undefined ? 'packet' : 'row')}, ${input.status}`,
       );
     }
     const { model } = result.run;
     if (model !== undefined)
       note(
-        `model: ${model.kind}, ${model.features.length} features, from ${safeText(model.fittedOn)}, fitted on ${model.rows} flows, ${model.checksum.slice(0, 12)}`,
+        `model: ${model.kind}, ${model.features.length} features, from ${safeText(model.fittedOn)}, fitted on ${counted(model.rows, result.run.flows > 0 ? 'flow' : 'row')}, ${model.checksum.slice(0, 12)}`,
       );
     const memory = process.resourceUsage().maxRSS / 1000;
     note(
-      `${result.run.packets} packets and ${result.run.flows} flows in ${humanDuration(elapsedMs)}, at most ${Math.round(memory)} MB of memory`,
+      `${result.table === undefined || result.run.flows > 0 ? `${counted(result.run.packets, 'packet')} and ${counted(result.run.flows, 'flow')}` : counted(result.table.rows, 'row')} in ${humanDuration(elapsedMs)}, at most ${Math.round(memory)} MB of memory`,
     );
   }
   if (flags.json === true) await print(renderJson(result));

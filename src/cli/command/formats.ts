@@ -3,6 +3,9 @@ import { EXIT } from '../../core/index.ts';
 import { ADDRESS_FORMS, ROW_FORMATS } from '../../io/index.ts';
 import { print } from '../terminal.ts';
 
+/** Formats that are known only to say what to do with them. */
+const NOT_READ = new Set(['nfcapd']);
+
 /** What can be read, from the tables that read it. */
 export function addFormatsCommand(program: Command, done: (code: number) => void): void {
   program
@@ -27,11 +30,15 @@ export function addFormatsCommand(program: Command, done: (code: number) => void
           .join('');
         const lines = (wanted: boolean): string =>
           formats
-            .filter((format) => format.flows === wanted)
+            .filter(({ id, flows }) => flows === wanted && !NOT_READ.has(id))
             .map(({ id, title }) => `  ${id.padEnd(width)}  ${title}\n`)
             .join('');
+        const refused = formats
+          .filter(({ id }) => NOT_READ.has(id))
+          .map(({ id, title }) => `  (${id}: ${title})\n`)
+          .join('');
         await print(
-          `Flows (every detector that has what it needs looks at them)\n${lines(true)}\nTables of any columns (features, flags, groups; see --features)\n${lines(false)}\nAll of them plain or compressed with gzip, zstd or lz4, told by their content; as files, folders, patterns ('logs/*.csv') or standard input (-).\n\nPlaces (until Ctrl-C or --duration; --window for a report each)\n${addresses}`,
+          `Flows (every detector that has what it needs looks at them)\n${lines(true)}\nTables of any columns (features, flags, groups; see --features)\n${lines(false)}${refused}\nAll of them plain or compressed with gzip, zstd or lz4, told by their content; as files, folders, patterns ('logs/*.csv') or standard input (-).\n\nPlaces (until Ctrl-C or --duration; --window for a report each)\n${addresses}`,
         );
       }
       done(EXIT.done);
