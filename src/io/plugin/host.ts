@@ -63,7 +63,11 @@ export interface PluginHostOptions {
   readonly folder: string;
   /** Run what is not pinned, for `plugin check` and tests. Default false. */
   readonly unpinned?: boolean;
+  /** How long a plugin may take to start, where that is more than its `timeoutMs`. Default 10 s. */
+  readonly startTimeoutMs?: number;
 }
+
+const START_MS = 10_000;
 
 /** Batches of one flag or detector that wait to be sent; there is one after each step of a run that waits for them. */
 const MAX_PENDING = 64;
@@ -158,6 +162,7 @@ export class PluginHost {
           main,
           ...granted,
           timeoutMs,
+          startTimeoutMs: Math.max(timeoutMs, options.startTimeoutMs ?? START_MS),
           memoryMb,
           wanted: ADDED_KINDS.flatMap((kind) => (adds[kind] ?? []).map(({ name }) => [kind, name] as const)),
         }),

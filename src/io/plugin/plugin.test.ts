@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Schema, TableBuilder } from '../../core/index.ts';
 import { parseDefinitions, standardFunctions } from '../../feature/index.ts';
-import { PluginHost, readPlugin } from './index.ts';
+import { confinementFault, PluginHost, readPlugin } from './index.ts';
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'plugin-test-'));
 afterAll(() => fs.rmSync(scratch, { recursive: true, force: true }));
@@ -47,10 +47,11 @@ function rows(amounts: readonly (number | undefined)[]) {
 const limits = { timeoutMs: 5000, memoryMb: 64 };
 
 /** Asks a plugin's `twice` for two rows; gives what it said of them and why it stopped. */
-async function ask(main: string, config: object = {}, more: object = {}) {
+async function ask(main: string, config: object = {}, more: object = {}, options: object = {}) {
   const host = await PluginHost.start([{ use: plugin(main, FEATURE, more), ...limits, ...config }], {
     folder: scratch,
     unpinned: true,
+    ...options,
   });
   try {
     const { functions } = host.functions();
@@ -87,7 +88,13 @@ describe('a plugin', () => {
 });
 
 describe('a plugin that misbehaves is named with the reason, and its values are missing', () => {
-  const cases: readonly (readonly [what: string, main: string, reason: string | RegExp, config?: object])[] = [
+  const cases: readonly (readonly [
+    what: string,
+    main: string,
+    reason: string | RegExp,
+    config?: object,
+    options?: object,
+  ])[] = [
     ['throws', feature('throw new Error("no luck")'), 'failed: Error: no luck'],
     ['throws when it is loaded', 'throw new Error("broken"); export const features = {};', 'failed: Error: broken'],
     [
@@ -96,7 +103,13 @@ describe('a plugin that misbehaves is named with the reason, and its values are 
       'failed: TypeError: its module has no function features.twice',
     ],
     ['loops', feature('for (;;);'), 'did not answer within 0.7 s', { timeoutMs: 700 }],
-    ['loops when it is loaded', 'for (;;);', 'did not answer within 0.9 s of its start', { timeoutMs: 900 }],
+    [
+      'loops when it is loaded',
+      'for (;;);',
+      'did not answer within 0.9 s of its start',
+      { timeoutMs: 100 },
+      { startTimeoutMs: 900 },
+    ],
     ['never answers', feature('await new Promise(() => {})'), 'did not answer within 0.7 s', { timeoutMs: 700 }],
     [
       'fills its heap',
@@ -135,9 +148,10 @@ describe('a plugin that misbehaves is named with the reason, and its values are 
       'ended by itself (code 72): Error: late',
     ],
   ];
-  for (const [what, main, reason, config] of cases)
-    it(what, async () => {
-      const { values, failures } = await ask(main, config);
+  // Elsewhere nothing tells how much memory another process has.
+  for (const [what, main, reason, config, options] of cases)
+    it.skipIf(what === 'makes large arrays' && process.platform !== 'linux')(what, async () => {
+      const { values, failures } = await ask(main, config, {}, options);
       expect(failures).toEqual([typeof reason === 'string' ? reason : expect.stringMatching(reason)]);
       expect(values).toEqual([undefined, undefined, undefined]);
     });
@@ -241,6 +255,9 @@ describe('a permission', () => {
     const permissions = { network: { hosts: [host], why: 'It asks there.' } };
     const granted = await ask(CONNECT(port), { grant: { network: [host] } }, { permissions });
     expect([granted.failures, granted.values, calls]).toEqual([[], [1, undefined, 2], 1]);
+    const lookup = `const { connect } = await import('node:net'); connect({ host: '127.0.0.1', port: ${port}, lookup() {} });`;
+    const own = await ask(feature(lookup), { grant: { network: [host] } }, { permissions });
+    expect(own.failures).toEqual(['failed: Error: the plugin may not look up names by itself']);
     const other = await ask(CONNECT(9), { grant: { network: [host] } }, { permissions });
     expect(other.failures).toEqual(['failed: Error: the plugin may not connect to 127.0.0.1:9']);
   });
@@ -272,6 +289,87 @@ describe('a permission', () => {
     expect((await ask(read('/etc/passwd'), config, { permissions })).failures).toEqual([
       'failed: Error: Access to this API has been restricted. Use --allow-fs-read to manage permissions.',
     ]);
+  });
+});
+
+describe('a grant', () => {
+  const start = (grant: object, permissions: object) =>
+    PluginHost.start([{ use: plugin(feature('return []'), FEATURE, { permissions }), grant }], {
+      folder: scratch,
+      unpinned: true,
+    });
+  const network = { network: { hosts: ['a.example:443', 'b.example:443'], why: 'W.' } };
+  const cases: readonly (readonly [object, object, RegExp, string])[] = [
+    [{ files: ['.'] }, {}, /^plugins\[0\]\.grant\.files: '.*' does not ask for it$/, 'take it away'],
+    [
+      { network: ['a.example:443'] },
+      network,
+      /^plugins\[0\]\.grant\.network: '.*' asks for b\.example:443 too: W\.$/,
+      'where you trust it with that: grant: {network: [a.example:443, b.example:443]}',
+    ],
+    [
+      { network: ['a.exampel:443'] },
+      network,
+      /^plugins\[0\]\.grant\.network: '.*' does not ask for a\.exampel:443$/,
+      "did you mean 'a.example:443'?",
+    ],
+    [
+      { files: ['./none'] },
+      { files: { why: 'W.' } },
+      /^plugins\[0\]\.grant\.files: \.\/none is no folder$/,
+      'give a folder that is there',
+    ],
+    [
+      { writes: ['.'] },
+      { writes: { why: 'W.' } },
+      /^plugins\[0\]\.grant\.writes: \. holds the plugin itself, which could then change its own code$/,
+      'give another folder',
+    ],
+  ];
+  for (const [grant, permissions, message, hint] of cases)
+    it(`is refused: ${message.source}`, async () => {
+      await expect(start(grant, permissions)).rejects.toMatchObject({ message: expect.stringMatching(message), hint });
+    });
+});
+
+describe('a package', () => {
+  it('is found in a node_modules folder above the configuration, and nowhere else', () => {
+    const use = plugin('');
+    const modules = path.join(scratch, 'node_modules', '@acme');
+    fs.mkdirSync(modules, { recursive: true });
+    fs.cpSync(use, path.join(modules, 'kit'), { recursive: true });
+    const below = path.join(scratch, 'a', 'b');
+    fs.mkdirSync(below, { recursive: true });
+    expect(readPlugin('@acme/kit', below)).toMatchObject({ integrity: readPlugin(use, scratch).integrity });
+    expect(() => readPlugin('@acme/kat', below)).toThrow(
+      `@acme/kat: no such plugin in a node_modules folder beside or above ${below}`,
+    );
+    expect(() => readPlugin('../../etc', below)).toThrow('../../etc: no such file or folder');
+  });
+});
+
+describe('a Node that can not confine a process', () => {
+  it('is told by what it lacks', () => {
+    expect(confinementFault(new Set(), () => undefined)).toBe(`Node.js ${process.version} has no --permission`);
+    expect(confinementFault(new Set(['--permission']), undefined)).toBe(undefined);
+    expect(confinementFault(new Set(['--permission']), null)).toBe(
+      `Node.js ${process.version} has no module hooks (22.15 has them)`,
+    );
+  });
+});
+
+describe('a process that was closed', () => {
+  it.skipIf(process.platform === 'win32')('leaves nothing behind', async () => {
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = fs.mkdtempSync(path.join(scratch, 'tmp-'));
+    const use = plugin(feature('return []'));
+    const host = await PluginHost.start([{ use }], { folder: scratch, unpinned: true });
+    expect(fs.readdirSync(process.env.TMPDIR)).toEqual([expect.stringMatching(/^anomalyst-plugin-/)]);
+    await host.close();
+    expect(fs.readdirSync(process.env.TMPDIR)).toEqual([]);
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    expect(host.failures()).toEqual([]);
   });
 });
 

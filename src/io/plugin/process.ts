@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { safeText, UserError } from '../../core/index.ts';
 import { AnswerError, encodeFrame, type Frame, FrameReader, failureOf } from '../../plugin/index.ts';
+import { describeFileError } from '../source/input.ts';
 
 /** Why a plugin can't go on, in words that follow its name: 'did not answer within 2 s'. */
 export class PluginFailure extends Error {
@@ -24,8 +25,10 @@ export interface ProcessOptions {
   readonly readable: readonly string[];
   readonly writable: readonly string[];
   readonly hosts: readonly string[];
-  /** For the start, and for each answer. */
+  /** For each answer. */
   readonly timeoutMs: number;
+  /** For the start. */
+  readonly startTimeoutMs: number;
   /** Of V8's heap; where the system tells how much a process has, of all of it beyond what an empty one takes. */
   readonly memoryMb: number;
   /** What the module must have: kind and name. */
@@ -48,6 +51,20 @@ export function confinementFault(
   if (!flags.has('--permission')) return `Node.js ${process.version} has no --permission`;
   return typeof hooks === 'function' ? undefined : `Node.js ${process.version} has no module hooks (22.15 has them)`;
 }
+
+const OPEN = new Set<PluginProcess>();
+
+/** A process that is left at once takes its plugins with it. */
+function watchExit(one: PluginProcess): void {
+  if (!watching)
+    process.once('exit', () => {
+      for (const left of OPEN) left.abandon();
+    });
+  watching = true;
+  OPEN.add(one);
+}
+
+let watching = false;
 
 interface Waiting {
   readonly resolve: (frame: Frame) => void;
@@ -72,11 +89,6 @@ export class PluginProcess {
   #gone: Promise<void> = Promise.resolve();
   #options: ProcessOptions;
   #closing = false;
-  /** Nobody is there to close it when this process is left at once. */
-  #onExit = (): void => {
-    this.#child?.kill('SIGKILL');
-    this.#sweep();
-  };
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -92,17 +104,7 @@ export class PluginProcess {
     if (fault !== undefined)
       throw new UserError(`plugins can't be confined here: ${fault}`, 'use Node.js 24, or run without plugins');
     const { files, main, readable, writable, hosts, memoryMb, wanted } = this.#options;
-    // The real path: Node compares it with those that it is asked for.
-    const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'anomalyst-plugin-')));
-    this.#scratch = scratch;
-    const folder = path.join(scratch, 'plugin');
-    const empty = path.join(scratch, 'empty');
-    fs.mkdirSync(empty);
-    for (const [name, bytes] of files) {
-      const file = path.join(folder, ...name.split('/'));
-      fs.mkdirSync(path.dirname(file), { recursive: true });
-      fs.writeFileSync(file, bytes, { mode: 0o400 });
-    }
+    const { folder, empty } = this.#lay(files);
     const flags = process.allowedNodeEnvironmentFlags;
     const child = spawn(
       process.execPath,
@@ -123,7 +125,7 @@ export class PluginProcess {
       { env: {}, cwd: empty, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], windowsHide: true },
     );
     this.#child = child;
-    process.once('exit', this.#onExit);
+    watchExit(this);
     this.#gone = new Promise((resolve) => {
       child.on('exit', () => resolve());
       child.on('error', () => resolve());
@@ -152,17 +154,36 @@ export class PluginProcess {
     });
   }
 
+  /** Writes the plugin into a folder of its own. */
+  #lay(files: ReadonlyMap<string, Uint8Array>): { readonly folder: string; readonly empty: string } {
+    try {
+      // The real path: Node compares it with those that it is asked for.
+      const scratch = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'anomalyst-plugin-')));
+      this.#scratch = scratch;
+      const folder = path.join(scratch, 'plugin');
+      const empty = path.join(scratch, 'empty');
+      fs.mkdirSync(empty);
+      for (const [name, bytes] of files) {
+        const file = path.join(folder, ...name.split('/'));
+        fs.mkdirSync(path.dirname(file), { recursive: true });
+        fs.writeFileSync(file, bytes, { mode: 0o400 });
+      }
+      return { folder, empty };
+    } catch (error) {
+      throw describeFileError(error, os.tmpdir(), 'write');
+    }
+  }
+
   /** Asks, and gives the answer. Rejects with PluginFailure when none comes in time, or one of failure. */
   ask(header: Readonly<Record<string, unknown>>, parts: readonly ArrayBufferView[] = []): Promise<Frame> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#next++;
     const bytes = encodeFrame({ ...header, id }, parts);
-    const { timeoutMs } = this.#options;
+    const loading = header.op === 'load';
+    const limitMs = loading ? this.#options.startTimeoutMs : this.#options.timeoutMs;
     return new Promise<Frame>((resolve, reject) => {
-      const timer = setTimeout(
-        () => this.#fail(`did not answer within ${timeoutMs / 1000} s${header.op === 'load' ? ' of its start' : ''}`),
-        timeoutMs,
-      );
+      const late = `did not answer within ${limitMs / 1000} s${loading ? ' of its start' : ''}`;
+      const timer = setTimeout(() => this.#fail(late), limitMs);
       this.#waiting.set(id, { resolve, reject, timer });
       if (bytes === undefined) this.#fail('would have to be sent more than one message holds');
       else this.#child?.stdin?.write(bytes);
@@ -190,7 +211,13 @@ export class PluginProcess {
     this.#closing = true;
     this.#fail('was closed');
     await this.#gone;
-    process.off('exit', this.#onExit);
+    OPEN.delete(this);
+    this.#sweep();
+  }
+
+  /** Ends it where nobody can wait for that. */
+  abandon(): void {
+    this.#child?.kill('SIGKILL');
     this.#sweep();
   }
 

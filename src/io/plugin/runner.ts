@@ -214,6 +214,7 @@ function confine(folder: string, hosts: readonly string[], files: boolean): void
     const host = typeof options.host === 'string' ? options.host : 'localhost';
     const at = `${host}:${String(options.port)}`.toLowerCase();
     if (!granted.has(at)) throw new Error(`the plugin may not connect to ${at}`);
+    if (options.lookup !== undefined) throw new Error('the plugin may not look up names by itself');
     return connect.apply(this, values);
   };
   net.Server.prototype.listen = (): never => {
