@@ -120,6 +120,8 @@ export async function openAddress(text: string, options: AddressOptions): Promis
       );
     }
   const size = ask('size');
+  if (size !== undefined && !/^\d{1,5}$/.test(size))
+    throw new UserError(`${shown(text)}: '${safeText(size, 40)}' hits are no page`, 'give 1 to 10000');
   return openSearchQuery({
     url: `${scheme === 'es+https' ? 'https' : 'http'}://${url.hostname}${port === 0 ? '' : `:${port}`}`,
     index,

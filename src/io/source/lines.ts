@@ -1,5 +1,6 @@
 import { humanCount, UserError } from '../../core/index.ts';
 import type { ByteSource } from './input.ts';
+import { type PeekedSource, peekSource } from './peek.ts';
 import { MAX_LINE_BYTES, MAX_REJECTS_SHOWN, type Reject } from './table-source.ts';
 
 /**
@@ -12,54 +13,12 @@ import { MAX_LINE_BYTES, MAX_REJECTS_SHOWN, type Reject } from './table-source.t
 export const LF = 0x0a;
 export const CR = 0x0d;
 
-/** Bytes of a head that tells one format from the other. */
-export const HEAD_BYTES = 65_536;
-
 /** What is kept of a rejected line. */
 const REJECT_BYTES = 1024;
 
-/** The first bytes of a source, at most `HEAD_BYTES` and decompressed, and a source that still gives all of them. A source that fails before it gave any rejects with its UserError. */
-export async function peekHead(source: ByteSource): Promise<{ head: Uint8Array; source: ByteSource }> {
-  const head = new Uint8Array(HEAD_BYTES);
-  let length = 0;
-  let failure: unknown;
-  while (length < HEAD_BYTES) {
-    let n: number;
-    try {
-      n = await source.read(head.subarray(length));
-    } catch (error) {
-      if (length === 0) throw error;
-      failure = error;
-      break;
-    }
-    if (n === 0) break;
-    length += n;
-  }
-  let at = 0;
-  const read = (into: Uint8Array): number | Promise<number> => {
-    if (at < length) {
-      const n = Math.min(into.length, length - at);
-      into.set(head.subarray(at, at + n));
-      at += n;
-      return n;
-    }
-    if (failure !== undefined) return Promise.reject(failure);
-    return source.read(into);
-  };
-  return {
-    head: head.subarray(0, length),
-    source: {
-      name: source.name,
-      compression: source.compression,
-      totalBytes: source.totalBytes,
-      bytesTaken: source.bytesTaken,
-      read,
-      ...(source.growing === undefined ? {} : { growing: () => source.growing?.() === true }),
-      ...(source.successor === undefined ? {} : { successor: () => source.successor?.() }),
-      ...(source.stop === undefined ? {} : { stop: async () => source.stop?.() }),
-      close: () => source.close(),
-    },
-  };
+/** The first bytes of a source, at most `HEAD_BYTES` and decompressed, and a source that still gives all of them; see `peekSource`. */
+export function peekHead(source: ByteSource): Promise<PeekedSource> {
+  return peekSource(source, () => false);
 }
 
 export interface TextWindowOptions {

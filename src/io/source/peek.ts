@@ -1,10 +1,10 @@
 import type { ByteSource } from './input.ts';
 
 /** Bytes at the beginning by which the kind of an input is told, at most. */
-const HEAD_BYTES = 65_536;
+export const HEAD_BYTES = 65_536;
 
 export interface PeekedSource {
-  /** The first bytes, fewer where the input has no more; shorter than asked also where a stream has not yet sent more and holds what it has sent. */
+  /** The first bytes, fewer where they told enough, the input has no more, or it failed behind them. */
   readonly head: Uint8Array;
   /** The same input from its beginning. */
   readonly source: ByteSource;
