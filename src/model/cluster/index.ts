@@ -88,7 +88,9 @@ export function clusterRows(columns: readonly GowerColumn[], options: ClusterOpt
     undefined,
   );
   const mapped = rowsToMap(n, mapRows, best);
-  const map = mapDistances(mapped.length, (a, b) => gower.between(mapped[a] ?? 0, mapped[b] ?? 0), {
+  const between = (a: number, b: number): number =>
+    sampled ? gower.between(a, b) : a === b ? 0 : (distances[condensedIndex(n, a, b)] ?? 0);
+  const map = mapDistances(mapped.length, (a, b) => between(mapped[a] ?? 0, mapped[b] ?? 0), {
     random: new Random(seed),
   });
   return { rowCount: n, rows, sampled, merges, cuts: made, best, map, mapped };
