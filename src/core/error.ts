@@ -47,15 +47,20 @@ export function nearest(typed: string, names: readonly string[]): string | undef
   return best;
 }
 
+/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment), counted up to `cap` or somewhat beyond. */
 function editDistance(a: string, b: string, cap: number): number {
   if (Math.abs(a.length - b.length) >= cap) return cap;
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const current = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(previous[j] + 1, current[j - 1] + 1, substitution));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? before[j - 2] + 1 : substitution;
+      current.push(Math.min(previous[j] + 1, current[j - 1] + 1, substitution, swap));
     }
+    before = previous;
     previous = current;
   }
   return previous[b.length];
