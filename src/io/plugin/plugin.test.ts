@@ -271,6 +271,29 @@ describe('a permission', () => {
     });
   });
 
+  it('for writing lets a sink keep its log where that was granted, and nowhere else', async () => {
+    const log = path.join(scratch, 'log');
+    fs.mkdirSync(log);
+    const main = (file: string): string =>
+      `import { appendFileSync } from 'node:fs'; export const sinks = { keep: (lines) => appendFileSync(${JSON.stringify(file)}, lines.join('\\n') + '\\n') };`;
+    const sink = async (file: string): Promise<readonly string[]> => {
+      const adds = { sinks: [{ name: 'keep', description: 'K.' }] };
+      const use = plugin(main(file), adds, { permissions: { writes: { why: 'It keeps a log.' } } });
+      const host = await PluginHost.start([{ use, grant: { writes: ['./log'] } }], { folder: scratch, unpinned: true });
+      try {
+        await host.sink(['{"id":1}', '{"id":2}']);
+        return host.failures().map(({ reason }) => reason);
+      } finally {
+        await host.close();
+      }
+    };
+    expect(await sink(path.join(fs.realpathSync(log), 'a.jsonl'))).toEqual([]);
+    expect(fs.readFileSync(path.join(log, 'a.jsonl'), 'utf8')).toBe('{"id":1}\n{"id":2}\n');
+    expect(await sink(path.join(scratch, 'a.jsonl'))).toEqual([
+      'failed: Error: Access to this API has been restricted. Use --allow-fs-write to manage permissions.',
+    ]);
+  });
+
   it('for files reads the folder that was granted and no other', async () => {
     const folder = path.join(scratch, 'lists');
     fs.mkdirSync(folder);
