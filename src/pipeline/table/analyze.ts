@@ -193,7 +193,7 @@ export async function findInRows(
         rows: columns.rows,
         kept: measured.kept,
         columns: columns.summary(),
-        features: measured.features.summary(plan.weights),
+        features: measured.features.summary(plan.weights, plan.categories),
         filters: found.filters,
         flags: flagSummary(plan, found.flags),
         strangest: (strange?.strangest() ?? []).map(strangeRow),
@@ -215,7 +215,7 @@ export async function findInRows(
 /** A model of what is usual in these rows; undefined where there are too few, or nothing was measured. */
 function fitModelOf({ store }: MeasuredRows, plan: TablePlan, seed: number): Model | undefined {
   if (plan.features.length === 0) return undefined;
-  const sample = new FitSample(plan.features, seed);
+  const sample = new FitSample(plan.modelFeatures, seed);
   for (const { features } of store.chunks()) sample.offer(plan.encode(features));
   return sample.fit(seed, plan.encoding());
 }
@@ -234,7 +234,7 @@ function loadGiven({ name, bytes }: { readonly name: string; readonly bytes: Uin
 
 /** The model, where the plan measures what it was fitted on. */
 function fitting(model: Model, plan: TablePlan, name: string): Model {
-  const there = new Set(plan.features.map((feature) => feature.name));
+  const there = new Set(plan.modelFeatures.map((feature) => feature.name));
   const absent = model.featureNames.find((feature) => !there.has(feature));
   if (absent !== undefined)
     throw new UserError(

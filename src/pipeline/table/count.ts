@@ -75,7 +75,8 @@ export class FeatureCounts {
     }
   }
 
-  summary(weights: ReadonlyMap<string, number>): TableFeature[] {
+  /** @param categories features whose numbers stand for texts: the least and the most of them would say nothing */
+  summary(weights: ReadonlyMap<string, number>, categories: ReadonlySet<string>): TableFeature[] {
     const width = this.#features.length;
     return this.#features.map(({ name }, j) => {
       const seen: number[] = [];
@@ -85,7 +86,7 @@ export class FeatureCounts {
       }
       seen.sort((a, b) => a - b);
       const base = { name, weight: weights.get(name) ?? 1, missing: this.#missing[j] ?? 0 };
-      if (seen.length === 0) return base;
+      if (seen.length === 0 || categories.has(name)) return base;
       return { ...base, min: this.#min[j] ?? 0, median: quantileSorted(seen, 0.5), max: this.#max[j] ?? 0 };
     });
   }

@@ -43,6 +43,10 @@ export interface PlanResult {
 export interface TablePlan {
   /** Of the matrix that `measure` gives. Known once all rows were learned. */
   readonly features: readonly Feature[];
+  /** Of the matrix that `encode` gives: a category is called `<name>.rarity` there. */
+  readonly modelFeatures: readonly Feature[];
+  /** Names of the features whose numbers stand for texts or classes, and are no amounts. */
+  readonly categories: ReadonlySet<string>;
   /** By name of the feature; 1 where absent. */
   readonly weights: ReadonlyMap<string, number>;
   /** Column that says who acts, and column of the time. */
@@ -84,6 +88,10 @@ export function autoPlan(schema: Schema, encoding?: Json): TablePlan {
     get features() {
       return auto.features;
     },
+    get modelFeatures() {
+      return auto.features;
+    },
+    categories: new Set(),
     weights: new Map(),
     entity: undefined,
     time,
@@ -115,13 +123,17 @@ export function autoPlan(schema: Schema, encoding?: Json): TablePlan {
 /** What written definitions say. @param encoding what a saved model was fitted with; throws UserError where it is not that of these definitions */
 export function definitionPlan(bound: BoundDefinitions, encoding?: Json): TablePlan {
   const run = bound.createRun();
+  const { features } = bound;
   const categories = new CategoryCounts(
-    bound.features.flatMap(({ name, kind }, j) => (kind === 'category' ? [{ name, j }] : [])),
+    features.flatMap(({ name, kind }, j) => (kind === 'category' ? [{ name, j }] : [])),
     encoding,
   );
+  const modelFeatures = encodedFeatures(features);
   let result: RunResult | undefined;
   return {
-    features: bound.features,
+    features,
+    modelFeatures,
+    categories: new Set(features.flatMap(({ name, kind }) => (kind === 'category' ? [name] : []))),
     weights: bound.weights,
     entity: bound.entity,
     time: bound.time,
@@ -136,7 +148,7 @@ export function definitionPlan(bound: BoundDefinitions, encoding?: Json): TableP
     },
     groupColumns: () => run.groupColumns(),
     flag: (rows, numbers) => run.flags(rows, numbers),
-    encode: (matrix) => categories.encode(matrix, (name) => run.categoryTexts(name)),
+    encode: (matrix) => ({ ...categories.encode(matrix, (name) => run.categoryTexts(name)), features: modelFeatures }),
     encoding: () => categories.encoding((name) => run.categoryTexts(name)),
     finish() {
       result ??= run.finish();
@@ -152,6 +164,18 @@ export function definitionPlan(bound: BoundDefinitions, encoding?: Json): TableP
       };
     },
   };
+}
+
+/** How the model sees the features: a category by its information, under a name that says so and that no other feature has. */
+function encodedFeatures(features: BoundDefinitions['features']): Feature[] {
+  const taken = new Set(features.map(({ name }) => name));
+  return features.map((feature): Feature => {
+    if (feature.kind !== 'category') return feature;
+    let name = `${feature.name}.rarity`;
+    for (let n = 2; taken.has(name); n++) name = `${feature.name}.rarity-${n}`;
+    taken.add(name);
+    return { name, unit: 'bit', meaning: `How rare what ${feature.name} says is.` };
+  });
 }
 
 /** Texts of a category that are saved with a model. */
@@ -170,11 +194,13 @@ class CategoryCounts {
   readonly #saved:
     | ReadonlyMap<string, { readonly rows: number; readonly counts: ReadonlyMap<string, number> }>
     | undefined;
-  #bits: Float64Array[] | undefined;
+  /** Information of each category's numbers, as they were met by `encode`. */
+  readonly #bits: readonly Map<number, number>[];
 
   constructor(categories: readonly Category[], encoding: Json | undefined) {
     this.#categories = categories;
     this.#seen = categories.map(() => new Map());
+    this.#bits = categories.map(() => new Map());
     this.#rows = new Float64Array(categories.length);
     this.#saved = encoding === undefined ? undefined : readSaved(encoding, categories);
   }
@@ -194,28 +220,35 @@ class CategoryCounts {
 
   encode(matrix: FeatureMatrix, textsOf: (name: string) => readonly string[]): FeatureMatrix {
     if (this.#categories.length === 0) return matrix;
-    this.#bits ??= this.#categories.map((category, c) => this.#informationOf(category, c, textsOf(category.name)));
-    const bits = this.#bits;
     const { features, rowCount } = matrix;
     const values = matrix.values.slice();
-    this.#categories.forEach(({ j }, c) => {
+    this.#categories.forEach((category, c) => {
+      const { j, name } = category;
+      // All of them are copied at each call, and only a saved model needs them, for what it was not yet asked.
+      let texts: readonly string[] | undefined;
+      const bits = this.#bits[c] ?? new Map<number, number>();
       for (let row = 0; row < rowCount; row++) {
         const at = row * features.length + j;
         const code = values[at] ?? Number.NaN;
-        if (!Number.isNaN(code)) values[at] = bits[c]?.[code] ?? Number.NaN;
+        if (Number.isNaN(code)) continue;
+        let information = bits.get(code);
+        if (information === undefined) {
+          if (this.#saved !== undefined) texts ??= textsOf(name);
+          information = this.#informationOf(category, c, code, texts ?? []);
+          bits.set(code, information);
+        }
+        values[at] = information;
       }
     });
     return { features, rowCount, values };
   }
 
-  /** -log2 of the share of the rows that had the text; one that none had is as rare as one of all of them. */
-  #informationOf({ name }: Category, c: number, texts: readonly string[]): Float64Array {
+  /** -log2 of the share of the rows that had it; what none had is as rare as one of all of them. */
+  #informationOf({ name }: Category, c: number, code: number, texts: readonly string[]): number {
     const saved = this.#saved?.get(name);
     const rows = Math.max(1, saved?.rows ?? this.#rows[c] ?? 1);
-    return Float64Array.from(texts, (text, code) => {
-      const count = saved === undefined ? this.#seen[c]?.get(code) : saved.counts.get(text);
-      return -Math.log2((count ?? 1) / rows) + 0;
-    });
+    const count = saved === undefined ? this.#seen[c]?.get(code) : saved.counts.get(textOf(code, texts));
+    return -Math.log2((count ?? 1) / rows) + 0;
   }
 
   encoding(textsOf: (name: string) => readonly string[]): Json {
@@ -224,13 +257,18 @@ class CategoryCounts {
       const texts = textsOf(name);
       const counts =
         saved === undefined
-          ? [...(this.#seen[c] ?? [])].map(([code, n]) => [texts[code] ?? '', n] as const)
+          ? [...(this.#seen[c] ?? [])].map(([code, n]) => [textOf(code, texts), n] as const)
           : [...saved.counts];
       const first = counts.sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, MAX_SAVED);
       return [name, { rows: saved?.rows ?? this.#rows[c] ?? 0, texts: first }];
     });
     return { kind: 'definitions', categories: Object.fromEntries(categories) };
   }
+}
+
+/** What stands for a category in a saved model; the classes of a feature of a pack are numbers, which have no text. */
+function textOf(code: number, texts: readonly string[]): string {
+  return texts[code] ?? String(code);
 }
 
 function readSaved(
