@@ -30,20 +30,23 @@ export async function readDefinitions(file: string, config: Config, plugins?: Pl
   return parseDefinitions(readText(features), features, { functions: functions(config, plugins) });
 }
 
-/** The input that a system file of Anomal names, for who gives none: a file beside it, or an address where agents send records for so long. Undefined for definitions. */
-export async function systemInput(
-  file: string,
-): Promise<{ readonly input: string; readonly durationMs: number | undefined } | undefined> {
+/** What a system file of Anomal says of its data, as `analyze` takes it. */
+export interface SystemInput {
+  /** The whole path of a file, or the address to listen on. */
+  readonly input: string;
+  /** How long to listen; undefined for a file. */
+  readonly durationMs: number | undefined;
+}
+
+/** Undefined where `--features` is no system file. Rejects with UserError. */
+export async function readSystemInput(file: string): Promise<SystemInput | undefined> {
   const text = readText(file);
   if (!(await isLegacySystemFile(text, file))) return undefined;
   const { input } = await parseLegacySystem(text, file);
-  if (input.driver === 'tcp')
-    return {
-      input: `listen://${input.host.includes(':') ? `[${input.host}]` : input.host}:${input.port}`,
-      durationMs: input.collectionMs,
-    };
-  const rows = path.isAbsolute(input.path) ? input.path : path.join(path.dirname(file), input.path);
-  return { input: rows, durationMs: undefined };
+  // Whole, so that no name in the file is taken for an address, an interface or standard input.
+  if (input.driver === 'csv') return { input: path.resolve(path.dirname(file), input.path), durationMs: undefined };
+  const host = input.host.includes(':') ? `[${input.host}]` : input.host;
+  return { input: `listen://${host}:${input.port}`, durationMs: input.collectionMs };
 }
 
 const FLOW_TIME = 'startMs';

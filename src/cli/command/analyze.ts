@@ -26,7 +26,7 @@ import {
   rowCsvLines,
   textCell,
 } from '../../report/index.ts';
-import { planOptions, readDefinitions, systemInput } from '../definitions.ts';
+import { planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
@@ -105,7 +105,7 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       // A system file of Anomal names its input itself.
       const system =
         given.length === 0 && asked.features !== undefined && asked.live === undefined
-          ? await systemInput(asked.features)
+          ? await readSystemInput(asked.features)
           : undefined;
       const inputs = system === undefined ? given : [system.input];
       const duration = asked.duration ?? system?.durationMs;
