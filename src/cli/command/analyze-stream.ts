@@ -1,7 +1,8 @@
 import * as path from 'node:path';
-import { EXIT, safeText, UserError } from '../../core/index.ts';
+import { counted, EXIT, safeText, UserError } from '../../core/index.ts';
 import { FLOW_SCHEMA } from '../../flow/index.ts';
 import {
+  DeadLetterFile,
   isAddressInput,
   makeOutputFolder,
   openAddress,
@@ -28,6 +29,9 @@ export function askedAddress(inputs: readonly string[]): string | undefined {
     );
   return asked;
 }
+
+/** What of a stream could not be taken. */
+const DEAD_LETTERS = 'dead-letter.ndjson';
 
 export interface StreamRun {
   readonly out: string;
@@ -56,13 +60,16 @@ export async function runStream(address: string, run: StreamRun): Promise<number
     clearTimeout(timer);
     signal.removeEventListener('abort', end);
   };
+  const deadLetter = new DeadLetterFile(path.join(out, DEAD_LETTERS));
   const source = await openAddress(address, {
     oddities: new OddityCounter(),
     signal: ended.signal,
     onNote: tell,
     as: run.records ? 'records' : 'flows',
+    deadLetter,
   }).catch((error: unknown) => {
     stopListening();
+    deadLetter.close();
     throw error;
   });
   const endless = source.stop !== undefined;
@@ -87,6 +94,9 @@ export async function runStream(address: string, run: StreamRun): Promise<number
     stopListening();
     ended.signal.removeEventListener('abort', stop);
     source.close();
+    deadLetter.close();
+    if (deadLetter.written > 0)
+      tell(`${counted(deadLetter.written, 'record')} could not be taken: ${path.join(out, DEAD_LETTERS)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { nearest, safeText, UserError } from '../../core/index.ts';
 import type { OddityCounter } from '../../wire/index.ts';
+import type { DeadLetterFile } from '../sink/dead-letter.ts';
 import { listenerTable, listenRecords } from './agent-listener.ts';
 import { openSearchQuery } from './elasticsearch.ts';
 import type { CollectorKind } from './netflow.ts';
@@ -58,6 +59,8 @@ export interface AddressOptions {
   readonly oddities: OddityCounter;
   readonly signal?: AbortSignal | undefined;
   readonly onReject?: ((reject: Reject) => void) | undefined;
+  /** Keeps whole what of a stream of records, or of agents, could not be taken. Closed by whoever made it. */
+  readonly deadLetter?: DeadLetterFile | undefined;
   /** Told what the operator should know: where it listens, that a connection was lost. */
   readonly onNote?: ((text: string) => void) | undefined;
   /** Flows where the rows can be, their own columns otherwise; 'records' asks for the latter. */
@@ -66,7 +69,7 @@ export interface AddressOptions {
 
 /** Opens it. Throws UserError for an address that is none, and rejects where the place can't be had. */
 export async function openAddress(text: string, options: AddressOptions): Promise<TableSource> {
-  const { oddities, signal, onReject, onNote } = options;
+  const { oddities, signal, onReject, onNote, deadLetter } = options;
   const [, given = '', rest = ''] = ADDRESS.exec(text) ?? [];
   const scheme = given.toLowerCase();
   const form = ADDRESS_FORMS.find((known) => known.scheme === scheme);
@@ -95,7 +98,7 @@ export async function openAddress(text: string, options: AddressOptions): Promis
     return source;
   }
   if (scheme === 'tcp' || scheme === 'tls')
-    return connectStream({ host, port, tls: scheme === 'tls', signal, onReject, onNote });
+    return connectStream({ host, port, tls: scheme === 'tls', signal, onReject, onNote, deadLetter });
   if (scheme === 'listen' || scheme === 'listen+http') {
     const at = { host, port };
     const listener = await listenRecords({
@@ -103,6 +106,7 @@ export async function openAddress(text: string, options: AddressOptions): Promis
       schemaOf: 'all',
       signal,
       onNote,
+      deadLetter,
     });
     const bound = listener.tcp ?? listener.http;
     onNote?.(`listening for records on ${bound?.host}:${bound?.port}${scheme === 'listen' ? '' : ' (POST /records)'}`);
