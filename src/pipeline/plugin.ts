@@ -143,7 +143,12 @@ export class PluginLooks {
       reasons: [
         { name: 'plugin.detector', value: id, unit: '', sentence: 'A detector of a plugin names these rows.' },
         ...(message === '' ? [] : [{ name: 'plugin.message', value: message, unit: '', sentence: said }]),
-        ...reasons.map(({ name, value, unit }) => ({ name: `plugin.${name}`, value, unit, sentence: said })),
+        ...reasons.map(({ name, value, unit }) => ({
+          name: `plugin.${name}`,
+          value,
+          unit,
+          sentence: 'A measure of the detector stands beside this line, by the name that its author gave it.',
+        })),
         {
           name: 'plugin.rows',
           value: rows.length,

@@ -47,12 +47,12 @@ export const RECORD_RULES: readonly Explanation[] = [
     nature: () => 'ambiguous',
     hypothesis: () => 'unusual traffic',
     whatHappened: (view) => [
-      claim('A detector of a plugin named it.', [...view.cite('plugin.detector', 'plugin.rows'), ...view.flows(2)]),
+      claim(`A detector of a plugin named ${rows(view)}.`, [
+        ...view.cite('plugin.detector', 'plugin.rows'),
+        ...view.flows(2),
+      ]),
       ...began(view),
-      ...view.measureNames
-        .filter((name) => name !== 'plugin.detector' && name !== 'plugin.rows')
-        .slice(0, 5)
-        .flatMap((name) => view.quote(name)),
+      ...view.quote('plugin.message'),
     ],
     whyItMatters: (view) => [
       claim(
