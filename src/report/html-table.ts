@@ -41,7 +41,7 @@ ${
     { right: [3, 4], caption: 'Flags; those that fired are incidents above.' },
   )
 }
-${clusterPart(table.clusters)}
+${clusterPart(table)}
 ${strangestPart(table.strangest)}
 ${featurePart(table.features)}
 ${columnPart(table)}
@@ -109,13 +109,13 @@ function columnPart({ columns }: TableSummary): Html {
 // ----------------------------------------------------------------------------------------------------------------------- groups
 
 /** The groups: a switch for the number of them, the map and the list of the groups of that cut, and the tree. The switch is style alone; nothing runs. */
-function clusterPart(clusters: ClusterSummary | undefined): Html {
+function clusterPart({ clusters, kept }: TableSummary): Html {
   if (clusters === undefined || clusters.cuts.length === 0) return html``;
   const { cuts, best, rows, measured, map } = clusters;
   const shown = cuts.filter(({ k }) => (CUTS as readonly number[]).includes(k));
   const sampled = measured < rows;
   return html`<div class="card groups"><h3 class="plain" id="groups-h">Groups of rows</h3>
-<p>${counted(rows, 'row')} by Gower's distance and complete linkage${sampled && html`; the distances of a sample of ${humanCount(measured)} were measured, and every other row stands with the nearest group`}. The number of groups that parts them best is ${best}. What a group is called says nothing about good or bad.</p>
+<p>${counted(rows, 'row')}${rows < kept && html` drawn by chance from ${humanCount(kept)},`} by Gower's distance and complete linkage${sampled && html`; the distances of a sample of ${humanCount(measured)} were measured, and every other row stands with the nearest group`}. The number of groups that parts them best is ${best}. What a group is called says nothing about good or bad.</p>
 ${shown.map(
   ({ k }) =>
     html`<input type="radio" name="cut" id="cut-${k}"${k === best && html` checked`}><label for="cut-${k}">\u2060${k} groups</label> `,

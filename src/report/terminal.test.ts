@@ -106,6 +106,21 @@ Note         office-morning.pcapng: column v: 1,999 cells that are no number,
   );
 });
 
+test('groups of a sample are called that', () => {
+  const cluster = { label: 1, size: 12_000, silhouette: 0.5, medoid: 1, influence: [] };
+  const cuts = [{ k: 2, silhouette: 0.5, clusters: [cluster, { ...cluster, label: 2, size: 8000 }] }];
+  const map = { stress: 0, points: [] };
+  const clusters = { rows: 20_000, measured: 2000, best: 2, cuts, map, tree: { leaves: [], joins: [] } };
+  const rows = { columns: [], features: [], filters: [], flags: [], strangest: [], clusters };
+  const told = (kept: number): string =>
+    renderTerminal({ ...quietResult(), table: { ...rows, rows: kept, kept } }, { ...plain, width: 200 });
+  expect(told(500_000)).toContain(`Rows in each, of 20,000 that were drawn by chance,
+             by number of groups:
+             2: 8000/12000
+`);
+  expect(told(20_000)).toContain(' Rows in each, by number of groups:\n');
+});
+
 test('colour adds escape sequences and changes no word', () => {
   const coloured = renderTerminal(sampleResult(), { ...plain, color: true });
   expect(coloured).toContain('\u001b[1;97;41m CRITICAL \u001b[0m');

@@ -127,7 +127,7 @@ function tableSections({ table }: AnalysisResult, width: number): Section[] {
       'Groups',
       [
         ...wrapText(
-          `${best.k} groups part the rows best (silhouette ${best.silhouette.toFixed(2)}). Rows in each, by number of groups:`,
+          `${best.k} groups part the rows best (silhouette ${best.silhouette.toFixed(2)}). Rows in each${clusters.rows < table.kept ? `, of ${humanCount(clusters.rows)} that were drawn by chance` : ''}, by number of groups:`,
           width,
         ),
         ...wrapParts(sizes, ', ', width),
