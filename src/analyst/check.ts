@@ -47,7 +47,7 @@ export type ProblemKind =
 export const CLAIM_SECTIONS = ['whatHappened', 'whyItMatters', 'whatToDoFirst', 'whatWouldMakeItInnocent'] as const;
 
 /** General knowledge that an administrator needs and that has digits or dots in it: names of logs and of their entries, names of protocols. */
-export const REFERENCE_TERMS = ['event 4624', 'event 4625', 'auth.log', 'RITA 5', 'IPv4', 'IPv6'] as const;
+export const REFERENCE_TERMS = ['event 4624', 'event 4625', 'auth.log', 'RITA 5', 'IPv4', 'IPv6', 'POP3'] as const;
 
 /** All problems, in reading order; empty when nothing is wrong. */
 export function checkVerdict(incident: Incident, verdict: Verdict): Problem[] {
