@@ -23,7 +23,7 @@ export interface SensorAlert {
 
 /** The levels of our scale for the priorities of Suricata and Snort. */
 const LEVEL = ['high', 'high', 'medium', 'low', 'info'] as const;
-/** Kinds of alerts that become detections, the most severe first; what is beyond is counted in the last one's host. */
+/** Kinds of alerts that become detections, the most severe and then the most frequent first; what is beyond them is left out. */
 const MAX_DETECTIONS = 1000;
 
 /**

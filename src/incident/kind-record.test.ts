@@ -71,8 +71,8 @@ describe('incidents of rows', () => {
     ]);
   });
 
-  it('take all flags of one as one story, whenever they fired, and keep others with other flags apart', () => {
-    expect(incidentsOf(flag('low', { firstMs: 0, lastMs: 0 }), flag('low', {}, 'odd'))).toHaveLength(1);
+  it('take the flags that fire for one at one time as one story, and keep others with other flags apart', () => {
+    expect(incidentsOf(flag('low'), flag('low', {}, 'odd'))).toHaveLength(1);
     expect(incidentsOf(flag('low'), flag('low', { actor: 'bob' }, 'odd'))).toHaveLength(2);
   });
 
