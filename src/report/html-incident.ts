@@ -13,6 +13,7 @@ import {
 import { type Html, html, type Part } from './escape.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { RunSummary } from './result.ts';
+import { saidOf } from './said.ts';
 import { bar } from './svg.ts';
 import { clock, day, endpoint, flowNames, keepUnits, measured, number, sameDay, span, timeOfDay } from './words.ts';
 
@@ -31,6 +32,7 @@ const MAX_FLOWS_LATER = 6;
 const MAX_PEERS_SHOWN = 8;
 const MAX_NAME = 80;
 const MAX_VALUES = 40;
+const MAX_SAID = 5;
 
 type MeasureEvidence = Extract<Evidence, { type: 'measure' }>;
 type FlowEvidence = Extract<Evidence, { type: 'flow' }>;
@@ -165,7 +167,7 @@ function facts(incident: JudgedIncident, positions: ReadonlyMap<string, number>)
 <dt>When</dt><dd>${span(incident.firstMs, incident.lastMs)}</dd>
 <dt>${actor}${incident.actors.length !== 1 && 's'}</dt><dd>${separated(incident.actors.slice(0, MAX_PEERS_SHOWN).map(hostText), ' ')}${moreActors > 0 && ` and ${humanCount(moreActors)} more`}</dd>
 ${incident.recordCount !== undefined && incident.peerCount === 0 ? undefined : html`<dt>${peer}${incident.peerCount !== 1 && 's'}</dt><dd>${peers.length === 0 ? 'none' : separated(peers.map(hostText), ' ')}${morePeers > 0 && ` and ${humanCount(morePeers)} more`}</dd>`}
-${related(incident, positions)}${
+${saidRows(incident)}${related(incident, positions)}${
   incident.techniques.length > 0 &&
   html`<dt>ATT&amp;CK</dt><dd><ul>${incident.techniques.map((technique) => html`<li>${techniqueText(technique)}</li>`)}</ul></dd>
 `
@@ -375,4 +377,15 @@ function pair(out: number | undefined, back: number | undefined, format: (value:
   if (out === undefined && back === undefined) return undefined;
   const text = (value: number | undefined) => (value === undefined ? '?' : format(value));
   return html`<span>${text(out)} / ${text(back)}</span>`;
+}
+
+/** What a flag, a rule of another sensor or a plugin says, in the words of its author: a line for each kind of author. */
+function saidRows(incident: JudgedIncident): Html[] {
+  const said = saidOf(incident);
+  return [...new Set(said.map(({ by }) => by))].map((by) => {
+    const texts = said.filter((one) => one.by === by).map(({ text }) => html`<li>${network(text, 300)}</li>`);
+    const more = texts.length - MAX_SAID;
+    return html`<dt>${by}${texts.length !== 1 && 's'}</dt><dd><ul>${texts.slice(0, MAX_SAID)}${more > 0 && html`<li>and ${humanCount(more)} more</li>`}</ul></dd>
+`;
+  });
 }

@@ -2,6 +2,7 @@ import type { JudgedIncident } from '../analyst/index.ts';
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Painter, padEnd, painter, textWidth, wrapParts, wrapText } from './ansi.ts';
 import type { AnalysisResult, InputSummary, RunSummary } from './result.ts';
+import { saidOf } from './said.ts';
 import { day, number, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
 
 export interface TerminalOptions {
@@ -264,6 +265,7 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
       : `${actors} with ${addresses(incident.peers, incident.peerCount)}`;
   const body = [
     ...wrapText(safeText(incident.title, 300), room).map((line) => paint('strong', line)),
+    ...saidLines(incident, room),
     ...quiet(wrapText(hosts, room)),
     ...quiet(wrapParts([when(incident, run), safeText(incident.id, 20)], ', ', room)),
     ...quiet(sameHost(incident, room)),
@@ -273,6 +275,14 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
   if (!beside) return [head, ...body.map((line) => ' '.repeat(indent) + line)];
   const gap = ' '.repeat(indent - rank.length - badge.length);
   return body.map((line, i) => (i === 0 ? head + gap : ' '.repeat(indent)) + line);
+}
+
+/** 'Flag: 10.0.0.2 asked 3 names in 20 s', 'Rule: ET SCAN ... (and 2 more)'. */
+function saidLines(incident: JudgedIncident, room: number): string[] {
+  const [first, ...more] = saidOf(incident);
+  if (first === undefined) return [];
+  const rest = more.length === 0 ? '' : ` (and ${humanCount(more.length)} more)`;
+  return wrapText(`${first.by}: ${safeText(first.text, 200)}${rest}`, room);
 }
 
 /** 'Same host: password guessing (incident 2), regular calls (incident 3)', by rank. */
