@@ -151,7 +151,7 @@ h2{font-size:1.3125rem;font-weight:650;letter-spacing:-.008em;margin-bottom:14px
 .lead{font-size:1.1875rem;line-height:1.45;max-width:46em;margin-bottom:20px}
 .lead+.lead{margin-top:-10px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:20px 22px}
-.card+.card,.card+.scroll,.scroll+.card{margin-top:16px}
+.card+.card,.card+.scroll,.scroll+.card,.scroll+.scroll{margin-top:16px}
 .note{color:var(--muted);font-size:.875rem}
 .warn{border-left:4px solid var(--high)}
 .values{display:flex;flex-wrap:wrap;gap:2px 18px}.values dt{color:var(--muted);font-size:.8125rem}.values dd{font-family:var(--mono);font-size:.875em}
