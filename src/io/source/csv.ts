@@ -652,7 +652,7 @@ class CsvSource implements TableSource {
     if (misfits.length > 10) notes.push(`and cells of ${counted(misfits.length - 10, 'other column')}`);
     if (this.#broken > 0)
       notes.push(
-        `${counted(this.#broken, 'text')} not in UTF-8, shown with \\x escapes, the first on ${this.#firstBroken}`,
+        `${counted(this.#broken, 'different text')} not in UTF-8, shown with \\x escapes, the first on ${this.#firstBroken}`,
       );
     if (this.#shape.zoneless) notes.push('times without a zone are taken as UTC');
     return {
