@@ -8,6 +8,7 @@ import { readModel } from './file.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { fitKnn, loadKnn } from './knn.ts';
+import { fitLof, loadLof } from './lof.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 
@@ -104,6 +105,14 @@ export const models: readonly ModelEntry[] = [
     source: 'Ramaswamy, Rastogi, Shim 2000; Angiulli, Pizzuti 2002; Pang, Ting, Albrecht: LeSiNN, 2015',
     fit: fitKnn,
     load: loadKnn,
+  },
+  {
+    kind: 'lof',
+    summary: 'How much thinner it is around a record than around its neighbours: sees the rim of dense groups.',
+    blindTo: 'Strange records alike that make more than 5 % of what it was fitted on.',
+    source: 'Breunig, Kriegel, Ng, Sander: LOF, SIGMOD 2000; semantics of scikit-learn',
+    fit: fitLof,
+    load: loadLof,
   },
   {
     kind: 'extended-isolation-forest',

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { mean, standardDeviation } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { fitCopod } from './copod.ts';
 import { fitEcod } from './ecod.ts';
 import { fitHbos } from './hbos.ts';
 import { fitKnn } from './knn.ts';
+import { fitLof } from './lof.ts';
 
 /** Scores of scikit-learn and PyOD, made by reference-scores.py beside the fixture. */
 const reference = JSON.parse(
@@ -53,9 +55,36 @@ describe('without range guard', () => {
   });
 });
 
-describe('with standard scales and five neighbours', () => {
-  it.each(['mean', 'largest'] as const)('kNN gives the %s distance of scikit-learn', (distance) => {
+describe('with standard scales', () => {
+  it.each(['mean', 'largest'] as const)('kNN of five neighbours gives the %s distance of scikit-learn', (distance) => {
     const model = fitKnn(training, { neighbours: 5, distance, footing: 'standard' });
     expectClose(model.rawScore(probe), reference.knn[distance], 1e-12);
   });
+
+  it.each([5, 20])('LOF of %i neighbours gives the factors of scikit-learn', (neighbours) => {
+    const model = fitLof(training, { neighbours, footing: 'standard' });
+    expectClose(model.rawScore(probe).map(Math.exp), reference.lof[neighbours], 1e-10);
+  });
+
+  it('rows that are the same count as often as they are there', () => {
+    const { training: rows } = reference;
+    const repeated = matrixOf([...rows, ...rows.slice(0, 80), ...rows.slice(0, 40)]);
+    const scales = { footing: 'none', neighbours: 20 } as const;
+    const fitted = standardised(repeated);
+    expectClose(fitKnn(fitted, scales).rawScore(standardised(probe)), reference.repeated.knn, 1e-5);
+    expectClose(fitLof(fitted, scales).rawScore(standardised(probe)).map(Math.exp), reference.repeated.lof, 1e-5);
+  });
 });
+
+/** As scikit-learn's StandardScaler fitted on the rows without copies; rounded to float32, as a matrix holds them. */
+function standardised(matrix: FeatureMatrix): FeatureMatrix {
+  const d = training.features.length;
+  const n = training.rowCount;
+  const centre = training.features.map((_, j) =>
+    mean(Float64Array.from({ length: n }, (_, i) => training.values[i * d + j])),
+  );
+  const scale = training.features.map((_, j) =>
+    standardDeviation(Float64Array.from({ length: n }, (_, i) => training.values[i * d + j])),
+  );
+  return { ...matrix, values: matrix.values.map((v, at) => (v - centre[at % d]) / scale[at % d]) };
+}
