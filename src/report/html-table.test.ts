@@ -9,7 +9,7 @@ function tableOf(text: string): TableSummary {
     kept: 400,
     columns: [{ name: text, kind: 'string', unit: text, missing: 3 }],
     features: [{ name: text, weight: 1, missing: 0, min: 0, median: 1, max: 2 }],
-    filters: [{ name: text, mode: 'drop', dropped: 100 }],
+    filters: [{ name: text, mode: 'exclude', dropped: 100 }],
     flags: [{ name: text, severity: 'high', description: text, rows: 4, entities: 2 }],
     strangest: [
       {

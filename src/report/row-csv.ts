@@ -1,4 +1,4 @@
-import { isoTime, type Schema, type Table } from '../core/index.ts';
+import { isoTime, type Table } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { textCell } from './csv.ts';
 
@@ -10,8 +10,11 @@ import { textCell } from './csv.ts';
 const TIME_UNIT = 'ms since 1970 UTC';
 
 /** The first line. A feature that has the name of a column is called `feature:<name>`, and what this file adds `run:row` and `model:score` where the table has such columns. */
-export function rowCsvHeader(schema: Schema, features: readonly { readonly name: string }[]): string {
-  const own = schema.columns.map(({ name }) => name);
+export function rowCsvHeader(
+  { columns }: { readonly columns: readonly { readonly name: string }[] },
+  features: readonly { readonly name: string }[],
+): string {
+  const own = columns.map(({ name }) => name);
   const taken = new Set(own);
   const free = (kind: string, name: string): string => {
     let free = taken.has(name) ? `${kind}:${name}` : name;

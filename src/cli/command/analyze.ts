@@ -213,7 +213,7 @@ async function runConfigured(
     try {
       const { result, model: fitted } = await run(output);
       progress?.end();
-      output.finishTables();
+      output.finishTables(result.table);
       for (const format of REPORT_FORMATS)
         output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
       if (plugins !== undefined) await givePlugins(plugins, result, (name, bytes) => output.write(name, () => bytes));
@@ -343,8 +343,8 @@ class RunOutput {
   constructor(folder: string, table: string) {
     this.folder = folder;
     this.#name = table;
+    for (const name of [FLOWS_FILE, ROWS_FILE, REJECTED_FILE]) if (name !== table) this.#keep(() => this.remove(name));
     this.#keep(() => {
-      for (const name of [FLOWS_FILE, ROWS_FILE, REJECTED_FILE]) if (name !== table) this.remove(name);
       this.#table = new OutputFile(folder, table);
       if (table === FLOWS_FILE) this.#table.write(flowCsvHeader());
     });
@@ -366,6 +366,10 @@ class RunOutput {
   /** Keeps a line that could not be read, with the reason. */
   writeReject(input: string, { line, reason, bytes }: Reject): void {
     if (this.#rejects++ >= MAX_REJECTED) return;
+    const failed = (): void => {
+      this.#rejected = undefined;
+      this.#rejects = MAX_REJECTED;
+    };
     this.#keep(() => {
       if (this.#rejected === undefined) {
         this.#rejected = new OutputFile(this.folder, REJECTED_FILE);
@@ -373,10 +377,13 @@ class RunOutput {
       }
       const text = new TextDecoder().decode(bytes);
       this.#rejected.write(`${textCell(input)},${line},${textCell(reason)},${textCell(text)}\n`);
-    });
+    }, failed);
   }
 
-  finishTables(): void {
+  /** @param summary of the table that was analysed, where it was one: rows.csv has its header also when no row was left. */
+  finishTables(summary: AnalysisResult['table']): void {
+    if (this.#name === ROWS_FILE && !this.#headed && this.#table !== undefined && summary !== undefined)
+      this.#keep(() => this.#table?.write(rowCsvHeader(summary, summary.features)));
     for (const [name, file] of [
       [this.#name, this.#table],
       [REJECTED_FILE, this.#rejected],
@@ -410,7 +417,12 @@ class RunOutput {
 
   /** Takes away what an earlier run left under this name and this one has nothing for: it would lie beside a report that it does not belong to. */
   remove(name: string): void {
-    fs.rmSync(path.join(this.folder, name), { force: true });
+    const file = path.join(this.folder, name);
+    try {
+      fs.rmSync(file, { force: true });
+    } catch (error) {
+      throw describeFileError(error, file, 'write');
+    }
   }
 
   /** Removes what was not finished. */
@@ -421,13 +433,18 @@ class RunOutput {
     this.#rejected = undefined;
   }
 
-  #keep(step: () => void): void {
+  #keep(
+    step: () => void,
+    failed = (): void => {
+      this.#table = undefined;
+    },
+  ): void {
     try {
       step();
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.errors.push(error);
-      this.#table = undefined;
+      failed();
     }
   }
 }

@@ -61,6 +61,11 @@ describe('the analysis of a table', () => {
     }
   });
 
+  it('of one column needs no separator, where the name says that it is a table', async () => {
+    const { result } = await run([file('one-column.csv', `a\n${rows(300, (i) => `${i % 7}\n`)}`)]);
+    expect([result.table?.rows, result.table?.columns.map(({ name }) => name)]).toEqual([300, ['a']]);
+  });
+
   it('gives the same bytes for the same input', async () => {
     const name = file('usual.csv', USUAL);
     const [first, second] = [await run([name]), await run([name])];
