@@ -9,6 +9,7 @@ import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { fitKnn, loadKnn } from './knn.ts';
 import { fitLof, loadLof } from './lof.ts';
+import { fitMinimumCovariance, loadMinimumCovariance } from './minimum-covariance-determinant.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 
@@ -48,6 +49,12 @@ export {
   loadIsolationForest,
   scoreSamples,
 } from './isolation-forest.ts';
+export {
+  fitMinimumCovariance,
+  loadMinimumCovariance,
+  type MinimumCovariance,
+  type MinimumCovarianceOptions,
+} from './minimum-covariance-determinant.ts';
 export {
   type Contribution,
   type Explanation,
@@ -130,6 +137,15 @@ export const models: readonly ModelEntry[] = [
     source: 'Schoelkopf, Platt, Shawe-Taylor, Smola, Williamson 2001; random features of Rahimi and Recht 2007',
     fit: fitOneClassSvm,
     load: loadOneClassSvm,
+  },
+  {
+    kind: 'minimum-covariance-determinant',
+    summary:
+      'Distance from the middle of the closest part of the rows, along the directions in which features go together.',
+    blindTo: 'Ordinary data that is several clusters, and features that are mostly one value.',
+    source: 'Rousseeuw, Van Driessen: FAST-MCD, Technometrics 1999; corrections of scikit-learn',
+    fit: fitMinimumCovariance,
+    load: loadMinimumCovariance,
   },
 ];
 
