@@ -83,6 +83,17 @@ export function planOptions(
   };
 }
 
+/** Whether definitions can be asked of flows: every column that they name is one of theirs. */
+export function fitFlows(definitions: Definitions, config: Config, plugins: PluginHost | undefined): boolean {
+  try {
+    planOptions(definitions, config, undefined, plugins).plan?.(FLOW_SCHEMA, undefined);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
 function functions(config: Config, plugins: PluginHost | undefined): ReturnType<typeof standardFunctions> {
   const list = popularList(config);
   const standard = standardFunctions({ popularRank: (name) => popularRank(name, list), dgaScore });

@@ -1,8 +1,10 @@
 import { counted, humanCount, safeText } from '../core/index.ts';
-import { type Detection, MAX_PEERS, type Reason } from './detection.ts';
+import { type Detection, MAX_PEERS, type Reason, type Saturation } from './detection.ts';
 
 /** What another sensor said that it found: events of one of its rules between the same hosts, as one. */
 export interface SensorAlert {
+  /** Number of the generator that the rule belongs to; 1, the rules, where it is not said. */
+  readonly gid?: number;
   /** Number of the rule. */
   readonly sid: number;
   /** Text of the rule's author, and of its classification. Text from outside. */
@@ -11,6 +13,8 @@ export interface SensorAlert {
   /** Priority of the rule: 1 is the most severe, 4 the least. */
   readonly severity: number | undefined;
   readonly action: string | undefined;
+  /** ATT&CK techniques that the rule names. */
+  readonly techniques?: readonly string[];
   readonly protocol: string | undefined;
   /** Sender and receiver of the packet that was alerted on. */
   readonly src: string;
@@ -30,15 +34,18 @@ const MAX_DETECTIONS = 1000;
  * Alerts as detections, one for each sender and rule. What another sensor found is taken as it says it: the score is 1, for the rule did fire, and its own priority makes the severity. Which side is to blame the
  * alert does not say; the sender of the packet stands as the actor.
  */
-export function alertDetections(alerts: readonly SensorAlert[]): Detection[] {
+export function alertDetections(alerts: readonly SensorAlert[]): {
+  detections: Detection[];
+  saturations: Saturation[];
+} {
   const groups = new Map<string, SensorAlert[]>();
   for (const alert of alerts) {
-    const key = `${alert.sid} ${alert.src}`;
+    const key = `${alert.gid ?? 1} ${alert.sid} ${alert.src}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [alert]);
     else group.push(alert);
   }
-  return [...groups.values()]
+  const all = [...groups.values()]
     .map(detectionOf)
     .sort(
       (a, b) =>
@@ -46,8 +53,13 @@ export function alertDetections(alerts: readonly SensorAlert[]): Detection[] {
         b.flowCount - a.flowCount ||
         a.firstMs - b.firstMs ||
         (a.actor < b.actor ? -1 : 1),
-    )
-    .slice(0, MAX_DETECTIONS);
+    );
+  const refused = Math.max(0, all.length - MAX_DETECTIONS);
+  return {
+    detections: all.slice(0, MAX_DETECTIONS),
+    saturations:
+      refused === 0 ? [] : [{ detector: 'alert', what: 'senders and rules of alerts', cap: MAX_DETECTIONS, refused }],
+  };
 }
 
 function severityOf({ reasons }: Detection): number {
@@ -71,7 +83,7 @@ function detectionOf(alerts: readonly SensorAlert[]): Detection {
     },
     {
       name: 'alert.signature',
-      value: safeText(first.signature, 200),
+      value: `${safeText(first.signature, 200)} (rule ${first.sid})`,
       unit: '',
       sentence: 'What the rule is called stands beside this line, in the words of its author.',
     },
@@ -115,6 +127,7 @@ function detectionOf(alerts: readonly SensorAlert[]): Detection {
     lastMs: Math.max(...alerts.map(({ lastMs }) => lastMs)),
     score: 1,
     reasons,
+    techniques: [...new Set(alerts.flatMap(({ techniques = [] }) => techniques))].sort(),
     flows: [],
     flowCount: count,
   };

@@ -46,6 +46,8 @@ export interface Detection {
   /** 0 ordinary to 1 strange, finite: how sure the detector is, see its header for how it is computed. */
   readonly score: number;
   readonly reasons: readonly Reason[];
+  /** Ids of ATT&CK techniques that the author of a flag, or of another sensor's rule, names: T1046, T1110.001. */
+  readonly techniques?: readonly string[];
   /** At most `MAX_EVIDENCE_FLOWS`, in order of start time then id. */
   readonly flows: readonly EvidenceFlow[];
   /** How many flows are involved in truth. */

@@ -22,7 +22,7 @@ function table(rows: number) {
     builder.setText(1, row, i === 0 ? 'rare' : 'usual');
     builder.setText(2, row, `id-${i}`);
     builder.setNumber(3, row, 7);
-    builder.setNumber(4, row, i * 3_600_000);
+    builder.setNumber(4, row, i * 75 * 3_600_000);
   }
   return builder.finish();
 }
@@ -47,7 +47,7 @@ describe('features that nobody asked for by name', () => {
     expect(at(5, 'size')).toBe(5);
     expect(at(0, 'kind.rarity')).toBe(3);
     expect(at(1, 'kind.rarity')).toBeCloseTo(-Math.log2(7 / 8), 6);
-    expect(at(6, 'when.hour-sin')).toBeCloseTo(1, 6);
+    expect(at(6, 'when.hour-sin')).toBeCloseTo(-1, 6);
   });
 
   it('keep missing missing', () => {
@@ -77,5 +77,18 @@ describe('features that nobody asked for by name', () => {
     expect(() => AutoFeatures.of({ ...schema, columns: schema.columns.slice(1) }, auto.encoding())).toThrow(
       "the model was fitted on a table with numbers in a column 'size', which this one does not have",
     );
+  });
+
+  it('leave the hour out within two days and the weekday within two weeks, where they would only count the rows', () => {
+    const names = (hours: number): string[] => {
+      const builder = new TableBuilder(schema, 4);
+      for (let i = 0; i < 4; i++) builder.setNumber(4, builder.addRow(), i * hours * 3_600_000);
+      const some = new AutoFeatures(schema);
+      some.learn(builder.finish());
+      return some.features.map(({ name }) => name);
+    };
+    expect(names(15)).toEqual([]);
+    expect(names(16)).toEqual(['when.hour-sin', 'when.hour-cos']);
+    expect(names(112)).toHaveLength(4);
   });
 });

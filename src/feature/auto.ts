@@ -2,7 +2,7 @@ import { type ColumnSpec, isValid, type Schema, safeText, type Table, UserError 
 import type { Feature, FeatureMatrix } from './matrix.ts';
 
 /**
- * Features for a table of which nobody said what matters: every number as it is, every text by how rare it is, every time by its place in the day and in the week.
+ * Features for a table of which nobody said what matters: every number as it is, every text by how rare it is, every time by its place in the day, where the times span two days, and in the week, where they span two weeks.
  *
  * It takes two looks: the first counts how often each text stands in its column, the second measures. A text's value is its information, -log2 of its share of the rows, so a text that
  * stands in every row is 0 and one of a thousand rows is 10. Texts beyond `MAX_TEXTS` in a column count as seen once, which is what most of them were. A column with one value alone, and one of
@@ -161,7 +161,9 @@ export class AutoFeatures {
       }
       if (!((this.#least[column] ?? 0) < (this.#most[column] ?? 0))) return [];
       if (spec.unit !== TIME_UNIT) return [planOf(column, spec, 'value')];
-      return TIME_PARTS.map(({ part }) => planOf(column, spec, part));
+      // An hour says something once there are several days to compare, a weekday once there are weeks; before that both only count the rows.
+      const span = (this.#most[column] ?? 0) - (this.#least[column] ?? 0);
+      return TIME_PARTS.filter(({ leastMs }) => span >= leastMs).map(({ part }) => planOf(column, spec, part));
     });
     this.#plan = unique(this.#plan);
     return this.#plan;
@@ -195,10 +197,30 @@ interface Plan {
 }
 
 const TIME_PARTS = [
-  { part: 'daySin', ending: 'hour-sin', meaning: 'Time of day (UTC) as the sine of its angle on a 24 h clock.' },
-  { part: 'dayCos', ending: 'hour-cos', meaning: 'Time of day (UTC) as the cosine of its angle on a 24 h clock.' },
-  { part: 'weekSin', ending: 'weekday-sin', meaning: 'Time of the week (UTC, from Monday) as a sine.' },
-  { part: 'weekCos', ending: 'weekday-cos', meaning: 'Time of the week (UTC, from Monday) as a cosine.' },
+  {
+    part: 'daySin',
+    leastMs: 172_800_000,
+    ending: 'hour-sin',
+    meaning: 'Time of day (UTC) as the sine of its angle on a 24 h clock.',
+  },
+  {
+    part: 'dayCos',
+    leastMs: 172_800_000,
+    ending: 'hour-cos',
+    meaning: 'Time of day (UTC) as the cosine of its angle on a 24 h clock.',
+  },
+  {
+    part: 'weekSin',
+    leastMs: 1_209_600_000,
+    ending: 'weekday-sin',
+    meaning: 'Time of the week (UTC, from Monday) as a sine.',
+  },
+  {
+    part: 'weekCos',
+    leastMs: 1_209_600_000,
+    ending: 'weekday-cos',
+    meaning: 'Time of the week (UTC, from Monday) as a cosine.',
+  },
 ] as const;
 const PART_NAMES: readonly string[] = ['value', 'rarity', ...TIME_PARTS.map(({ part }) => part)];
 

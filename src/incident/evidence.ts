@@ -40,7 +40,7 @@ export function nameEvidence(detections: readonly Detection[]): IncidentEvidence
       const recordId = recordIds.get(row);
       if (recordId !== undefined && !ids.includes(recordId)) ids.push(recordId);
     }
-    const { reasons: _reasons, flows: _flows, records: _records, ...rest } = detection;
+    const { reasons: _reasons, flows: _flows, records: _records, techniques: _techniques, ...rest } = detection;
     return { ...rest, id, evidence: ids };
   });
   for (const [i, { flow }] of flows.entries()) evidence.push({ id: `f${i + 1}`, type: 'flow', flow });

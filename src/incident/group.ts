@@ -268,7 +268,9 @@ function toIncident(
     actors: actorReferences,
     peers: peerReferences,
     peerCount: story.peerCount,
-    techniques: techniquesOf(detections.flatMap((d) => kindInfo(d.kind).techniques?.(story, d) ?? [])),
+    techniques: techniquesOf(
+      detections.flatMap((d) => [...(kindInfo(d.kind).techniques?.(story, d) ?? []), ...(d.techniques ?? [])]),
+    ),
     firstMs: fromMs,
     lastMs: toMs,
     detections: named.detections,

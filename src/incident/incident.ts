@@ -35,7 +35,7 @@ export type Evidence =
   | ({ readonly id: string; readonly type: 'measure'; readonly detection: string } & Reason);
 
 /** A detection inside an incident, with its id and the ids of its evidence instead of the things themselves. */
-export type IncidentDetection = Omit<Detection, 'reasons' | 'flows' | 'records'> & {
+export type IncidentDetection = Omit<Detection, 'reasons' | 'flows' | 'records' | 'techniques'> & {
   readonly id: string;
   readonly evidence: readonly string[];
 };

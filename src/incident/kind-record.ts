@@ -1,8 +1,8 @@
 import { counted, safeText } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
-import type { KindInfo } from './kind.ts';
-import { numberOf, type Story } from './story.ts';
+import type { KindInfo, Telling } from './kind.ts';
+import type { Story } from './story.ts';
 import { isAddress } from './words.ts';
 
 /** The kinds of what rests on rows of tables, on a user's own flags, and on the alerts of another sensor. */
@@ -28,8 +28,13 @@ function entityOf({ actor }: Detection): string {
   return isAddress(actor) ? actor : `“${safeText(actor, 60)}”`;
 }
 
-function rowsOf({ recordCount, flowCount }: Detection): string {
-  return recordCount === undefined ? counted(flowCount, 'flow') : counted(recordCount, 'row');
+/** Of one entity its own rows; of many those of all, for what one has says nothing of the others. */
+function rowsOf({ detection: { recordCount, flowCount }, many, together }: Telling): string {
+  const text =
+    recordCount === undefined
+      ? counted(many ? together.flows : flowCount, 'flow')
+      : counted(many ? together.records : recordCount, 'row');
+  return many ? `${text} together` : text;
 }
 
 function textOf(detection: Detection, name: string): string {
@@ -49,8 +54,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     timeless: true,
     label: 'flagged',
     subject: entityOf,
-    deed: ({ detection, many }) =>
-      `${many ? 'have' : 'has'} ${rowsOf(detection)} flagged “${textOf(detection, 'flag.name')}”`,
+    deed: (told) => `${told.many ? 'have' : 'has'} ${rowsOf(told)} flagged “${textOf(told.detection, 'flag.name')}”`,
     end: () => '',
   },
   {
@@ -62,8 +66,8 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     aim: ({ kind }) => kind,
     label: 'found by a plugin',
     subject: entityOf,
-    deed: ({ detection, many }) =>
-      `${many ? 'have' : 'has'} ${rowsOf(detection)} that the plugin detector ${detection.kind.slice('plugin.'.length)} names`,
+    deed: (told) =>
+      `${told.many ? 'have' : 'has'} ${rowsOf(told)} that the plugin detector ${told.detection.kind.slice('plugin.'.length)} names`,
     end: () => '',
   },
   {
@@ -73,19 +77,13 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     rule: 'Another sensor raised an alert',
     direction: {},
     steps: (story) => authored(story, 'alert.severity', 'Its rule'),
-    // Many senders that set off rules of one class against one host are one story, as scans are.
-    aim: (detection) => {
-      const [peer] = detection.peers;
-      return peer === undefined || detection.peerCount > 1
-        ? undefined
-        : `${textOf(detection, 'alert.category')} ${peer}`;
-    },
+    // Many senders that set off rules of one class are one story, as scans are.
+    aim: (detection) => textOf(detection, 'alert.category'),
     label: 'alerts of another sensor',
-    subject: entityOf,
-    deed: ({ detection }) => {
-      const alerts = numberOf(detection, 'alert.count') ?? detection.flowCount;
+    deed: ({ detection, together }) => {
       const what = textOf(detection, 'alert.category');
-      return `set off ${counted(alerts, 'alert')} of another sensor${what === '' ? '' : ` (${what})`}`;
+      const rules = together.alike > 1 ? ` of ${together.alike} rules` : '';
+      return `set off ${counted(together.sum('alert.count'), 'alert')}${rules} of another sensor${what === '' ? '' : ` (${what})`}`;
     },
   },
   {
@@ -98,7 +96,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     opinion: true,
     label: 'unusual rows',
     subject: entityOf,
-    deed: ({ detection, many }) => `${many ? 'have' : 'has'} ${rowsOf(detection)} unlike the others`,
+    deed: (told) => `${told.many ? 'have' : 'has'} ${rowsOf(told)} unlike the others`,
     end: () => '',
   },
   {
@@ -111,8 +109,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     opinion: true,
     label: 'rows that lie apart',
     subject: entityOf,
-    deed: ({ detection, many }) =>
-      `${many ? 'have' : 'has'} ${rowsOf(detection)} in the group that lies apart from all others`,
+    deed: (told) => `${told.many ? 'have' : 'has'} ${rowsOf(told)} in the group that lies apart from all others`,
     end: () => '',
   },
 ];

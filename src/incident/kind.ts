@@ -53,6 +53,13 @@ export interface Telling {
   readonly peerCount: number;
   readonly firstMs: number;
   readonly lastMs: number;
+  /** All detections of its kind in the story: how many, and their flows, their rows and a measure of theirs in sum. */
+  readonly together: {
+    readonly alike: number;
+    readonly flows: number;
+    readonly records: number;
+    readonly sum: (name: string) => number;
+  };
 }
 
 const RECONNAISSANCE = 'reconnaissance';
@@ -309,8 +316,16 @@ function telling(story: Story, detection: Detection): Telling {
   const role = roleOf(detection);
   const many = role === 'source' && story.actors.length > 1;
   const { peers, peerCount, firstMs, lastMs } = detection;
-  if (!many) return { detection, role, many, peers, peerCount, firstMs, lastMs };
+  const alike = story.detections.filter(({ kind }) => kind === detection.kind);
+  const together = {
+    alike: alike.length,
+    flows: alike.reduce((sum, { flowCount }) => sum + flowCount, 0),
+    records: alike.reduce((sum, { recordCount = 0 }) => sum + recordCount, 0),
+    sum: (name: string) => alike.reduce((sum, one) => sum + (numberOf(one, name) ?? 0), 0),
+  };
+  if (!many) return { detection, role, many, peers, peerCount, firstMs, lastMs, together };
   return {
+    together,
     detection,
     role,
     many,

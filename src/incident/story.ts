@@ -58,7 +58,8 @@ export function directionOf(
   actors: readonly Pick<HostReference, 'home'>[],
   peers: readonly Pick<HostReference, 'home'>[],
 ): Direction {
-  const actorHome = actors.some((actor) => actor.home);
+  // One of ours among many from outside does not make them ours.
+  const actorHome = 2 * actors.filter((actor) => actor.home).length > actors.length;
   if (role !== 'source') return actorHome ? 'inward' : 'outside';
   const peerHome = peers.some((peer) => peer.home);
   if (actorHome) return peerHome || peers.length === 0 ? 'inside' : 'outward';

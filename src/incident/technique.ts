@@ -28,8 +28,11 @@ export type TechniqueId = (typeof TECHNIQUE_LIST)[number]['id'];
 /** In order of id. */
 export const TECHNIQUES: readonly Technique[] = TECHNIQUE_LIST;
 
-/** The techniques of these ids, each once, in order of id. */
-export function techniquesOf(ids: Iterable<TechniqueId>): Technique[] {
-  const wanted = new Set<string>(ids);
-  return TECHNIQUES.filter((technique) => wanted.has(technique.id));
+/** The techniques of these ids, each once, in order of id. One that others named and that is not in the list has its id alone; what is no id is left out. */
+export function techniquesOf(ids: Iterable<string>): Technique[] {
+  const wanted = new Set([...ids].filter((id) => /^T\d{4}(?:\.\d{3})?$/.test(id)));
+  const known = TECHNIQUES.filter((technique) => wanted.delete(technique.id));
+  return [...known, ...[...wanted].map((id) => ({ id, name: 'named by an author', tactic: '' }))].sort((a, b) =>
+    a.id < b.id ? -1 : 1,
+  );
 }

@@ -291,13 +291,18 @@ async function readPass(
     sample.offer(features);
   };
   const read = await readFlows(options, pack, context, oddities, store, observe);
+  const alerted = alertDetections(read.alerts);
   return {
     ...read,
     model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, pack.features),
-    found: [...detectors.flatMap((detector) => detector.finish()), ...alertDetections(read.alerts)],
+    found: [...detectors.flatMap((detector) => detector.finish()), ...alerted.detections],
     detectors: detectors.length - looks.idle().length,
     idle: looks.idle(),
-    saturations: [...detectors.flatMap((detector) => detector.saturations()), ...read.saturations],
+    saturations: [
+      ...detectors.flatMap((detector) => detector.saturations()),
+      ...alerted.saturations,
+      ...read.saturations,
+    ],
   };
 }
 

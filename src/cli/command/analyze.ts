@@ -26,7 +26,7 @@ import {
   rowCsvLines,
   textCell,
 } from '../../report/index.ts';
-import { planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
+import { fitFlows, planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
@@ -239,7 +239,9 @@ async function runConfigured(
     const analyzeFiles = async (folder: string, names: readonly string[]): Promise<number> => {
       const inputs = await classifyInputs(names, { as: flags.as, signal: abort.signal, onWait: note });
       return inputs.some(isTable) ||
-        (definitions !== undefined && inputs.every(({ format }) => format?.openTable !== undefined))
+        (definitions !== undefined &&
+          inputs.every(({ format }) => format?.openTable !== undefined) &&
+          !(inputs.every(({ format }) => format?.flows === true) && fitFlows(definitions, config, plugins)))
         ? await analyzeRows(folder, inputs)
         : await once(folder, (options) => analyze({ ...options, inputs: names, classified: inputs }));
     };

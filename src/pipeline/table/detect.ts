@@ -97,6 +97,7 @@ export function flagDetection(hit: FlagHit): Pending {
     firstMs: hit.firstMs ?? 0,
     lastMs: hit.lastMs ?? hit.firstMs ?? 0,
     score: 1,
+    ...(hit.technique === undefined ? {} : { techniques: [hit.technique] }),
     reasons: [
       { name: 'flag.name', value: hit.name, unit: '', sentence: 'The flag by the name that its author gave it.' },
       {

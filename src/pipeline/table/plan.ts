@@ -16,6 +16,8 @@ export interface FlagHit {
   readonly name: string;
   readonly severity: Severity;
   readonly description: string;
+  /** ATT&CK technique that its author names. */
+  readonly technique?: string | undefined;
   /** What the flag says, its placeholders filled in. Text from outside may stand in it. */
   readonly message: string;
   /** Who it is about; undefined where nobody said who acts. */

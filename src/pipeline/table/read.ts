@@ -3,7 +3,7 @@ import { openInput, type Reject, type TableSource } from '../../io/index.ts';
 import type { InputSummary } from '../../report/index.ts';
 import type { OddityCounter } from '../../wire/index.ts';
 import type { ClassifiedInput } from '../classify.ts';
-import { failedInput, readTables, withoutName } from '../rows.ts';
+import { failedInput, nothingRead, readTables, withoutName } from '../rows.ts';
 import type { AnalyzeTableOptions } from './analyze.ts';
 
 /** An input that is open, or why it can't be. */
@@ -11,6 +11,8 @@ export interface OpenedTable {
   readonly name: string;
   readonly format: string;
   readonly source: TableSource | undefined;
+  /** Rows of a place that gives them, no file. */
+  readonly isStream: boolean;
   readonly error: UserError | undefined;
 }
 
@@ -37,7 +39,7 @@ async function openTable(
   oddities: OddityCounter,
 ): Promise<OpenedTable> {
   const id = format?.id ?? '';
-  if (rows !== undefined) return { name, format: rows.format, source: rows, error: undefined };
+  if (rows !== undefined) return { name, format: rows.format, source: rows, isStream: true, error: undefined };
   try {
     const bytes = source ?? (await openInput(name, { signal }));
     if (format?.openTable === undefined) {
@@ -55,10 +57,10 @@ async function openTable(
       signal,
       onReject: onReject === undefined ? undefined : (reject: Reject) => onReject(name, reject),
     };
-    return { name, format: id, source: await format.openTable(bytes, open), error: undefined };
+    return { name, format: id, source: await format.openTable(bytes, open), isStream: false, error: undefined };
   } catch (error) {
     if (!(error instanceof UserError) || error instanceof NoTable) throw error;
-    return { name, format: id, source: undefined, error: named(name, error) };
+    return { name, format: id, source: undefined, isStream: false, error: named(name, error) };
   }
 }
 
@@ -92,30 +94,31 @@ export async function readRows(
   let rows = 0;
   let bytes = 0;
   let first: UserError | undefined;
-  for (const { name, format, source, error } of opened) {
+  for (const { name, format, source, error, isStream } of opened) {
     try {
       if (source === undefined) throw error;
-      summaries.push(
-        await readTables(
-          source,
-          (table) => {
-            rows += table.rowCount;
-            onTable(table);
-          },
-          {
-            signal,
-            onProgress: (from) =>
-              onProgress?.({
-                stage: 'reading',
-                input: from.name,
-                bytes: bytes + from.bytesTaken(),
-                totalBytes: from.totalBytes === undefined ? undefined : bytes + from.totalBytes,
-                packets: rows,
-                flows: rows,
-              }),
-          },
-        ),
+      const summary = await readTables(
+        source,
+        (table) => {
+          rows += table.rowCount;
+          onTable(table);
+        },
+        {
+          signal,
+          onProgress: (from) =>
+            onProgress?.({
+              stage: 'reading',
+              input: from.name,
+              bytes: bytes + from.bytesTaken(),
+              totalBytes: from.totalBytes === undefined ? undefined : bytes + from.totalBytes,
+              packets: rows,
+              flows: rows,
+            }),
+        },
       );
+      summaries.push(summary);
+      // A stretch of a stream has others after it: its report says that nothing came of it.
+      if (!isStream) first ??= nothingRead(summary);
       bytes += source.bytesTaken();
     } catch (caught) {
       if (!(caught instanceof UserError)) throw caught;
