@@ -82,8 +82,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     label: 'alerts of another sensor',
     deed: ({ detection, together }) => {
       const what = textOf(detection, 'alert.category');
-      const rules = together.alike > 1 ? ` of ${together.alike} rules` : '';
-      return `set off ${counted(together.sum('alert.count'), 'alert')}${rules} of another sensor${what === '' ? '' : ` (${what})`}`;
+      return `set off ${counted(together.sum('alert.count'), 'alert')} of another sensor${what === '' ? '' : ` (${what})`}`;
     },
   },
   {

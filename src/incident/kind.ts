@@ -53,9 +53,8 @@ export interface Telling {
   readonly peerCount: number;
   readonly firstMs: number;
   readonly lastMs: number;
-  /** All detections of its kind in the story: how many, and their flows, their rows and a measure of theirs in sum. */
+  /** All detections of its kind in the story: their flows, their rows and a measure of theirs in sum. */
   readonly together: {
-    readonly alike: number;
     readonly flows: number;
     readonly records: number;
     readonly sum: (name: string) => number;
@@ -318,7 +317,6 @@ function telling(story: Story, detection: Detection): Telling {
   const { peers, peerCount, firstMs, lastMs } = detection;
   const alike = story.detections.filter(({ kind }) => kind === detection.kind);
   const together = {
-    alike: alike.length,
     flows: alike.reduce((sum, { flowCount }) => sum + flowCount, 0),
     records: alike.reduce((sum, { recordCount = 0 }) => sum + recordCount, 0),
     sum: (name: string) => alike.reduce((sum, one) => sum + (numberOf(one, name) ?? 0), 0),
