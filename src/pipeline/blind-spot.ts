@@ -58,7 +58,8 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   for (const { name, rows, message } of run.inputs)
     if (rows !== undefined && message !== undefined) spots.push(`${safeText(name, 60)}: ${safeText(message, 300)}.`);
   const rejected = run.inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
-  if (rejected > 0) spots.push(`${counted(rejected, 'line')} could not be read and stand in no count.`);
+  if (rejected > 0)
+    spots.push(`${counted(rejected, 'line or record', 'lines or records')} could not be read and stand in no count.`);
   const dropped = oddities.of('capture.dropped');
   if (dropped > 0)
     spots.push(`The capture program dropped ${counted(dropped, 'packet')}; they are missing from every count.`);

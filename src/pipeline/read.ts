@@ -6,7 +6,7 @@ import type { InputSummary } from '../report/index.ts';
 import { CaptureReader, type FrameBatch, OddityCounter, TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
 import { type ClassifiedInput, classifyInputs } from './classify.ts';
-import { assertFlows, failedInput, numberFlows, ROWS_STOPPED, readTables, withoutName } from './rows.ts';
+import { assertFlows, failedInput, nothingRead, numberFlows, ROWS_STOPPED, readTables, withoutName } from './rows.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 
 export interface ReadOptions {
@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly onWait?: ((message: string) => void) | undefined;
   /** Sees every batch of frames before the flow table does. */
   readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
+  /** Asked after every batch of frames, and with `all` where the captures end: what is to be waited for before more is read. */
+  readonly settle?: ((all: boolean) => Promise<void> | undefined) | undefined;
   /** Opens inputs that are no files; for a name that it does not know it answers undefined. */
   readonly open?: ((name: string) => ByteSource | undefined) | undefined;
   /** Takes the flows of inputs that are logs of flows and no captures, with their numbers in the run. Without it every input is taken for a capture. */
@@ -134,6 +136,7 @@ export async function readInputs(
   }
   if (options.rows !== undefined && logs.length > 0) {
     flowTable.finish();
+    await options.settle?.(true);
     const { read, error } = await readLogs(logs, options.rows, {
       oddities,
       flowTable,
@@ -234,6 +237,8 @@ async function readLogs(
       );
       taken += source.bytesTaken();
       read.push(summary);
+      // A stretch of a stream has others after it: its report says that nothing came of it.
+      if (given === undefined) error ??= nothingRead(summary);
     } catch (caught) {
       if (!(caught instanceof UserError)) throw caught;
       error ??= caught.message.includes(name) ? caught : new UserError(`${name}: ${caught.message}`, caught.hint);
@@ -267,7 +272,7 @@ async function readOne(
   flowTable: FlowTable,
   report: (packets: number) => void,
   signal: AbortSignal | undefined,
-  { follow, onBatch }: ReadOptions,
+  { follow, onBatch, settle }: ReadOptions,
 ): Promise<InputSummary> {
   const reader = new CaptureReader(base, oddities, { input });
   let turn = performance.now();
@@ -297,6 +302,8 @@ async function readOne(
     while (reader.next() > 0) {
       onBatch?.(reader.batch);
       flowTable.process(reader.batch);
+      const settling = settle?.(false);
+      if (settling !== undefined) await settling;
     }
     if (performance.now() - turn > TURN_MS) {
       report(flowTable.packets);

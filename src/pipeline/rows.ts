@@ -1,6 +1,6 @@
 import { type Column, counted, type Schema, Table, UserError } from '../core/index.ts';
 import { FLOW_COLUMN, FLOW_SCHEMA } from '../flow/index.ts';
-import type { TableSource } from '../io/index.ts';
+import type { TableSource, TableStatus } from '../io/index.ts';
 import type { InputSummary } from '../report/index.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 
@@ -36,7 +36,9 @@ export async function readTables(
       if (table === undefined) break;
       if (table.schema.name === FLOW_SCHEMA.name) {
         firstMs = Math.min(firstMs, leastOf(table, FLOW_COLUMN.startMs));
-        lastMs = Math.max(lastMs, -leastOf(table, FLOW_COLUMN.endMs, -1));
+        // A row that no end is known of was there when it began.
+        for (const column of [FLOW_COLUMN.startMs, FLOW_COLUMN.endMs])
+          lastMs = Math.max(lastMs, -leastOf(table, column, -1));
       }
       onTable(table);
       if (performance.now() - turn > TURN_MS) {
@@ -51,7 +53,10 @@ export async function readTables(
   }
   onProgress?.(source);
   const status = source.status();
-  const message = stopped ? ROWS_STOPPED : [status.message, rejectedText(source)].filter(Boolean).join('; ');
+  const rejected = rejectedText(source, status);
+  const message = stopped ? ROWS_STOPPED : [status.message, rejected].filter(Boolean).join('; ');
+  // Lines were there, and none of them is a row: the input is not what it was taken for.
+  const failed = !stopped && status.rows === 0 && status.rejected > 0;
   return {
     name: source.name === '-' ? 'standard input' : source.name,
     format: source.format,
@@ -61,10 +66,18 @@ export async function readTables(
     rows: status.rows,
     rejected: status.rejected,
     ...(firstMs <= lastMs ? { firstMs, lastMs } : {}),
-    status: stopped || status.state === 'cut' ? 'cut' : 'complete',
+    status: failed ? 'failed' : stopped || status.state === 'cut' ? 'cut' : 'complete',
     ...(message === '' ? {} : { message }),
   };
 }
+
+/** Why a run ends that has no other input: of this one nothing could be read. Undefined where something could. */
+export function nothingRead({ name, status, message = 'nothing could be read' }: InputSummary): UserError | undefined {
+  return status === 'failed' ? new UserError(`${name}: ${message}`, HINT_NOTHING) : undefined;
+}
+
+const HINT_NOTHING =
+  'anomalyst formats lists what can be read; --as states what an input is, without it its content tells';
 
 /** What a run says of an input of which nothing was read. */
 export function failedInput(name: string, format: string, message: string): InputSummary {
@@ -76,11 +89,12 @@ export function withoutName(message: string, name: string): string {
   return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
-function rejectedText(source: TableSource): string {
-  const { rejected, rejects } = source.status();
+function rejectedText({ rejectNoun = 'line' }: TableSource, { rejected, rejects }: TableStatus): string {
   const [first] = rejects;
   if (rejected === 0) return '';
-  return `${counted(rejected, 'line')} could not be read${first === undefined ? '' : ` (the first is line ${first.line}: ${first.reason})`}`;
+  // What is no line has no number that anybody could look up.
+  const where = rejectNoun === 'line' ? ` is line ${first?.line ?? 0}` : '';
+  return `${counted(rejected, rejectNoun)} could not be read${first === undefined ? '' : ` (the first${where}: ${first.reason})`}`;
 }
 
 /** The least value of a number column times `sign`; infinity where there is none. */

@@ -15,6 +15,8 @@ export interface TableSource {
   readonly compression: string;
   /** Size of the file on disk, undefined for a stream. */
   readonly totalBytes: number | undefined;
+  /** What is counted as rejected, in the singular; 'line' without it. */
+  readonly rejectNoun?: string;
   readonly schema: Schema;
   /** Names of the columns that this source can give. The others are missing in every row, and what depends on them does not run. */
   readonly gives: ReadonlySet<string>;

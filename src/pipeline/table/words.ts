@@ -27,7 +27,8 @@ export function blindSpots(
 ): string[] {
   const spots: string[] = [];
   const rejected = inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
-  if (rejected > 0) spots.push(`${counted(rejected, 'line or record', 'lines or records')} could not be read and stand in no count.`);
+  if (rejected > 0)
+    spots.push(`${counted(rejected, 'line or record', 'lines or records')} could not be read and stand in no count.`);
   const failed = inputs.filter(({ status }) => status === 'failed').length;
   if (failed > 0) spots.push(`${counted(failed, 'input')} could not be read at all.`);
   const cut = inputs.filter(({ status }) => status === 'cut').length;
