@@ -12,6 +12,7 @@ import { fitLof, loadLof } from './lof.ts';
 import { fitMinimumCovariance, loadMinimumCovariance } from './minimum-covariance-determinant.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
+import { fitPca, loadPca } from './pca.ts';
 
 export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
 export {
@@ -120,6 +121,16 @@ export const models: readonly ModelEntry[] = [
     source: 'Breunig, Kriegel, Ng, Sander: LOF, SIGMOD 2000; semantics of scikit-learn',
     fit: fitLof,
     load: loadLof,
+  },
+  {
+    kind: 'pca',
+    summary:
+      'How badly a record fits the linear relations among the features, and how far it is from the middle of all.',
+    blindTo:
+      'What lies between heaps, relations that are not linear, and attacks that are common enough to be a relation.',
+    source: 'Jackson, Mudholkar 1979; Shyu, Chen, Sarinnapakorn, Chang 2003',
+    fit: fitPca,
+    load: loadPca,
   },
   {
     kind: 'extended-isolation-forest',

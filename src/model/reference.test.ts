@@ -7,6 +7,7 @@ import { fitEcod } from './ecod.ts';
 import { fitHbos } from './hbos.ts';
 import { fitKnn } from './knn.ts';
 import { fitLof } from './lof.ts';
+import { fitPca } from './pca.ts';
 
 /** Scores of scikit-learn and PyOD, made by reference-scores.py beside the fixture. */
 const reference = JSON.parse(
@@ -64,6 +65,14 @@ describe('with standard scales', () => {
   it.each([5, 20])('LOF of %i neighbours gives the factors of scikit-learn', (neighbours) => {
     const model = fitLof(training, { neighbours, footing: 'standard' });
     expectClose(model.rawScore(probe).map(Math.exp), reference.lof[neighbours], 1e-10);
+  });
+
+  it('PCA has the variances and the reconstruction errors of scikit-learn', () => {
+    const model = fitPca(training, { components: 3, centre: false, footing: 'standard' });
+    expectClose(model.rawScore(probe), reference.pca.error, 1e-10);
+    reference.pca.variance.forEach((variance: number, k: number) => {
+      expect(model.part.variance[k]).toBeCloseTo(variance, 10);
+    });
   });
 
   it('rows that are the same count as often as they are there', () => {
