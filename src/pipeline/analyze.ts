@@ -31,6 +31,7 @@ import { describeBlindSpots, explainEmptiness, type IdleDetector } from './blind
 import { type CensusCounts, FlowCensus } from './census.ts';
 import type { ClassifiedInput } from './classify.ts';
 import type { Config } from './config.ts';
+import { PluginDecoding } from './decoding.ts';
 import { FitSample } from './fit-sample.ts';
 import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
@@ -76,7 +77,7 @@ export interface AnalyzeOptions {
   readonly classified?: readonly ClassifiedInput[];
   /** Definitions of features, filters and flags, asked of the flows beside the detectors. */
   readonly plan?: (schema: Schema, encoding: undefined) => TablePlan;
-  /** Their detectors look at the flows. */
+  /** Their decoders are shown the first payload of flows on their ports, and their detectors look at the flows. */
   readonly plugins?: PluginHost;
   /** Told of every line or record that could not be read. */
   readonly onReject?: (input: string, reject: Reject) => void;
@@ -195,6 +196,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       store,
       stopped: wasStopped(summaries),
       flows: pass.census,
+      cautions: model?.training.cautions ?? [],
       idle: pass.idle,
     };
     const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
@@ -325,23 +327,25 @@ async function readFlows(
   const census = new FlowCensus();
 
   let values: Float32Array | undefined;
-  const take = (table: Table, source: TableSource | undefined): void => {
+  const take = (table: Table, source: TableSource | undefined, made: Table): void => {
     const features = measurer.measure(table, orderByEnd(table), values);
     observe(table, features, source);
     hosts.observe(table);
     timeline.observe(table);
     census.observe(table);
     const copied = store.append({ table, features });
-    if (copied) flowTable.recycle(table);
+    if (copied) flowTable.recycle(made);
     if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
     else if (!copied) values = undefined;
   };
-  flowTable.onTable = (table) => take(table, undefined);
+  flowTable.onTable = (table) => take(table, undefined, table);
+  const decoding = PluginDecoding.of(options.plugins, flowTable, (table, made) => take(table, undefined, made));
 
   let source: TableSource | undefined;
   const sources: TableSource[] = [];
   const summaries = await readInputs(inputs, base, oddities, flowTable, onProgress, signal, {
     open: options.open,
+    settle: decoding === undefined ? undefined : (all) => decoding.settle(all),
     rows: {
       as: options.as,
       classified: options.classified,
@@ -350,14 +354,18 @@ async function readFlows(
         source = opened;
         sources.push(opened);
       },
-      onFlows: (table) => take(table, source),
+      onFlows: (table) => take(table, source, table),
     },
   });
   flowTable.finish();
+  await decoding?.settle(true);
   return {
     summaries,
     alerts: sources.flatMap((one) => one.alerts?.() ?? []),
-    saturations: measurer.saturations().map((s) => ({ detector: 'features', ...s })),
+    saturations: [
+      ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
+      ...(decoding?.saturations() ?? []),
+    ],
     census: census.finish(),
     timeline: timeline.finish(),
     totals: {

@@ -17,6 +17,8 @@ export interface RunFacts {
   /** The operator stopped the reading. */
   readonly stopped: boolean;
   readonly flows: CensusCounts;
+  /** What a reader of the model's scores should know. */
+  readonly cautions: readonly string[];
   readonly idle: readonly IdleDetector[];
 }
 
@@ -60,6 +62,9 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   const rejected = run.inputs.reduce((sum, input) => sum + (input.rejected ?? 0), 0);
   if (rejected > 0)
     spots.push(`${counted(rejected, 'line or record', 'lines or records')} could not be read and stand in no count.`);
+  // Of packets every feature has values somewhere, or there was nothing to have them of; a log may have no such column.
+  if (run.inputs.some(({ rows }) => rows !== undefined))
+    for (const caution of facts.cautions) if (caution.includes('had no value')) spots.push(`The model: ${caution}`);
   const dropped = oddities.of('capture.dropped');
   if (dropped > 0)
     spots.push(`The capture program dropped ${counted(dropped, 'packet')}; they are missing from every count.`);
