@@ -7,6 +7,7 @@ import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './exten
 import { readModel } from './file.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
+import { fitKitNet, loadKitNet } from './kitnet.ts';
 import { fitKnn, loadKnn } from './knn.ts';
 import { fitLof, loadLof } from './lof.ts';
 import { fitMinimumCovariance, loadMinimumCovariance } from './minimum-covariance-determinant.ts';
@@ -50,6 +51,7 @@ export {
   loadIsolationForest,
   scoreSamples,
 } from './isolation-forest.ts';
+export { type Autoencoder, fitKitNet, type KitNet, type KitNetOptions, loadKitNet } from './kitnet.ts';
 export {
   fitMinimumCovariance,
   loadMinimumCovariance,
@@ -157,6 +159,15 @@ export const models: readonly ModelEntry[] = [
     source: 'Rousseeuw, Van Driessen: FAST-MCD, Technometrics 1999; corrections of scikit-learn',
     fit: fitMinimumCovariance,
     load: loadMinimumCovariance,
+  },
+  {
+    kind: 'kitnet',
+    summary:
+      'Strange is what an ensemble of small autoencoders, each over features that go together, cannot draw again.',
+    blindTo: 'What it was shown while learning, and single features far out.',
+    source: 'Mirsky, Doitshman, Elovici, Shabtai: Kitsune, NDSS 2018',
+    fit: fitKitNet,
+    load: loadKitNet,
   },
 ];
 
