@@ -324,6 +324,12 @@ export function checkFinite(values: ArrayLike<number>, what: string): void {
     if (!Number.isFinite(values[i])) throw damaged(`${what} are not finite numbers`);
 }
 
+/** Throws a `ModelError` for terms that no density of doubles has: sums of larger ones would not be exact. */
+export function checkTerms(terms: Float64Array, what: string): void {
+  checkFinite(terms, what);
+  if (terms.some((term) => Math.abs(term) > 1000)) throw damaged(`${what} are out of range`);
+}
+
 /** Throws a `ModelError` unless scales read from a file can be divided by. */
 export function checkScales({ centre, scale }: Scales): void {
   checkFinite(centre, 'its centres');

@@ -9,6 +9,7 @@ import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { fitKitNet, loadKitNet } from './kitnet.ts';
 import { fitKnn, loadKnn } from './knn.ts';
+import { fitLoda, loadLoda } from './loda.ts';
 import { fitLof, loadLof } from './lof.ts';
 import { fitMinimumCovariance, loadMinimumCovariance } from './minimum-covariance-determinant.ts';
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
@@ -133,6 +134,15 @@ export const models: readonly ModelEntry[] = [
     source: 'Jackson, Mudholkar 1979; Shyu, Chen, Sarinnapakorn, Chang 2003',
     fit: fitPca,
     load: loadPca,
+  },
+  {
+    kind: 'loda',
+    summary:
+      'Histograms of a hundred random projections: sees records that are off to a side along no axis, at little cost.',
+    blindTo: 'Among many features, what is strange in one alone.',
+    source: 'Pevny: Loda, Machine Learning 2016',
+    fit: fitLoda,
+    load: loadLoda,
   },
   {
     kind: 'extended-isolation-forest',
