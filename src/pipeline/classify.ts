@@ -17,6 +17,8 @@ export interface ClassifiedInput {
   readonly name: string;
   /** Undefined for a capture, and for what nobody knows: the capture reader says what it is not. */
   readonly format: RowFormat | undefined;
+  /** It is of a format of flows and has none, and so has every other input of the run: a table. */
+  readonly isTable?: boolean;
   /** Opened already, where it can't be opened twice: standard input, a pipe. */
   readonly source?: ByteSource;
   /** It says of itself that it was made up. */
@@ -46,29 +48,38 @@ export async function classifyInputs(
       near === undefined ? `known ones: ${known.join(', ')}` : `did you mean '${near}'? anomalyst formats lists them`,
     );
   }
-  const inputs: ClassifiedInput[] = [];
+  const inputs: LookedAt[] = [];
   for (const name of names) {
-    if (as !== undefined) inputs.push({ name, format: stated });
-    else inputs.push(await classify(name, open));
+    if (as !== undefined && stated?.givesFlows === undefined)
+      inputs.push({ input: { name, format: stated }, hasFlows: true });
+    else inputs.push(await classify(name, open, stated));
   }
-  return inputs;
+  const noFlows = inputs.every(({ hasFlows, input }) => !hasFlows && input.format !== undefined);
+  return inputs.map(({ input }) => (noFlows && input.format?.flows === true ? { ...input, isTable: true } : input));
 }
 
-async function classify(name: string, options: OpenOptions): Promise<ClassifiedInput> {
+interface LookedAt {
+  readonly input: ClassifiedInput;
+  readonly hasFlows: boolean;
+}
+
+async function classify(name: string, options: OpenOptions, stated: RowFormat | undefined): Promise<LookedAt> {
   let opened: ByteSource | undefined;
   try {
     opened = await openInput(name, options);
     const { head, source } = await peekSource(opened, looksLikeCapture);
-    const format = looksLikeCapture(head) ? undefined : formatOf(head, name);
+    const format = stated ?? (looksLikeCapture(head) ? undefined : formatOf(head, name));
+    const hasFlows =
+      head.length === 0 || (format?.flows !== false && format?.givesFlows?.(head, plainName(name)) !== false);
     const simulated = format === undefined && isSimulated(head) ? { simulated: true } : {};
     // What has a size is a file and is opened again when its turn comes.
-    if (source.totalBytes === undefined) return { name, format, source, ...simulated };
+    if (source.totalBytes === undefined) return { input: { name, format, source, ...simulated }, hasFlows };
     source.close();
-    return { name, format, ...simulated };
+    return { input: { name, format, ...simulated }, hasFlows };
   } catch (error) {
     opened?.close();
     if (!(error instanceof UserError)) throw error;
-    return { name, format: undefined };
+    return { input: { name, format: stated }, hasFlows: true };
   }
 }
 

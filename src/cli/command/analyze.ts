@@ -325,8 +325,8 @@ async function show(
 }
 
 /** Whether the input can be nothing but a table. */
-function isTable({ format }: ClassifiedInput): boolean {
-  return format !== undefined && !format.flows;
+function isTable({ format, isTable: hasNoFlows }: ClassifiedInput): boolean {
+  return format !== undefined && (!format.flows || hasNoFlows === true);
 }
 
 /** The files of one run. A disk that fails costs the file it failed on; the others, and the summary on the terminal, still come. */

@@ -20,6 +20,8 @@ export interface RowFormat {
    * @param head the first bytes, decompressed, at most 64 KiB; @param name as the user gave it, without the ending that a compression added
    */
   readonly looksLike: (head: Uint8Array, name: string) => boolean;
+  /** Whether an input of the format that begins like this has flows; where nothing says so, all have. One that has none is a table, unless another of the run has some that it belongs to. */
+  readonly givesFlows?: (head: Uint8Array, name: string) => boolean;
   /** Opens inputs as flows. `together` formats get all inputs of one run at once, because one tells what another lacks. */
   readonly openFlows?: (inputs: readonly RowInput[], options: TableOpenOptions) => Promise<TableSource>;
   readonly together?: boolean;

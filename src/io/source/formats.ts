@@ -9,8 +9,8 @@ import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
 import { NETFLOW_CAPTURE_FORMAT, NETFLOW_FORMAT, NFCAPD_FORMAT } from './netflow.ts';
 import { looksLikeNfdump, openNfdump } from './nfdump.ts';
 import { looksLikeParquet, openParquet } from './parquet.ts';
-import { openZeekFlows } from './zeek-flow.ts';
-import { looksLikeZeekJson, openZeekJsonFlows } from './zeek-json.ts';
+import { openZeekFlows, zeekGivesFlows } from './zeek-flow.ts';
+import { looksLikeZeekJson, openZeekJsonFlows, zeekJsonGivesFlows } from './zeek-json.ts';
 import { looksLikeZeek, openZeekTable } from './zeek-tsv.ts';
 
 /** Every format of rows, the one that is told most surely first. A new one is a file and an entry here. */
@@ -24,6 +24,7 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     flows: true,
     together: true,
     looksLike: looksLikeZeek,
+    givesFlows: zeekGivesFlows,
     openTable: openZeekTable,
     openFlows: openZeekFlows,
   },
@@ -51,6 +52,7 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     flows: true,
     together: true,
     looksLike: looksLikeZeekJson,
+    givesFlows: zeekJsonGivesFlows,
     openTable: openJson,
     openFlows: openZeekJsonFlows,
   },

@@ -8,7 +8,7 @@ import { flowRecord } from '../../flow/index.ts';
 import { OddityCounter } from '../../wire/index.ts';
 import { bytesSource } from './delimited.ts';
 import { openInput } from './input.ts';
-import { openZeekFlows, rotationOf, type ZeekFlowOptions } from './zeek-flow.ts';
+import { openZeekFlows, rotationOf, type ZeekFlowOptions, zeekGivesFlows } from './zeek-flow.ts';
 import { looksLikeZeek, openZeekTable, zeekPathOf } from './zeek-tsv.ts';
 
 const CONN_FIELDS =
@@ -291,6 +291,79 @@ describe('openZeekFlows', () => {
       1700000000123.456, 1700003600123.456, 1700000000100, 1700000009000,
     ]);
     expect(status.state).toBe('whole');
+  });
+
+  it('counts a connection once that stands in two conn logs, as the log with more columns has it', async () => {
+    const labelled = log('conn', `${CONN_FIELDS} label`, `${CONN_TYPES} string`, [
+      `${WEB} bad`,
+      `${WEB.replace('C1', 'C2')} good`,
+    ]);
+    const { rows, status } = await flowsOf(
+      {
+        'conn.log': conn(WEB, WEB.replace('C1', 'C3')),
+        'dns.log': DNS.replaceAll('\tC2\t', '\tC1\t'),
+        'labeled-conn.log': labelled,
+      },
+      { extra: ['uid', 'label'] },
+    );
+    expect(rows.map((row) => [row.uid, row.label])).toEqual(
+      expect.arrayContaining([
+        ['C1', 'bad'],
+        ['C2', 'good'],
+        ['C3', undefined],
+      ]),
+    );
+    expect(rows.filter((row) => row.uid === 'C1')).toHaveLength(1);
+    expect(status.rejected).toBe(0);
+    expect(status.message).toContain('1 connection in more than one conn.log, counted once (left out of conn.log)');
+  });
+
+  it('keeps the lines of one conn log as they are, whatever their uid', async () => {
+    const { rows, status } = await flowsOf({ 'conn.log': conn(WEB, WEB) });
+    expect(rows).toHaveLength(2);
+    expect(status.message).toBeUndefined();
+  });
+
+  it('rejects a record without a server where no conn.log tells of its connection', async () => {
+    const dhcp = log('dhcp', 'ts uids client_addr server_addr mac msg_types', 'time set addr addr string vector', [
+      '1 C1,C2 10.0.0.1 - 00:00:00:00:00:01 INFORM,ACK',
+      '2 C3 10.0.0.1 10.0.0.9 00:00:00:00:00:01 REQUEST,ACK',
+      '3 C4 - 10.0.0.9 00:00:00:00:00:01 DISCOVER',
+      '4 - 10.0.0.1 10.0.0.9 00:00:00:00:00:01 DISCOVER',
+    ]);
+    const { rows, status } = await flowsOf({ 'dhcp.log': dhcp });
+    expect(rows.map((row) => [row.startMs, row.initiator, row.responder])).toEqual([[2000, '10.0.0.1', '10.0.0.9']]);
+    expect(status.rejects.map(({ line, reason }) => [line, reason])).toEqual([
+      [9, 'column server_addr holds no address'],
+      [11, 'column client_addr holds no address'],
+    ]);
+    expect(status.message).toBe('1 record that names no connection, left out');
+    const beside = await flowsOf({ 'dhcp.log': dhcp, 'conn.log': conn(WEB) });
+    expect(beside.rows).toHaveLength(2);
+    expect(beside.status.rejected).toBe(0);
+    expect(beside.status.message).toContain(
+      '2 connections of other logs in no conn.log and without two addresses and a protocol, left out',
+    );
+  });
+
+  it('knows a log without #path by its name, and names one that is left aside', async () => {
+    const bare = (text: string): string => text.replace(/^#path.*\n/m, '');
+    const { rows, status } = await flowsOf({
+      'conn.log': bare(conn(WEB)),
+      'd/list.intel': log('', 'indicator indicator_type', 'string enum', ['a.example Intel::DOMAIN']),
+    });
+    expect(rows).toHaveLength(1);
+    expect(status.message).toBe('left aside, because they hold no connections: list.intel');
+  });
+
+  it('tells which logs give flows', () => {
+    const gives = (name: string, text: string): boolean => zeekGivesFlows(Buffer.from(text), name);
+    expect(gives('x.log', conn(WEB))).toBe(true);
+    expect(gives('x.log', DNS)).toBe(true);
+    expect(gives('conn.log', '#fields\tts\tuid\n')).toBe(true);
+    for (const path of ['notice', 'weird', 'files', 'x509', 'stats', 'tunnel', 'constructor'])
+      expect(gives('x.log', log(path, 'ts', 'time', [])), path).toBe(false);
+    expect(gives('list.intel', '#fields\tindicator\n')).toBe(false);
   });
 
   it('says that a log ends within a line, and keeps what came before', async () => {

@@ -14,9 +14,19 @@ import { FLOW_COLUMN, type FlowColumnName, serviceSynonym } from '../../flow/ind
 import { dnsService, isDnsPort, PROTO } from '../../wire/index.ts';
 import { FlowWriter, hasColon, isAddressText, isGroupText, protocolByName } from './flow-writer.ts';
 import type { ByteSource } from './input.ts';
+import { KnownKeys } from './known-key.ts';
 import { peekHead, RowTally } from './lines.ts';
 import { DEFAULT_BATCH_ROWS, type Reject, type TableOpenOptions, type TableSource } from './table-source.ts';
-import { decodeZeekText, isCut, isMark, looksLikeZeek, type ZeekHeader, ZeekReader, zeekNotes } from './zeek-tsv.ts';
+import {
+  decodeZeekText,
+  isCut,
+  isMark,
+  looksLikeZeek,
+  type ZeekHeader,
+  ZeekReader,
+  zeekNotes,
+  zeekPathOf,
+} from './zeek-tsv.ts';
 
 /**
  * The logs of one Zeek as flows. conn.log gives a row per connection; what dns, ssl, http, ssh and the other logs of protocols know of the same connection (`uid`) joins it. Logs
@@ -29,6 +39,9 @@ import { decodeZeekText, isCut, isMark, looksLikeZeek, type ZeekHeader, ZeekRead
  *
  * The join is bounded: `maxJoined` connections that wait for their line in conn.log, which comes when the connection has ended. Beyond it the oldest is let go and counted; logs are
  * read by their rotation (conn.00:00:00-01:00:00.log), protocols first, so that no more than one rotation and what is still open has to wait.
+ *
+ * A connection (`uid` and second of its start) that stands in two conn logs, as where a labelled copy lies beside the log, counts once: as the log of more columns has it, among equal ones the one that is read
+ * first. The last million connections at least are known (`KnownKeys`).
  */
 
 /** One log of a set. `open` may be called twice unless the input is a stream: once to see what it is. */
@@ -477,13 +490,29 @@ async function look(log: ZeekLog): Promise<SeenLog> {
   if (!isStream) source.close();
   return {
     log,
-    path: reader.header?.path ?? '',
+    path: reader.header?.path || logOfFile(log.name),
     fields: reader.header?.fields ?? [],
     source: isStream ? source : undefined,
     size: source.totalBytes,
     compression: source.compression,
     rotation: rotationOf(log.name),
   };
+}
+
+/** The log that a file without #path is by its name, '' where that is none of those that hold connections: `dns` of `dns.00:00:00-01:00:00.log.gz`. */
+function logOfFile(name: string): string {
+  const word = /^[a-z0-9_]+/.exec(path.basename(name).toLowerCase())?.[0] ?? '';
+  return holdsConnections(word) ? word : '';
+}
+
+/** Whether the rows of a log of this #path are connections, or tell of some by themselves. A tunnel is none: it is told of beside the connections in it. */
+export function holdsConnections(log: string): boolean {
+  return log === 'conn' || (Object.hasOwn(PROTOCOLS, log) && log !== 'tunnel');
+}
+
+/** Whether a log in Zeek's own format gives flows by itself. `head` is its beginning, decompressed. */
+export function zeekGivesFlows(head: Uint8Array, name: string): boolean {
+  return holdsConnections(zeekPathOf(head) ?? logOfFile(name));
 }
 
 /** Folder and time of rotation of a log by its name, so that logs of one hour come together: 2023-01-05/ and 00:00:00-01:00:00 of 2023-01-05/conn.00:00:00-01:00:00.log.gz. */
@@ -503,6 +532,8 @@ interface Current {
   readonly source: ByteSource;
   readonly reader: ZeekReader;
   plan: ConnPlan | undefined;
+  /** From 1, in the order of reading. */
+  readonly number: number;
 }
 
 interface Certificate {
@@ -529,6 +560,14 @@ class ZeekFlows implements TableSource {
   readonly #signal: AbortSignal | undefined;
   readonly #known = new Map<string, Known>();
   readonly #certificates = new Map<string, Certificate>();
+  /** Connections of the conn logs, where there are several. */
+  readonly #keys: KnownKeys | undefined;
+  #logsOpened = 0;
+  #repeated = 0;
+  readonly #repeatedIn = new Set<string>();
+  /** Records of protocols that name no connection, and connections of theirs that make no flow. */
+  #unconnected = 0;
+  #unplaced = 0;
   #letGo = 0;
   #certificatesLetGo = 0;
   #joined = 0;
@@ -555,8 +594,21 @@ class ZeekFlows implements TableSource {
       s.path === 'conn' || (s.path === 'x509' && paths.has('ssl')) || Object.hasOwn(PROTOCOLS, s.path);
     this.#queue = seen
       .filter(useful)
-      .sort((a, b) => compare(a.rotation, b.rotation) || rankOf(a) - rankOf(b) || compare(a.log.name, b.log.name));
-    this.#aside = [...new Set(seen.filter((s) => !useful(s) && s.fields.length > 0).map((s) => s.path || 'unnamed'))];
+      .sort(
+        (a, b) =>
+          compare(a.rotation, b.rotation) ||
+          rankOf(a) - rankOf(b) ||
+          (a.path === 'conn' ? b.fields.length - a.fields.length : 0) ||
+          compare(a.log.name, b.log.name),
+      );
+    this.#aside = [
+      ...new Set(
+        seen
+          .filter((s) => !useful(s) && s.fields.length > 0)
+          .map((s) => safeText(s.path || path.basename(s.log.name), 100)),
+      ),
+    ];
+    this.#keys = seen.filter((s) => s.path === 'conn').length > 1 ? new KnownKeys() : undefined;
     for (const s of seen) if (!useful(s)) s.source?.close();
     this.#hasConn = paths.has('conn');
     this.#extra = extra.map(bare);
@@ -608,7 +660,8 @@ class ZeekFlows implements TableSource {
     const several = this.#queue.length > 0 || this.#prefix !== '';
     this.#prefix = several ? `${safeText(path.basename(seen.log.name), 100)}: ` : '';
     const tally = new RowTally((reject) => this.#reject(reject));
-    this.#current = { seen, source, reader: new ZeekReader(source, tally), plan: undefined };
+    this.#logsOpened++;
+    this.#current = { seen, source, reader: new ZeekReader(source, tally), plan: undefined, number: this.#logsOpened };
     return true;
   }
 
@@ -639,11 +692,11 @@ class ZeekFlows implements TableSource {
         this.#refuse(reader, i, `${counted(count, 'field')}, where #fields names ${header.fields.length}`);
         continue;
       }
-      const isConn = (header.path || seen.path) === 'conn';
-      if (isConn) {
+      const log = header.path || seen.path;
+      if (log === 'conn') {
         if (current.plan?.header !== header) current.plan = this.#plan(header);
-        this.#conn(reader, i, current.plan);
-      } else this.#side(reader, i, header);
+        this.#conn(current, i, current.plan);
+      } else this.#side(reader, i, header, log);
     }
   }
 
@@ -729,7 +782,8 @@ class ZeekFlows implements TableSource {
     }
   }
 
-  #conn(reader: ZeekReader, i: number, plan: ConnPlan): void {
+  #conn(current: Current, i: number, plan: ConnPlan): void {
+    const { reader } = current;
     const out = this.#out;
     const { bytes } = reader.lines;
     const starts = this.#starts;
@@ -768,6 +822,17 @@ class ZeekFlows implements TableSource {
       out.dropRow();
       this.#refuse(reader, i, this.#connFault(bytes, plan));
       return;
+    }
+    if (this.#keys !== undefined && this.#isSet(at.uid)) {
+      const from = starts[at.uid] as number;
+      if (this.#keys.isOfAnother(bytes, from, ends[at.uid] as number, numbers[TS] as number, current.number)) {
+        out.dropRow();
+        this.#repeated++;
+        if (this.#repeatedIn.size < 20) this.#repeatedIn.add(path.basename(current.seen.log.name));
+        // What its other log was joined with stands beside this one as well.
+        if (this.#known.size > 0) this.#known.delete(this.#text(bytes, at.uid));
+        return;
+      }
     }
     const protocol = this.#protocol(bytes, at.proto, at.ip_proto, i0, i1);
     if (Number.isNaN(numbers[DURATION]) && initiatorPackets + responderPackets === 1) numbers[DURATION] = 0;
@@ -900,19 +965,22 @@ class ZeekFlows implements TableSource {
     if (known.operations.length > 0) this.#out.fill(C.operations, row, known.operations.join(', '));
   }
 
-  #side(reader: ZeekReader, i: number, header: ZeekHeader): void {
+  #side(reader: ZeekReader, i: number, header: ZeekHeader, log: string): void {
     const { bytes } = reader.lines;
     const { fields } = header;
     const cell: Cell = (field) => {
       const at = fields.indexOf(field);
       return this.#isSet(at) ? this.#text(bytes, at) : undefined;
     };
-    if (header.path === 'x509') {
+    if (log === 'x509') {
       this.#certificate(cell);
       return;
     }
-    const protocol = Object.hasOwn(PROTOCOLS, header.path) ? PROTOCOLS[header.path] : undefined;
-    if (protocol === undefined) return;
+    const protocol = Object.hasOwn(PROTOCOLS, log) ? PROTOCOLS[log] : undefined;
+    if (protocol === undefined) {
+      this.#unconnected++;
+      return;
+    }
     this.#bad = -1;
     const startMs = this.#number(bytes, fields.indexOf('ts'), 3);
     if (Number.isNaN(startMs)) {
@@ -921,8 +989,21 @@ class ZeekFlows implements TableSource {
     }
     const uids = cell('uid') ?? cell('uids');
     // A tunnel and some events of protocols have no connection of their own.
-    if (uids === undefined) return;
-    for (const uid of uids.split(',').slice(0, 16)) {
+    if (uids === undefined) {
+      this.#unconnected++;
+      return;
+    }
+    const named = uids.split(',').slice(0, 16);
+    if (!this.#hasConn && !named.some((uid) => this.#known.has(uid))) {
+      // No conn.log will say what the record does not.
+      const [initiator, responder] = endsOf(cell);
+      if (initiator === '' || responder === '') {
+        const [first, second] = log === 'dhcp' ? ['client_addr', 'server_addr'] : ['id.orig_h', 'id.resp_h'];
+        this.#refuse(reader, i, `column ${initiator === '' ? first : second} holds no address`);
+        return;
+      }
+    }
+    for (const uid of named) {
       let known = this.#known.get(uid);
       if (known === undefined) {
         known = this.#newKnown(uid, cell, protocol, startMs);
@@ -935,8 +1016,7 @@ class ZeekFlows implements TableSource {
   }
 
   #newKnown(uid: string, cell: Cell, protocol: Protocol, startMs: number): Known | undefined {
-    const initiator = cell('id.orig_h') ?? cell('client_addr') ?? cell('assigned_addr') ?? '';
-    const responder = cell('id.resp_h') ?? cell('server_addr') ?? '';
+    const [initiator, responder] = endsOf(cell);
     // Where a full batch is in hand nothing can be written: it waits for the next row.
     if (this.#known.size >= this.#maxJoined && !(this.#out.full && !this.#hasConn)) {
       const oldest = this.#known.entries().next().value;
@@ -1040,7 +1120,10 @@ class ZeekFlows implements TableSource {
 
   #writeKnown(known: Known): void {
     // A tunnel is no connection: it only tells of one.
-    if (known.initiator === '' || known.responder === '' || (known.service === '' && known.protocol === '')) return;
+    if (known.initiator === '' || known.responder === '' || (known.service === '' && known.protocol === '')) {
+      this.#unplaced++;
+      return;
+    }
     const out = this.#out;
     const row = out.addRow();
     const protocol = protocolByName(known.protocol, known.initiator.includes(':'));
@@ -1073,6 +1156,23 @@ class ZeekFlows implements TableSource {
     if (this.#hasConn && this.#alone > 0)
       notes.push(
         `${counted(this.#alone, 'connection')} of other logs in no conn.log, given as flows without packets and bytes`,
+      );
+    if (this.#repeated > 0)
+      notes.push(
+        `${counted(this.#repeated, 'connection')} in more than one conn.log, counted once (left out of ${[...this.#repeatedIn].map((name) => safeText(name, 100)).join(', ')})`,
+      );
+    const forgotten = this.#keys?.forgotten ?? 0;
+    if (forgotten > 0)
+      notes.push(
+        `${counted(forgotten, 'connection')} no longer known when later logs were read: one of them that stood there too was counted again`,
+      );
+    if (this.#unconnected > 0)
+      notes.push(
+        `${counted(this.#unconnected, 'record')} that ${this.#unconnected === 1 ? 'names' : 'name'} no connection, left out`,
+      );
+    if (this.#unplaced > 0)
+      notes.push(
+        `${counted(this.#unplaced, 'connection')} of other logs in no conn.log and without two addresses and a protocol, left out`,
       );
     if (this.#letGo > 0)
       notes.push(
@@ -1107,6 +1207,18 @@ class ZeekFlows implements TableSource {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Addresses of the two ends as a log of a protocol names them, '' for what is none. */
+function endsOf(cell: Cell): [initiator: string, responder: string] {
+  const address = (text = ''): string => {
+    const bytes = Buffer.from(text);
+    return isAddressText(bytes, 0, bytes.length) ? text : '';
+  };
+  return [
+    address(cell('id.orig_h') ?? cell('client_addr') ?? cell('assigned_addr')),
+    address(cell('id.resp_h') ?? cell('server_addr')),
+  ];
 }
 
 /** mDNS and LLMNR are `dns` to Zeek. */

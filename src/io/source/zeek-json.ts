@@ -15,7 +15,7 @@ import {
 } from './json-record.ts';
 import { peekHead } from './lines.ts';
 import { MAX_REJECTS_SHOWN, type Reject, type TableSource } from './table-source.ts';
-import { openZeekFlows, type ZeekFlowOptions, type ZeekLog } from './zeek-flow.ts';
+import { holdsConnections, openZeekFlows, type ZeekFlowOptions, type ZeekLog } from './zeek-flow.ts';
 import { looksLikeZeek } from './zeek-tsv.ts';
 
 /**
@@ -166,6 +166,13 @@ export function zeekJsonPath(head: Uint8Array, name = ''): string | undefined {
 /** True for a log of Zeek in JSON. `head` is the first 64 KiB; `name`, where it is known, that of the file. */
 export function looksLikeZeekJson(head: Uint8Array, name = ''): boolean {
   return zeekJsonPath(head, name) !== undefined;
+}
+
+/** Whether a log of Zeek in JSON gives flows by itself. */
+export function zeekJsonGivesFlows(head: Uint8Array, name = ''): boolean {
+  const log = zeekJsonPath(head, name);
+  // What is JSON of another kind is refused where it is opened.
+  return log === undefined || holdsConnections(log);
 }
 
 /**
