@@ -4,6 +4,7 @@ import type { Table } from '../core/index.ts';
 import type { FeatureSaturation } from './flow.ts';
 import { FLOW_FEATURES, FlowFeatureMeasurer } from './flow.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
+import { AFTER_IMAGE_FEATURES, AfterImageMeasurer } from './pack/after-image.ts';
 import { DNS_FEATURES, DnsFeatureMeasurer } from './pack/dns.ts';
 import { HOST_FEATURES, HOST_SCHEMA, HostFeatureMeasurer } from './pack/host.ts';
 import { HTTP_FEATURES, HttpFeatureMeasurer } from './pack/http.ts';
@@ -29,6 +30,7 @@ export {
 export * from './expression/index.ts';
 export * from './flow.ts';
 export * from './matrix.ts';
+export * from './pack/after-image.ts';
 export * from './pack/dns.ts';
 export * from './pack/host.ts';
 export * from './pack/http.ts';
@@ -106,6 +108,14 @@ export const FEATURE_PACKS: readonly FeaturePack[] = [
     meaning: 'Time of day and of the week as points on a circle, in the zone set.',
     features: TIME_FEATURES,
     create: (context) => new TimeFeatureMeasurer(context),
+  },
+  {
+    id: 'after-image',
+    table: 'flows',
+    meaning:
+      'Damped statistics of sizes and intervals by initiator, pair and service, at five rates of forgetting; for the model kitnet.',
+    features: AFTER_IMAGE_FEATURES,
+    create: () => new AfterImageMeasurer(),
   },
   {
     id: 'host',
