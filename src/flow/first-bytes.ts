@@ -4,9 +4,15 @@
  *
  * What is looked for: the word before a password or its like in line protocols (PASS of FTP, POP3 and IRC, AUTH of SMTP and Redis, LOGIN and AUTHENTICATE of
  * IMAP), wherever in the bytes, in capitals or not; and the community of SNMP versions 1 and 2c (RFC 1157 section 4, RFC 1901 section 3).
+ * @param further names of headers, in capitals, behind whose colon a secret stands too, where more than first bytes is kept
  * @returns 0 to `length`; what leads up to the secret stays.
  */
-export function showableLength(bytes: Uint8Array, at: number, length: number): number {
+export function showableLength(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  further: ReadonlySet<string> = NOTHING_FURTHER,
+): number {
   const end = at + length;
   if (bytes[at] === BER_SEQUENCE) {
     const community = communityAt(bytes, at, end);
@@ -16,15 +22,31 @@ export function showableLength(bytes: Uint8Array, at: number, length: number): n
   for (let here = at; here < end; here++) {
     const byte = bytes[here];
     if (byte === BLANK && SECRET_BEHIND.has(upperCase(bytes, word, here))) return here + 1 - at;
+    // No blank need stand behind the name of a header.
+    if (byte === COLON && further.has(upperCase(bytes, word, here))) return here + 1 - at;
     if (byte <= BLANK) word = here + 1;
   }
   return length;
 }
 
 const BLANK = 0x20;
+const COLON = 0x3a;
+/** No word behind which a secret stands is longer. */
+const LONGEST_WORD = 32;
 const SECRET_BEHIND: ReadonlySet<string> = new Set(['PASS', 'AUTH', 'LOGIN', 'AUTHENTICATE']);
+/** Headers of HTTP, and of what is made like it, that carry credentials (RFC 9110 section 11, RFC 6265). */
+export const SECRET_HEADER: ReadonlySet<string> = new Set([
+  'AUTHORIZATION',
+  'PROXY-AUTHORIZATION',
+  'COOKIE',
+  'SET-COOKIE',
+  'X-API-KEY',
+  'X-AUTH-TOKEN',
+]);
+const NOTHING_FURTHER: ReadonlySet<string> = new Set();
 
 function upperCase(bytes: Uint8Array, at: number, end: number): string {
+  if (end - at > LONGEST_WORD) return '';
   let text = '';
   for (let i = at; i < end; i++) text += String.fromCharCode(bytes[i]);
   return text.toUpperCase();

@@ -5,6 +5,7 @@ export * from './filter-field.ts';
 export * from './host.ts';
 export * from './icmp-error.ts';
 export * from './names.ts';
+export * from './payload.ts';
 export * from './peek/index.ts';
 export * from './schema.ts';
 export * from './stitch.ts';

@@ -49,7 +49,7 @@ export const W_SLOT = 52;
 export const W_ERRORS = 53;
 /** First payload bytes, 16 for each side. */
 export const W_FIRST_BYTES = 54;
-/** Length of the first bytes per side (bits 8-12, 16-20). */
+/** Length of the first bytes per side (bits 8-12, 16-20); whether more of its payload is kept (bit 13, 21). */
 export const W_PEEKS = 62;
 
 // Bits of W_STATE.

@@ -25,6 +25,7 @@ import {
 import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import { showableLength } from './first-bytes.ts';
 import { icmpErrorName } from './icmp-error.ts';
+import type { PayloadKeeper } from './payload.ts';
 import { type FlowFacts, PayloadObserver } from './peek/index.ts';
 import {
   F_BYTES,
@@ -132,6 +133,9 @@ const KNOWN_TEXTS: Readonly<Record<string, number>> = {
   responderFlags: 256,
 };
 
+/** In the eight bits of each side in W_PEEKS, above the number of first bytes: the side's payload is wanted still. */
+const KEEPS_PAYLOAD = 32;
+
 /** A text on its way into a packed column. */
 const TEXT = new Uint8Array(32);
 
@@ -163,6 +167,8 @@ export class FlowTable {
    * Told of every packet that became part of a flow: where it lies in the batch, and by which input and frame number (columns `input` and `firstFrame`) its row will be known.
    */
   onPacket: ((batch: FrameBatch, i: number, input: number, firstFrame: number) => void) | undefined;
+  /** Keeps the first payload of flows on chosen ports, and hands it out as their rows are written. Set before the first packet; usually nobody asks for it. */
+  payloads: PayloadKeeper | undefined;
   /** Live flows now, and the most there ever were. */
   live = 0;
   peakLive = 0;
@@ -345,8 +351,9 @@ export class FlowTable {
     if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref, timeNs);
     else if (packet.quoted !== 0) this.#creditError(packet);
     if (packet.payloadCaptured > 0) {
-      if (((w[rw + W_PEEKS] >> (8 + 8 * d)) & 31) === 0) this.#keepFirstBytes(packet, d, ref);
       this.#observer.payload(packet, ref, d, ((w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? 1 : 0) === d, timeNs);
+      // One test for both: no first bytes yet (0), or KEEPS_PAYLOAD and whatever stands below it (32 to 63).
+      if ((((w[rw + W_PEEKS] >> (8 + 8 * d)) - 1) & 63) >= 31) this.#keepFirstBytes(packet, d, ref);
     }
     return ref;
   }
@@ -380,6 +387,7 @@ export class FlowTable {
     let seen = w[rw + W_FLAGS] | (flags << (8 * d));
     if ((flags & TCP_SYN) !== 0) {
       this.#observer.stitcher.start(ref, d, packet.tcpSequence);
+      this.payloads?.start(ref, d, packet.tcpSequence);
       if ((flags & TCP_ACK) !== 0) {
         seen |= 1 << (18 + d);
         // The initiator of a handshake is whoever the SYN-ACK goes to.
@@ -591,7 +599,7 @@ export class FlowTable {
         ? (packet.icmpType << 8) | packet.icmpCode
         : -1;
     w[rw + W_SEQUENCE] = 0;
-    w[rw + W_PEEKS] = 0;
+    w[rw + W_PEEKS] = this.payloads?.open(ref, packet) === true ? KEEPS_PAYLOAD * 0x10100 : 0;
     this.#observer.release(ref);
     if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
     this.#tunnels[ref] = packet.depth === 0 ? undefined : tunnelOf(packet);
@@ -637,6 +645,7 @@ export class FlowTable {
     this.#delete(w[rw + W_HASH], ref);
     this.#unlink(ref);
     this.#observer.release(ref);
+    this.payloads?.release(ref);
     this.#tunnels[ref] = undefined;
     w[rw + W_NEXT] = this.#free;
     this.#free = ref;
@@ -751,9 +760,15 @@ export class FlowTable {
   // ---- payloads and errors ----
 
   #keepFirstBytes(packet: Packet, d: number, ref: number): void {
+    const rw = ref * RECORD_I32;
+    const peek = this.#w[rw + W_PEEKS] >> (8 + 8 * d);
+    if ((peek & KEEPS_PAYLOAD) !== 0 && this.payloads !== undefined) {
+      const recognised = this.#observer.service(ref) !== undefined;
+      if (this.payloads.take(ref, d, packet, recognised)) this.#w[rw + W_PEEKS] &= ~(KEEPS_PAYLOAD << (8 + 8 * d));
+    }
+    if ((peek & 31) !== 0) return;
     // The middle of a datagram is the beginning of nothing.
     if (packet.isLaterFragment !== 0 && packet.isReassembled === 0) return;
-    const rw = ref * RECORD_I32;
     const length = showableLength(packet.bytes, packet.payload, Math.min(16, packet.payloadCaptured));
     const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
     for (let i = 0; i < length; i++) this.#bytes[to + i] = packet.bytes[packet.payload + i];
@@ -911,6 +926,7 @@ export class FlowTable {
     }
     out.setNumber(C.firstFrame, row, f[rf + F_FIRST_FRAME]);
     out.setNumber(C.input, row, w[rw + W_INPUT]);
+    if (hasPorts) this.payloads?.give(ref, i, this.rows, protocol, responderPort, service);
     if (out.full) this.#flush();
   }
 
