@@ -3,7 +3,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { encodeDns } from '../src/wire/index.ts';
 import { runCli, temporaryFolder } from './support/cli.ts';
+import { type TestFrame, udp } from './support/frames.ts';
 import { pcapOf, portSweep } from './support/traffic.ts';
 
 /** Plugins as a person uses them: from the command line, with a configuration. */
@@ -200,6 +202,222 @@ describe('analyze with plugins', () => {
     const found = documentIn(out).incidents.find(({ kind }) => kind === 'plugin.loud.smb');
     expect(found?.actors.map(({ address }) => address)).toEqual(['192.168.1.66']);
     expect(found?.title).toBe('192.168.1.66 has 40 flows that the plugin detector loud.smb names.');
+  });
+});
+
+describe('decoders of plugins', () => {
+  const ACME = 4000;
+  const datagrams = (count: number): TestFrame[] =>
+    Array.from({ length: count }, (_, i) => [
+      udp(10 * i, `10.0.0.${1 + (i % 200)}:${40_000 + i}`, '10.0.0.250:4000', `HELLO user${i}`),
+      udp(10 * i + 1, '10.0.0.250:4000', `10.0.0.${1 + (i % 200)}:${40_000 + i}`, i % 2 === 0 ? 'WELCOME' : 'BUSY'),
+    ]).flat();
+  const strangers = [
+    udp(5, '10.0.0.3:50000', '10.0.0.4:4001', 'HELLO elsewhere'),
+    udp(6, '10.0.0.3:50001', `10.0.0.4:${ACME}`, 'something else'),
+    ...[0, 1].map((i) =>
+      udp(7 + i, '10.0.0.3:50002', '10.0.0.53:53', encodeDns({ id: 7, name: 'www.example.com', isResponse: i === 1 })),
+    ),
+  ];
+
+  /** A capture and a configuration with one plugin. */
+  async function scene(
+    name: string,
+    main: string,
+    frames: readonly TestFrame[],
+    { decoder = {}, limits = '', more = {} }: { decoder?: object; limits?: string; more?: object } = {},
+  ): Promise<{ readonly capture: string; readonly config: string }> {
+    write(`${name}/main.js`, main);
+    const description = 'D.';
+    const added = { name: 'proto', description, transport: 'udp', ports: [ACME], ...decoder };
+    const manifest = {
+      name,
+      version: '1.0.0',
+      description,
+      api: 1,
+      main: 'main.js',
+      adds: { decoders: [added], ...more },
+    };
+    write(`${name}/anomalyst-plugin.json`, JSON.stringify(manifest));
+    const config = path.join(folder, `${name}.yaml`);
+    const locked = await runCli(['plugin', 'lock', path.join(folder, name), '--config', config]);
+    expect(locked.code, locked.stderr).toBe(0);
+    fs.appendFileSync(config, limits);
+    const timed = frames.map(({ atMs, bytes }) => ({ seconds: 1_700_000_000 + atMs / 1000, frame: bytes }));
+    return { capture: write(`${name}.pcap`, pcapOf(timed)), config };
+  }
+
+  const DECODER = `
+    const text = (bytes) => new TextDecoder().decode(bytes);
+    export const decoders = {
+      proto(bytes, { from, port, transport }) {
+        const said = /^(HELLO|WELCOME|BUSY) ?(\\w*)/.exec(text(bytes));
+        if (said === null) return undefined;
+        const [, word, user] = said;
+        return { name: 'greeting', summary: word + ' over ' + transport + ', ' + port, columns: from === 'initiator' ? { user, odd: 'a\u001b[2J' } : {} };
+      },
+    };
+    export const flags = { busy: () => { const rows = []; return { observe({ operations }, numbers) { numbers.forEach((row, i) => { if (operations[i]?.includes('BUSY')) rows.push(row); }); }, finish: () => [{ message: 'busy', rows }] }; } };
+    export const detectors = { greeted: () => { const rows = []; return { observe({ service }, numbers) { numbers.forEach((row, i) => { if (service[i] === 'acme_kit.greeting') rows.push(row); }); }, finish: () => [{ score: 0.5, message: 'greeted', rows }] }; } };`;
+  const csvOf = (text: string): readonly Readonly<Record<string, string>>[] => {
+    const [head = '', ...rows] = text.trimEnd().split('\n');
+    const names = head.split(',');
+    return rows.map((row) => {
+      const cells = row.match(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g) ?? [];
+      return Object.fromEntries(
+        names.map((name, i) => [name, (cells[i] ?? '').replace(/,$/, '').replace(/^"|"$/g, '')]),
+      );
+    });
+  };
+
+  test('what they recognise stands in flows.csv, and flags, detectors and filters see it', async () => {
+    const { capture, config } = await scene('acme-kit', DECODER, [...datagrams(60), ...strangers], {
+      more: {
+        flags: [{ name: 'busy', description: 'B.', takes: [{ name: 'operations', type: 'text' }] }],
+        detectors: [{ name: 'greeted', description: 'G.', table: 'flows', needs: ['service'] }],
+      },
+    });
+    const definitions = write(
+      'acme-features.yaml',
+      'flags:\n  - {name: busy, function: acme_kit.busy, of: [operations], severity: medium}\n',
+    );
+    const out = path.join(folder, 'out-acme');
+    const run = await runCli(['analyze', capture, '--config', config, '--features', definitions, '--out', out]);
+    expect([run.stderr, run.code]).toEqual(['', 0]);
+    const flows = csvOf(fs.readFileSync(path.join(out, 'flows.csv'), 'utf8'));
+    const greeted = flows.filter(({ service }) => service === 'acme_kit.greeting');
+    expect(greeted.length).toBe(60);
+    expect(new Set(greeted.map(({ serviceBasis }) => serviceBasis))).toEqual(new Set(['content']));
+    expect(greeted.find(({ initiatorPort }) => initiatorPort === '40007')?.operations).toBe(
+      'HELLO over udp,4000, user=user7, odd=a\\u{1b}[2J, BUSY over udp,4000',
+    );
+    const others = flows.filter(({ service }) => service !== 'acme_kit.greeting');
+    expect(others.map(({ initiatorPort, service }) => [initiatorPort, service]).sort()).toEqual([
+      ['50000', ''],
+      ['50001', ''],
+      ['50002', 'dns'],
+    ]);
+    const { incidents, table, run: about } = documentIn(out);
+    expect(incidents.find(({ kind }) => kind === 'plugin.acme_kit.greeted')?.title).toContain('60 flows');
+    expect(table?.flags.map(({ name, rows }) => [name, rows])).toEqual([['busy', 30]]);
+    expect(about.blindSpots.filter((text) => text.includes('plugin'))).toEqual([]);
+
+    const filtered = await runCli([
+      'flows',
+      capture,
+      '--config',
+      config,
+      '--filter',
+      "service == 'acme_kit.greeting' and operations contains 'BUSY'",
+      '--fields',
+      'service,operations',
+    ]);
+    expect([filtered.stderr, filtered.code]).toEqual(['', 0]);
+    const rows = filtered.stdout.trimEnd().split('\n');
+    expect(rows.length).toBe(31);
+    expect(rows[1]).toBe('acme_kit.greeting,"HELLO over udp,4000, user=user1, odd=a\\u{1b}[2J, BUSY over udp,4000"');
+    const without = await runCli(['flows', capture, '--filter', 'operations is missing', '--fields', 'id']);
+    expect(without.stdout.trimEnd().split('\n').length).toBe(64);
+  });
+
+  test('rows come in the same order as without them, batch after batch', async () => {
+    // One flow ends after the other, so that batches are full while payloads still wait.
+    const frames = Array.from({ length: 9000 }, (_, i) =>
+      udp(
+        100 * i,
+        `10.0.${i % 250}.7:${30_000 + (i % 20_000)}`,
+        `10.1.0.1:${i % 3 === 0 ? ACME : 4001}`,
+        `HELLO u${i}`,
+      ),
+    );
+    const { capture, config } = await scene('ordered', DECODER.replaceAll('acme_kit', 'ordered'), frames);
+    const fields = ['--fields', 'id,initiator,initiatorPort,responderPort,start'];
+    const plain = await runCli(['flows', capture, ...fields]);
+    const decoded = await runCli(['flows', capture, '--config', config, ...fields]);
+    expect(decoded.stdout).toBe(plain.stdout);
+    const named = await runCli(['flows', capture, '--config', config, '--fields', 'dst.port,service,operations']);
+    const rows = named.stdout.trimEnd().split('\n').slice(1);
+    expect(rows.length).toBe(9000);
+    expect(rows.filter((row) => row.startsWith('4000,ordered.greeting,')).length).toBe(3000);
+    expect(rows.filter((row) => row.startsWith('4001,,')).length).toBe(6000);
+  });
+
+  test('what anomalyst has recognised is shown to those that ask for it, and stays what it is', async () => {
+    const main = `export const decoders = { proto: (bytes) => ({ name: 'mine', summary: 'length ' + bytes.length }) };`;
+    for (const recognised of [false, true]) {
+      const name = `all-${recognised}`;
+      const { capture, config } = await scene(name, main, strangers, { decoder: { ports: [53], recognised } });
+      const run = await runCli([
+        'flows',
+        capture,
+        '--config',
+        config,
+        '--filter',
+        'dns',
+        '--fields',
+        'service,operations',
+      ]);
+      expect(run.stdout).toBe(`service,operations\ndns,${recognised ? 'length 33' : ''}\n`);
+    }
+  });
+
+  const wrong: readonly (readonly [string, string, string])[] = [
+    ['throws', `throw new Error('no')`, 'failed: Error: no'],
+    ['loops', 'for (;;);', 'did not answer within 1.5 s'],
+    ['lies', 'return 7', 'answered nonsense: what it decoded is no object'],
+    [
+      'misnames',
+      `return { name: 'a b' }`,
+      "answered nonsense: the name of what it decoded is no word of letters, digits, '.', '_' and '-': a b",
+    ],
+  ];
+  for (const [verb, body, reason] of wrong)
+    test(`one that ${verb} is named, and the run goes on without it`, async () => {
+      const name = `decoder-${verb}`;
+      const main = `export const decoders = { proto() { ${body} } };`;
+      const { capture, config } = await scene(name, main, [...datagrams(400), ...strangers], {
+        limits: '    timeoutMs: 1500\n',
+      });
+      const out = path.join(folder, `out-${name}`);
+      const run = await runCli(['analyze', capture, '--config', config, '--out', out]);
+      expect([run.stderr, run.code]).toEqual([
+        `warning: the plugin ${name} ${reason}; the run went on without it\n`,
+        0,
+      ]);
+      expect(documentIn(out).run.blindSpots).toContain(
+        `The plugin ${name} ${reason}; the run went on without it, and what it adds is missing from there on.`,
+      );
+      const flows = csvOf(fs.readFileSync(path.join(out, 'flows.csv'), 'utf8'));
+      expect(flows.length).toBe(403);
+      expect(flows.filter(({ service }) => service !== '').map(({ service }) => service)).toEqual(['dns']);
+    });
+
+  test('more flows than there is room for are counted, and said', async () => {
+    const frames = Array.from({ length: 2100 }, (_, i) =>
+      udp(i, `10.0.${Math.floor(i / 200)}.${i % 200}:50000`, `10.1.0.1:${ACME}`, 'HELLO you'),
+    );
+    const { capture, config } = await scene('flood', DECODER.replaceAll('acme_kit', 'flood'), frames);
+    const run = await runCli(['flows', capture, '--config', config, '--filter', "service == 'flood.greeting'"]);
+    expect(run.stdout.trimEnd().split('\n').length).toBe(2001);
+    expect(run.stderr).toBe(
+      'note: 100 flows were not shown to decoders of plugins: there is room for 2,000 flows whose first payload is kept\n',
+    );
+    const out = path.join(folder, 'out-flood');
+    await runCli(['analyze', capture, '--config', config, '--out', out]);
+    expect(documentIn(out).run.blindSpots).toContain(
+      'decoders of plugins: its table of flows whose first payload is kept was full at 2,000; 100 entries more could not be followed.',
+    );
+  });
+
+  test('the one that plugin new writes works', async () => {
+    const kit = path.join(folder, 'fresh');
+    expect((await runCli(['plugin', 'new', kit, '--adds', 'decoder'])).code).toBe(0);
+    const config = path.join(folder, 'fresh.yaml');
+    await runCli(['plugin', 'lock', kit, '--config', config]);
+    const frames = [{ seconds: 1_700_000_000, frame: udp(0, '10.0.0.1:40000', '10.0.0.2:4000', 'HELLO bob').bytes }];
+    const capture = write('fresh.pcap', pcapOf(frames));
+    const run = await runCli(['flows', capture, '--config', config, '--fields', 'service,operations']);
+    expect([run.stdout, run.stderr]).toEqual(['service,operations\nfresh.greeting,"HELLO bob, name=bob"\n', '']);
   });
 });
 

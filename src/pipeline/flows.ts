@@ -1,9 +1,12 @@
 import { randomInt } from 'node:crypto';
 import type { Table } from '../core/index.ts';
+import type { Saturation } from '../detect/index.ts';
 import { type FlowFilter, FlowTable, type FlowTableOptions } from '../flow/index.ts';
+import type { PluginHost } from '../io/index.ts';
 import type { InputSummary } from '../report/index.ts';
 import { type FrameBatch, OddityCounter, TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
+import { PluginDecoding } from './decoding.ts';
 import { type ReadOptions, readInputs, wasStopped } from './read.ts';
 
 export interface FlowsOptions {
@@ -19,6 +22,8 @@ export interface FlowsOptions {
   readonly follow?: ReadOptions['follow'];
   /** The format of all inputs, where the user states it. */
   readonly as?: string | undefined;
+  /** Their decoders are shown the first payload of flows on their ports. */
+  readonly plugins?: PluginHost | undefined;
   /** Sees every batch of frames. */
   readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
   /** Stops the reading; flows that live then are written as they are. */
@@ -33,6 +38,8 @@ export interface FlowsResult {
   readonly shown: number;
   /** Flows that were written early because the table of live ones was full. */
   readonly evicted: number;
+  /** What decoders of plugins were not asked about, for want of room. */
+  readonly saturations: readonly Saturation[];
   /** Whether the operator stopped the reading before the end of the input. */
   readonly stopped: boolean;
 }
@@ -42,32 +49,36 @@ export interface FlowsResult {
  * input could be read at all.
  */
 export async function streamFlows(options: FlowsOptions): Promise<FlowsResult> {
-  const { inputs, filter, flow = {}, onFlows, onProgress, onWait, follow, onBatch, signal, as } = options;
+  const { inputs, filter, flow = {}, onFlows, onProgress, onWait, follow, onBatch, signal, as, plugins } = options;
   const base = new TimeBase();
   const oddities = new OddityCounter();
   const table = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
   let shown = 0;
-  const take = (flows: Table): void => {
+  const take = (flows: Table, made: Table): void => {
     const rows = filter === undefined ? allRows(flows.rowCount) : filter.rows(flows);
     shown += rows.length;
     onFlows(flows, rows);
-    table.recycle(flows);
+    table.recycle(made);
   };
-  table.onTable = take;
+  table.onTable = (flows) => take(flows, flows);
+  const decoding = PluginDecoding.of(plugins, table, take);
   const summaries = await readInputs(inputs, base, oddities, table, onProgress, signal, {
     follow,
     onWait,
     onBatch,
+    settle: decoding === undefined ? undefined : (all) => decoding.settle(all),
     // What is followed is a capture that somebody writes.
-    ...(follow === undefined ? { rows: { onFlows: take, as } } : {}),
+    ...(follow === undefined ? { rows: { onFlows: (flows: Table) => take(flows, flows), as } } : {}),
   });
   table.finish();
+  await decoding?.settle(true);
   return {
     inputs: summaries,
     packets: table.packets,
     flows: table.rows,
     shown,
     evicted: oddities.of('flow.evicted'),
+    saturations: decoding?.saturations() ?? [],
     stopped: wasStopped(summaries),
   };
 }

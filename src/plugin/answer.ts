@@ -164,8 +164,9 @@ export function readFiles({ header, parts }: Frame): PluginFile[] {
   });
 }
 
-/** What a decoder makes of one payload; undefined where it is not of its protocol. */
+/** What a decoder makes of one payload. */
 export interface DecodedPayload {
+  /** The protocol: a word of letters, digits, '.', '_' and '-', at most 60. */
   readonly name: string;
   readonly summary: string;
   readonly columns: Readonly<Record<string, string>>;
@@ -173,8 +174,14 @@ export interface DecodedPayload {
 
 const MAX_COLUMNS = 32;
 
-export function readDecoded({ header }: Frame): DecodedPayload | undefined {
-  const value = own(header, 'decoded');
+/** One entry for each payload that was asked of; undefined where it is not of the decoder's protocol. */
+export function readDecoded({ header }: Frame, count: number): (DecodedPayload | undefined)[] {
+  const decoded = list(own(header, 'decoded'), count, 'what it decoded');
+  if (decoded.length !== count) throw new AnswerError(`it answered ${decoded.length} of ${count} payloads`);
+  return decoded.map(decodedPayload);
+}
+
+function decodedPayload(value: unknown): DecodedPayload | undefined {
   if (value === null || value === undefined) return undefined;
   const decoded = record(value, 'what it decoded');
   const columns: Record<string, string> = {};
@@ -186,8 +193,13 @@ export function readDecoded({ header }: Frame): DecodedPayload | undefined {
       throw new AnswerError(`a column is called ${clean(name.slice(0, 60))}`);
     columns[name] = text(column, `the column ${name}`);
   }
+  const name = text(own(decoded, 'name'), 'the name of what it decoded');
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$/.test(name))
+    throw new AnswerError(
+      `the name of what it decoded is no word of letters, digits, '.', '_' and '-': ${name.slice(0, 60)}`,
+    );
   return {
-    name: text(own(decoded, 'name'), 'the name of what it decoded').slice(0, 60),
+    name,
     summary: text(own(decoded, 'summary') ?? '', 'the summary of what it decoded'),
     columns,
   };

@@ -95,6 +95,8 @@ export const manifestShape = z.strictObject({
           ...common,
           transport: z.enum(['tcp', 'udp']),
           ports: z.array(z.int().min(1).max(65_535)).min(1).max(64),
+          /** Also asked where a decoder of this program has recognised the content. */
+          recognised: z.boolean().optional(),
         }),
       )
       .max(50)

@@ -154,7 +154,7 @@ describe('a message', () => {
             () => readValues(frame, 'text', 1),
             () => readFindings(frame, () => true),
             () => readFiles(frame),
-            () => readDecoded(frame),
+            () => readDecoded(frame, 1),
           ])
             try {
               read();
@@ -185,7 +185,7 @@ describe('an answer', () => {
           for (const read of [
             () => readFindings(frame, () => true),
             () => readFiles(frame),
-            () => readDecoded(frame),
+            () => readDecoded(frame, 1),
             () => readValues(frame, 'text', 2),
           ])
             try {
@@ -199,7 +199,21 @@ describe('an answer', () => {
   });
 
   it('has no column that would be a prototype', () => {
-    const header = JSON.parse('{"decoded": {"name": "x", "columns": {"__proto__": "y"}}}') as Record<string, unknown>;
-    expect(() => readDecoded({ header, parts: [] })).toThrow('a column is called __proto__');
+    const header = JSON.parse('{"decoded": [{"name": "x", "columns": {"__proto__": "y"}}]}') as Record<string, unknown>;
+    expect(() => readDecoded({ header, parts: [] }, 1)).toThrow('a column is called __proto__');
+  });
+
+  it('of a decoder is one for each payload, under a name that is a word', () => {
+    const read = (decoded: unknown, count: number) => () => readDecoded({ header: { decoded }, parts: [] }, count);
+    expect(read([null, { name: 'Acme.v2', summary: 'a\u001b[2J' }], 2)()).toEqual([
+      undefined,
+      { name: 'Acme.v2', summary: 'a\\u{1b}[2J', columns: {} },
+    ]);
+    expect(read([null], 2)).toThrow('it answered 1 of 2 payloads');
+    expect(read([null, null, null], 2)).toThrow('what it decoded has 3 entries, and 2 are the most');
+    expect(read([{ name: 'a, b' }], 1)).toThrow(
+      "the name of what it decoded is no word of letters, digits, '.', '_' and '-': a, b",
+    );
+    expect(read([{ name: 'x', columns: { a: 1 } }], 1)).toThrow('the column a is no text');
   });
 });

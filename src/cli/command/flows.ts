@@ -1,8 +1,9 @@
 import * as path from 'node:path';
 import { type Command, Option } from 'commander';
 import { counted, EXIT, humanCount, safeText } from '../../core/index.ts';
-import { expandInputs, OutputFile, parseDuration } from '../../io/index.ts';
-import { streamFlows } from '../../pipeline/index.ts';
+import type { FlowFilter } from '../../flow/index.ts';
+import { expandInputs, OutputFile, type PluginHost, parseDuration } from '../../io/index.ts';
+import { type Config, streamFlows } from '../../pipeline/index.ts';
 import {
   defaultFlowFields,
   FLOW_ROW_FORMATS,
@@ -12,6 +13,7 @@ import {
 } from '../../report/index.ts';
 import { catchInterrupt, INTERRUPTED } from '../interrupt.ts';
 import { collectHomeNetworks, configOf, filterOf, flowOptionsOf, homeNetworks, tellInputs } from '../option.ts';
+import { startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
 import { note } from '../terminal.ts';
 
@@ -58,7 +60,7 @@ export function addFlowsCommand(program: Command, done: (code: number) => void):
       'what home means in the filter, comma-separated (default: private addresses)',
       collectHomeNetworks,
     )
-    .option('--config <yaml>', 'configuration file: home networks and timeouts of flows')
+    .option('--config <yaml>', 'configuration file: home networks, timeouts of flows, decoders of plugins')
     .option('--follow', 'keep reading the last input as it grows, and the next files of its ring, until Ctrl-C')
     .option('--follow-for <time>', 'the same, until nothing came for so long, as in 10s', (text: string) =>
       parseDuration('--follow-for', text),
@@ -82,6 +84,22 @@ async function runFlows(inputs: readonly string[], flags: FlowsFlags): Promise<n
   const fields = flags.fields === undefined ? defaultFlowFields(format) : parseFlowFields(flags.fields);
   const writer = new FlowRowWriter(format, fields);
   const files = expandInputs(inputs, { rows: true });
+  const plugins = await startPlugins(config, flags.config);
+  try {
+    return await printFlows(files, flags, config, filter, writer, plugins);
+  } finally {
+    await plugins?.close();
+  }
+}
+
+async function printFlows(
+  files: readonly string[],
+  flags: FlowsFlags,
+  config: Config,
+  filter: FlowFilter | undefined,
+  writer: FlowRowWriter,
+  plugins: PluginHost | undefined,
+): Promise<number> {
   const follow = flags.follow === true || flags.followFor !== undefined;
   const output =
     flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
@@ -104,16 +122,22 @@ async function runFlows(inputs: readonly string[], flags: FlowsFlags): Promise<n
       onFlows: (table, rows) => write(writer.lines(table, rows)),
       onWait: (message) => note(safeText(message, 1000)),
       onProgress: progress === undefined ? undefined : (state) => progress.update(state),
+      plugins,
       follow: follow ? { silenceMs: flags.followFor } : undefined,
       signal: interrupt.signal,
     });
     progress?.end();
     output?.finish();
     tellInputs(result.inputs, flags.quiet === true);
+    if (plugins !== undefined) tellPluginFailures(plugins);
     if (flags.quiet !== true) {
       if (result.evicted > 0)
         note(
           `note: ${counted(result.evicted, 'flow')} of ${humanCount(result.flows)} ${result.evicted === 1 ? 'was' : 'were'} written early, because more were live than the table holds (flow.maxFlows in the configuration)`,
+        );
+      for (const { what, cap, refused } of result.saturations)
+        note(
+          `note: ${counted(refused, 'flow')} ${refused === 1 ? 'was' : 'were'} not shown to decoders of plugins: there is room for ${humanCount(cap)} ${what}`,
         );
       if (result.shown === 0) note(`note: ${explainNothing(result.packets, result.flows, filter !== undefined)}`);
     }

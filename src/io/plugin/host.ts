@@ -76,6 +76,8 @@ const MAX_TIMES = 2_000_000;
 const SHOWN_ROWS = 20;
 /** Incidents in one call of a sink. */
 const SINK_LINES = 200;
+/** Payloads in one question to a decoder, which must be answered in the time of one answer. */
+const DECODE_PAYLOADS = 64;
 
 const SAMPLE = {
   number: [0, 12.5, -1000],
@@ -229,12 +231,13 @@ export class PluginHost {
         }
       for (const { name, transport, ports } of adds.decoders ?? [])
         await step('decoder', name, async (process) => {
+          const asked = { port: ports[0], from: 'initiator' };
           for (const payload of [new Uint8Array(0), new Uint8Array(3).fill(255), new Uint8Array(64)]) {
             const answer = await process.ask(
-              { op: 'decode', kind: 'decoders', name, transport, port: ports[0], settings: settings[name] ?? {} },
+              { op: 'decode', kind: 'decoders', name, transport, payloads: [asked], settings: settings[name] ?? {} },
               [payload],
             );
-            process.checked(() => readDecoded(answer));
+            process.checked(() => readDecoded(answer, 1));
           }
         });
       for (const { name } of adds.reports ?? [])
@@ -300,21 +303,37 @@ export class PluginHost {
     return { able, lacking };
   }
 
-  /** Decoders of payloads. A question after a failure is answered with undefined. */
+  /** Decoders of payloads, in the order of the configuration. */
   decoders(): PluginDecoder[] {
     return this.#running.flatMap((one) =>
-      (one.found.manifest.adds.decoders ?? []).map(({ name, transport, ports }) => ({
+      (one.found.manifest.adds.decoders ?? []).map(({ name, transport, ports, recognised = false }) => ({
         id: `${one.namespace}.${name}`,
+        namespace: one.namespace,
         transport,
         ports,
-        decode: (payload: Uint8Array, port: number) =>
-          this.#try(one, async (process) => {
-            const answer = await process.ask(
-              { op: 'decode', kind: 'decoders', name, transport, port, settings: one.settings[name] ?? {} },
-              [payload],
-            );
-            return process.checked(() => readDecoded(answer));
-          }),
+        recognised,
+        decode: async (payloads: readonly AskedPayload[]) => {
+          const decoded: (DecodedPayload | undefined)[] = [];
+          for (let at = 0; at < payloads.length; at += DECODE_PAYLOADS) {
+            const asked = payloads.slice(at, at + DECODE_PAYLOADS);
+            const answers = await this.#try(one, async (process) => {
+              const answer = await process.ask(
+                {
+                  op: 'decode',
+                  kind: 'decoders',
+                  name,
+                  transport,
+                  payloads: asked.map(({ port, from }) => ({ port, from })),
+                  settings: one.settings[name] ?? {},
+                },
+                asked.map(({ bytes }) => bytes),
+              );
+              return process.checked(() => readDecoded(answer, asked.length));
+            });
+            for (let i = 0; i < asked.length; i++) decoded.push(answers?.[i]);
+          }
+          return decoded;
+        },
       })),
     );
   }
@@ -486,11 +505,26 @@ interface Instance {
   readonly finish: () => Promise<PluginFinding[]>;
 }
 
+/** The first bytes of one side of a flow. */
+export interface AskedPayload {
+  readonly bytes: Uint8Array;
+  /** Of the responder. */
+  readonly port: number;
+  /** Who sent them. */
+  readonly from: 'initiator' | 'responder';
+}
+
 export interface PluginDecoder {
+  /** `<namespace>.<name>`. */
   readonly id: string;
+  readonly namespace: string;
   readonly transport: 'tcp' | 'udp';
+  /** Of responders. */
   readonly ports: readonly number[];
-  readonly decode: (payload: Uint8Array, port: number) => Promise<DecodedPayload | undefined>;
+  /** Whether it is asked too where a decoder of ours has recognised the content. */
+  readonly recognised: boolean;
+  /** One answer for each payload; undefined where it is not of the decoder's protocol, and from the plugin's failure on. */
+  readonly decode: (payloads: readonly AskedPayload[]) => Promise<readonly (DecodedPayload | undefined)[]>;
 }
 
 /** A detector of a plugin: all batches, then what it found. */

@@ -1,5 +1,6 @@
 /** Plugins: found, checked against what was pinned, and run each in a process of its own. docs/plugins.md. */
 export {
+  type AskedPayload,
   DEFAULT_PLUGIN_LIMITS,
   type PluginConfig,
   type PluginDecoder,

@@ -466,7 +466,7 @@ describe('flags, detectors, decoders, sinks and reports', () => {
     export default {
       flags: { big: ({ over }) => collect(({ value }, i) => value[i] > over)() },
       detectors: { first: collect(({ who }, i) => who[i] === 'user1'), blind: collect(() => true) },
-      decoders: { hello: (bytes, { port }) => bytes[0] === 72 ? { name: 'hello', summary: 'on ' + port, columns: { text: new TextDecoder().decode(bytes) } } : undefined },
+      decoders: { hello: (bytes, { port, from }) => bytes[0] === 72 ? { name: 'hello', summary: 'on ' + port + ' by ' + from, columns: { text: new TextDecoder().decode(bytes) } } : undefined },
       sinks: { count: (all) => { lines += all.length; } },
       reports: { short: ({ incidents }, { title }) => [{ file: 'short.txt', content: title + incidents.length + ' ' + lines }] },
     };`;
@@ -504,12 +504,18 @@ describe('flags, detectors, decoders, sinks and reports', () => {
         { entity: 'user1', score: 0.7, message: 'of 1', reasons: [{ name: 'rows', value: 1, unit: '' }], rows: [2] },
       ]);
       const [decoder] = host.decoders();
-      expect(await decoder?.decode(new TextEncoder().encode('Hi'), 4000)).toEqual({
-        name: 'hello',
-        summary: 'on 4000',
-        columns: { text: 'Hi' },
-      });
-      expect(await decoder?.decode(new Uint8Array(4), 4000)).toBe(undefined);
+      const hi = new TextEncoder().encode('Hi');
+      expect(
+        await decoder?.decode([
+          { bytes: hi, port: 4000, from: 'initiator' },
+          { bytes: new Uint8Array(4), port: 4000, from: 'responder' },
+          { bytes: hi, port: 4001, from: 'responder' },
+        ]),
+      ).toEqual([
+        { name: 'hello', summary: 'on 4000 by initiator', columns: { text: 'Hi' } },
+        undefined,
+        { name: 'hello', summary: 'on 4001 by responder', columns: { text: 'Hi' } },
+      ]);
       await host.sink(['{}', '{}', '{}']);
       const files = await host.reports('{"incidents":[1,2]}');
       expect(files.map(({ name, bytes }) => [name, new TextDecoder().decode(bytes)])).toEqual([

@@ -376,13 +376,17 @@ async function handle(question: Question): Promise<void> {
       send({ id, findings: findings ?? [] });
       return;
     }
-    case 'decode':
-      send({
-        id,
-        decoded:
-          (await member(kind, name)(parts[0], { transport: header.transport, port: header.port }, settings)) ?? null,
-      });
+    case 'decode': {
+      const decode = member(kind, name);
+      const asked = header.payloads as { port: number; from: string }[];
+      const decoded: unknown[] = [];
+      for (let i = 0; i < asked.length; i++) {
+        const { port, from } = asked[i] as { port: number; from: string };
+        decoded.push((await decode(parts[i], { transport: header.transport, port, from }, settings)) ?? null);
+      }
+      send({ id, decoded });
       return;
+    }
     case 'sink':
       await member(kind, name)(header.lines, settings);
       send({ id });
