@@ -40,7 +40,7 @@ import { measureFeatures } from './training.ts';
  * for PyOD's, which takes the logarithm of empty bins nearly as it comes: 68.4 and 81.2).
  *
  * **What it sees.** Records off to a side, also along no axis. A missing value stands at the middle and moves nothing.
- * **What fools it.** Structure that is seen from few sides only: with many features, one that is strange alone is in sqrt(d) of d projections and
+ * **What fools it.** Structure that is seen from few sides only: a broken relation of two features shows in the few projections that hold both. With many features, one that is strange alone is in sqrt(d) of d projections and
  * drowns in the mean. Chance: another seed gives other scores, AUROC varies by several points where few features matter.
  * **Explanation.** The score is a sum over projections, exactly; how a projection's term divides among its features is a choice: in proportion to
  * | w_ij y_j |, how far each moved it. Pevny's own explanation tests whether projections with a feature score higher, which adds up to nothing.

@@ -11,8 +11,8 @@ import { type FeatureStatistics, sortFloats } from './training.ts';
  * The record itself is counted among the rows, which is what the authors' code does when it scores one new record, and keeps both finite.
  *
  * Kept are the distinct values of each feature, its knots, up to 4,096 of them. A feature with more keeps those where one of the two counts has
- * changed by 1/256 since the last: all that matter far out, few in the middle, at most some 5,000 for a million rows. A probability is then too small
- * by at most 0.4 %, its logarithm off by 0.004. Between two knots both counts are those of nobody being there.
+ * changed by 1/256 since the last: all that matter far out, few in the middle, at most some 5,000 for a million rows. A probability is then off by at
+ * most 0.4 %, its logarithm by 0.004.
  */
 export interface TailPart extends FittedPart {
   /** n. */
