@@ -22,10 +22,13 @@ import {
   parseAddress,
   type TemplateKind,
 } from '../../wire/index.ts';
+import { bytesSource } from './delimited.ts';
 import { openInput } from './input.ts';
 import {
   looksLikeNetflow,
   looksLikeNfcapd,
+  NETFLOW_CAPTURE_FORMAT,
+  NETFLOW_FORMAT,
   NetflowDecoder,
   type NetflowOptions,
   netflowFromCapture,
@@ -828,6 +831,68 @@ describe('files and captures', () => {
     for (let table = await source.read(); table !== undefined; table = await source.read()) rows += table.rowCount;
     expect(rows).toBe(2);
     expect(source.status().domains.map((d) => d.exporter)).toEqual(['192.0.2.1', '192.0.2.2']);
+  });
+
+  const together = async (files: Readonly<Record<string, Uint8Array>>, format = NETFLOW_FORMAT) => {
+    const source = await format.openFlows?.(
+      Object.entries(files).map(([name, bytes]) => ({ name, open: async () => bytesSource(bytes, name) })),
+      { oddities: new OddityCounter() },
+    );
+    if (source === undefined) throw new Error('no flows');
+    const rows: FlowRecord[] = [];
+    for (let table = await source.read(); table !== undefined; table = await source.read())
+      for (let row = 0; row < table.rowCount; row++) rows.push(flowRecord(table, row));
+    source.close();
+    return { rows, source, status: source.status() };
+  };
+  const TEMPLATES = v9(1000, 0, [encodeTemplates('v9', [BASIC])]);
+  const DATA = v9(2000, 1, [encodeRecords(BASIC, [FORWARD, BACK])]);
+
+  it('files of one run are one exporter: what an earlier one says of templates reads a later one, in whichever order they are given', async () => {
+    const { rows, status, source } = await together({ 'd/nf.2': DATA, 'd/nf.1': TEMPLATES });
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ initiator: '10.0.0.1', initiatorPackets: 5, responderPackets: 4 });
+    expect([status.rejected, status.state, status.message]).toEqual([0, 'whole', undefined]);
+    expect([source.name, source.totalBytes]).toEqual(['2 export files', TEMPLATES.length + DATA.length]);
+    expect(source.bytesTaken()).toBe(TEMPLATES.length + DATA.length);
+  });
+
+  it('data whose template is in no file are rejected as data sets', async () => {
+    const { rows, status, source } = await together({ 'nf.1': DATA, 'nf.2': new Uint8Array() });
+    expect([rows.length, status.rejected, source.rejectNoun]).toEqual([0, 1, 'data set']);
+    expect(status.rejects[0]?.reason).toMatch(/^1 data set of .*without template 256, which never came$/);
+  });
+
+  it('a file that is none of datagrams is named, and the others are read; alone with its like it is refused', async () => {
+    const noise = Buffer.from('no datagram at all');
+    const { rows, status } = await together({ 'd/noise': noise, 'nf.1': TEMPLATES, 'nf.2': DATA });
+    expect(rows).toHaveLength(1);
+    expect([status.state, status.message]).toEqual([
+      'cut',
+      'noise: no NetFlow, IPFIX or sFlow: it begins with 6e 6f 20 64',
+    ]);
+    await expect(together({ a: noise, b: noise })).rejects.toThrow(
+      'a: no NetFlow, IPFIX or sFlow: it begins with 6e 6f 20 64',
+    );
+  });
+
+  it('captures of one run share their templates likewise', async () => {
+    const captured = (atMs: number, payload: Uint8Array): Uint8Array =>
+      Buffer.concat([
+        encodePcapHeader({ linkType: 1 }),
+        encodePcapRecord(1_700_000_000, atMs * 1000, udp(atMs, '192.0.2.1:5000', '192.0.2.9:2055', payload).bytes),
+      ]);
+    const files = { 'b.pcap': captured(20, DATA), 'a.pcap': captured(10, TEMPLATES) };
+    const { rows, status } = await together(files, NETFLOW_CAPTURE_FORMAT);
+    expect([rows.length, status.rejected, status.state]).toEqual([1, 0, 'whole']);
+  });
+
+  it('every cut of two files gives what was whole, and never throws but for an operator', async () => {
+    for (let end = 0; end < DATA.length; end++) {
+      const { rows, status } = await together({ 'nf.1': TEMPLATES, 'nf.2': DATA.subarray(0, end) });
+      expect(rows.length, `${end}`).toBeLessThanOrEqual(1);
+      expect(status.rows).toBe(rows.length);
+    }
   });
 
   it('a file of nfcapd is known, and refused with what to do', () => {

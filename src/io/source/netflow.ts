@@ -1,3 +1,4 @@
+import * as path from 'node:path';
 import { counted, humanCount, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
 import { FLOW_SCHEMA, type FlowColumnName } from '../../flow/index.ts';
 import {
@@ -42,8 +43,9 @@ import {
   walkNetflow9,
   walkSflow,
 } from '../../wire/index.ts';
-import type { RowFormat } from './format.ts';
+import type { RowFormat, RowInput } from './format.ts';
 import type { ByteSource } from './input.ts';
+import { peekHead } from './lines.ts';
 import { FlowPairing, type PairingExporter, type PairingOptions, type RecordFacts } from './netflow-pairing.ts';
 import { MAX_REJECTS_SHOWN, type Reject, type TableSource, type TableStatus } from './table-source.ts';
 
@@ -286,6 +288,8 @@ export class NetflowDecoder {
   #refused = 0;
   #refusedTemplates = 0;
   #rejected = 0;
+  /** Of them, data sets whose template never came; the others are datagrams. */
+  #rejectedSets = 0;
   #rejects: Reject[] = [];
   #leftAside = new Map<string, number>();
   #skipped = { counterSamples: 0, otherSamples: 0 };
@@ -359,6 +363,7 @@ export class NetflowDecoder {
         if (lost === 0) continue;
         this.#oddities.count(ODDITY['netflow.no-template'], lost);
         this.#rejected += lost;
+        this.#rejectedSets += lost;
         this.#show(
           waiting.held[0]?.bytes ?? new Uint8Array(),
           `${counted(lost, 'data set')} of ${nameOf(domain)} without template ${template}, which never came`,
@@ -388,6 +393,12 @@ export class NetflowDecoder {
   /** 'netflow-v9', 'ipfix' ..., joined with '+' where several came; 'netflow' before anything did. */
   format(): string {
     return this.#seenKinds.size === 0 ? 'netflow' : COLLECTOR_KINDS.filter((k) => this.#seenKinds.has(k)).join('+');
+  }
+
+  /** What the rejected ones are: datagrams, data sets without a template, or parts where there are both. */
+  rejectNoun(): string {
+    if (this.#rejectedSets === 0) return 'datagram';
+    return this.#rejectedSets === this.#rejected ? 'data set' : 'part';
   }
 
   /** Columns that the formats can fill: of sampled packets alone, durations and TCP flags are nothing to rely on. */
@@ -1032,13 +1043,20 @@ export interface NetflowFileOptions extends NetflowOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One input that is read into a decoder. */
+interface Feed {
+  /** Reads on; false at the end. Rejects with a UserError where nothing of it can be read. */
+  step(): Promise<boolean>;
+  status(): { readonly state: 'whole' | 'cut'; readonly message?: string | undefined };
+}
+
+type MakeFeed = (source: ByteSource, decoder: NetflowDecoder, options: NetflowCaptureOptions) => Feed;
+
 /** Shared by the sources below: a decoder, and what feeds it until a table is there. */
 function netflowSource(
-  source: ByteSource,
+  source: Pick<ByteSource, 'name' | 'compression' | 'totalBytes' | 'bytesTaken' | 'close'>,
   decoder: NetflowDecoder,
-  /** Reads on; false at the end. */
-  step: () => Promise<boolean>,
-  ended: () => { readonly state: 'whole' | 'cut'; readonly message?: string | undefined },
+  feed: Feed,
 ): NetflowSource {
   const ready: Table[] = [];
   let isOver = false;
@@ -1049,13 +1067,16 @@ function netflowSource(
     },
     compression: source.compression,
     totalBytes: source.totalBytes,
+    get rejectNoun() {
+      return decoder.rejectNoun();
+    },
     schema: FLOW_SCHEMA,
     get gives() {
       return decoder.gives();
     },
     async read() {
       while (ready.length === 0 && !isOver) {
-        if (!(await step())) {
+        if (!(await feed.step())) {
           isOver = true;
           decoder.finish();
         }
@@ -1063,10 +1084,10 @@ function netflowSource(
       }
       return ready.shift();
     },
-    bytesTaken: source.bytesTaken,
+    bytesTaken: () => source.bytesTaken(),
     status() {
       const status = decoder.status();
-      const { state, message } = ended();
+      const { state, message } = feed.status();
       const all = [message, status.message].filter((part) => part !== undefined).join('; ');
       return { ...status, state, ...(all === '' ? {} : { message: all }) };
     },
@@ -1074,20 +1095,157 @@ function netflowSource(
   };
 }
 
+const STOPPED = 'stopped by the operator; what came before was kept';
+
+/** An input of several, after a look at its beginning. */
+interface LookedAt {
+  readonly name: string;
+  open(): Promise<ByteSource>;
+  readonly size: number | undefined;
+  readonly compression: ByteSource['compression'];
+  /** Time of the first datagram or packet, epoch ms; infinite where there is none. */
+  readonly firstMs: number;
+  /** What can't be opened again. */
+  readonly stream: ByteSource | undefined;
+}
+
+/**
+ * Rows of several inputs, in order of their first times: one decoder for all of them, so that templates, sampling rates and sequence numbers of an exporter go on from file to file as its
+ * exports do, and a flow may be told of by two files. An input that can't be read is named in the status, and the others go on; rejects with its UserError where none can be.
+ */
+async function openTogether(
+  inputs: readonly RowInput[],
+  options: NetflowCaptureOptions,
+  makeFeed: MakeFeed,
+  timeOf: (head: Uint8Array) => number,
+): Promise<NetflowSource> {
+  const [first] = inputs;
+  if (first === undefined) throw new Error('no input of datagrams');
+  const decoder = new NetflowDecoder(options.oddities, options);
+  if (inputs.length === 1) {
+    const source = await first.open();
+    return netflowSource(source, decoder, makeFeed(source, decoder, options));
+  }
+  const queue: LookedAt[] = [];
+  const notes: string[] = [];
+  let failure: UserError | undefined;
+  let isCut = false;
+  const note = (name: string, text: string): void => {
+    const said = text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text;
+    if (notes.length < MAX_FILE_NOTES) notes.push(`${safeText(path.basename(name), 100)}: ${said}`);
+    else if (notes.length === MAX_FILE_NOTES) notes.push('and more of the kind');
+  };
+  const failed = (name: string, error: unknown): void => {
+    if (!(error instanceof UserError)) throw error;
+    failure ??= error;
+    isCut = true;
+    note(name, error.message);
+  };
+  for (const { name, open } of inputs) {
+    let opened: ByteSource | undefined;
+    try {
+      opened = await open();
+      const { head, source } = await peekHead(opened);
+      const { totalBytes: size, compression } = source;
+      if (size !== undefined) source.close();
+      queue.push({
+        name,
+        open,
+        size,
+        compression,
+        firstMs: timeOf(head),
+        stream: size === undefined ? source : undefined,
+      });
+    } catch (error) {
+      opened?.close();
+      failed(name, error);
+    }
+  }
+  if (queue.length === 0 && failure !== undefined) throw failure;
+  const totalBytes = queue.reduce<number | undefined>(
+    (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
+    0,
+  );
+  const compression = queue.find((input) => input.compression !== '')?.compression ?? '';
+  // Infinite ones keep the order in which they were given.
+  queue.sort((a, b) => (a.firstMs === b.firstMs ? 0 : a.firstMs - b.firstMs));
+  let current: { readonly name: string; readonly source: ByteSource; readonly feed: Feed } | undefined;
+  let bytesDone = 0;
+  const leave = (): void => {
+    bytesDone += current?.source.bytesTaken() ?? 0;
+    current?.source.close();
+    current = undefined;
+  };
+  const step = async (): Promise<boolean> => {
+    if (current === undefined) {
+      const next = queue.shift();
+      if (next === undefined) {
+        if (decoder.datagrams === 0 && failure !== undefined) throw failure;
+        return false;
+      }
+      try {
+        const source = next.stream ?? (await next.open());
+        current = { name: next.name, source, feed: makeFeed(source, decoder, options) };
+      } catch (error) {
+        failed(next.name, error);
+        return true;
+      }
+    }
+    const { name, feed } = current;
+    try {
+      if (await feed.step()) return true;
+      const { state, message } = feed.status();
+      isCut ||= state === 'cut';
+      if (message !== undefined) note(name, message);
+    } catch (error) {
+      failed(name, error);
+    }
+    leave();
+    return options.signal?.aborted !== true;
+  };
+  return netflowSource(
+    {
+      name: counted(inputs.length, 'export file'),
+      compression,
+      totalBytes,
+      bytesTaken: () => bytesDone + (current?.source.bytesTaken() ?? 0),
+      close: () => {
+        leave();
+        for (const { stream } of queue) stream?.close();
+        queue.length = 0;
+      },
+    },
+    decoder,
+    {
+      step,
+      status: () => ({
+        state: isCut ? 'cut' : 'whole',
+        message: notes.length === 0 ? undefined : notes.join('; '),
+      }),
+    },
+  );
+}
+
+const MAX_FILE_NOTES = 20;
 const MOST_DATAGRAM = 65_535;
 
 /** Rows of a file that holds the payloads of NetFlow or IPFIX datagrams one after the other. All of them count as one exporter's; times are those of the headers. */
 export function netflowFromFile(source: ByteSource, options: NetflowFileOptions): NetflowSource {
   const decoder = new NetflowDecoder(options.oddities, options);
+  return netflowSource(source, decoder, fileFeed(source, decoder, options));
+}
+
+function fileFeed(source: ByteSource, decoder: NetflowDecoder, { signal }: NetflowFileOptions): Feed {
   const buffer = new Uint8Array(1 << 18);
   let start = 0;
   let end = 0;
   let consumed = 0;
+  let datagrams = 0;
   let isEnd = false;
   let cut: string | undefined;
   const step = async (): Promise<boolean> => {
-    if (options.signal?.aborted === true) {
-      cut = 'stopped by the operator; what came before was kept';
+    if (signal?.aborted === true) {
+      cut = STOPPED;
       return false;
     }
     while (!isEnd && end - start < MOST_DATAGRAM) {
@@ -1101,7 +1259,7 @@ export function netflowFromFile(source: ByteSource, options: NetflowFileOptions)
         n = typeof filled === 'number' ? filled : await filled;
       } catch (error) {
         // Of damaged compression, what could be unpacked is data.
-        if (!(error instanceof UserError) || decoder.datagrams === 0) throw error;
+        if (!(error instanceof UserError) || datagrams === 0) throw error;
         cut = error.message.replace(`${source.name}: `, '');
         return false;
       }
@@ -1113,9 +1271,11 @@ export function netflowFromFile(source: ByteSource, options: NetflowFileOptions)
     const header = decodeNetflow5(whole, 0, whole.length);
     const claimed = header?.length ?? decodeIpfix(whole, 0, whole.length)?.length ?? 0;
     decoder.datagrams++;
+    datagrams++;
     const taken = decoder.message(whole, 0, whole.length, '', Number.NaN);
     if (taken === 0) {
-      if (decoder.datagrams === 1)
+      decoder.datagrams--;
+      if (datagrams === 1)
         throw new UserError(
           `${source.name}: ${describeUnknown(whole)}`,
           'a file of datagrams holds NetFlow v5, v9 or IPFIX, one after the other; sFlow comes in a capture',
@@ -1127,7 +1287,14 @@ export function netflowFromFile(source: ByteSource, options: NetflowFileOptions)
     start += taken;
     return true;
   };
-  return netflowSource(source, decoder, step, () => ({ state: cut === undefined ? 'whole' : 'cut', message: cut }));
+  return { step, status: () => ({ state: cut === undefined ? 'whole' : 'cut', message: cut }) };
+}
+
+/** When the first datagram of a file was exported. */
+function exportTimeOf(head: Uint8Array): number {
+  const header =
+    decodeNetflow5(head, 0, head.length) ?? decodeNetflow9(head, 0, head.length) ?? decodeIpfix(head, 0, head.length);
+  return header === undefined || Number.isNaN(header.exportMs) ? Number.POSITIVE_INFINITY : header.exportMs;
 }
 
 export interface NetflowCaptureOptions extends NetflowFileOptions {
@@ -1137,18 +1304,23 @@ export interface NetflowCaptureOptions extends NetflowFileOptions {
 
 /** Rows of the NetFlow, IPFIX and sFlow datagrams in a capture. The exporter is who sent them, the time is that of the packet. */
 export function netflowFromCapture(source: ByteSource, options: NetflowCaptureOptions): NetflowSource {
+  const decoder = new NetflowDecoder(options.oddities, options);
+  return netflowSource(source, decoder, captureFeed(source, decoder, options));
+}
+
+function captureFeed(source: ByteSource, decoder: NetflowDecoder, options: NetflowCaptureOptions): Feed {
   const { oddities } = options;
   const ports = new Set(options.ports ?? COLLECTOR_PORTS);
-  const decoder = new NetflowDecoder(oddities, options);
   const base = new TimeBase();
   const reader = new CaptureReader(base, oddities, { input: oddities.input });
   const packet = new Packet();
   const fragments = new Fragments();
+  const before = decoder.datagrams;
   let stopped: string | undefined;
   const step = async (): Promise<boolean> => {
     if (reader.done) return false;
     if (options.signal?.aborted === true) {
-      stopped = 'stopped by the operator; what came before was kept';
+      stopped = STOPPED;
       return false;
     }
     const filled = source.read(reader.space());
@@ -1193,15 +1365,37 @@ export function netflowFromCapture(source: ByteSource, options: NetflowCaptureOp
     }
     return true;
   };
-  return netflowSource(source, decoder, step, () => {
+  const ended = (): ReturnType<Feed['status']> => {
     const status = reader.status();
     if (stopped !== undefined) return { state: 'cut', message: stopped };
     const none =
-      reader.done && decoder.datagrams === 0
+      reader.done && decoder.datagrams === before
         ? `no NetFlow, IPFIX or sFlow in ${counted(status.packets, 'packet')}, on ports ${[...ports].join(', ')} or another`
         : undefined;
     return { state: status.state === 'cut' ? 'cut' : 'whole', message: status.message ?? none };
-  });
+  };
+  return { step, status: ended };
+}
+
+/** When the first packet of a capture came. */
+function captureTimeOf(head: Uint8Array): number {
+  const base = new TimeBase();
+  const reader = new CaptureReader(base, new OddityCounter(), { batchFrames: 1 });
+  let given = 0;
+  try {
+    while (!reader.done && given < head.length) {
+      const space = reader.space();
+      const n = Math.min(space.length, head.length - given);
+      space.set(head.subarray(given, given + n));
+      given += n;
+      reader.fill(n);
+      if (reader.next() > 0) return base.epochMs(reader.batch.timeNs[0] ?? 0);
+    }
+  } catch (error) {
+    // What is no capture is refused where it is read.
+    if (!(error instanceof UserError)) throw error;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 function exporterOf(packet: Packet): string {
@@ -1213,11 +1407,9 @@ export const NETFLOW_FORMAT: RowFormat = {
   id: 'netflow',
   title: 'NetFlow v1, v5, v7, v9 and IPFIX datagrams, one after the other',
   flows: true,
+  together: true,
   looksLike: (head) => looksLikeNetflow(head),
-  openFlows: async ([input], options) => {
-    if (input === undefined) throw new Error('no input of datagrams');
-    return netflowFromFile(await input.open(), options);
-  },
+  openFlows: (inputs, options) => openTogether(inputs, options, fileFeed, exportTimeOf),
 };
 
 /** A capture of the traffic between exporters and a collector: only where the operator says so, for it is as well a capture of packets. */
@@ -1225,11 +1417,9 @@ export const NETFLOW_CAPTURE_FORMAT: RowFormat = {
   id: 'netflow-capture',
   title: 'captures of NetFlow, IPFIX and sFlow datagrams: the flows that they tell of, not the datagrams themselves',
   flows: true,
+  together: true,
   looksLike: () => false,
-  openFlows: async ([input], options) => {
-    if (input === undefined) throw new Error('no input of a capture');
-    return netflowFromCapture(await input.open(), options);
-  },
+  openFlows: (inputs, options) => openTogether(inputs, options, captureFeed, captureTimeOf),
 };
 
 /** Told so that it can be refused with what to do. */

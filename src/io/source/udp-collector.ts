@@ -148,6 +148,9 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
     },
     compression: '',
     totalBytes: undefined,
+    get rejectNoun() {
+      return decoder.rejectNoun();
+    },
     schema: FLOW_SCHEMA,
     get gives() {
       return decoder.gives();

@@ -33,6 +33,9 @@ export class SourceWindows {
       format: source.format,
       compression: source.compression,
       totalBytes: undefined,
+      get rejectNoun() {
+        return source.rejectNoun ?? 'line';
+      },
       schema: source.schema,
       gives: source.gives,
       read: async () => {
