@@ -78,7 +78,8 @@ async function classify(name: string, options: OpenOptions, stated: RowFormat | 
     return { input: { name, format, ...simulated }, hasFlows };
   } catch (error) {
     opened?.close();
-    if (!(error instanceof UserError)) throw error;
+    // Whoever stopped the waiting for a pipe is told so; any other reason comes when the input is read.
+    if (!(error instanceof UserError) || options.signal?.aborted === true) throw error;
     return { input: { name, format: stated }, hasFlows: true };
   }
 }
