@@ -5,6 +5,7 @@ import { fitCopod, loadCopod } from './copod.ts';
 import { fitEcod, loadEcod } from './ecod.ts';
 import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './extended-isolation-forest.ts';
 import { readModel } from './file.ts';
+import { fitHalfSpaceTrees, loadHalfSpaceTrees } from './half-space-trees.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { fitKitNet, loadKitNet } from './kitnet.ts';
@@ -46,6 +47,13 @@ export {
 export { FORMAT_VERSION } from './file.ts';
 export { averagePathLength, type Forest } from './forest.ts';
 export {
+  fitHalfSpaceTrees,
+  type HalfSpaceOptions,
+  type HalfSpaceTrees,
+  loadHalfSpaceTrees,
+  streamHalfSpaceTrees,
+} from './half-space-trees.ts';
+export {
   fitIsolationForest,
   IsolationForest,
   type IsolationForestOptions,
@@ -68,6 +76,8 @@ export {
   ModelError,
 } from './model.ts';
 export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
+export { OnlineScaler } from './online-scaling.ts';
+export type { StreamingModel, StreamOptions } from './streaming.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
 
@@ -178,6 +188,14 @@ export const models: readonly ModelEntry[] = [
     source: 'Mirsky, Doitshman, Elovici, Shabtai: Kitsune, NDSS 2018',
     fit: fitKitNet,
     load: loadKitNet,
+  },
+  {
+    kind: 'half-space-trees',
+    summary: 'Strange is what falls where few recent records fell; learns as it scores, in constant room.',
+    blindTo: 'Few telling features among many, and bursts longer than its window.',
+    source: 'Tan, Ting, Liu: Fast Anomaly Detection for Streaming Data, IJCAI 2011',
+    fit: fitHalfSpaceTrees,
+    load: loadHalfSpaceTrees,
   },
 ];
 
