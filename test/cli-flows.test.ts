@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { CaptureReader, OddityCounter, TimeBase } from '../src/wire/index.ts';
@@ -268,3 +269,69 @@ test('cut says that there is no report yet, and that an incident is not of these
   expect(cut.code).toBe(0);
   expect(cut.stderr).toContain('warning: no flow of incident 1 of ');
 });
+
+test('flows leaves nothing on standard output of an input that cannot be read, and the header alone where no flow is shown', async () => {
+  const table = file('no-flows.csv', 'a,b\n1,2\n3,4\n');
+  const failed = await runCli(['flows', table]);
+  expect(failed).toMatchObject({ code: 2, stdout: '' });
+  expect(failed.stderr).toMatch(/^error: .*no-flows\.csv: a table \(csv\), and no capture or flow log\n/);
+  const none = await runCli(['flows', capture, '--filter', 'dst.port 1', ...FIELDS, '--quiet']);
+  expect(none).toMatchObject({ code: 0, stdout: 'src,dst,dst.port,outcome\n', stderr: '' });
+});
+
+/** A port of this machine on which nobody listens. */
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+test('a place that is not there is the operator’s to mend', async () => {
+  const bad = await runCli(['analyze', 'es+http://127.0.0.1:22/index', '--out', path.join(folder, 'es')]);
+  expect(bad).toMatchObject({
+    code: 2,
+    stderr:
+      'error: http://127.0.0.1:22: this port is never used for HTTP, and not connected to\n  a search engine listens on a port such as 9200\n',
+  });
+  const port = await freePort();
+  const refused = await runCli(['analyze', `es+http://127.0.0.1:${port}/index`, '--out', path.join(folder, 'es')]);
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: `error: http://127.0.0.1:${port}: connection refused (ECONNREFUSED); given up after 2 attempts\n  check the address, and that the search engine runs\n`,
+  });
+});
+
+test.each([[[], '\nstopping (Ctrl-C again to leave at once)\n'] as const, [['--quiet'], ''] as const])(
+  'simulate --serve %j tells what it does unless it is quiet',
+  async (flags, said) => {
+    const port = await freePort();
+    const entry = new URL('./support/cli-entry.ts', import.meta.url).pathname;
+    const args = ['simulate', '--scenario', 'record-mix', '--serve', `127.0.0.1:${port}`, ...flags];
+    const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', entry, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += String(chunk);
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    while (child.exitCode === null && !(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    if (said === '') expect(stderr).toBe('');
+    else expect(stderr).toContain(said);
+  },
+  20_000,
+);

@@ -11,8 +11,8 @@ export interface Interrupt {
   end(): void;
 }
 
-/** Turns the first Ctrl-C (or SIGTERM, SIGHUP) into an abort, with a line that says what happens now; the second one leaves at once. */
-export function catchInterrupt(meaning: string): Interrupt {
+/** Turns the first Ctrl-C (or SIGTERM, SIGHUP) into an abort, with a line that says what happens now, undefined for none; the second one leaves at once. */
+export function catchInterrupt(meaning: string | undefined): Interrupt {
   const abort = new AbortController();
   let first = 0;
   const onSignal = (): void => {
@@ -22,7 +22,7 @@ export function catchInterrupt(meaning: string): Interrupt {
     }
     first = performance.now();
     abort.abort();
-    note(`\n${meaning} (Ctrl-C again to leave at once)`);
+    if (meaning !== undefined) note(`\n${meaning} (Ctrl-C again to leave at once)`);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of signals) process.on(name, onSignal);

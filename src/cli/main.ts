@@ -74,8 +74,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.yourMistake;
     }
     if (error instanceof RemoteError) {
-      note(`error: ${error.message} (${error.code})${error.hint === undefined ? '' : `\n  ${error.hint}`}`);
-      return EXIT.ourFault;
+      // The other side failed: whoever started the run can mend it, we cannot.
+      showUserError(error);
+      return EXIT.yourMistake;
     }
     note(
       `This is a fault of anomalyst, not yours. Please report it with the command and, if you may, the input.\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

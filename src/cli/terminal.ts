@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { ExpressionError, safeText, type UserError } from '../core/index.ts';
+import { ExpressionError, type RemoteError, safeText, type UserError } from '../core/index.ts';
 
 /** True when output to the stream may carry colour: it is a terminal and NO_COLOR is not set, or FORCE_COLOR is (https://no-color.org). */
 export function wantsColor(stream: { readonly isTTY?: boolean }): boolean {
@@ -26,8 +26,8 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** An operator's mistake as it is shown: what is wrong, then what would be right. File names in it may hold anything. */
-export function showUserError(error: UserError): void {
+/** An operator's mistake, or the failure of what they named, as it is shown: what is wrong, then what would be right. File names in it may hold anything. */
+export function showUserError(error: UserError | RemoteError): void {
   const color = wantsColor(process.stderr);
   const word = color ? styleText(['red', 'bold'], 'error', { validateStream: false }) : 'error';
   note(`${word}: ${safeText(error.message, 1000)}`);

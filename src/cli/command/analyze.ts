@@ -163,7 +163,7 @@ async function runConfigured(
     abort.abort();
     const rest =
       interfaces === undefined ? 'what was read until now is' : 'what is on its way is still read, and all of it';
-    note(`\nstopping: ${rest} analysed (Ctrl-C again to leave at once)`);
+    if (flags.quiet !== true) note(`\nstopping: ${rest} analysed (Ctrl-C again to leave at once)`);
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);

@@ -76,7 +76,7 @@ async function runCut(inputs: readonly string[], flags: CutFlags): Promise<numbe
   const files = expandInputs(inputs);
   refuseStreams(files);
   refuseOverwriting(files, out);
-  const interrupt = catchInterrupt('stopping: nothing is written');
+  const interrupt = catchInterrupt(flags.quiet === true ? undefined : 'stopping: nothing is written');
   const progress =
     flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
   try {

@@ -108,25 +108,39 @@ async function printFlows(
     if (output === undefined) process.stdout.write(text);
     else output.write(text);
   };
-  const interrupt = catchInterrupt('stopping: the flows that live now are written as they are');
+  const interrupt = catchInterrupt(
+    flags.quiet === true ? undefined : 'stopping: the flows that live now are written as they are',
+  );
   // A line that is redrawn would stand between the rows.
   const wantsProgress = flags.progress ?? (process.stderr.isTTY && (output !== undefined || !process.stdout.isTTY));
   const progress = flags.quiet !== true && wantsProgress ? new ProgressLine(process.stderr) : undefined;
+  // The header comes with the first row or the end: an input that can't be read leaves nothing behind.
+  let isHeaded = false;
+  const head = (): void => {
+    if (!isHeaded) write(writer.header());
+    isHeaded = true;
+  };
   try {
-    write(writer.header());
     const result = await streamFlows({
       inputs: files,
       as: flags.as,
       filter,
       flow: { ...(follow ? { batchRows: FOLLOWED_ROWS } : {}), ...flowOptionsOf(config) },
-      onFlows: (table, rows) => write(writer.lines(table, rows)),
+      onFlows: (table, rows) => {
+        const lines = writer.lines(table, rows);
+        if (lines !== '') head();
+        write(lines);
+      },
       onWait: (message) => note(safeText(message, 1000)),
+      // Who follows sees that it runs before a flow has ended.
+      ...(follow ? { onBatch: head } : {}),
       onProgress: progress === undefined ? undefined : (state) => progress.update(state),
       plugins,
       follow: follow ? { silenceMs: flags.followFor } : undefined,
       signal: interrupt.signal,
     });
     progress?.end();
+    head();
     output?.finish();
     tellInputs(result.inputs, flags.quiet === true);
     if (plugins !== undefined) tellPluginFailures(plugins);

@@ -67,7 +67,9 @@ async function runSheet(inputs: readonly string[], flags: SheetFlags): Promise<n
   const config = configOf(flags.config);
   const filter = filterOf(flags.filter, homeNetworks(flags.homeNet, config));
   const builder = new ConnectionSheetBuilder({ ports: flags.keepPorts === true ? 'keep' : 'collapse' });
-  const interrupt = catchInterrupt('stopping: the flows that live now are written as they are');
+  const interrupt = catchInterrupt(
+    flags.quiet === true ? undefined : 'stopping: the flows that live now are written as they are',
+  );
   try {
     const result = await streamFlows({
       inputs: expandInputs(inputs, { rows: true }),

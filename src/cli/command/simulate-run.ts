@@ -219,7 +219,7 @@ async function writeNetwork(scenario: Scenario, flags: SimulateFlags, tell: (tex
   const { seed } = flags;
   const format = formatOf(flags, false);
   const out = flags.out ?? `simulated-${scenario.name}-${seed}${ENDINGS[format]}`;
-  const interrupt = catchInterrupt('stopping: nothing is written');
+  const interrupt = catchInterrupt(flags.quiet === true ? undefined : 'stopping: nothing is written');
   const writer =
     format === 'pcap' || format === 'pcapng' ? captureWriter(format, scenario, seed, flags.snaplen) : undefined;
   const lines: string[] = [];
@@ -369,7 +369,7 @@ async function serve(scenario: Scenario, flags: SimulateFlags, tell: (text: stri
   if (flags.format !== undefined && flags.format !== 'records')
     throw new UserError(`--format ${flags.format}: plain records are what is served`, 'leave --format out');
   const { seed, count = Number.POSITIVE_INFINITY } = flags;
-  const interrupt = catchInterrupt('stopping');
+  const interrupt = catchInterrupt(flags.quiet === true ? undefined : 'stopping');
   const labels = flags.labels === undefined ? undefined : labelsPlace(flags, '', 'records');
   const source = plainRecords(scenario, seed);
   let line = 0;

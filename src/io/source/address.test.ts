@@ -30,7 +30,15 @@ describe('an address', () => {
 
   it('without a port, or with one that is none, is refused with its form', async () => {
     expect(await refusal('tcp://host')).toBe('tcp://host: no port | it is written as tcp://host:9999');
-    expect(await refusal('tcp://host:99999')).toBe('tcp://host:99999: no address | it is written as tcp://host:9999');
+    expect(await refusal('tcp://host:99999')).toBe(
+      "tcp://host:99999: port '99999' is none | a port is a number from 1 to 65535, as in tcp://host:9999",
+    );
+    expect(await refusal('es+http://localhost:0/index')).toBe(
+      "es+http://localhost:0/index: port '0' is none | a port is a number from 1 to 65535, as in es+http://localhost:9200/index",
+    );
+    expect(await refusal('listen://[::1]:http')).toBe(
+      "listen://[::1]:http: port 'http' is none | a port is a number from 0 to 65535, as in listen://127.0.0.1:4141",
+    );
     expect(await refusal('tcp://host/x:80')).toBe('tcp://host/x:80: no port | it is written as tcp://host:9999');
   });
 

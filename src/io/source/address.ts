@@ -22,7 +22,7 @@ export const ADDRESS_FORMS: readonly AddressForm[] = [
   {
     scheme: 'netflow',
     form: 'netflow://127.0.0.1:2055',
-    title: 'listen for NetFlow v5, v7, v9, IPFIX and sFlow v5 on UDP',
+    title: 'listen for NetFlow v1, v5, v7, v9, IPFIX and sFlow v5 on UDP',
   },
   { scheme: 'ipfix', form: 'ipfix://127.0.0.1:4739', title: 'the same, IPFIX alone' },
   { scheme: 'sflow', form: 'sflow://127.0.0.1:6343', title: 'the same, sFlow alone' },
@@ -141,6 +141,7 @@ export async function openAddress(text: string, options: AddressOptions): Promis
   });
 }
 
+const LISTENING: ReadonlySet<string> = new Set(['netflow', 'ipfix', 'sflow', 'listen', 'listen+http']);
 const SEARCH_KEYS = ['q', 'from', 'to', 'time', 'size'];
 
 function parse(
@@ -149,6 +150,14 @@ function parse(
   form: AddressForm,
   defaultPort: number | undefined,
 ): { host: string; port: number; url: URL } {
+  const [, typed] = /^(?:\[[^\]]*\]|[^:/?#]*):([^/?#]+)/.exec(rest.replace(/^[^/?#]*@/, '')) ?? [];
+  // Who listens may leave the choice of the port to the system.
+  const least = LISTENING.has(form.scheme) ? 0 : 1;
+  if (typed !== undefined && (!/^\d{1,9}$/.test(typed) || Number(typed) < least || Number(typed) > 65_535))
+    throw new UserError(
+      `${shown(text)}: port '${safeText(typed, 20)}' is none`,
+      `a port is a number from ${least} to 65535, as in ${form.form}`,
+    );
   let url: URL;
   try {
     // The scheme is ours; the rest is read by the rules of http.

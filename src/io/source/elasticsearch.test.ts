@@ -324,6 +324,19 @@ describe('an engine in trouble', () => {
     });
   });
 
+  it('is left after two attempts where nobody listens, and at once where its port is none of HTTP', async () => {
+    const e = await engine(TEN);
+    for (const each of clean.splice(0)) each();
+    await expect(query(e)).rejects.toMatchObject({
+      name: 'RemoteError',
+      message: `${e.url}: connection refused (ECONNREFUSED); given up after 2 attempts`,
+    });
+    await expect(query('http://127.0.0.1:22')).rejects.toMatchObject({
+      name: 'UserError',
+      message: 'http://127.0.0.1:22: this port is never used for HTTP, and not connected to',
+    });
+  });
+
   it('that lost shards is believed, and the loss said', async () => {
     const e = await engine(TEN, {
       fault: ({ line }, response) => {

@@ -111,6 +111,9 @@ interface Answer {
   readonly body: JsonObject;
 }
 
+/** Failures of a connection that come at once, and again. */
+const NOBODY_THERE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
+
 /** An answer that was larger than we hold. */
 class TooLarge extends Error {}
 
@@ -133,6 +136,8 @@ class Search {
   #skip: Set<string> | undefined;
   #total: number | undefined;
   #requests = 0;
+  /** The engine answered once: it is there, and may come back. */
+  #answered = false;
   #retries = 0;
   #resumed = 0;
   #resumedInVain = 0;
@@ -222,6 +227,7 @@ class Search {
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
         const text = await this.#read(response);
+        this.#answered = true;
         const { status } = response;
         if (status !== 429 && status !== 502 && status !== 503 && status !== 504)
           return { status, body: this.#parse(status, text, response.headers.get('content-type') ?? '') };
@@ -236,12 +242,19 @@ class Search {
         if (error instanceof UserError || error instanceof RemoteError || error instanceof TooLarge) throw error;
         if (this.#signal.aborted) throw new UserError(`${this.#place}: stopped`);
         const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+        // Ports of other services, which fetch never connects to (Fetch standard, section "port blocking").
+        if (cause instanceof Error && cause.message === 'bad port')
+          throw new UserError(
+            `${this.#place}: this port is never used for HTTP, and not connected to`,
+            'a search engine listens on a port such as 9200',
+          );
         const timedOut = error instanceof Error && error.name === 'TimeoutError';
         failure = timedOut ? 'no answer in time' : describeSocketError(cause);
         code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'ECONNECTION';
         if (once) throw new RemoteError(`${this.#place}: ${failure}`, { code, retryable: true, cause });
       }
-      if (attempt >= attempts)
+      // Where nobody was ever met, waiting longer brings nobody.
+      if (attempt >= (this.#answered || !NOBODY_THERE.has(code) ? attempts : Math.min(attempts, 2)))
         throw new RemoteError(`${this.#place}: ${failure}; given up after ${counted(attempt, 'attempt')}`, {
           code,
           retryable: true,
