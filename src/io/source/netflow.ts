@@ -1121,11 +1121,22 @@ async function openTogether(
 ): Promise<NetflowSource> {
   const [first] = inputs;
   if (first === undefined) throw new Error('no input of datagrams');
-  const decoder = new NetflowDecoder(options.oddities, options);
   if (inputs.length === 1) {
+    const decoder = new NetflowDecoder(options.oddities, options);
     const source = await first.open();
     return netflowSource(source, decoder, makeFeed(source, decoder, options));
   }
+  const { onReject } = options;
+  const decoder = new NetflowDecoder(options.oddities, {
+    ...options,
+    // Which of the files it is of; what waited for a template until the end is of none in hand.
+    onReject: (reject) =>
+      onReject?.(
+        current === undefined
+          ? reject
+          : { ...reject, reason: `${safeText(path.basename(current.name), 100)}: ${reject.reason}` },
+      ),
+  });
   const queue: LookedAt[] = [];
   const notes: string[] = [];
   let failure: UserError | undefined;
