@@ -361,6 +361,19 @@ describe('decoders of plugins', () => {
     }
   });
 
+  test('the example that ships tells the cookies of DNS', async () => {
+    const config = path.join(folder, 'cookie.yaml');
+    await runCli(['plugin', 'lock', EXOTIC, '--config', config]);
+    const hex = '123401000001000000000001076578616d706c65000001000100002910000000' + '0000000c000a00080123456789abcdef';
+    const query = udp(0, '10.0.0.1:40000', '10.0.0.2:53', Uint8Array.from(Buffer.from(hex, 'hex')));
+    const capture = write('cookie.pcap', pcapOf([{ seconds: 1_700_000_000, frame: query.bytes }]));
+    const run = await runCli(['flows', capture, '--config', config, '--fields', 'service,query,operations']);
+    expect([run.stdout, run.stderr]).toEqual([
+      'service,query,operations\ndns,example,"client cookie 0123456789abcdef, client=0123456789abcdef"\n',
+      '',
+    ]);
+  });
+
   const wrong: readonly (readonly [string, string, string])[] = [
     ['throws', `throw new Error('no')`, 'failed: Error: no'],
     ['loops', 'for (;;);', 'did not answer within 1.5 s'],

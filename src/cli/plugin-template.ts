@@ -116,7 +116,7 @@ export const detectors = {
       transport: 'udp',
       ports: [4000],
     },
-    main: `/** Each gets the bytes of one payload, and gives undefined for what is not of its protocol. */
+    main: `/** Each gets the first bytes of one side of a flow on its ports, and gives undefined for what is not of its protocol. */
 export const decoders = {
   greeting(bytes) {
     const text = new TextDecoder().decode(bytes.subarray(0, 200));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FlowLab, type TestFrame, udp } from '../../test/support/frames.ts';
+import { FlowLab, type TestFrame, tcp, udp } from '../../test/support/frames.ts';
 import type { Table } from '../core/index.ts';
 import type { AskedPayload, PluginDecoder } from '../io/index.ts';
 import { PluginDecoding } from './decoding.ts';
@@ -134,6 +134,25 @@ describe('what decoders say', () => {
       ['b.q', 'm2'],
     ]);
     expect([first.asked, second.asked, other.asked]).toEqual([[['m0', 'm1', 'm2']], [['m0', 'm2']], []]);
+  });
+
+  it('is of both sides of a TCP connection together, and the name that of the initiator', async () => {
+    const decoder = decoderOf('a', ({ from }, text) => ({ name: from, summary: text, columns: {} }), {
+      transport: 'tcp',
+    });
+    const { lab, rows, decoding } = labOf([decoder, decoderOf('b', ECHO('udp'))], 10);
+    const [client, server] = ['10.0.0.1:50000', '10.1.0.1:4000'];
+    lab.take([
+      tcp(0, client, server, 'S', { sequence: 9 }),
+      tcp(1, server, client, 'SA', { sequence: 19 }),
+      tcp(2, server, client, 'PA', { sequence: 20, payload: 'ready' }),
+      tcp(3, client, server, 'PA', { sequence: 10, payload: 'AC' }),
+      tcp(4, client, server, 'PA', { sequence: 12, payload: 'ME' }),
+    ]);
+    lab.table.finish();
+    await decoding.settle(true);
+    expect(decoder.asked).toEqual([['ACME', 'ready']]);
+    expect(rows).toEqual([{ id: 1, service: 'a.initiator', operations: 'ACME, ready' }]);
   });
 
   it('is at most 16 operations of 80 characters, each once, none of which looks like two', async () => {
