@@ -11,8 +11,8 @@ import {
   loadTails,
   meanOf,
   saveTails,
-  slotOf,
   type TailPart,
+  termsOf,
 } from './tail.ts';
 
 /**
@@ -66,12 +66,7 @@ const kernel: Kernel<CopodPart> = {
     if (part.rangeGuard) addTailGuards(part, block, count, into, at);
   },
   divide(part, record) {
-    const { offset, knots, terms, meanTerms } = part;
-    const own = Float64Array.from(
-      record,
-      (v, j) => terms[2 * offset[j] + j + slotOf(knots, offset[j], offset[j + 1], v)],
-    );
-    return divideTerms(part, record, own, meanTerms);
+    return divideTerms(part, record, termsOf(part, part.terms, record), part.meanTerms);
   },
   save: saveTails,
   load: (file) => complete(loadTails(file, checkPart(file.parameters, parametersSchema, 'parameters'))),

@@ -11,8 +11,8 @@ import {
   loadTails,
   meanOf,
   saveTails,
-  slotOf,
   type TailPart,
+  termsOf,
 } from './tail.ts';
 
 /**
@@ -58,15 +58,8 @@ function complete(tails: TailPart, sides: 'each' | 'whole'): EcodPart {
 
 /** The terms of a record: all left tails, all right tails, and those that the skewness points to. */
 function sidesOf(part: EcodPart, record: Float64Array): Float64Array[] {
-  const { knots, offset, skew, tables } = part;
-  const left = new Float64Array(skew.length);
-  const right = new Float64Array(skew.length);
-  for (let j = 0; j < skew.length; j++) {
-    const slot = 2 * offset[j] + j + slotOf(knots, offset[j], offset[j + 1], record[j]);
-    left[j] = tables.left[slot];
-    right[j] = tables.right[slot];
-  }
-  return threeSides(skew, left, right);
+  const { skew, tables } = part;
+  return threeSides(skew, termsOf(part, tables.left, record), termsOf(part, tables.right, record));
 }
 
 function threeSides(skew: Int16Array, left: Float64Array, right: Float64Array): Float64Array[] {
@@ -94,16 +87,12 @@ const kernel: Kernel<EcodPart> = {
     if (part.rangeGuard) addTailGuards(part, block, count, into, at);
   },
   divide(part, record) {
-    const { skew, offset, knots, longer, meanLonger, tables } = part;
+    const { skew, longer, meanLonger, tables } = part;
     if (part.sides === 'whole') {
       const means = largest(threeSides(skew, tables.meanLeft, tables.meanRight));
       return divideTerms(part, record, largest(sidesOf(part, record)), means);
     }
-    const terms = Float64Array.from(
-      record,
-      (v, j) => longer[2 * offset[j] + j + slotOf(knots, offset[j], offset[j + 1], v)],
-    );
-    return divideTerms(part, record, terms, meanLonger);
+    return divideTerms(part, record, termsOf(part, longer, record), meanLonger);
   },
   save(part) {
     const { parameters, tensors } = saveTails(part);

@@ -33,7 +33,7 @@ export interface TailPart extends FittedPart {
  * Terms by slot. The slots of feature j begin at 2 offset[j] + j: below all knots, at the first, between the first and the second, ... , at the last,
  * above all.
  */
-interface TailTables {
+interface TailTables extends Guide {
   readonly left: Float64Array;
   readonly right: Float64Array;
   /** Mean of `left` and of `right` over the fitted rows, for each feature. */
@@ -107,7 +107,8 @@ function knotsOf(sorted: Float32Array): { knots: Float32Array; atMost: Float64Ar
     const count = i + 1;
     const needed = k === 0 || count === n || count > last * RESOLUTION || n - last > (n - count) * RESOLUTION;
     if (thin && !needed) continue;
-    knots[k] = sorted[i];
+    // -0 becomes 0.
+    knots[k] = sorted[i] + 0;
     atMost[k++] = count;
     last = count;
   }
@@ -139,19 +140,75 @@ function completeTails(from: Omit<TailPart, 'tables'>): TailPart {
     left[slot] = term(before);
     right[slot] = term(n - before);
   }
-  return { ...from, tables: { left, right, meanLeft, meanRight, guardScale: robustScales(statistics) } };
+  return {
+    ...from,
+    tables: { left, right, meanLeft, meanRight, guardScale: robustScales(statistics), ...guideOf(knots, offset) },
+  };
 }
 
-/** The slot of value v among the knots from `low` to `high`, counted from the feature's first slot. */
-export function slotOf(knots: Float32Array, low: number, high: number, v: number): number {
-  const first = low;
-  let last = high;
-  while (low < last) {
-    const middle = (low + last) >> 1;
+/**
+ * The slot of value v of feature j, counted from the feature's first slot. The order of floats is that of their bits, so that bits cut the range into
+ * buckets which are narrow where floats are dense; few knots are left to be searched.
+ */
+export function slotOf({ knots, offset, tables }: TailPart, j: number, v: number): number {
+  const { guide, guideFrom, lowestKey, perKey } = tables;
+  const first = offset[j];
+  if (v < knots[first]) return 0;
+  const last = offset[j + 1] - 1;
+  if (v > knots[last]) return 2 * (last + 1 - first);
+  const bucket = guideFrom[j] + Math.floor((keyOf(v) - lowestKey[j]) * perKey[j]);
+  let low = guide[bucket];
+  let high = guide[bucket + 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
     if (knots[middle] < v) low = middle + 1;
-    else last = middle;
+    else high = middle;
   }
-  return 2 * (low - first) + (low < high && knots[low] === v ? 1 : 0);
+  return 2 * (low - first) + (knots[low] === v ? 1 : 0);
+}
+
+const oneFloat = new Float32Array(1);
+const oneWord = new Int32Array(oneFloat.buffer);
+
+/** An integer that rises with the float32 `v`; -0 as 0. */
+function keyOf(v: number): number {
+  oneFloat[0] = v + 0;
+  const bits = oneWord[0];
+  return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+
+const MAX_BUCKETS = 2048;
+
+/** For each bucket of each feature the first knot in it or behind it; one entry more at the end of each feature. */
+function guideOf(knots: Float32Array, offset: Float64Array): Guide {
+  const d = offset.length - 1;
+  const guideFrom = new Int32Array(d + 1);
+  for (let j = 0; j < d; j++) guideFrom[j + 1] = guideFrom[j] + Math.min(MAX_BUCKETS, offset[j + 1] - offset[j]) + 1;
+  const guide = new Int32Array(guideFrom[d]);
+  const lowestKey = new Float64Array(d);
+  const perKey = new Float64Array(d);
+  for (let j = 0; j < d; j++) {
+    const buckets = guideFrom[j + 1] - guideFrom[j] - 1;
+    lowestKey[j] = keyOf(knots[offset[j]]);
+    // The highest key falls into the last bucket.
+    perKey[j] = buckets / (keyOf(knots[offset[j + 1] - 1]) - lowestKey[j] + 1);
+    let bucket = 0;
+    for (let k = offset[j]; k < offset[j + 1]; k++) {
+      const own = Math.floor((keyOf(knots[k]) - lowestKey[j]) * perKey[j]);
+      while (bucket <= own) guide[guideFrom[j] + bucket++] = k;
+    }
+    while (bucket <= buckets) guide[guideFrom[j] + bucket++] = offset[j + 1];
+  }
+  return { guide, guideFrom, lowestKey, perKey };
+}
+
+interface Guide {
+  readonly guide: Int32Array;
+  /** Where the buckets of each feature begin. */
+  readonly guideFrom: Int32Array;
+  readonly lowestKey: Float64Array;
+  /** Buckets per key. */
+  readonly perKey: Float64Array;
 }
 
 /** Mean over the fitted rows of terms by slot, for each feature. */
@@ -168,21 +225,24 @@ export function meanOf({ offset, atMost, rowCount, skew }: TailPart, terms: Floa
 
 /** Adds to each row the terms that a table by slot gives its values. */
 export function addTerms(
-  { knots, offset }: TailPart,
+  part: TailPart,
   terms: Float64Array,
   block: Float64Array,
   count: number,
   into: Float64Array,
   at: number,
 ): void {
-  const d = offset.length - 1;
+  const d = part.skew.length;
   // Features outside, so that the knots of one stay in cache.
   for (let j = 0; j < d; j++) {
-    const low = offset[j];
-    const high = offset[j + 1];
-    const first = 2 * low + j;
-    for (let i = 0, o = j; i < count; i++, o += d) into[at + i] += terms[first + slotOf(knots, low, high, block[o])];
+    const first = 2 * part.offset[j] + j;
+    for (let i = 0, o = j; i < count; i++, o += d) into[at + i] += terms[first + slotOf(part, j, block[o])];
   }
+}
+
+/** The term that a table by slot gives to the value of each feature. */
+export function termsOf(part: TailPart, terms: Float64Array, record: Float64Array): Float64Array {
+  return record.map((v, j) => terms[2 * part.offset[j] + j + slotOf(part, j, v)]);
 }
 
 /**
