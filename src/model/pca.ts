@@ -44,7 +44,7 @@ import { type FitOptions, ModelError } from './model.ts';
  * scaled and softened inside (`fit.ts`) so that it turns them less.
  * **Explanation.** A feature's share is (z_j^2 / a + r_j^2 / b) / raw: exact. The error may lie in a feature that is true to itself, the others
  * having moved.
- * **Cost.** Fit: n d^2 for covariances (rows are sampled where that is more than 2 10^9), 9 d^3 for directions. Score: 2 q d a row.
+ * **Cost.** Fit: n d^2 for covariances (rows are sampled where that is more than 2 10^9), 9 d^3 for directions. Score: 2 d a row and direction, of those kept or those left out, whichever are fewer.
  */
 export interface PcaOptions extends FitOptions {
   /** Directions kept, 0 .. features; more than are there leave no error at all. Default: by `variance`. */
@@ -73,11 +73,18 @@ interface PcaPart extends FittedPart {
   readonly mean: Float64Array;
   /** Variance along every direction, descending, d values. */
   readonly variance: Float64Array;
-  /** The q directions kept, q x d. */
+  /** q. */
+  readonly components: number;
+  /** The q directions kept, or the d - q left out where they are fewer: the record is the sum of what lies along both. Rows of d values. */
   readonly directions: Float64Array;
   readonly centre: boolean;
   /** a and b. */
   readonly usual: { readonly distance: number; readonly error: number };
+}
+
+/** Whether the directions kept are those that are held, and not those left out. */
+function keepsFew(components: number, d: number): boolean {
+  return 2 * components <= d;
 }
 
 /** The mean variance of a feature, and along a direction left out. 1 where nothing varies. */
@@ -138,18 +145,19 @@ function learnPca(
     scales,
     mean,
     variance,
-    directions: vectors.slice(0, kept * d),
+    components: kept,
+    directions: keepsFew(kept, d) ? vectors.slice(0, kept * d) : vectors.slice(kept * d),
     centre,
     usual: usualOf(variance, kept),
   };
 }
 
 /**
- * The raw score of the scaled record at `at`, which becomes what is left of it. `along` has room for q numbers, and `squares`, where given, takes the d
+ * The raw score of the scaled record at `at`, which becomes what is left of it. `along` has room for a number for each direction held, and `squares`, where given, takes the d
  * terms under the root.
  */
 function measure(part: PcaPart, block: Float64Array, at: number, along: Float64Array, squares?: Float64Array): number {
-  const { mean, directions, centre, usual } = part;
+  const { mean, components, directions, centre, usual } = part;
   const d = mean.length;
   const q = along.length;
   let whole = 0;
@@ -164,9 +172,11 @@ function measure(part: PcaPart, block: Float64Array, at: number, along: Float64A
     for (let j = 0; j < d; j++, o++) total += directions[o] * block[at + j];
     along[k] = total;
   }
+  const sign = keepsFew(components, d) ? -1 : 1;
+  if (sign > 0) block.fill(0, at, at + d);
   for (let k = 0, o = 0; k < q; k++) {
-    const t = along[k];
-    for (let j = 0; j < d; j++, o++) block[at + j] -= t * directions[o];
+    const t = sign * along[k];
+    for (let j = 0; j < d; j++, o++) block[at + j] += t * directions[o];
   }
   let left = 0;
   for (let j = 0; j < d; j++) left += block[at + j] * block[at + j];
@@ -198,16 +208,15 @@ const kernel: Kernel<PcaPart> = {
       guards: new Float64Array(d),
     };
   },
-  save({ scales, mean, variance, directions, centre }) {
+  save({ scales, mean, variance, components, directions, centre }) {
     const d = mean.length;
-    const components = directions.length / d;
     return {
       parameters: { components, centre },
       tensors: [
         ...scaleTensors(scales),
         { name: 'pca.mean', shape: [d], data: mean },
         { name: 'pca.variance', shape: [d], data: variance },
-        { name: 'pca.direction', shape: [components, d], data: directions },
+        { name: 'pca.direction', shape: [directions.length / d, d], data: directions },
       ],
     };
   },
@@ -218,9 +227,13 @@ const kernel: Kernel<PcaPart> = {
       centre: takeTensor(file.tensors, 'scale.centre', 'F64', [d]),
       scale: takeTensor(file.tensors, 'scale.scale', 'F64', [d]),
     };
+    if (components > d) throw damaged('it keeps more directions than it has features');
     const mean = takeTensor(file.tensors, 'pca.mean', 'F64', [d]);
     const variance = takeTensor(file.tensors, 'pca.variance', 'F64', [d]);
-    const directions = takeTensor(file.tensors, 'pca.direction', 'F64', [components, d]);
+    const directions = takeTensor(file.tensors, 'pca.direction', 'F64', [
+      keepsFew(components, d) ? components : d - components,
+      d,
+    ]);
     checkScales(scales);
     checkFinite(mean, 'its means');
     checkFinite(variance, 'its variances');
@@ -231,7 +244,7 @@ const kernel: Kernel<PcaPart> = {
     if (variance.some((v, k) => v < 0 || v > 1e10 || v > variance[Math.max(0, k - 1)]))
       throw damaged('its variances are not in order');
     const usual = usualOf(variance, components);
-    return { statistics: file.statistics, scales, mean, variance, directions, centre, usual };
+    return { statistics: file.statistics, scales, mean, variance, components, directions, centre, usual };
   },
 };
 
