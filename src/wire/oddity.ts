@@ -65,7 +65,10 @@ const ODDITY_LIST = [
   ],
   ['netflow.lying-length', 'A NetFlow, IPFIX or sFlow datagram claims more than it holds; what was whole was read.'],
   ['netflow.bad-template', 'A NetFlow or IPFIX template contradicts itself; it was left out.'],
-  ['netflow.no-template', 'Records of NetFlow or IPFIX whose template never came, so nobody can say what stands in them.'],
+  [
+    'netflow.no-template',
+    'Records of NetFlow or IPFIX whose template never came, so nobody can say what stands in them.',
+  ],
   ['netflow.unknown-format', 'A datagram for the collector is no NetFlow, IPFIX or sFlow that can be read.'],
   ['flow.evicted', 'The flow table was full, so a flow was written early to make room.'],
   ['flow.names-refused', 'The names of live flows had used up their memory, so a flow went on without a further name.'],

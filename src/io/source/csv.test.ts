@@ -184,7 +184,9 @@ describe('openCsv', () => {
     const latin1 = Buffer.from('name,n\ncaf\u00e9,1\nok,2\n', 'latin1');
     const { rows, status } = await readCsv(latin1);
     expect(rows[0]).toEqual({ name: 'caf\\xE9', n: 1 });
-    expect(status.message).toBe('1 different text not in UTF-8, shown with \\x escapes, the first on line 2, column name');
+    expect(status.message).toBe(
+      '1 different text not in UTF-8, shown with \\x escapes, the first on line 2, column name',
+    );
   });
 
   it('rejects a line of megabytes without holding it, and goes on', async () => {
