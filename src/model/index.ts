@@ -29,6 +29,7 @@ export {
   type Merge,
   suspectCluster,
 } from './cluster/index.ts';
+export { type CopodOptions, fitCopod, loadCopod } from './copod.ts';
 export {
   Adwin,
   type AdwinOptions,
@@ -37,6 +38,7 @@ export {
   type StabilityIndex,
   stabilityIndex,
 } from './drift.ts';
+export { type EcodOptions, fitEcod, loadEcod } from './ecod.ts';
 export { assertExact, EXACTNESS } from './explanation.ts';
 export {
   type ExtendedForest,
@@ -53,6 +55,7 @@ export {
   loadHalfSpaceTrees,
   streamHalfSpaceTrees,
 } from './half-space-trees.ts';
+export { fitHbos, type HbosOptions, loadHbos } from './hbos.ts';
 export {
   fitIsolationForest,
   IsolationForest,
@@ -61,6 +64,9 @@ export {
   scoreSamples,
 } from './isolation-forest.ts';
 export { type Autoencoder, fitKitNet, type KitNet, type KitNetOptions, loadKitNet } from './kitnet.ts';
+export { fitKnn, type KnnOptions, loadKnn } from './knn.ts';
+export { fitLoda, type LodaOptions, loadLoda } from './loda.ts';
+export { fitLof, type LofOptions, loadLof } from './lof.ts';
 export {
   fitMinimumCovariance,
   loadMinimumCovariance,
@@ -77,6 +83,7 @@ export {
 } from './model.ts';
 export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
 export { OnlineScaler } from './online-scaling.ts';
+export { fitPca, loadPca, type PcaOptions } from './pca.ts';
 export type { StreamingModel, StreamOptions } from './streaming.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
