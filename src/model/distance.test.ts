@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
+import { loadModel } from './index.ts';
 import { fitKnn } from './knn.ts';
 import { fitLoda } from './loda.ts';
 import { fitLof } from './lof.ts';
@@ -120,6 +121,37 @@ describe('LODA', () => {
     expect(usual).toBeLessThan(0.5);
     expect(strange).toBeGreaterThan(0.99);
     expect(model.explain(probe, 1).contributions[0].feature).toBe('f2');
+  });
+});
+
+describe('logarithms inside the model', () => {
+  const random = new Random(11);
+  // Sizes over four decades, in both features nearly the same.
+  const sizes = Array.from({ length: 2000 }, () => {
+    const size = 10 ** (4 * random.float());
+    return [size, size * (0.9 + random.float() / 5)];
+  });
+  const probe = matrixOf([
+    [30, 31],
+    [30, 600],
+    [-5, Number.NaN],
+  ]);
+
+  it.each([
+    ['kNN', fitKnn, 0.98],
+    ['LOF', fitLof, 0.98],
+    ['PCA', fitPca, 0.98],
+    ['LODA', fitLoda, 0.9],
+  ])('let %s see what is odd among the small, and are saved with it', (_, train, least) => {
+    const model = train(matrixOf(sizes), { footing: 'log' });
+    const plain = train(matrixOf(sizes), { footing: 'robust' });
+    const [usual, odd] = model.score(probe);
+    expect(odd).toBeGreaterThan(least);
+    expect(usual).toBeLessThan(0.8);
+    expect(plain.score(probe)[1]).toBeLessThan(odd);
+    const loaded = loadModel(model.save());
+    expect(loaded.score(probe)).toEqual(model.score(probe));
+    expect(loaded.explain(probe, 2)).toEqual(model.explain(probe, 2));
   });
 });
 

@@ -2,7 +2,7 @@ import { counted, humanCount, type Json, nearest, Random } from '../core/index.t
 import type { FeatureMatrix } from '../feature/index.ts';
 import { Calibration } from './calibration.ts';
 import { divideScore } from './explanation.ts';
-import { damaged, type LoadedModel, readModel, type Tensor, writeModel } from './file.ts';
+import { damaged, type LoadedModel, readModel, type Tensor, takeTensor, writeModel } from './file.ts';
 import { alignFeatures, checkMatrix, type Explanation, type FitOptions, type Model, ModelError } from './model.ts';
 import {
   type CalibrationMethod,
@@ -236,12 +236,15 @@ export function gatherRow(
   }
 }
 
-/** How features are put on one footing before distances are measured: by mean and standard deviation, by median and robust spread, or as they are. */
-export type Footing = 'standard' | 'robust' | 'none';
+/**
+ * How features are put on one footing before distances are measured: by mean and standard deviation, by median and robust spread, by these two of their
+ * logarithms (sign(x) ln(1 + |x|), for plain counts, sizes and durations, which span decades), or as they are.
+ */
+export type Footing = 'standard' | 'robust' | 'log' | 'none';
 
 /** Throws a `ModelError` unless it is one. */
 export function checkFooting(title: string, footing: string): void {
-  const footings = ['standard', 'robust', 'none'];
+  const footings = ['standard', 'robust', 'log', 'none'];
   if (footings.includes(footing)) return;
   throw new ModelError(
     `${title} can't have footing '${footing}'.`,
@@ -258,6 +261,8 @@ export interface Scales {
   readonly centre: Float64Array;
   /** Above 0; Infinity for a feature without any value, which is so always at 0. */
   readonly scale: Float64Array;
+  /** Whether logarithms are taken first. */
+  readonly log?: boolean;
 }
 
 const SOFT_LIMIT = 30;
@@ -273,6 +278,25 @@ export function learnScales(footing: Footing, source: Rows, rows: Int32Array, st
   if (footing === 'none')
     return { centre: new Float64Array(d), scale: robust.map((s) => (s === Number.POSITIVE_INFINITY ? s : 1)) };
   if (footing === 'robust') return { centre: statistics.median.slice(), scale: robust };
+  if (footing === 'log') {
+    // The logarithm keeps the order, so the quantiles of logarithms are the logarithms of quantiles.
+    const { observed, missing, min, q01, q05, q25, median, q75, q95, q99, max } = statistics;
+    const of = (values: Float64Array): Float64Array => values.map(signedLog);
+    const logs = {
+      observed,
+      missing,
+      min: of(min),
+      q01: of(q01),
+      q05: of(q05),
+      q25: of(q25),
+      median: of(median),
+      q75: of(q75),
+      q95: of(q95),
+      q99: of(q99),
+      max: of(max),
+    };
+    return { centre: logs.median, scale: robustScales(logs), log: true };
+  }
   const centre = new Float64Array(d);
   const squares = new Float64Array(d);
   const record = new Float64Array(d);
@@ -293,10 +317,15 @@ export function learnScales(footing: Footing, source: Rows, rows: Int32Array, st
   return { centre, scale };
 }
 
+function signedLog(v: number): number {
+  return v < 0 ? -Math.log1p(-v) : Math.log1p(v);
+}
+
 /** Scales `count` rows of d values in place. */
 export function applyScales(scales: Scales, values: Float64Array, from: number, count: number): void {
-  const { centre, scale } = scales;
+  const { centre, scale, log = false } = scales;
   const d = centre.length;
+  if (log) for (let o = from; o < from + count * d; o++) values[o] = signedLog(values[o]);
   for (let i = 0, o = from; i < count; i++) {
     for (let j = 0; j < d; j++, o++) {
       const y = (values[o] - centre[j]) / scale[j];
@@ -311,11 +340,25 @@ function soften(y: number): number {
 }
 
 /** Scales as arrays of a model file. */
-export function scaleTensors({ centre, scale }: Scales): Tensor[] {
+export function scaleTensors({ centre, scale, log = false }: Scales): Tensor[] {
   return [
     { name: 'scale.centre', shape: [centre.length], data: centre },
     { name: 'scale.scale', shape: [scale.length], data: scale },
+    ...(log ? [{ name: 'scale.log', shape: [1], data: Int16Array.of(1) }] : []),
   ];
+}
+
+/** What `scaleTensors` made. Throws a `ModelError` for what is no such thing. */
+export function loadScales({ tensors, featureNames }: LoadedModel): Scales {
+  const d = featureNames.length;
+  const log = tensors.has('scale.log') && takeTensor(tensors, 'scale.log', 'I16', [1])[0] === 1;
+  const scales = {
+    centre: takeTensor(tensors, 'scale.centre', 'F64', [d]),
+    scale: takeTensor(tensors, 'scale.scale', 'F64', [d]),
+    log,
+  };
+  checkScales(scales);
+  return scales;
 }
 
 /** Throws a `ModelError` unless all are finite; `what` as in 'its counts'. */

@@ -6,7 +6,6 @@ import {
   applyScales,
   checkFinite,
   checkFooting,
-  checkScales,
   checkTerms,
   checkWhole,
   type FitInput,
@@ -18,6 +17,7 @@ import {
   type Kernel,
   learnScales,
   loadKernel,
+  loadScales,
   robustScales,
   type Scales,
   sampleRows,
@@ -32,7 +32,7 @@ import { measureFeatures } from './training.ts';
  *
  *     raw(x) = mean over projections i of -ln(density_i(z_i) + alpha) + guard_i(z_i),   z_i = sum over sqrt(d) features of w_ij y_j
  *
- * y: scaled features; w: normal random numbers, for sqrt(d) features drawn at random, the others 0. Histograms have equal widths, densities per robust
+ * y: scaled features; w: normal random numbers, for sqrt(d) features drawn at random, at least two, the others 0. Histograms have equal widths, densities per robust
  * spread of the projection, joined terms (`histogram.ts`), and the guard of `tail.ts` beyond the range that was fitted: a weak detector alone, a
  * mean of a hundred is a good one.
  *
@@ -98,7 +98,8 @@ function learnLoda(
   for (let i = 0; i < n; i++) gatherRow(source, used[i], statistics, scaled, i * d);
   applyScales(scales, scaled, 0, n);
 
-  const width = Math.max(1, Math.round(Math.sqrt(d)));
+  // One feature alone would see no relation.
+  const width = Math.max(Math.min(d, 2), Math.round(Math.sqrt(d)));
   const feature = new Int16Array(projections * width);
   const weight = new Float64Array(projections * width);
   const all = Int32Array.from({ length: d }, (_, j) => j);
@@ -204,13 +205,11 @@ const kernel: Kernel<LodaPart> = {
       ],
     };
   },
-  load({ tensors, parameters, statistics, featureNames }) {
+  load(file) {
+    const { tensors, parameters, statistics, featureNames } = file;
     const d = featureNames.length;
     const { projections, width, bins } = checkPart(parameters, parametersSchema, 'parameters');
-    const scales = {
-      centre: takeTensor(tensors, 'scale.centre', 'F64', [d]),
-      scale: takeTensor(tensors, 'scale.scale', 'F64', [d]),
-    };
+    const scales = loadScales(file);
     const weight = takeTensor(tensors, 'projection.weight', 'F64', [projections, width]);
     const min = takeTensor(tensors, 'projection.min', 'F64', [projections]);
     const max = takeTensor(tensors, 'projection.max', 'F64', [projections]);
@@ -218,7 +217,6 @@ const kernel: Kernel<LodaPart> = {
     const terms = takeTensor(tensors, 'projection.term', 'F64', [projections, bins]);
     const meanTerms = takeTensor(tensors, 'projection.mean-term', 'F64', [projections]);
     const feature = takeTensor(tensors, 'projection.feature', 'I16', [projections, width]);
-    checkScales(scales);
     checkTerms(terms, 'its terms');
     checkTerms(meanTerms, 'its mean terms');
     checkFinite(min, 'its ranges');

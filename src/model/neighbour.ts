@@ -2,11 +2,11 @@ import { damaged, type LoadedModel, type Tensor, takeTensor } from './file.ts';
 import {
   applyScales,
   checkFinite,
-  checkScales,
   type FitInput,
   type Footing,
   gatherRow,
   learnScales,
+  loadScales,
   type Scales,
   sampleRows,
   scaleTensors,
@@ -361,13 +361,9 @@ export function pointTensors({ scales, values, counts }: Points): Tensor[] {
 /** Throws a `ModelError` for arrays that are not points with scales. */
 export function loadPoints(file: LoadedModel, points: number): Points {
   const d = file.featureNames.length;
-  const scales = {
-    centre: takeTensor(file.tensors, 'scale.centre', 'F64', [d]),
-    scale: takeTensor(file.tensors, 'scale.scale', 'F64', [d]),
-  };
+  const scales = loadScales(file);
   const counts = takeTensor(file.tensors, 'point.count', 'F64', [points]);
   const values = takeTensor(file.tensors, 'point.value', 'F32', [points, d]);
-  checkScales(scales);
   checkFinite(values, 'its points');
   if (counts.some((count) => !Number.isInteger(count) || count < 1 || count > file.training.fittedRows)) {
     throw damaged('its counts of points are not whole numbers above 0');

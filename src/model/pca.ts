@@ -6,7 +6,6 @@ import {
   applyScales,
   checkFinite,
   checkFooting,
-  checkScales,
   checkWhole,
   type FitInput,
   type FittedModel,
@@ -17,6 +16,7 @@ import {
   type Kernel,
   learnScales,
   loadKernel,
+  loadScales,
   type Scales,
   sampleRows,
   scaleTensors,
@@ -223,10 +223,7 @@ const kernel: Kernel<PcaPart> = {
   load(file) {
     const d = file.featureNames.length;
     const { components, centre } = checkPart(file.parameters, parametersSchema, 'parameters');
-    const scales = {
-      centre: takeTensor(file.tensors, 'scale.centre', 'F64', [d]),
-      scale: takeTensor(file.tensors, 'scale.scale', 'F64', [d]),
-    };
+    const scales = loadScales(file);
     if (components > d) throw damaged('it keeps more directions than it has features');
     const mean = takeTensor(file.tensors, 'pca.mean', 'F64', [d]);
     const variance = takeTensor(file.tensors, 'pca.variance', 'F64', [d]);
@@ -234,7 +231,6 @@ const kernel: Kernel<PcaPart> = {
       keepsFew(components, d) ? components : d - components,
       d,
     ]);
-    checkScales(scales);
     checkFinite(mean, 'its means');
     checkFinite(variance, 'its variances');
     checkFinite(directions, 'its directions');
