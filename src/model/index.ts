@@ -16,6 +16,7 @@ import { fitMinimumCovariance, loadMinimumCovariance } from './minimum-covarianc
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 import { fitPca, loadPca } from './pca.ts';
+import { fitRobustRandomCutForest, loadRobustRandomCutForest } from './robust-random-cut-forest.ts';
 
 export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
 export {
@@ -84,6 +85,14 @@ export {
 export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
 export { OnlineScaler } from './online-scaling.ts';
 export { fitPca, loadPca, type PcaOptions } from './pca.ts';
+export {
+  type CutForest,
+  type CutForestOptions,
+  type CutForestStreamOptions,
+  fitRobustRandomCutForest,
+  loadRobustRandomCutForest,
+  streamRobustRandomCutForest,
+} from './robust-random-cut-forest.ts';
 export type { StreamingModel, StreamOptions } from './streaming.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
@@ -203,6 +212,14 @@ export const models: readonly ModelEntry[] = [
     source: 'Tan, Ting, Liu: Fast Anomaly Detection for Streaming Data, IJCAI 2011',
     fit: fitHalfSpaceTrees,
     load: loadHalfSpaceTrees,
+  },
+  {
+    kind: 'robust-random-cut-forest',
+    summary: 'Strange is what would move many others in trees cut where the data is wide; learns as it scores.',
+    blindTo: 'Bursts larger than its memory, and strangeness in few of very many noisy features.',
+    source: 'Guha, Mishra, Roy, Schrijvers: Robust Random Cut Forest Based Anomaly Detection on Streams, ICML 2016',
+    fit: fitRobustRandomCutForest,
+    load: loadRobustRandomCutForest,
   },
 ];
 
