@@ -106,8 +106,8 @@ export function fitOneClassSvm(matrix: FeatureMatrix, options: OneClassSvmOption
       `${TITLE} can't have nu ${nu}.`,
       'Give a share of the rows above 0 and at most 1, such as 0.5.',
     );
-  if (!(gamma > 0 && gamma <= 1e6))
-    throw new ModelError(`${TITLE} can't have gamma ${gamma}.`, 'Give a number above 0 and at most 1,000,000.');
+  if (!(gamma > 0 && gamma <= 1e4))
+    throw new ModelError(`${TITLE} can't have gamma ${gamma}.`, 'Give a number above 0 and at most 10,000.');
   return fitKernel(kernel, matrix, options, MAX_FEATURES, (input) => learn(input, { shape, nu, gamma, frequencies }));
 }
 
@@ -200,7 +200,7 @@ function edgeOf(rows: Float64Array, n: number, width: number, nu: number): Float
   }
   let mean = 0;
   for (let k = 0; k < width; k++) mean += w[k] * total[k];
-  return mean > 1e-12 ? w.map((v) => v / mean) : new Float64Array(width);
+  return mean > 1e-6 ? w.map((v) => v / mean) : new Float64Array(width);
 }
 
 /** Rows of a Gaussian matrix of deviation `spread`, in blocks of d orthogonal to each other, with the lengths that they had. */
@@ -255,7 +255,7 @@ function closeness(part: OneClassSvm, record: Float64Array, at: number): number 
 const parametersSchema = z.strictObject({
   kernel: z.enum(['rbf', 'linear']),
   nu: z.number().positive().max(1),
-  gamma: z.number().positive().max(1e6),
+  gamma: z.number().positive().max(1e4),
   frequencies: z.number().int().min(0).max(MAX_FREQUENCIES),
 });
 
@@ -286,11 +286,17 @@ const kernel: Kernel<OneClassSvm> = {
         const quotient = -Math.sin(from + half) * (Math.abs(half) < 1e-8 ? 1 : Math.sin(half) / half);
         for (let j = 0; j < d; j++) slope[j] -= amplitude[k] * quotient * frequency[k * d + j];
       }
-    return {
-      rawBase: -closeness(part, start, 0),
-      rawShares: slope.map((s, j) => s * step[j] + guards[j]),
-      guards,
-    };
+    const rawBase = -closeness(part, start, 0);
+    const rawShares = slope.map((s, j) => s * step[j]);
+    // Far out an angle is large and its cosine rounded: what that leaves goes to the largest share.
+    let rest = -closeness(part, record, 0) - rawBase;
+    let largest = 0;
+    for (let j = 0; j < d; j++) {
+      rest -= rawShares[j];
+      if (Math.abs(rawShares[j]) > Math.abs(rawShares[largest])) largest = j;
+    }
+    rawShares[largest] += rest;
+    return { rawBase, rawShares: rawShares.map((share, j) => share + guards[j]), guards };
   },
 
   save(part) {
@@ -323,7 +329,7 @@ const kernel: Kernel<OneClassSvm> = {
     checkFinite(frequency, 'its frequencies');
     checkFinite(amplitude, 'its amplitudes');
     checkFinite(phase, 'its phases');
-    if (frequency.some((v) => Math.abs(v) > 1e9) || amplitude.some((v) => Math.abs(v) > 1e100))
+    if (frequency.some((v) => Math.abs(v) > 1000) || amplitude.some((v) => Math.abs(v) > 1e4))
       throw damaged('its frequencies or amplitudes are out of range');
     const { kernel: shape, nu, gamma } = parameters;
     return complete({ statistics: file.statistics, scales, kernel: shape, nu, gamma, frequency, amplitude, phase });
