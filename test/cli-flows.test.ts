@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { CaptureReader, OddityCounter, TimeBase } from '../src/wire/index.ts';
 import { runCli, temporaryFolder } from './support/cli.ts';
 import { toHex } from './support/frames.ts';
@@ -127,6 +127,9 @@ test('Ctrl-C ends following, and the flows that live then are printed', async ()
   const entry = new URL('./support/cli-entry.ts', import.meta.url).pathname;
   const args = ['--experimental-strip-types', '--no-warnings', entry, 'flows', growing, '--follow', '--fields', 'src'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
   let stdout = '';
   child.stdout.on('data', (chunk) => {
     if (stdout === '') setTimeout(() => child.kill('SIGINT'), 300);
