@@ -62,12 +62,13 @@ function check() {
   console.log(`typed     ${code.join(', ')}`);
 }
 
-/** Nothing but what users need: no sources, no tests, no tools, nothing of the compiler's, and every entry point with its types. */
+/** Nothing but what users need: no sources, no tests (but those of the example plugins, which show how), no tools, nothing of the compiler's, and every entry point with its types. */
 function contents(installed, own) {
   const paths = files(installed).map((path) => relative(installed, path).replaceAll('\\', '/'));
-  const top = new Set(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'dist', 'schema']);
+  const top = new Set(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'dist', 'schema', 'plugin']);
   const allowed = (path) => {
     if (!top.has(path.split('/')[0])) return false;
+    if (path.startsWith('plugin/')) return true;
     if (/\.test\.|\.tsbuildinfo$/.test(path)) return false;
     return path.startsWith('dist/') ? /\.(js|d\.ts)$/.test(path) : true;
   };
