@@ -48,6 +48,12 @@ function check() {
   if (version !== own.version) throw new Error(`--version says '${version}', package.json ${own.version}`);
   console.log(`run       ${own.name} --version: ${version}`);
   analyze(home, own.name);
+  command(home, 'npx', '--no-install', own.name, 'plugin', 'new', 'fresh');
+  for (const folder of ['fresh', join(installed, 'plugin/fraud'), join(installed, 'plugin/dns-exotic')]) {
+    const said = command(home, 'npx', '--no-install', own.name, 'plugin', 'check', folder);
+    if (!said.includes('works:')) throw new Error(`the plugin in ${folder} adds nothing that works: ${said}`);
+  }
+  console.log(`run       ${own.name} plugin new, plugin check: a new one and those of the package work`);
 
   const entries = Object.keys(own.exports).map((path) => own.name + path.slice(1));
   const isJson = (entry) => entry.endsWith('.json');
