@@ -341,6 +341,31 @@ describe('the beacon detector', () => {
     );
   });
 
+  it('says how many hosts inside call the same place, from five on', () => {
+    const callers = (n: number, more: FlowRecord): FlowRecord[] =>
+      range(n).map((i) => call(7 * i, { initiator: `10.0.1.${i + 1}`, ...more }));
+    const said = (records: readonly FlowRecord[]): (readonly [number, string] | undefined)[] =>
+      detect([...every(60, 40), ...records]).map((d) => {
+        const prevalence = reason(d, 'beacon.prevalence');
+        return prevalence === undefined ? undefined : [prevalence.value, prevalence.sentence];
+      });
+    const sentence = (n: number, of: number): string =>
+      `${n} of the ${of} hosts of the home network that opened connections opened some to the same place.`;
+    expect(said(callers(4, {}))).toEqual([[1, sentence(5, 5)]]);
+    expect(said(callers(3, {}))).toEqual([undefined]);
+    expect(said([...callers(4, {}), ...callers(9, { responder: '203.0.113.9' })])).toEqual([[0.5, sentence(5, 10)]]);
+    // Another port, a host outside and a refusal are none; the name counts wherever it lives.
+    expect(said(callers(6, { responderPort: 8443 }))).toEqual([undefined]);
+    expect(said(range(6).map((i) => call(i, { initiator: `198.51.100.${i + 1}` })))).toEqual([undefined]);
+    expect(said(callers(6, { outcome: 'refused' }))).toEqual([undefined]);
+    const named = { serverName: 'updates.example' };
+    const spread = range(5).map((i) =>
+      call(i, { ...named, initiator: `10.0.1.${i + 1}`, responder: `203.0.113.${i + 20}` }),
+    );
+    const [found] = detect([...every(60, 40, named), ...spread]);
+    expect(reason(found, 'beacon.prevalence')?.value).toBe(1);
+  });
+
   it('is not harmed by missing columns', () => {
     const bare = range(40).map((i) => ({
       startMs: T0 + i * 60_000,

@@ -59,7 +59,8 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
  * What fools it: sleep drawn from an exponential distribution, or varied by more than the period itself; fewer than a dozen calls in the
  * capture; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
  * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
- * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so.
+ * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so. What helps to
+ * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from five on the reason `beacon.prevalence` says so.
  *
  * Cost: one look-up per TCP or UDP flow, 36 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
  * (`maxPairs`), connections in all (`maxConnections`) and per pair (86,400, as RITA), and pairs seen once or twice in two generations of
@@ -341,6 +342,8 @@ const ADMIT_AT = 3;
 const NEARLY = 0.95;
 const EVIDENCE_PER_PAIR = 10;
 const MAX_NAME_LENGTH = 255;
+/** From so many hosts inside on that call one place, it is said: of a few, most is no sign of anything. */
+const MIN_COMMON_CALLERS = 5;
 
 /** Where a pair stands: let in for good, or seen once or twice and in the young or the old generation of those. */
 const ADMITTED = 0;
@@ -696,6 +699,7 @@ class BeaconDetector implements Detector {
     // A name may be called at many addresses, once or twice at each: the candidates count as well.
     const pairs = this.#pairs.inOrder();
     const found: Detection[] = [];
+    const places = new Map<Detection, string>();
     const claimed = new Set<number>();
     const initiators = new Map<string, number>();
     const seriesOf = (pair: number, name: number): number => {
@@ -709,7 +713,10 @@ class BeaconDetector implements Detector {
       const judged = this.#judge(connections);
       if (judged === undefined) continue;
       claimed.add(series);
-      this.#report(found, judged, connections, true);
+      const detection = this.#report(judged, connections, true);
+      if (detection === undefined) continue;
+      found.push(detection);
+      places.set(detection, nameKey(series % NAME_NUMBERS));
     }
     for (const pair of pairs) {
       if (this.#isStrobe(pair)) {
@@ -723,9 +730,12 @@ class BeaconDetector implements Detector {
         if (name < 0 || !claimed.has(seriesOf(pair, name))) connections.push(this.#pairs.connection(i));
       }
       const judged = this.#judge(connections);
-      if (judged !== undefined) this.#report(found, judged, connections, false);
+      const detection = judged === undefined ? undefined : this.#report(judged, connections, false);
+      if (detection === undefined) continue;
+      found.push(detection);
+      places.set(detection, this.#placeKey(pair));
     }
-    return found.sort(
+    return this.#withPrevalence(found, places, pairs).sort(
       (a, b) =>
         b.score - a.score ||
         compareText(a.actor, b.actor) ||
@@ -735,6 +745,49 @@ class BeaconDetector implements Detector {
         compareText(a.protocol ?? '', b.protocol ?? '') ||
         a.lastMs - b.lastMs,
     );
+  }
+
+  #placeKey(pair: number): string {
+    const { table } = this.#pairs;
+    return `${table.responder(pair)} ${table.port(pair)} ${table.kind(pair)}`;
+  }
+
+  /** Adds to each detection how many hosts of the home network call the same place, where these are five or more. */
+  #withPrevalence(
+    found: readonly Detection[],
+    places: ReadonlyMap<Detection, string>,
+    pairs: readonly number[],
+  ): Detection[] {
+    const callers = new Map<string, Set<string>>();
+    for (const place of places.values()) callers.set(place, new Set());
+    const home = new Map<string, boolean>();
+    for (const pair of pairs) {
+      const initiator = this.#pairs.table.initiator(pair);
+      let isHome = home.get(initiator);
+      if (isHome === undefined) {
+        isHome = this.#context.isHome(initiator);
+        home.set(initiator, isHome);
+      }
+      if (!isHome) continue;
+      callers.get(this.#placeKey(pair))?.add(initiator);
+      for (const i of this.#pairs.connectionsOf(pair)) {
+        const name = this.#pairs.nameOf(i);
+        if (name >= 0) callers.get(nameKey(name))?.add(initiator);
+      }
+    }
+    let hosts = 0;
+    for (const isHome of home.values()) if (isHome) hosts++;
+    return found.map((detection) => {
+      const count = callers.get(places.get(detection) ?? '')?.size ?? 0;
+      if (count < MIN_COMMON_CALLERS) return detection;
+      const reason: Reason = {
+        name: 'beacon.prevalence',
+        value: round3(count / hosts),
+        unit: 'ratio 0..1',
+        sentence: `${humanCount(count)} of the ${humanCount(hosts)} hosts of the home network that opened connections opened some to the same place.`,
+      };
+      return { ...detection, reasons: [...detection.reasons, reason] };
+    });
   }
 
   /** The numbers of the connections of every initiator and name, where there are enough of them to be scored. */
@@ -831,17 +884,18 @@ class BeaconDetector implements Detector {
     };
   }
 
-  #report(found: Detection[], judged: Judged, all: readonly Connection[], named: boolean): void {
-    if (judged.score < this.#minScore) return;
+  /** Undefined where the score is too low. */
+  #report(judged: Judged, all: readonly Connection[], named: boolean): Detection | undefined {
+    if (judged.score < this.#minScore) return undefined;
     const { connections } = judged;
     const pairs = countBy(connections, (c) => c.pair).map(([pair]) => pair);
     const [lead] = pairs;
-    if (lead === undefined) return;
+    if (lead === undefined) return undefined;
     const { table } = this.#pairs;
     const port = table.port(lead);
     const peers = countBy(connections, (c) => c.responder).map(([peer]) => peer);
     const service = mostUsed(pairs.map((pair) => this.#pairs.services(pair)));
-    found.push({
+    return {
       kind: 'beacon.interval',
       detector: this.id,
       actor: table.initiator(lead),
@@ -856,7 +910,7 @@ class BeaconDetector implements Detector {
       reasons: reasonsOf(judged, all, named),
       flows: this.#evidenceOf(pairs, connections, named),
       flowCount: all.length,
-    });
+    };
   }
 
   #flowsOf(pair: number): EvidenceFlow[] {
@@ -1040,6 +1094,11 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): 
           : `With ${counted(intervals, 'interval')} of this evenness the score counts for ${percent(judged.confidence)} only.`,
     },
   ];
+}
+
+/** What all series of one name have in common; no address begins like that. */
+function nameKey(name: number): string {
+  return `name ${name}`;
 }
 
 /** The name of a series: lower case, without port and final dot. Undefined where there is none, or where it is just an address. */

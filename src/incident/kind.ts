@@ -494,6 +494,8 @@ function floodSteps(story: Story): SeverityStep[] {
 /** From so many connections on, and from this score on, a beacon weighs more: chance and short captures no longer make it. */
 const MANY_CALLS = 100;
 const STRONG_SCORE = 0.95;
+/** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life. */
+const COMMON_SHARE = 0.5;
 
 function beaconSteps(story: Story): SeverityStep[] {
   const steps: SeverityStep[] = [];
@@ -505,6 +507,10 @@ function beaconSteps(story: Story): SeverityStep[] {
     if (outward && lead.score >= STRONG_SCORE)
       steps.push({ rule: 'The rhythm is nearly perfect, kept up over 100 connections to a host outside', points: 8 });
   }
+  // A proxy is called by all, whatever is behind it.
+  const proxied = callDirection(story, lead) !== story.direction;
+  if (!proxied && (numberOf(lead, 'beacon.prevalence') ?? 0) >= COMMON_SHARE)
+    steps.push({ rule: 'Half of the hosts of the home network or more call the same place', points: -20 });
   return [...steps, ...oddPortSteps(story)];
 }
 

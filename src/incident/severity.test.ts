@@ -268,6 +268,18 @@ describe('calls', () => {
     expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('high');
   });
 
+  it('that half of the home network makes as well weigh less, but not through a proxy, which all call', () => {
+    const common = (share: number): Detection =>
+      withReasons(few, reason('beacon.prevalence', share, 'ratio 0..1', 'So many call the same place.'));
+    expect(severity(common(0.49), { score: 0.95 })).toBe('medium');
+    expect(severity(common(0.5), { score: 0.95 })).toBe('low');
+    expect(sum(incidentOf(common(0.5)))).toContain(
+      '-20 Half of the hosts of the home network or more call the same place',
+    );
+    const proxied = { score: 0.95, peers: ['192.168.10.5'], port: 3128, service: 'http' };
+    expect(severity(common(0.5), proxied)).toBe(severity(few, proxied));
+  });
+
   it('with a lasting connection, a strange flow and a search by the same host are critical', () => {
     const { 'long-connection.open': open, 'strange-flow.outlier': strange, 'scan.horizontal': scan } = EXAMPLES;
     const [first] = incidentsOf(beacon, open, strange, scan);
