@@ -280,6 +280,18 @@ const WARY =
   'tunnel that is known by a port or label alone, or whose header is damaged: looked into here when its flags and what is inside fit, in tshark by other rules';
 const PLAIN = /^[\w.:-]*$/;
 
+/** Whether a UDP tuple is one of those that tshark shows of this frame. */
+function isOneOf(tuple: string, row: Row): boolean {
+  const [protocol, source = '', sourcePort = '', destination = '', destinationPort = ''] = tuple.split(' ');
+  return (
+    protocol === 'udp' &&
+    [...row('ip.src'), ...row('ipv6.src').map(plainV6)].includes(source) &&
+    [...row('ip.dst'), ...row('ipv6.dst').map(plainV6)].includes(destination) &&
+    row('udp.srcport').includes(sourcePort) &&
+    row('udp.dstport').includes(destinationPort)
+  );
+}
+
 /** Why the two differ in `what`; undefined when no known cause fits. */
 function cause(what: keyof View, a: Ours, b: View, row: Row, bytes: Uint8Array): string | undefined {
   const chain = (row('frame.protocols')[0] ?? '').split(':');
@@ -297,6 +309,8 @@ function cause(what: keyof View, a: Ours, b: View, row: Row, bytes: Uint8Array):
     }
     if (p.isLaterFragment !== 0 || Number(row('ip.frag_offset').at(-1) ?? 0) > 0)
       return 'later fragment: without ports, and not looked into for tunnels';
+    if (chain.includes('sflow') && row('ip.dst').length > 1 && isOneOf(a.tuple, row))
+      return 'tshark goes on into the packets that an sFlow datagram samples: here they are its data, and it is the conversation';
     if (p.isFirstFragment !== 0)
       return 'tunnel in fragments: looked into here when the last has come, in tshark when the first has';
     if (!a.belongs && chain.includes('pppoes')) return 'PPPoE of another version or type than 1: not looked into here';

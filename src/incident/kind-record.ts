@@ -75,7 +75,7 @@ export const RECORD_KINDS: readonly KindInfo[] = [
     behaviour: 'alerted',
     base: 0,
     rule: 'Another sensor raised an alert',
-    direction: {},
+    direction: { inward: [-15, 'What set it off came from outside, as attempts do all day on the Internet'] },
     steps: (story) => authored(story, 'alert.severity', 'Its rule'),
     // Many senders that set off rules of one class are one story, as scans are.
     aim: (detection) => textOf(detection, 'alert.category'),

@@ -25,6 +25,7 @@ import type { Story } from './story.ts';
  *   floods: 10, 100 times the threshold; nothing ordinary left; one stream      10, 20; 10; -15
  *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 8; 8
  *   calls that half of the home network makes as well (five hosts or more)      -20
+ *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
  *   a model's opinion in support                                                6
  *   five actors or more at one target                                           5
