@@ -47,6 +47,12 @@ describe('incidents of rows', () => {
       expect(incidentOf(alert(severity)).severity).toBe(severity);
   });
 
+  it('weigh less where an alert was set off from outside, as it is all day on the Internet', () => {
+    const outside = { actor: '203.0.113.9', peers: ['192.168.1.10'] };
+    const levels = ['info', 'low', 'medium', 'high'].map((severity) => incidentOf(alert(severity, outside)).severity);
+    expect(levels).toEqual(['info', 'info', 'low', 'medium']);
+  });
+
   it('are low at most where nothing but a model or a distance speaks', () => {
     for (const kind of ['strange-record.outlier', 'cluster.outlier'])
       expect(['info', 'low']).toContain(incidentOf(ofRows(kind, { score: 0.5, recordCount: 1000 })).severity);
