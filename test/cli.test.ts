@@ -126,7 +126,7 @@ test('a capture whose last packet is cut because it is still being written is to
     status: 'complete',
     message: 'is still being written: its last packet is not whole yet; the 79 packets before it were kept',
   });
-  expect(blindSpots).toContain('1 input is still being written; what comes after was not there yet.');
+  expect(blindSpots).toContain('1 input is still being written, or cut a moment ago: what comes after was not there.');
   expect(documentIn(out)).toMatchObject({ run: { packets: 79 } });
 });
 
@@ -293,3 +293,13 @@ test.runIf(process.platform === 'linux')(
     expect(run.stderr).toContain('error: cannot write /proc/anomalyst-out');
   },
 );
+
+test('lines of many widths are a table where the name says CSV, and those that do not fit are kept beside it', async () => {
+  const out = path.join(folder, 'uneven');
+  const run = await runCli(['analyze', file('uneven.csv', 'a,b,a\n1,2,3\n4,5\n6,7,8,9\n'), '--out', out]);
+  expect(run.code).toBe(0);
+  expect(run.stdout).toContain('2 lines could not be read');
+  expect(fs.readFileSync(path.join(out, 'rejected.csv'), 'utf8')).toBe(
+    `input,line,reason,text\n${path.join(folder, 'uneven.csv')},3,"2 fields, where the header has 3","4,5\\u{a}"\n${path.join(folder, 'uneven.csv')},4,"4 fields, where the header has 3","6,7,8,9\\u{a}"\n`,
+  );
+});

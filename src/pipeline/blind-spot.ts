@@ -53,7 +53,7 @@ export function describeBlindSpots(facts: RunFacts): string[] {
   ).length;
   if (growing > 0)
     spots.push(
-      `${counted(growing, 'input')} ${growing === 1 ? 'is' : 'are'} still being written; what comes after was not there yet.`,
+      `${counted(growing, 'input')} ${growing === 1 ? 'is' : 'are'} still being written, or cut a moment ago: what comes after was not there.`,
     );
   for (const { id, lacking } of facts.idle)
     spots.push(`The detector ${id} did not run: it needs ${listed(lacking)}, which the input does not give.`);

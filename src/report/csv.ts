@@ -1,6 +1,7 @@
 import { type ColumnSpec, isoTime, safeText } from '../core/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 import type { AnalysisResult } from './result.ts';
+import { isTimeless } from './words.ts';
 
 /**
  * CSV after RFC 4180, in UTF-8 without a byte order mark. Lines end with LF: no cell ever holds a line break, so `cut`, `awk` and `wc -l` read
@@ -90,9 +91,9 @@ export function renderIncidentsCsv(result: AnalysisResult): string {
       peers: textCell(incident.peers.map((host) => host.address).join(' ')),
       peerCount: numberCell(incident.peerCount),
       techniques: textCell(incident.techniques.map((technique) => technique.id).join(' ')),
-      first: timeCell(incident.firstMs),
-      last: timeCell(incident.lastMs),
-      durationMs: numberCell(incident.lastMs - incident.firstMs),
+      first: isTimeless(incident) ? '' : timeCell(incident.firstMs),
+      last: isTimeless(incident) ? '' : timeCell(incident.lastMs),
+      durationMs: isTimeless(incident) ? '' : numberCell(incident.lastMs - incident.firstMs),
       flowCount: numberCell(incident.flowCount),
       judgedBy: textCell(verdict.by),
       assessment: textCell(verdict.assessment),

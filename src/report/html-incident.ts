@@ -9,13 +9,27 @@ import {
   roleOf,
   type Severity,
   type Technique,
+  WHOLE_TABLE,
 } from '../incident/index.ts';
 import { type Html, html, type Part } from './escape.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
 import { bar } from './svg.ts';
-import { clock, day, endpoint, flowNames, keepUnits, measured, number, sameDay, span, timeOfDay } from './words.ts';
+import {
+  clock,
+  day,
+  endpoint,
+  flowNames,
+  isOfTable,
+  isTimeless,
+  keepUnits,
+  measured,
+  number,
+  sameDay,
+  span,
+  timeOfDay,
+} from './words.ts';
 
 /** The incidents of the HTML report: the list of them, and each one with its verdict, its severity sum and its evidence. */
 
@@ -76,12 +90,16 @@ ${cardTable(
 function indexRow(incident: JudgedIncident, run: RunSummary, what: Html): Html {
   const oneDay = run.firstMs !== undefined && run.lastMs !== undefined && sameDay(run.firstMs, run.lastMs);
   const length = incident.lastMs - incident.firstMs;
+  const known = oneDay ? timeOfDay(incident.firstMs) : clock(incident.firstMs);
+  const [from, lasted] = isTimeless(incident)
+    ? ['unknown', 'unknown']
+    : [known, length >= 1 ? humanDuration(length) : 'a moment'];
   return html`
 <tr><th scope="row" class="r">${incident.rank}</th><td>${badge(incident.severity)}</td><td><span>${what}</span></td><td><span>${separated(
-    incident.actors.slice(0, 2).map((actor) => code(actor.address, 45)),
+    isOfTable(incident) ? ['the table'] : incident.actors.slice(0, 2).map((actor) => code(actor.address, 45)),
     ', ',
-  )}${incident.actors.length > 2 && html` and ${humanCount(incident.actors.length - 2)} more`}</span></td><td><span class="nb">${oneDay ? timeOfDay(incident.firstMs) : clock(incident.firstMs)}</span></td><td><span class="nb">${
-    length >= 1 ? humanDuration(length) : 'a moment'
+  )}${incident.actors.length > 2 && html` and ${humanCount(incident.actors.length - 2)} more`}</span></td><td><span class="nb">${from}</span></td><td><span class="nb">${
+    lasted
   }</span></td><td>${incident.verdict.assessment}</td></tr>`;
 }
 
@@ -185,11 +203,12 @@ function related(incident: JudgedIncident, positions: ReadonlyMap<string, number
     const words = html`incident ${rank}`;
     return html`${label} (${position === undefined ? words : html`<a href="#incident-${position}">${words}</a>`})`;
   });
-  return html`<dt>The same ${incident.actors.length === 1 ? 'host' : 'hosts'} also</dt><dd>${separated(items, ', ')}${more > 0 && ` and ${humanCount(more)} more`}</dd>
+  return html`<dt>The same ${isOfTable(incident) ? 'table' : incident.actors.length === 1 ? 'host' : 'hosts'} also</dt><dd>${separated(items, ', ')}${more > 0 && ` and ${humanCount(more)} more`}</dd>
 `;
 }
 
 function hostText(host: HostReference): Html {
+  if (isOfTable({ actors: [host] })) return html`<span class="host">the table</span>`;
   return html`<span class="host">${code(host.address, 45)} <span class="tag">${host.home ? 'home' : 'outside'}</span>${host.mac !== undefined && html` <span class="note">${code(host.mac, 17)}</span>`}</span>`;
 }
 
@@ -291,7 +310,10 @@ function recordTable(
 }
 
 function detectionBlock(detection: IncidentDetection, measures: readonly MeasureEvidence[], anchors: Anchors): Html {
-  const about: Part[] = [html`score ${number(detection.score)} of 1`, html`by ${code(detection.actor, 45)}`];
+  const about: Part[] = [
+    html`score ${number(detection.score)} of 1`,
+    detection.actor === WHOLE_TABLE ? 'of the table' : html`by ${code(detection.actor, 45)}`,
+  ];
   if (detection.port !== undefined) about.push(html`${detection.protocol ?? 'port'} ${detection.port}`);
   if (detection.service !== undefined) about.push(network(detection.service, 30));
   about.push(

@@ -4,6 +4,7 @@ import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { Evidence, HostReference } from '../incident/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, TableSummary } from './result.ts';
 import { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument } from './schema.ts';
+import { isTimeless } from './words.ts';
 
 type IncidentNode = IncidentsDocument['incidents'][number];
 
@@ -182,6 +183,14 @@ function tableNode(table: TableSummary): NonNullable<IncidentsDocument['table']>
 }
 
 /** ISO 8601 with a year of four digits, as `format: date-time` wants it; null for what does not fit. */
+/** Both null where there is no time. */
+function times(of: { readonly firstMs: number; readonly lastMs: number }): {
+  readonly first: string | null;
+  readonly last: string | null;
+} {
+  return isTimeless(of) ? { first: null, last: null } : { first: iso(of.firstMs), last: iso(of.lastMs) };
+}
+
 function iso(epochMs: number | undefined): string | null {
   if (epochMs === undefined) return null;
   const text = isoTime(epochMs);
@@ -231,8 +240,7 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
     ),
     ...optional('relatedCount', incident.relatedCount),
     techniques: incident.techniques.map(({ id, name, tactic }) => ({ id, name, tactic })),
-    first: iso(incident.firstMs),
-    last: iso(incident.lastMs),
+    ...times(incident),
     flowCount: incident.flowCount,
     ...optional('recordCount', incident.recordCount),
     detections: incident.detections.map((detection) => ({
@@ -245,8 +253,7 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       ...optional('port', detection.port),
       ...optional('protocol', detection.protocol),
       ...optional('service', detection.service),
-      first: iso(detection.firstMs),
-      last: iso(detection.lastMs),
+      ...times(detection),
       score: detection.score,
       flowCount: detection.flowCount,
       ...optional('recordCount', detection.recordCount),

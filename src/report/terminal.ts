@@ -3,7 +3,7 @@ import { counted, humanBytes, humanCount, humanDuration, safeText } from '../cor
 import { type Painter, padEnd, painter, textWidth, wrapParts, wrapText } from './ansi.ts';
 import type { AnalysisResult, InputSummary, RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
-import { day, number, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
+import { day, isOfTable, number, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
 
 export interface TerminalOptions {
   /** Whether escape sequences for colour may be written. */
@@ -259,6 +259,8 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
   const room = width - indent;
   const quiet = (lines: readonly string[]) => lines.map((line) => paint('quiet', line));
   const actors = addresses(incident.actors, incident.actors.length);
+  // The title says 'the table' already.
+  const ofTable = isOfTable(incident);
   const hosts =
     incident.recordCount !== undefined && incident.peerCount === 0
       ? actors
@@ -266,7 +268,7 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
   const body = [
     ...wrapText(safeText(incident.title, 300), room).map((line) => paint('strong', line)),
     ...saidLines(incident, room),
-    ...quiet(wrapText(hosts, room)),
+    ...(ofTable ? [] : quiet(wrapText(hosts, room))),
     ...quiet(wrapParts([when(incident, run), safeText(incident.id, 20)], ', ', room)),
     ...quiet(sameHost(incident, room)),
     ...firstStep(incident, room),
@@ -293,7 +295,8 @@ function sameHost(incident: JudgedIncident, room: number): string[] {
     .slice(0, MAX_RELATED)
     .map(({ rank, label }) => `${safeText(label, 40)} (incident\u00a0${rank})`);
   if (relatedCount > shown.length) shown.push(`${humanCount(relatedCount - shown.length)} more`);
-  return wrapText(`Same host${incident.actors.length === 1 ? '' : 's'}: ${shown.join(', ')}`, room);
+  const whose = isOfTable(incident) ? 'Same table' : incident.actors.length === 1 ? 'Same host' : 'Same hosts';
+  return wrapText(`${whose}: ${shown.join(', ')}`, room);
 }
 
 function firstStep(incident: JudgedIncident, room: number): string[] {

@@ -4,6 +4,8 @@ import {
   endpoint,
   fileName,
   flowNames,
+  isOfTable,
+  isTimeless,
   keepUnits,
   measured,
   number,
@@ -127,4 +129,11 @@ test('a long path keeps its end, and the name of a file is what stands after the
     '-',
     '/a/',
   ]);
+});
+
+test('what is said of a table without times has no time and no host', () => {
+  expect(span(0, 0)).toBe('unknown time');
+  expect([isTimeless({ firstMs: 0, lastMs: 0 }), isTimeless({ firstMs: 0, lastMs: 5 })]).toEqual([true, false]);
+  const host = (address: string) => ({ actors: [{ address, home: true }] });
+  expect([isOfTable(host('*')), isOfTable(host('10.0.0.1')), isOfTable({ actors: [] })]).toEqual([true, false, false]);
 });

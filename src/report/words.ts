@@ -1,6 +1,6 @@
 import { humanBytes, humanCount, humanDuration, isoTime, safeText } from '../core/index.ts';
 import type { FlowRecord } from '../flow/index.ts';
-import { SEVERITIES, type Severity } from '../incident/index.ts';
+import { type HostReference, SEVERITIES, type Severity, WHOLE_TABLE } from '../incident/index.ts';
 
 /** The wording that the text and the HTML report share: times, ranges, values with their unit, ends of a flow. All times are UTC. */
 
@@ -27,12 +27,21 @@ export function sameDay(a: number, b: number): boolean {
   return day(a) === day(b);
 }
 
-/** For what has no time, as rows of a table without a column that tells it: their times are 0. */
 const UNKNOWN_TIME = 'unknown time';
+
+/** Whether it has no time, as rows of a table without a column that tells it: their times are 0. */
+export function isTimeless({ firstMs, lastMs }: { readonly firstMs: number; readonly lastMs: number }): boolean {
+  return firstMs === 0 && lastMs === 0;
+}
+
+/** Whether it is said of a table as a whole, so that no host or other entity stands behind it. */
+export function isOfTable({ actors }: { readonly actors: readonly HostReference[] }): boolean {
+  return actors.length === 1 && actors[0]?.address === WHOLE_TABLE;
+}
 
 /** '2021-04-01 15:55:45 to 15:55:58 UTC (12.8 s)'; one time alone where both are the same second. */
 export function span(firstMs: number, lastMs: number): string {
-  if (firstMs === 0 && lastMs === 0) return UNKNOWN_TIME;
+  if (isTimeless({ firstMs, lastMs })) return UNKNOWN_TIME;
   const duration = ` (${humanDuration(lastMs - firstMs)})`;
   const from = clock(firstMs);
   const to = clock(lastMs);

@@ -104,9 +104,9 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     id: 'csv',
     title: 'CSV and its kin: comma, semicolon, tab or bar between the cells',
     flows: false,
-    // One line of any text may hold a comma; so it takes two, or the name. Lines without any separator are a table of one column where the name says so.
+    // One line of any text may hold a comma; so it takes two, or the name. Where the name says so, lines need not be of one width (the others are rejected one by one), nor have a separator.
     looksLike: (head, name) =>
-      /\.(csv|tsv)$/i.test(name) ? looksLikeCsv(head) || isOneColumn(head) : hasTwoLines(head) && looksLikeCsv(head),
+      /\.(csv|tsv)$/i.test(name) ? looksLikeCsv(head) || isLines(head) : hasTwoLines(head) && looksLikeCsv(head),
     openTable: openCsv,
   },
 ];
@@ -120,9 +120,9 @@ function isZip(head: Uint8Array): boolean {
   return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
 }
 
-/** Lines of text that are neither JSON nor markup, and have nothing that could part cells. */
-function isOneColumn(head: Uint8Array): boolean {
+/** Two lines of text or more that are neither JSON nor markup. */
+function isLines(head: Uint8Array): boolean {
   const first = head.find((byte) => byte > 0x20 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf);
   if (first === undefined || first === 0x7b || first === 0x5b || first === 0x3c || !hasTwoLines(head)) return false;
-  return !head.some((byte) => byte < 0x09 || byte === 0x2c || byte === 0x3b || byte === 0x09 || byte === 0x7c);
+  return !head.some((byte) => byte < 0x09);
 }
