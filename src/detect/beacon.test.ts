@@ -344,7 +344,7 @@ describe('the beacon detector', () => {
   it('says how many hosts inside call the same place, from five on', () => {
     const callers = (n: number, more: FlowRecord): FlowRecord[] =>
       range(n).map((i) => call(7 * i, { initiator: `10.0.1.${i + 1}`, ...more }));
-    const said = (records: readonly FlowRecord[]): (readonly [number, string] | undefined)[] =>
+    const said = (records: readonly FlowRecord[]): (readonly [number | string, string] | undefined)[] =>
       detect([...every(60, 40), ...records]).map((d) => {
         const prevalence = reason(d, 'beacon.prevalence');
         return prevalence === undefined ? undefined : [prevalence.value, prevalence.sentence];
