@@ -18,6 +18,7 @@ import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 import { fitPca, loadPca } from './pca.ts';
 import { fitRobustRandomCutForest, loadRobustRandomCutForest } from './robust-random-cut-forest.ts';
 
+export * from './budget.ts';
 export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
 export {
   type Cluster,
@@ -30,6 +31,7 @@ export {
   type Merge,
   suspectCluster,
 } from './cluster/index.ts';
+export * from './convention.ts';
 export { type CopodOptions, fitCopod, loadCopod } from './copod.ts';
 export {
   Adwin,
@@ -68,6 +70,7 @@ export { type Autoencoder, fitKitNet, type KitNet, type KitNetOptions, loadKitNe
 export { fitKnn, type KnnOptions, loadKnn } from './knn.ts';
 export { fitLoda, type LodaOptions, loadLoda } from './loda.ts';
 export { fitLof, type LofOptions, loadLof } from './lof.ts';
+export * from './metric.ts';
 export {
   fitMinimumCovariance,
   loadMinimumCovariance,
