@@ -76,7 +76,7 @@ describe('a saved model', () => {
     const header = headerOf(sound);
     expect(header.__metadata__).toMatchObject({
       format: 'anomalyst-model',
-      format_version: '1',
+      format_version: '2',
       kind: 'isolation-forest',
       schema_version: 'flow-features-v1',
       seed: '9',
@@ -93,8 +93,39 @@ describe('a saved model', () => {
       'tree.threshold': { dtype: 'F32', shape: [5, 15], data_offsets: [2176, 2476] },
       'tree.feature': { dtype: 'I16', shape: [5, 15], data_offsets: [2476, 2626] },
       'tree.size': { dtype: 'U16', shape: [5, 31], data_offsets: [2626, 2936] },
+      'reference.counts': { dtype: 'F64', shape: [2, 20], data_offsets: [2936, 3256] },
+      'reference.points': { dtype: 'F32', shape: [2, 18], data_offsets: [3256, 3400] },
+      'reference.anchor': { dtype: 'F32', shape: [250, 2], data_offsets: [3400, 5400] },
     });
-    expect((sound.length - 2936) % 8).toBe(0);
+    expect((sound.length - 5400) % 8).toBe(0);
+  });
+
+  it('loads as a file of format version 1 had it, without what it was fitted on', () => {
+    let end = 0;
+    const whole = forged((header, data) => {
+      header.__metadata__.format_version = '1';
+      for (const name of ['reference.counts', 'reference.points', 'reference.anchor']) delete header[name];
+      end = data.length - (5400 - 2936);
+    });
+    // The forger keeps the data whole: cut behind what the header names, and sign again.
+    const headerBytes = new DataView(whole.buffer, whole.byteOffset).getUint32(0, true);
+    const bytes = Buffer.from(whole.subarray(0, 8 + headerBytes + end));
+    const at = bytes.indexOf('"sha256":"') + 10;
+    bytes.write('0'.repeat(64), at, 'latin1');
+    bytes.write(bytesToHex(sha256(bytes)), at, 'latin1');
+    const old = loadModel(bytes);
+    expect(old.training.reference).toBeUndefined();
+    expect([...old.score(matrix(20))]).toEqual([...model.score(matrix(20))]);
+    expect(failure(old.save())).toBe('loaded');
+  });
+
+  it('keeps no rows of its training where that is not wanted', () => {
+    const bare = loadModel(fitModel('isolation-forest', matrix(250), { anchorRows: 0 }).save());
+    expect(bare.training.reference?.anchor).toBeUndefined();
+    expect(bare.training.reference?.rows).toBe(250);
+    expect(() => fitModel('isolation-forest', matrix(250), { anchorRows: -1 })).toThrow(
+      "A model can't have anchorRows -1.",
+    );
   });
 
   it('loads from the middle of a larger buffer', () => {
@@ -141,8 +172,8 @@ describe('loading refuses', () => {
     ],
     [
       'a newer file',
-      meta('format_version', '2'),
-      'The model file has format version 2; this version of Anomalyst reads up to 1.',
+      meta('format_version', '3'),
+      'The model file has format version 3; this version of Anomalyst reads up to 2.',
     ],
     [
       'a missing entry',
@@ -230,7 +261,7 @@ describe('loading refuses', () => {
       forged((header) => {
         delete header['tree.size'];
       }),
-      'The model file is damaged: it is longer or shorter than its header says.',
+      "The model file is damaged: its array 'reference.counts' overlaps another or leaves a gap.",
     ],
     [
       'an array of no meaning',
@@ -273,6 +304,26 @@ describe('loading refuses', () => {
       'row counts that do not add up',
       poke('feature.statistics', (view) => view.setFloat64(0, 249, true)),
       'The model file is damaged: the row counts of feature 0 do not add up.',
+    ],
+    [
+      'bins that do not add up',
+      poke('reference.counts', (view) => view.setFloat64(8 * 20, 999, true)),
+      'The model file is damaged: the bins of feature 1 do not add up.',
+    ],
+    [
+      'bins that hold no counts',
+      poke('reference.counts', (view) => view.setFloat64(0, Number.NaN, true)),
+      'The model file is damaged: the bins of feature 0 do not hold counts.',
+    ],
+    [
+      'bins out of order',
+      poke('reference.points', (view) => view.setFloat32(4, -1e30, true)),
+      'The model file is damaged: the bins of feature 0 are not in order.',
+    ],
+    [
+      'anchor rows that are infinite',
+      poke('reference.anchor', (view) => view.setFloat32(0, Infinity, true)),
+      'The model file is damaged: its anchor rows are not finite numbers.',
     ],
   ])('%s', (_, bytes, message) => {
     expect(failure(bytes)).toBe(message);

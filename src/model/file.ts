@@ -5,6 +5,13 @@ import { canonicalJson, type Json, safeText } from '../core/index.ts';
 import { Calibration } from './calibration.ts';
 import { ModelError } from './model.ts';
 import { type FeatureStatistics, STATISTICS, summarise, type TrainingSummary } from './training.ts';
+import {
+  BIN_PLACES,
+  BIN_POINTS,
+  MAX_ANCHOR_ROWS,
+  referenceFault,
+  type TrainingReference,
+} from './training-reference.ts';
 
 /**
  * A saved model is data, never code: a safetensors file (8 bytes header length, little-endian; that many bytes of JSON; then raw little-endian
@@ -16,7 +23,9 @@ import { type FeatureStatistics, STATISTICS, summarise, type TrainingSummary } f
  */
 const FORMAT = 'anomalyst-model';
 /** Raised when an older reader could misread a newer file. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+/** Of version 1: without a reference, see `TrainingReference`. */
+const OLDEST_VERSION = 1;
 /** Longer headers are refused: names of 30,000 features take about 1 MB. */
 const MAX_HEADER_BYTES = 8 * 1024 * 1024;
 const NO_DIGEST = '0'.repeat(64);
@@ -84,6 +93,7 @@ export function writeModel(model: SavedModel): { readonly bytes: Uint8Array; rea
     { name: 'calibration.scores', shape: [scores.length], data: scores },
     { name: 'feature.statistics', shape: [STATISTICS.length, d], data: table },
     ...model.tensors,
+    ...(training.reference === undefined ? [] : referenceTensors(training.reference, d)),
   ];
   const header: Record<string, Json> = { __metadata__: metadata };
   let offset = 0;
@@ -105,6 +115,33 @@ export function writeModel(model: SavedModel): { readonly bytes: Uint8Array; rea
   const checksum = bytesToHex(sha256(bytes));
   bytes.set(utf8ToBytes(checksum), digestPosition(bytes.subarray(8, 8 + headerBytes), NO_DIGEST) + 8);
   return { bytes, checksum };
+}
+
+function referenceTensors({ points, counts, anchor }: TrainingReference, d: number): Tensor[] {
+  return [
+    { name: 'reference.counts', shape: [d, BIN_PLACES], data: counts },
+    { name: 'reference.points', shape: [d, BIN_POINTS], data: points },
+    ...(anchor === undefined ? [] : [{ name: 'reference.anchor', shape: [anchor.rowCount, d], data: anchor.values }]),
+  ];
+}
+
+/** Takes what `referenceTensors` made out of the arrays; undefined where it was not saved. */
+function takeReference(tensors: Map<string, Tensor>, d: number): TrainingReference | undefined {
+  const held = tensors.get('reference.anchor');
+  const rowCount = held?.shape[0] ?? 0;
+  if (!tensors.has('reference.counts')) return undefined;
+  const counts = takeTensor(tensors, 'reference.counts', 'F64', [d, BIN_PLACES]);
+  const points = takeTensor(tensors, 'reference.points', 'F32', [d, BIN_POINTS]);
+  const values = held === undefined ? undefined : takeTensor(tensors, 'reference.anchor', 'F32', [rowCount, d]);
+  if (values !== undefined && (rowCount < 1 || rowCount > MAX_ANCHOR_ROWS))
+    throw damaged(`it holds ${rowCount} anchor rows`);
+  for (const name of ['reference.counts', 'reference.points', 'reference.anchor']) tensors.delete(name);
+  let rows = 0;
+  for (let k = 0; k < BIN_PLACES; k++) rows += counts[k];
+  const reference = { rows, points, counts, ...(values === undefined ? {} : { anchor: { rowCount, values } }) };
+  const fault = rows === 0 ? 'its bins are empty' : referenceFault(reference);
+  if (fault !== undefined) throw damaged(fault);
+  return reference;
 }
 
 /** What a reader of a file knows of it: everything common is checked, `parameters` and `tensors` are for the kind's own loader to check. */
@@ -139,7 +176,7 @@ const tensorSchema = z.strictObject({
 });
 const metadataSchema = z.strictObject({
   format: z.literal(FORMAT),
-  format_version: z.literal(String(FORMAT_VERSION)),
+  format_version: z.enum([String(OLDEST_VERSION), String(FORMAT_VERSION)]),
   kind: z.string().min(1).max(100),
   schema_version: z.string().max(100),
   seed: z.string().regex(/^-?\d{1,16}$/),
@@ -192,13 +229,18 @@ export function readModel(bytes: Uint8Array): LoadedModel {
       throw damaged('its calibration scores are not in order');
   }
   if (tail.floor > 1 / (scores.length + 1)) throw damaged('its calibration tail does not fit its calibration scores');
+  const reference = takeReference(tensors, d);
   return {
     kind: metadata.kind,
     schemaVersion: metadata.schema_version,
     seed,
     featureNames,
     statistics,
-    training: { ...training, features: summarise(featureNames, statistics) },
+    training: {
+      ...training,
+      features: summarise(featureNames, statistics),
+      ...(reference === undefined ? {} : { reference }),
+    },
     calibration: new Calibration(scores, tail),
     checksum: metadata.sha256,
     parameters: parseJson(metadata.parameters, 'parameters'),

@@ -12,6 +12,7 @@ import {
   summarise,
   type TrainingSummary,
 } from './training.ts';
+import { MAX_ANCHOR_ROWS, makeReference } from './training-reference.ts';
 
 /**
  * What the models have in common: checks of what they are fitted on, calibration by rows that the scoring part did not see, what stands in for
@@ -73,13 +74,17 @@ export interface Calibrated<P> {
  *
  * @param fitPart fits on the listed rows, in ascending order but for folds.
  * @param scoresOf raw scores of the listed rows.
+ * @param options what of the rows is kept beside the part, see `TrainingReference`.
  */
 export function fitCalibrated<P extends { readonly statistics: FeatureStatistics }>(
   matrix: FeatureMatrix,
   random: Random,
   fitPart: (rows: Int32Array) => P,
   scoresOf: (part: P, rows: Int32Array) => Float64Array,
+  options: Pick<FitOptions, 'seed' | 'anchorRows'> = {},
 ): Calibrated<P> {
+  const { seed = 0, anchorRows } = options;
+  if (anchorRows !== undefined) checkWhole('A model', 'anchorRows', anchorRows, 0, MAX_ANCHOR_ROWS);
   const n = matrix.rowCount;
   let method: CalibrationMethod;
   let part: P;
@@ -120,6 +125,7 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
         matrix.features.map((feature) => feature.name),
         part.statistics,
       ),
+      reference: makeReference(matrix, seed, anchorRows),
     },
     calibration: new Calibration(raw.sort()),
   };
@@ -265,7 +271,7 @@ export interface Scales {
   readonly log?: boolean;
 }
 
-const SOFT_LIMIT = 30;
+export const SOFT_LIMIT = 30;
 
 /**
  * Learns centre and scale of each feature over rows of a row-major matrix. `standard` with the population deviation, as scikit-learn's
@@ -564,6 +570,7 @@ export function fitKernel<P extends FittedPart>(
     random,
     (rows) => fitPart({ source, rows, statistics: measureFeatures(matrix.values, d, rows, random), random }),
     (part, rows) => rawScoresOf(kernel, part, source, rows.length, rows),
+    options,
   );
   return new FittedModel(kernel, {
     featureNames: matrix.features.map((feature) => feature.name),

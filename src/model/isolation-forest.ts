@@ -291,7 +291,7 @@ export function fitIsolationForest(matrix: FeatureMatrix, options: IsolationFore
     seed,
     encoding,
     rangeGuard,
-    ...fitCalibrated(matrix, random, fitPart, scoresOf),
+    ...fitCalibrated(matrix, random, fitPart, scoresOf, options),
   });
 }
 

@@ -25,6 +25,11 @@ export interface FitOptions {
    * the same whenever it comes.
    */
   readonly encoding?: Json;
+  /**
+   * Rows kept with the model, as they were given, so that it can be fitted anew without forgetting them: 0 .. 100,000, default 2,000, fewer where
+   * they would be more than a million values. 0 keeps none, for rows that should not be in a file.
+   */
+  readonly anchorRows?: number;
 }
 
 /** The part of a score that one feature carried. */

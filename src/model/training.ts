@@ -1,4 +1,5 @@
 import { quantileSorted, type Random } from '../core/index.ts';
+import type { TrainingReference } from './training-reference.ts';
 
 /** How the calibration scores were made, best first. */
 export type CalibrationMethod = 'held-back' | 'cross-fitted' | 'in-sample';
@@ -33,6 +34,8 @@ export interface TrainingSummary {
   /** What a reader of the scores should know, each one sentence; empty when there were rows enough. */
   readonly cautions: readonly string[];
   readonly features: readonly FeatureSummary[];
+  /** What later rows are compared with; absent in a model of a file of format version 1. */
+  readonly reference?: TrainingReference;
 }
 
 /** The statistics in the order in which they are saved, one array of d values for each. */
