@@ -203,6 +203,35 @@ describe('DNS', () => {
     expect(over(53, said)).toEqual({ service: 'dns', dnsQuery: 'no.such.host', dnsType: 'A', dnsRcode: 'NXDOMAIN' });
   });
 
+  it('further names from the same UDP port are operations, the same name again and for its other address is none', () => {
+    expect(
+      over(53, [
+        ['>', query('a.org')],
+        ['>', query('a.org', 28)],
+        ['>', query('a.org')],
+      ]).operations,
+    ).toBeUndefined();
+    const said: Said[] = [
+      ['>', query('a.org')],
+      ['<', answer('a.org', [], 1)],
+      ['>', query('b.org', 16)],
+      ['>', query('b.org', 16)],
+      ['>', query('c.org')],
+    ];
+    expect(over(53, said)).toMatchObject({ dnsQuery: 'a.org', operations: 'A a.org, TXT b.org, A c.org' });
+  });
+
+  it('of long names of one UDP port beginning and end are told, 16 of them, and no more than 32 questions are looked at', () => {
+    const long = (i: number): string => `${String(i).padStart(4, '0')}${'x'.repeat(59)}.${'y'.repeat(40)}.t.example`;
+    const many = Array.from({ length: 40 }, (_, i): Said => ['>', query(long(i % 3), 10)]);
+    const told = (i: number): string => `NULL ${long(i).slice(0, 12)}…${long(i).slice(-62)}`;
+    expect(over(53, many).operations).toBe([0, 1, 2].map(told).join(', '));
+    const names = Array.from({ length: 100 }, (_, i): Said => ['>', query(`n${i}.org`, 1)]);
+    expect(over(53, names).operations?.split(', ')).toEqual(Array.from({ length: 16 }, (_, i) => `A n${i}.org`));
+    const late = [...Array.from({ length: 32 }, (): Said => ['>', query('a.org')]), ['>', query('b.org')] as Said];
+    expect(over(53, late).operations).toBeUndefined();
+  });
+
   it('updates and notices are operations', () => {
     expect(over(53, [['>', query('corp.local', 6, { opcode: 5 })]]).operations).toBe('update corp.local');
     expect(over(53, [['>', query('corp.local', 6, { opcode: 4 })]]).operations).toBe('notify corp.local');

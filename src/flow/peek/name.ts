@@ -23,7 +23,7 @@ import {
   type SnmpMessage,
 } from '../../wire/index.ts';
 import { STITCH_USUAL } from '../stitch.ts';
-import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import { MAX_OPERATION, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 
 /** Protocols by which hosts find names, addresses, time and each other. */
 
@@ -34,12 +34,16 @@ const LONG_FLOW = 8;
 /** Bytes of a long DNS message over TCP that are waited for: its first question and some answers. */
 const BEGINNING = 512;
 
+/** Questions of one UDP flow that are looked at: a resolver that uses one port for all shows there what it asks, and so does a tunnel. */
+const QUESTIONS = 32;
+
 /**
- * DNS: the first question and how it was answered; updates and notices as operations, over TCP further questions as well ('AAAA example.org'). Over UDP each side is
- * done when it has said that: no protocol has more flows.
+ * DNS: the first question and how it was answered; updates and notices as operations, further questions as well ('AAAA example.org'): over TCP those of another name or type,
+ * over UDP those of another name. Nearly all UDP flows have one question and cost no more than that.
  */
 export const dnsPeek: StreamPeek = {
   kind: 'stream',
+  mostPayloads: QUESTIONS,
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
     if (context.protocol !== PROTO.tcp) {
@@ -84,7 +88,7 @@ function tellDns(context: PeekContext, from: number, to: number, isWhole = true)
     context.word('dnsType', dnsTypeName(message.type));
   }
   if (message.opcode !== 0 || (type !== undefined && !isResponse)) tellFurther(context, message, asked, type);
-  if (!isResponse) return context.protocol === PROTO.tcp ? PEEK_MORE : PEEK_DONE;
+  if (!isResponse) return context.protocol === PROTO.tcp || !context.isFull ? PEEK_MORE : PEEK_DONE;
   if (isWhole && name !== undefined) return tellAnswers(context, from, to, name, dnsTypeName(message.type));
   tellRcode(context, message.rcode);
   return PEEK_MORE;
@@ -100,10 +104,21 @@ function tellFurther(context: PeekContext, message: DnsMessage, asked: string, t
     return;
   }
   const typeName = dnsTypeName(message.type);
-  // A question that is sent again is none.
-  if (message.name === undefined || (message.name === asked && typeName === type)) return;
-  if (!context.has('operations')) context.operation(`${type} ${asked || '.'}`);
-  context.operation(`${typeName} ${name}`);
+  // A question that is sent again is none; and programs that ask for both kinds of addresses at a time often do so from one UDP port.
+  if (message.name === undefined || (message.name === asked && (typeName === type || context.protocol !== PROTO.tcp)))
+    return;
+  if (!context.has('operations')) context.operation(questionText(type ?? '', asked || '.'));
+  context.operation(questionText(typeName, name));
+}
+
+/** Characters kept of the beginning of a name that is too long. */
+const HEAD = 12;
+
+/** 'TXT example.org'; of a name that is too long for an operation the beginning, which tells it from others, and the end, where the domain stands. */
+function questionText(type: string, name: string): string {
+  const room = MAX_OPERATION - type.length - 1;
+  if (name.length <= room) return `${type} ${name}`;
+  return `${type} ${name.slice(0, HEAD)}…${name.slice(HEAD + 1 - room)}`;
 }
 
 const OPCODES = [undefined, undefined, 'status', undefined, 'notify', 'update', 'stateful'];

@@ -149,7 +149,8 @@ export class PayloadObserver {
       read = shown.look(context);
       this.#judge(ref, read);
     }
-    if (read === PEEK_DONE || this.#looked[s] >= (peek.most ?? MOST_PAYLOADS)) this.#looked[s] = 0xffff;
+    if (read === PEEK_DONE || this.#looked[s] >= (peek.mostPayloads ?? peek.most ?? MOST_PAYLOADS))
+      this.#looked[s] = 0xffff;
   }
 
   #segment(packet: Packet, ref: number, d: number, sequence: number, skip: number): void {

@@ -16,6 +16,8 @@ export interface StreamPeek {
   readonly kind: 'stream';
   /** Payloads (not TCP) or bytes (TCP) of a side that are looked at, at most. Default 4 payloads or 16 KiB. */
   readonly most?: number;
+  /** Payloads of a side that are looked at where the transport is not TCP, when `most` counts bytes. */
+  readonly mostPayloads?: number;
   /** TCP bytes that may be kept to make one message whole, up to 16 KiB. Default 4 KiB. */
   readonly keep?: number;
   /**

@@ -182,6 +182,7 @@ describe('openZeekFlows', () => {
       dnsRcode: 'NOERROR',
       dnsAnswers: '192.0.2.1,192.0.2.2',
       dnsTtl: 30,
+      operations: 'A www.example.org, AAAA second.example',
     });
     expect(rows[1]).toMatchObject({
       serverName: 'www.example.org',

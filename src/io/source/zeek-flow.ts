@@ -103,6 +103,8 @@ interface Protocol {
   readonly note?: (cell: Cell, set: (column: FlowColumnName, value: string | number | undefined) => void) => void;
   /** Columns that `note` sets. */
   readonly notes?: readonly FlowColumnName[];
+  /** Operations that a further record of the connection tells, by what the first one said. */
+  readonly further?: (cell: Cell, first: (column: FlowColumnName) => string) => string[];
 }
 
 /** Logs of protocols by #path. What is in none of them stays what it is: weird, notice, stats, software are no connections. */
@@ -119,6 +121,13 @@ const PROTOCOLS: Readonly<Record<string, Protocol>> = {
       set('dnsType', type === undefined || /^query-|^unknown-/i.test(type) ? typeNumber(cell('qtype')) : type);
       const ttls = cell('TTLs')?.split(',').map(Number).filter(Number.isFinite);
       if (ttls !== undefined && ttls.length > 0) set('dnsTtl', Math.min(...ttls.slice(0, 100)));
+    },
+    // A resolver, or a tunnel, that asks for many names from one port.
+    further: (cell, first) => {
+      // A name from the network must not look like another operation.
+      const name = cell('query')?.toLowerCase().replace(/, +/g, ',');
+      if (name === undefined || name === first('dnsQuery')) return [];
+      return [`${first('dnsType')} ${first('dnsQuery') || '.'}`, `${cell('qtype_name') ?? '?'} ${name || '.'}`];
     },
   },
   ssl: {
@@ -1065,7 +1074,9 @@ class ZeekFlows implements TableSource {
       for (const [field, column] of Object.entries(protocol.texts ?? {}))
         if (column !== undefined) set(column, cell(field));
       protocol.note?.(cell, set);
-    }
+    } else if (protocol.further !== undefined)
+      for (const text of protocol.further(cell, (column) => String(facts.get(C[column]) ?? '')))
+        set('operations', text);
     if (protocol.service === 'tls') this.#learnCertificate(set, cell);
     if (protocol.login !== undefined) {
       const success = cell(protocol.login);
@@ -1241,7 +1252,8 @@ function givenBy(logs: readonly SeenLog[]): Set<FlowColumnName> {
     for (const [field, column] of Object.entries(protocol.texts ?? {}))
       if (column !== undefined && fields.includes(field)) gives.add(column);
     for (const column of protocol.notes ?? []) gives.add(column);
-    if (protocol.operation?.some((field) => fields.includes(field))) gives.add('operations');
+    if (protocol.operation?.some((field) => fields.includes(field)) || protocol.further !== undefined)
+      gives.add('operations');
     if (protocol.login !== undefined && fields.includes(protocol.login)) gives.add('login');
   }
   return gives;
