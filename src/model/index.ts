@@ -40,6 +40,7 @@ export {
   kolmogorovSmirnov,
   type StabilityIndex,
   stabilityIndex,
+  stabilityOfCounts,
 } from './drift.ts';
 export { type EcodOptions, fitEcod, loadEcod } from './ecod.ts';
 export { assertExact, EXACTNESS } from './explanation.ts';
@@ -78,6 +79,7 @@ export {
   type MinimumCovarianceOptions,
 } from './minimum-covariance-determinant.ts';
 export {
+  alignFeatures,
   type Contribution,
   type Explanation,
   type FitOptions,
@@ -87,6 +89,7 @@ export {
 } from './model.ts';
 export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
 export { OnlineScaler } from './online-scaling.ts';
+export * from './parameter.ts';
 export { fitPca, loadPca, type PcaOptions } from './pca.ts';
 export {
   type CutForest,
@@ -98,6 +101,7 @@ export {
 } from './robust-random-cut-forest.ts';
 export type { StreamingModel, StreamOptions } from './streaming.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
+export { type Anchor, countBins, type TrainingReference } from './training-reference.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
 
 /** Every model there is. A new one is a file and an entry here; the contract suite then holds for it as for the others. */
