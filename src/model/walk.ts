@@ -1,3 +1,21 @@
+import {
+  type Assembled,
+  access,
+  assemble,
+  constant,
+  get,
+  I32,
+  NO_RESULT,
+  op,
+  type Routine,
+  reserve,
+  set,
+  simd,
+  unsigned,
+  V128,
+  vectorOp,
+} from './assembler.ts';
+
 /**
  * The inner loop of a forest: every record of a block walks down every tree, and the lengths of its paths are added up.
  *
@@ -95,7 +113,7 @@ function walkTree(
 }
 
 function walkAssembled(
-  kernel: Kernel,
+  kernel: Assembled,
   forest: PackedForest,
   rowCount: number,
   fill: FillBlock,
@@ -106,9 +124,8 @@ function walkAssembled(
   const blockAt = treeBytes;
   const sumsAt = blockAt + blockRows * featureCount * 4;
   const needed = sumsAt + blockRows * 8;
-  const { memory, walk } = kernel;
-  if (memory.buffer.byteLength < needed) memory.grow(Math.ceil((needed - memory.buffer.byteLength) / PAGE));
-  // Growing detaches the old buffer, so the views are made after it.
+  const { memory, run } = kernel;
+  reserve(memory, needed);
   const treeView = new Uint8Array(memory.buffer, 0, treeBytes);
   const block = new Float32Array(memory.buffer, blockAt, blockRows * featureCount);
   const blockSums = new Float64Array(memory.buffer, sumsAt, blockRows);
@@ -122,45 +139,21 @@ function walkAssembled(
     const end = blockAt + Math.ceil(count / LANES) * LANES * 4;
     for (let tree = 0; tree < treeCount; tree++) {
       treeView.set(trees[tree]);
-      walk(blockAt, end, sumsAt);
+      run(blockAt, end, sumsAt);
     }
     sums.set(count === blockRows ? blockSums : blockSums.subarray(0, count), from);
   }
 }
 
-const PAGE = 65_536;
-
-interface Memory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-interface Kernel {
-  readonly memory: Memory;
-  /** (address of the block, address behind its last row's first column, address of the sums); the tree is at address 0. */
-  readonly walk: (block: number, end: number, sums: number) => void;
-}
-
-/** The part of the WebAssembly interface that is used here. It is no part of ECMAScript, so it may be absent. */
-declare const WebAssembly:
-  | {
-      readonly Memory: new (descriptor: { initial: number }) => Memory;
-      readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-      readonly Instance: new (
-        module: object,
-        imports: { m: { m: Memory } },
-      ) => { readonly exports: { readonly w: Kernel['walk'] } };
-    }
-  | undefined;
-
 /**
- * One kernel for each depth, at most MAX_DEPTH. They and their memory are shared by all forests: a walk is one uninterrupted call, and nothing
+ * One kernel for each depth, at most MAX_DEPTH: (address of the block, address behind its last row's first column, address of the sums), the tree at
+ * address 0. They and their memory are shared by all forests: a walk is one uninterrupted call, and nothing
  * is kept in the memory from one call to the next.
  */
-const kernels = new Map<number, Kernel | undefined>();
+const kernels = new Map<number, Assembled | undefined>();
 
-function kernelFor(depth: number): Kernel | undefined {
-  if (!kernels.has(depth)) kernels.set(depth, assemble(depth));
+function kernelFor(depth: number): Assembled | undefined {
+  if (!kernels.has(depth)) kernels.set(depth, assemble(walkRoutine(depth)));
   return kernels.get(depth);
 }
 
@@ -169,80 +162,11 @@ export function walkEngine(depth: number): 'assembled' | 'plain' {
   return kernelFor(depth) === undefined ? 'plain' : 'assembled';
 }
 
-function assemble(depth: number): Kernel | undefined {
-  if (typeof WebAssembly === 'undefined') return undefined;
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  let compiled: object;
-  try {
-    compiled = new WebAssembly.Module(walkModule(depth));
-  } catch {
-    // A page's content security policy may forbid compiling; the plain loop is then the way, with the same results.
-    return undefined;
-  }
-  const instance = new WebAssembly.Instance(compiled, { m: { m: memory } });
-  return { memory, walk: instance.exports.w };
-}
-
-// WebAssembly core specification 2.0, section 5.4 (instructions) and 5.5 (modules).
-const op = {
-  loop: 0x03,
-  end: 0x0b,
-  branchIf: 0x0d,
-  localGet: 0x20,
-  localSet: 0x21,
-  i32Load: 0x28,
-  f32Load: 0x2a,
-  f64Load: 0x2b,
-  f64Store: 0x39,
-  i32Const: 0x41,
-  i32LessUnsigned: 0x49,
-  f32Greater: 0x5e,
-  i32Add: 0x6a,
-  i32Shl: 0x74,
-  f64Add: 0xa0,
-} as const;
-/** Behind the prefix 0xfd. A v128 is four values, one for each of four rows that lie side by side in a column. */
-const vectorOp = {
-  load: 0x00,
-  load32Splat: 0x09,
-  i32Splat: 0x11,
-  i32ExtractLane: 0x1b,
-  f32Greater: 0x44,
-  bitSelect: 0x52,
-  i32Shl: 0xab,
-  i32Sub: 0xb1,
-} as const;
-const V128 = 0x7b;
-const I32 = 0x7f;
-const NO_RESULT = 0x40;
-
-function unsigned(n: number): number[] {
-  const out: number[] = [];
-  let rest = n;
-  do {
-    const low = rest & 127;
-    rest >>>= 7;
-    out.push(rest === 0 ? low : low | 128);
-  } while (rest !== 0);
-  return out;
-}
-
-/** i32.const of a value 0 .. 63, whose signed LEB128 form is one byte. */
-const constant = (n: number): number[] => [op.i32Const, n];
-const get = (local: number): number[] => [op.localGet, ...unsigned(local)];
-const set = (local: number): number[] => [op.localSet, ...unsigned(local)];
-/** A load or store at the address on the stack plus `offset`; `align` is the exponent of its natural alignment. */
-const access = (code: number, align: number, offset: number): number[] => [code, align, ...unsigned(offset)];
-const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
-const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
-
-const simd = (code: number, ...rest: number[]): number[] => [0xfd, ...unsigned(code), ...rest];
-
 /** Levels that are taken four rows at a time: the nodes are few, so all are asked and the answers that count are selected. */
 const SHARED_LEVELS = 3;
 
-/** The bytes of the module: one function for trees of this depth, all steps and lanes written out. */
-function walkModule(depth: number): Uint8Array<ArrayBuffer> {
+/** For trees of one depth, all steps and lanes written out. */
+function walkRoutine(depth: number): Routine {
   const rows = 0;
   const end = 1;
   const sums = 2;
@@ -273,7 +197,7 @@ function walkModule(depth: number): Uint8Array<ArrayBuffer> {
       body.push(...ask(7, q), ...ask(6, q), ...select(right[1]));
       body.push(...ask(5, q), ...ask(4, q), ...select(right[1]), ...select(right[0]), ...set(right[2]));
       // Byte address of entry 8 + 4 a + 2 b + c, where subtracting -1 adds.
-      body.push(op.i32Const, ...[0xc0, 0x00], ...simd(vectorOp.i32Splat));
+      body.push(...constant(64), ...simd(vectorOp.i32Splat));
       right.forEach((mask, level) => {
         body.push(...get(mask), ...constant(5 - level), ...simd(vectorOp.i32Shl), ...simd(vectorOp.i32Sub));
       });
@@ -302,23 +226,15 @@ function walkModule(depth: number): Uint8Array<ArrayBuffer> {
     body.push(...get(sums), ...get(sums), ...access(op.f64Load, 3, 8 * k));
     body.push(...get(place(k)), ...access(op.f64Load, 3, 0), op.f64Add, ...access(op.f64Store, 3, 8 * k));
   }
-  body.push(...get(sums), op.i32Const, ...[0xc0, 0x00], op.i32Add, ...set(sums));
+  body.push(...get(sums), ...constant(64), op.i32Add, ...set(sums));
   body.push(...get(rows), ...constant(4 * LANES), op.i32Add, ...set(rows));
-  body.push(...get(rows), ...get(end), op.i32LessUnsigned, op.branchIf, 0, op.end, op.end);
-  const code = [
-    ...vector([
-      [...unsigned(LANES), I32],
-      [...unsigned(4), V128],
-    ]),
-    ...body,
-  ];
-  const name = 0x6d; // 'm'
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector([[0x60, ...vector([[I32], [I32], [I32]]), 0]])),
-    ...section(2, vector([[1, name, 1, name, 0x02, 0x00, 1]])),
-    ...section(3, vector([[0]])),
-    ...section(7, vector([[1, 0x77, 0x00, 0]])),
-    ...section(10, vector([[...unsigned(code.length), ...code]])),
-  ]);
+  body.push(...get(rows), ...get(end), op.i32LessUnsigned, op.branchIf, 0, op.end);
+  return {
+    parameters: 3,
+    locals: [
+      [LANES, I32],
+      [4, V128],
+    ],
+    body,
+  };
 }

@@ -1,0 +1,156 @@
+/**
+ * The few instructions of WebAssembly from which the inner loops of some models are put together, and the module around them. What V8 makes of a
+ * plain loop over typed arrays checks every index and takes one number at a time; these loops take two or four, and are several times as fast
+ * (`node bench/model.ts`). Each has a plain twin that gives the same bits, for where WebAssembly is absent or forbidden.
+ *
+ * Encoding: WebAssembly core specification 2.0, section 5.4 (instructions) and 5.5 (modules).
+ */
+
+export const op = {
+  loop: 0x03,
+  end: 0x0b,
+  branchIf: 0x0d,
+  select: 0x1b,
+  localGet: 0x20,
+  localSet: 0x21,
+  localTee: 0x22,
+  i32Load: 0x28,
+  f32Load: 0x2a,
+  f64Load: 0x2b,
+  f64Store: 0x39,
+  i32Const: 0x41,
+  i32LessUnsigned: 0x49,
+  f32Greater: 0x5e,
+  f64Greater: 0x64,
+  i32Add: 0x6a,
+  i32Subtract: 0x6b,
+  i32Multiply: 0x6c,
+  i32DivideUnsigned: 0x6e,
+  i32Shl: 0x74,
+  f64Add: 0xa0,
+  f64Multiply: 0xa2,
+} as const;
+
+/** Behind the prefix 0xfd. A v128 is four 32-bit or two 64-bit values. */
+export const vectorOp = {
+  load: 0x00,
+  load32Splat: 0x09,
+  store: 0x0b,
+  i32Splat: 0x11,
+  i32ExtractLane: 0x1b,
+  f32Greater: 0x44,
+  bitSelect: 0x52,
+  i32Shl: 0xab,
+  i32Sub: 0xb1,
+  f32Add: 0xe4,
+  f32Sub: 0xe5,
+  f32Multiply: 0xe6,
+  f32Minimum: 0xea,
+} as const;
+
+export const I32 = 0x7f;
+export const V128 = 0x7b;
+export const NO_RESULT = 0x40;
+
+export const PAGE = 65_536;
+
+/** Unsigned LEB128. */
+export function unsigned(n: number): number[] {
+  const out: number[] = [];
+  let rest = n;
+  do {
+    const low = rest & 127;
+    rest >>>= 7;
+    out.push(rest === 0 ? low : low | 128);
+  } while (rest !== 0);
+  return out;
+}
+
+/** i32.const of a value 0 .. 2^31 - 1: signed LEB128, whose last byte must not have the sign bit set. */
+export function constant(n: number): number[] {
+  const bytes = unsigned(n);
+  const last = bytes.length - 1;
+  if ((bytes[last] & 0x40) !== 0) {
+    bytes[last] |= 0x80;
+    bytes.push(0);
+  }
+  return [op.i32Const, ...bytes];
+}
+
+export const get = (local: number): number[] => [op.localGet, ...unsigned(local)];
+export const set = (local: number): number[] => [op.localSet, ...unsigned(local)];
+
+/** A load or store at the address on the stack plus `offset`; `align` is the exponent of its natural alignment. */
+export const access = (code: number, align: number, offset: number): number[] => [code, align, ...unsigned(offset)];
+export const simd = (code: number, ...rest: number[]): number[] => [0xfd, ...unsigned(code), ...rest];
+export const vectorAccess = (code: number, align: number, offset: number): number[] =>
+  simd(code, align, ...unsigned(offset));
+
+/** The memory of a module. `buffer` is another one after `grow`. */
+export interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+/** The part of the WebAssembly interface that is used here. It is no part of ECMAScript, so it may be absent. */
+declare const WebAssembly:
+  | {
+      readonly Memory: new (descriptor: { initial: number }) => Memory;
+      readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
+      readonly Instance: new (
+        module: object,
+        imports: { m: { m: Memory } },
+      ) => { readonly exports: { readonly w: (...numbers: number[]) => void } };
+    }
+  | undefined;
+
+/** A function of i32 parameters without result. */
+export interface Routine {
+  readonly parameters: number;
+  /** How many locals of which type, in the order of their numbers, which go on behind those of the parameters. */
+  readonly locals: readonly (readonly [count: number, type: number])[];
+  /** Without the last `end`. */
+  readonly body: readonly number[];
+}
+
+/** A compiled routine and its memory, of one page at first. */
+export interface Assembled {
+  readonly memory: Memory;
+  readonly run: (...numbers: number[]) => void;
+}
+
+/** Compiles a routine; undefined where WebAssembly is absent or may not be compiled, as a page's content security policy can say. */
+export function assemble(routine: Routine): Assembled | undefined {
+  if (typeof WebAssembly === 'undefined') return undefined;
+  let compiled: object;
+  try {
+    compiled = new WebAssembly.Module(moduleOf(routine));
+  } catch {
+    return undefined;
+  }
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const instance = new WebAssembly.Instance(compiled, { m: { m: memory } });
+  return { memory, run: instance.exports.w };
+}
+
+/** Makes the memory at least so large. Growing detaches the old buffer: views are to be made afterwards. */
+export function reserve(memory: Memory, bytes: number): void {
+  const short = bytes - memory.buffer.byteLength;
+  if (short > 0) memory.grow(Math.ceil(short / PAGE));
+}
+
+const list = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
+const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
+
+function moduleOf({ parameters, locals, body }: Routine): Uint8Array<ArrayBuffer> {
+  const code = [...list(locals.map(([count, type]) => [...unsigned(count), type])), ...body, op.end];
+  const name = 0x6d; // 'm'
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, list([[0x60, ...list(Array.from({ length: parameters }, () => [I32])), 0]])),
+    ...section(2, list([[1, name, 1, name, 0x02, 0x00, 1]])),
+    ...section(3, list([[0]])),
+    ...section(7, list([[1, 0x77, 0x00, 0]])), // 'w'
+    ...section(10, list([[...unsigned(code.length), ...code]])),
+  ]);
+}
