@@ -1,4 +1,5 @@
-import { quantileSorted, sorted, UserError } from '../core/index.ts';
+import { quantileSorted, sorted, sum, UserError } from '../core/index.ts';
+import { chiSquareQuantile } from './chi-square.ts';
 
 /**
  * Whether data is still of the kind that a model was fitted on. Three tests, each with what it is good for:
@@ -53,21 +54,52 @@ export function stabilityIndex(
   const places = at.length + 2;
   const p = shares(reference, at, closed, places);
   const q = shares(current, at, closed, places);
-  let index = 0;
-  let used = 0;
-  for (let i = 0; i < places; i++) {
-    if (p[i] === 0 && q[i] === 0) continue;
-    used++;
-    const a = Math.max(p[i], SHARE_FLOOR);
-    const b = Math.max(q[i], SHARE_FLOOR);
-    index += (b - a) * Math.log(b / a);
-  }
+  const { index, used } = indexOf(p, q);
   const freedom = Math.max(1, used - 1);
   const unit = 1 / reference.length + 1 / current.length;
   // Wilson and Hilferty 1931: the cube root of chi-square is nearly normal.
   const third = 2 / (9 * freedom);
   const limit = freedom * (1 - third + NORMAL_99 * Math.sqrt(third)) ** 3;
   return { index, bins: used, expected: (used - 1) * unit, limit: used > 1 ? limit * unit : 0 };
+}
+
+/**
+ * The same index of two histograms over the same bins, which is all that is left of data too large to keep.
+ *
+ * @param chance how often `limit` is exceeded where nothing moved, above 0 and below 1; default 0.01. Of many features some exceed it by chance:
+ * divide by how many there are.
+ * Throws a `UserError` when either side has counted nothing.
+ */
+export function stabilityOfCounts(
+  reference: ArrayLike<number>,
+  current: ArrayLike<number>,
+  options: { readonly chance?: number } = {},
+): StabilityIndex {
+  const { chance = 0.01 } = options;
+  const n = sum(reference);
+  const m = sum(current);
+  needBoth(n, m);
+  const { index, used } = indexOf(
+    Float64Array.from(reference, (count) => count / n),
+    Float64Array.from(current, (count) => count / m),
+  );
+  const unit = 1 / n + 1 / m;
+  const limit = used > 1 ? chiSquareQuantile(1 - chance, used - 1) * unit : 0;
+  return { index, bins: used, expected: (used - 1) * unit, limit };
+}
+
+/** The index of shares, and how many bins were used. */
+function indexOf(p: Float64Array, q: Float64Array): { index: number; used: number } {
+  let index = 0;
+  let used = 0;
+  for (let i = 0; i < p.length; i++) {
+    if (p[i] === 0 && q[i] === 0) continue;
+    used++;
+    const a = Math.max(p[i], SHARE_FLOOR);
+    const b = Math.max(q[i], SHARE_FLOOR);
+    index += (b - a) * Math.log(b / a);
+  }
+  return { index, used };
 }
 
 const NORMAL_99 = 2.3263478740408408;

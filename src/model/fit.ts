@@ -24,6 +24,7 @@ const HOLD_BACK_ROWS = 5000;
 const MAX_CALIBRATION_ROWS = 5000;
 const FOLDS = 10;
 const FEW_ROWS = 200;
+const MAX_GIVEN_CAUTIONS = 10;
 
 /**
  * Throws a `ModelError` when there is nothing to fit on, and a plain Error for a matrix that contradicts itself.
@@ -81,9 +82,9 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
   random: Random,
   fitPart: (rows: Int32Array) => P,
   scoresOf: (part: P, rows: Int32Array) => Float64Array,
-  options: Pick<FitOptions, 'seed' | 'anchorRows'> = {},
+  options: Pick<FitOptions, 'seed' | 'anchorRows' | 'anchor' | 'cautions'> = {},
 ): Calibrated<P> {
-  const { seed = 0, anchorRows } = options;
+  const { seed = 0, anchorRows, anchor } = options;
   if (anchorRows !== undefined) checkWhole('A model', 'anchorRows', anchorRows, 0, MAX_ANCHOR_ROWS);
   const n = matrix.rowCount;
   let method: CalibrationMethod;
@@ -102,7 +103,7 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
     part = fitPart(rows);
     raw = n > 1 ? crossFit(n, random, fitPart, scoresOf) : scoresOf(part, rows);
   }
-  const cautions: string[] = [];
+  const cautions: string[] = [...(options.cautions?.slice(0, MAX_GIVEN_CAUTIONS) ?? [])];
   if (n < FEW_ROWS) {
     cautions.push(
       `Fitted on ${counted(n, 'row')}: no score can say more than one in ${humanCount(n + 1)}, and a model of so few is rough.`,
@@ -125,7 +126,7 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
         matrix.features.map((feature) => feature.name),
         part.statistics,
       ),
-      reference: makeReference(matrix, seed, anchorRows),
+      reference: makeReference(matrix, seed, anchorRows, anchor),
     },
     calibration: new Calibration(raw.sort()),
   };

@@ -8,6 +8,7 @@ import { readModel } from './file.ts';
 import { fitHalfSpaceTrees, loadHalfSpaceTrees } from './half-space-trees.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
+import { fileOfJson, isJsonModel } from './json-file.ts';
 import { fitKitNet, loadKitNet } from './kitnet.ts';
 import { fitKnn, loadKnn } from './knn.ts';
 import { fitLoda, loadLoda } from './loda.ts';
@@ -67,6 +68,7 @@ export {
   loadIsolationForest,
   scoreSamples,
 } from './isolation-forest.ts';
+export { fileOfJson, isJsonModel, jsonOfFile, toJson } from './json-file.ts';
 export { type Autoencoder, fitKitNet, type KitNet, type KitNetOptions, loadKitNet } from './kitnet.ts';
 export { fitKnn, type KnnOptions, loadKnn } from './knn.ts';
 export { fitLoda, type LodaOptions, loadLoda } from './loda.ts';
@@ -89,6 +91,7 @@ export {
 } from './model.ts';
 export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
 export { OnlineScaler } from './online-scaling.ts';
+export { type OnnxOptions, onnxFingerprint, onnxKinds, toOnnx } from './onnx.ts';
 export * from './parameter.ts';
 export { fitPca, loadPca, type PcaOptions } from './pca.ts';
 export {
@@ -244,10 +247,11 @@ export interface Expected {
 }
 
 /**
- * Reads a model of any kind that `save` wrote. Throws a `ModelError` for a file that is damaged, cut, newer, of a kind that is not known or not
+ * Reads a model of any kind that `save` or `toJson` wrote. Throws a `ModelError` for a file that is damaged, cut, newer, of a kind that is not known or not
  * expected, or fitted on features that the input will not have.
  */
-export function loadModel(bytes: Uint8Array, expected: Expected = {}): Model {
+export function loadModel(given: Uint8Array, expected: Expected = {}): Model {
+  const bytes = isJsonModel(given) ? fileOfJson(given) : given;
   const { kind, schemaVersion, featureNames } = readModel(bytes);
   if (expected.kind !== undefined && kind !== expected.kind) {
     throw new ModelError(
@@ -272,6 +276,11 @@ export function loadModel(bytes: Uint8Array, expected: Expected = {}): Model {
     }
   }
   return entryOf(kind).load(bytes);
+}
+
+/** Reads a model from the text that `toJson` wrote, with every check of `loadModel`. */
+export function modelFromJson(text: string, expected: Expected = {}): Model {
+  return loadModel(fileOfJson(text), expected);
 }
 
 function entryOf(kind: string): ModelEntry {

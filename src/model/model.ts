@@ -2,6 +2,7 @@ import { counted, type Json, nearest, safeText, UserError } from '../core/index.
 import type { FeatureMatrix } from '../feature/index.ts';
 import type { Calibration } from './calibration.ts';
 import type { TrainingSummary } from './training.ts';
+import type { Anchor } from './training-reference.ts';
 
 /**
  * A model can't do what was asked, for a reason that the operator can do something about: the file given with `--model` is damaged, newer or
@@ -30,6 +31,10 @@ export interface FitOptions {
    * they would be more than a million values. 0 keeps none, for rows that should not be in a file.
    */
   readonly anchorRows?: number;
+  /** Rows to keep instead of ones drawn from the matrix; in the order of its features. */
+  readonly anchor?: Anchor;
+  /** What a reader of the scores should know besides, saved with the training summary; at most 10 sentences. */
+  readonly cautions?: readonly string[];
 }
 
 /** The part of a score that one feature carried. */

@@ -38,11 +38,15 @@ const MAX_ANCHOR_VALUES = 1 << 20;
 /** Below, the built-in sort is quicker than the counts of a radix sort. */
 const RADIX_ROWS = 256;
 
-/** Counts bins and draws the anchor, with a chance of its own, so that what is kept never changes what is fitted. */
+/**
+ * Counts bins and draws the anchor, with a chance of its own, so that what is kept never changes what is fitted.
+ * @param given the anchor, where it is not to be drawn; its numbers are finite or NaN
+ */
 export function makeReference(
   matrix: FeatureMatrix,
   seed: number,
   anchorRows: number = DEFAULT_ANCHOR_ROWS,
+  given?: Anchor,
 ): TrainingReference {
   const { rowCount: n, values } = matrix;
   const d = matrix.features.length;
@@ -72,6 +76,10 @@ export function makeReference(
     }
     own[BIN_POINTS] = seen - before;
   }
+  if (given !== undefined && given.values.length !== given.rowCount * d)
+    throw new Error(`an anchor of ${given.rowCount} rows of ${d} features can't hold ${given.values.length} values`);
+  if (given !== undefined && given.rowCount > 0)
+    return { rows: sample.length, points, counts, anchor: { rowCount: given.rowCount, values: given.values.slice() } };
   const rows = drawRows(n, Math.min(anchorRows, Math.floor(MAX_ANCHOR_VALUES / d)), random);
   const reference = { rows: sample.length, points, counts };
   return rows.length === 0 ? reference : { ...reference, anchor: anchorOf(values, d, rows) };

@@ -5,6 +5,7 @@ import { renderJson, renderJsonParts } from './json.ts';
 import type { AnalysisResult } from './result.ts';
 
 export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv, textCell } from './csv.ts';
+export * from './drift-summary.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';
 export { renderHtml } from './html.ts';
