@@ -434,7 +434,7 @@ const FLOW_COLUMN_LIST = [
     kind: 'string',
     unit: '',
     meaning:
-      'What was asked for, in order, each once, at most 16: commands, remote procedure calls, shares, topics, ...; and refusals, such as TLS alerts. Text from the network.',
+      'What was asked for, in order, each once, at most 16: commands, remote procedure calls, shares, topics, ...; refusals, such as TLS alerts; and password in clear, where that of a login could be read. Text from the network.',
   },
   {
     name: 'initiatorFirstBytes',

@@ -109,7 +109,7 @@ const STRATUM: readonly Turn[] = [
 ];
 
 const TALKS: readonly (readonly [name: string, port: number, turns: readonly Turn[], expected: string])[] = [
-  ['MQTT', 8899, MQTT, 'mqtt | content | iot | accepted | sensor-7 | - | SUBSCRIBE cmd/#, PUBLISH temp/1'],
+  ['MQTT', 8899, MQTT, 'mqtt | content | iot | accepted | sensor-7 | - | password in clear, SUBSCRIBE cmd/#, PUBLISH temp/1'],
   [
     'MQTT that is refused',
     1883,
@@ -117,7 +117,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', encodeMqttConnect({ clientId: 'x', user: 'root', password: 'hunter2' })],
       ['<', encodeMqttConnack(5)],
     ],
-    'mqtt | content | root | refused | x | - | -',
+    'mqtt | content | root | refused | x | - | password in clear',
   ],
   ['Modbus', 5020, MODBUS, 'modbus | content | - | - | - | - | read-holding-registers, write-multiple-registers'],
   [
@@ -277,7 +277,7 @@ describe('real connections, as tshark 4.0.17 sees them', () => {
       'mqtt | content | - | - | - | - | PUBLISH topic3',
       'mqtt | content | - | - | - | - | SUBSCRIBE test/topic, PUBLISH topic4',
       'mqtt | content | - | - | xxx^666^xxx | - | PUBLISH topic2',
-      'mqtt | content | username | refused | - | - | -',
+      'mqtt | content | username | refused | - | - | password in clear',
     ]);
   });
 

@@ -212,7 +212,9 @@ export const bittorrentPeek: StreamPeek = {
 /** Mining pools: worker or wallet as user, software of the miner, methods of its messages. */
 export const stratumPeek = bothSides(decodeStratum, decodeStratum, (context, client, server) => {
   context.note('client', client?.agent);
-  tellLogin(context, [joinStratum(client, server)]);
+  // The password is a dummy, 'x' most often: that it can be read is nothing to tell.
+  const login = joinStratum(client, server);
+  tellLogin(context, login === undefined ? [] : [{ ...login, isCleartext: false }]);
   for (const { name } of client?.messages ?? [])
     if (name !== '?' && name !== 'result' && name !== 'error') context.operation(name);
 });

@@ -68,7 +68,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
     'FTP',
     2121,
     FTP,
-    'ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | USER, PASS, TYPE, PASV, STOR shell.php',
+    'ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | password in clear, USER, PASS, TYPE, PASV, STOR shell.php',
   ],
   [
     'FTP that is refused',
@@ -80,13 +80,13 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', 'PASS a\r\n'],
       ['<', '530 no\r\n'],
     ],
-    'ftp | content | root | refused | - | ready | USER, PASS',
+    'ftp | content | root | refused | - | ready | password in clear, USER, PASS',
   ],
   [
     'SMTP',
     2525,
     SMTP,
-    'smtp | content | bob | accepted | - | mx.example.net ESMTP Postfix | EHLO mail.example.com, AUTH, MAIL example.com, RCPT one.example, RCPT two.example, DATA',
+    'smtp | content | bob | accepted | - | mx.example.net ESMTP Postfix | password in clear, EHLO mail.example.com, AUTH, MAIL example.com, RCPT one.example, RCPT two.example, DATA',
   ],
   [
     'SMTP to STARTTLS',
@@ -113,7 +113,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', 'a3 SELECT INBOX\r\n'],
       ['<', 'a3 OK done\r\n'],
     ],
-    'imap | content | bob | accepted | - | [CAPABILITY IMAP4rev1] Dovecot ready. | LOGIN, SELECT',
+    'imap | content | bob | accepted | - | [CAPABILITY IMAP4rev1] Dovecot ready. | password in clear, LOGIN, SELECT',
   ],
   [
     'POP3',
@@ -125,7 +125,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', 'PASS hunter2\r\n'],
       ['<', '-ERR no\r\n'],
     ],
-    'pop3 | content | bob | refused | - | Dovecot ready. | USER, PASS',
+    'pop3 | content | bob | refused | - | Dovecot ready. | password in clear, USER, PASS',
   ],
   [
     'POP3 with nothing but its port to tell',
@@ -137,7 +137,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', 'PASS hunter2\r\n'],
       ['<', '+OK\r\n'],
     ],
-    'pop3 | content | bob | accepted | - | - | USER, PASS',
+    'pop3 | content | bob | accepted | - | - | password in clear, USER, PASS',
   ],
   [
     'Telnet',
@@ -151,7 +151,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', 'hunter2\r\n'],
       ['<', '\r\nLogin incorrect\r\nlogin: '],
     ],
-    'telnet | content | admin | refused | XTERM | - | -',
+    'telnet | content | admin | refused | XTERM | - | password in clear',
   ],
   [
     'Telnet without negotiation',
@@ -163,7 +163,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', 'hunter2\r\n'],
       ['<', '\r\nrouter#'],
     ],
-    'telnet | content | admin | accepted | - | - | -',
+    'telnet | content | admin | accepted | - | - | password in clear',
   ],
   [
     'IRC',
@@ -184,7 +184,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['>', encodeRedis([['CONFIG', 'SET', 'dir', '/root/.ssh'], ['SAVE']])],
       ['<', '-NOAUTH Authentication required.\r\n-NOAUTH Authentication required.\r\n'],
     ],
-    'redis | content | default | refused | - | - | AUTH, CONFIG SET dir, SAVE',
+    'redis | content | default | refused | - | - | password in clear, AUTH, CONFIG SET dir, SAVE',
   ],
   [
     'MySQL',
@@ -227,7 +227,7 @@ const TALKS: readonly (readonly [name: string, port: number, turns: readonly Tur
       ['<', hexBytes('05000001000000000000')],
       ['>', hexBytes('16030100050100000100')],
     ],
-    'socks | content | bob | accepted | - | - | CONNECT c2.example:443',
+    'socks | content | bob | accepted | - | - | password in clear, CONNECT c2.example:443',
   ],
   [
     'SOCKS 4a',
@@ -272,7 +272,7 @@ describe('what a login and its commands say of a flow', () => {
     // Without the server's 230.
     const without = frames.filter((_, i) => i !== 7);
     expect(said(flowsFrom(without)[0])).toBe(
-      'ftp | content | bob | unknown | - | ProFTPD 1.3.5 Server ready. | USER, PASS, TYPE, PASV, STOR shell.php',
+      'ftp | content | bob | unknown | - | ProFTPD 1.3.5 Server ready. | password in clear, USER, PASS, TYPE, PASV, STOR shell.php',
     );
   });
 
@@ -305,7 +305,7 @@ describe('what a login and its commands say of a flow', () => {
         ['>', `PASS p${i}\r\n`],
         ['<', i === 7 ? '230 in\r\n' : '530 no\r\n'],
       );
-    expect(saidOf(21, turns)).toBe('ftp | content | user7 | accepted | - | FTP | USER, PASS');
+    expect(saidOf(21, turns)).toBe('ftp | content | user7 | accepted | - | FTP | password in clear, USER, PASS');
   });
 
   it('a session of which both sides are full is told before it ends, so that any number of them may be open', () => {
@@ -323,7 +323,7 @@ describe('what a login and its commands say of a flow', () => {
     );
     for (const frames of connections) lab.take(frames);
     const told = new Set(lab.finish().map(said));
-    expect([...told]).toEqual(['redis | content | bob | accepted | - | - | AUTH, SET']);
+    expect([...told]).toEqual(['redis | content | bob | accepted | - | - | password in clear, AUTH, SET']);
   });
 
   it('of more open sessions than there are buffers, those that give way are told as far as they went', () => {
@@ -331,7 +331,7 @@ describe('what a login and its commands say of a flow', () => {
     for (let i = 0; i < 3000; i++)
       lab.take(dialog(2121, FTP.slice(0, 5), { client: `10.1.${i >> 8}.${i & 255}:40000` }).slice(0, -2));
     const told = new Set(lab.finish().map(said));
-    expect([...told]).toEqual(['ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | USER, PASS']);
+    expect([...told]).toEqual(['ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | password in clear, USER, PASS']);
   });
 
   it('the middle of a connection is told as far as it goes', () => {
@@ -369,7 +369,7 @@ describe('real connections, as tshark 4.0.17 sees them', () => {
 
   it('FTP: tshark -Y ftp -T fields -e ftp.request.command -e ftp.request.arg -e ftp.response.code', () => {
     expect(flowsOf('session/ipv6-retr-samba.pcap')).toEqual([
-      'ftp | content | anonymous | accepted | - | 2001:6f8:200:1::5:33 FTP server ready | USER, PASS, PWD, CWD, MODE, TYPE, SIZE samba-3.4.17.tar.gz, MDTM, EPSV, RETR samba-3.4.17.tar.gz',
+      'ftp | content | anonymous | accepted | - | 2001:6f8:200:1::5:33 FTP server ready | password in clear, USER, PASS, PWD, CWD, MODE, TYPE, SIZE samba-3.4.17.tar.gz, MDTM, EPSV, RETR samba-3.4.17.tar.gz',
     ]);
   });
 
@@ -403,8 +403,8 @@ describe('real connections, as tshark 4.0.17 sees them', () => {
     ]);
     expect(flowsOf('arkime/socks-http-pass.pcap')).toEqual([
       'socks | content | - | - | - | - | -',
-      'socks | content | testuser | refused | - | - | -',
-      'socks | content | testuser | accepted | - | - | CONNECT 93.184.216.119:80',
+      'socks | content | testuser | refused | - | - | password in clear',
+      'socks | content | testuser | accepted | - | - | password in clear, CONNECT 93.184.216.119:80',
     ]);
     expect(flowsOf('arkime/socks5-http-302-frag.pcap')).toEqual([
       'socks | content | - | - | - | - | CONNECT www.google.com:80',

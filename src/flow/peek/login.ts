@@ -29,7 +29,7 @@ import {
   type Login,
   telnetLogins,
 } from '../../wire/index.ts';
-import type { PeekContext, SessionPeek } from './peek.ts';
+import { PASSWORD_IN_CLEAR, type PeekContext, type SessionPeek } from './peek.ts';
 
 /**
  * Protocols in which somebody logs in and gives commands, each read whole from the first bytes of both sides, because only the answers tell how a login went.
@@ -66,6 +66,7 @@ export function tellLogin(context: PeekContext, logins: readonly (Login | undefi
   if (told === undefined) return;
   context.note('user', told.user);
   context.word('login', told.outcome);
+  if (logins.some((login) => login?.isCleartext === true)) context.operation(PASSWORD_IN_CLEAR);
 }
 
 /** Commands by name; '?' is what the protocol does not have, and may be anything. @param detail what stands behind the first command of a name. */

@@ -79,6 +79,9 @@ const MAX_OPERATIONS = 16;
 /** Longest operation that is not cut, in characters. */
 export const MAX_OPERATION = 80;
 
+/** Stands among the operations where the password of a login itself could be read on the wire. */
+export const PASSWORD_IN_CLEAR = 'password in clear';
+
 /** Whether there is a control character, C0 or C1. */
 function hasControl(text: string): boolean {
   for (let i = 0; i < text.length; i++) {

@@ -159,6 +159,7 @@ describe('HTTP', () => {
       httpStatus: 401,
       user: 'bob',
       login: 'accepted',
+      operations: 'password in clear',
       server: 'nginx/1.22.1',
     };
     expect(one(turns)).toEqual(expected);

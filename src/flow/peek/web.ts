@@ -8,7 +8,14 @@ import {
   looksLikeHttpResponse,
   PROTO,
 } from '../../wire/index.ts';
-import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import {
+  PASSWORD_IN_CLEAR,
+  PEEK_DONE,
+  PEEK_FOREIGN,
+  PEEK_MORE,
+  type PeekContext,
+  type StreamPeek,
+} from './peek.ts';
 import { dtlsPeek, lookAtTls, TlsFlow } from './tls.ts';
 
 /** HTTP/1: the first exchange, as long as the server asks for a login the next ones too, and what is spoken in a tunnel that a proxy makes. STUN. */
@@ -121,10 +128,11 @@ function noteRequest(context: PeekContext, head: HttpRequestHead, isLine: boolea
   if (upgrade !== undefined) context.operation(`upgrade ${upgrade}`);
 }
 
-function noteUser(context: PeekContext, { user }: HttpRequestHead): void {
+function noteUser(context: PeekContext, { user, authorizationScheme }: HttpRequestHead): void {
   if (user === undefined) return;
   context.note('user', user);
   if (!context.has('login')) context.word('login', 'unknown');
+  if (authorizationScheme === 'basic') context.operation(PASSWORD_IN_CLEAR);
 }
 
 function lookAtResponse(context: PeekContext, flow: HttpFlow, side: HttpSide, bodyAt: number): number {
