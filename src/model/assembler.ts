@@ -38,6 +38,7 @@ export const vectorOp = {
   store: 0x0b,
   i32Splat: 0x11,
   i32ExtractLane: 0x1b,
+  f32Unequal: 0x42,
   f32Greater: 0x44,
   bitSelect: 0x52,
   i32Shl: 0xab,
@@ -45,7 +46,8 @@ export const vectorOp = {
   f32Add: 0xe4,
   f32Sub: 0xe5,
   f32Multiply: 0xe6,
-  f32Minimum: 0xea,
+  f32PseudoMinimum: 0xea,
+  f32PseudoMaximum: 0xeb,
 } as const;
 
 export const I32 = 0x7f;

@@ -77,18 +77,16 @@ export function growForest(
       const row = pool[other];
       pool[other] = pool[k];
       pool[k] = row;
-      const o = row * d;
-      for (let j = 0; j < d; j++) {
-        const v = values[o + j];
-        columns[j * psi + k] = Number.isNaN(v)
-          ? fallback[j]
-          : v > FLOAT32_MAX
-            ? FLOAT32_MAX
-            : v < -FLOAT32_MAX
-              ? -FLOAT32_MAX
-              : v;
-      }
       order[k] = k;
+    }
+    // Apart from the drawing, so that rows are fetched while others are on their way from memory.
+    for (let k = 0; k < psi; k++) {
+      const o = pool[k] * d;
+      for (let j = 0, at = k; j < d; j++, at += psi) {
+        const v = values[o + j];
+        if (v >= -FLOAT32_MAX && v <= FLOAT32_MAX) columns[at] = v;
+        else columns[at] = Number.isNaN(v) ? fallback[j] : v > 0 ? FLOAT32_MAX : -FLOAT32_MAX;
+      }
     }
     // What is constant in the whole subsample is constant in every node.
     let varying = 0;

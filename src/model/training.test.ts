@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Random } from '../core/index.ts';
+import { quantileSorted, Random } from '../core/index.ts';
 import { measureFeatures, sortFloats, summarise } from './training.ts';
 
 function measure(values: number[], d: number) {
@@ -70,6 +70,36 @@ describe('the statistics of a feature', () => {
     expect([statistics.min[0], statistics.max[0], statistics.observed[0]]).toEqual([0, 1e9, n]);
     expect(Math.abs(statistics.median[0] / n - 0.5)).toBeLessThan(0.01);
     expect(Math.abs(statistics.q99[0] / n - 0.99)).toBeLessThan(0.002);
+  });
+});
+
+describe('the quantiles of many rows', () => {
+  it.each([
+    ['spread out', (random: Random) => random.float() * 1e6 - 5e5],
+    ['of few kinds', (random: Random) => random.below(5) - 2],
+    ['nearly all one', (random: Random) => (random.below(1000) === 0 ? -random.float() : 7.5)],
+    ['of every size', (random: Random) => (random.float() - 0.5) * 10 ** random.below(60) * 1e-30],
+  ])('are those of the sorted values, %s', (_, of) => {
+    const random = new Random(3);
+    const n = 50_000;
+    const values = Float32Array.from({ length: n }, () => of(random));
+    values[9] = Number.NaN;
+    values[99] = Number.POSITIVE_INFINITY;
+    const rows = Int32Array.from({ length: n }, (_, i) => i);
+    const statistics = measureFeatures(values, 1, rows, new Random(1));
+    const sorted = values.filter((v) => !Number.isNaN(v)).sort();
+    sorted[n - 2] = 3.4028234663852886e38;
+    for (const [name, q] of [
+      ['q01', 0.01],
+      ['q05', 0.05],
+      ['q25', 0.25],
+      ['median', 0.5],
+      ['q75', 0.75],
+      ['q95', 0.95],
+      ['q99', 0.99],
+    ] as const)
+      expect(statistics[name][0]).toBe(Math.fround(quantileSorted(sorted, q)));
+    expect([statistics.missing[0], statistics.observed[0]]).toEqual([1, n - 1]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { quantileSorted, type Random } from '../core/index.ts';
+import { measureExtent } from './extent.ts';
 import type { TrainingReference } from './training-reference.ts';
 
 /** How the calibration scores were made, best first. */
@@ -79,45 +80,132 @@ export function measureFeatures(values: Float32Array, d: number, rows: Int32Arra
   const statistics = emptyStatistics(d);
   let sample = rows;
   if (rows.length > QUANTILE_ROWS) {
+    const drawn = new Uint32Array(QUANTILE_ROWS);
+    for (let i = 0; i < QUANTILE_ROWS; i++) drawn[i] = random.below(rows.length);
+    // In ascending order, which for quantiles is as good as any: memory is read forwards.
+    const ordered = sortKeys(drawn, new Uint32Array(QUANTILE_ROWS));
     sample = new Int32Array(QUANTILE_ROWS);
-    for (let i = 0; i < QUANTILE_ROWS; i++) sample[i] = rows[random.below(rows.length)];
+    for (let i = 0; i < QUANTILE_ROWS; i++) sample[i] = rows[ordered[i]];
   }
   const { observed, missing, min, max } = statistics;
-  min.fill(Number.POSITIVE_INFINITY);
-  max.fill(Number.NEGATIVE_INFINITY);
-  for (let i = 0; i < rows.length; i++) {
-    const o = rows[i] * d;
-    for (let j = 0; j < d; j++) {
-      const v = values[o + j];
-      if (Number.isNaN(v)) continue;
-      observed[j]++;
-      if (v < min[j]) min[j] = v;
-      if (v > max[j]) max[j] = v;
+  const extent = measureExtent(values, d, rows);
+  const n = sample.length;
+  // The sample lies scattered over the matrix: each of its rows is visited once for several features.
+  const width = Math.min(d, GATHERED_COLUMNS);
+  const gathered = new Float32Array(n * width);
+  const sorter = new RankSorter(n);
+  for (let from = 0; from < d; from += width) {
+    const to = Math.min(d, from + width);
+    for (let i = 0; i < n; i++) {
+      const o = sample[i] * d;
+      for (let j = from, at = i; j < to; j++, at += n) gathered[at] = values[o + j];
     }
-  }
-  const column = new Float32Array(sample.length);
-  const scratch = new Uint32Array(2 * sample.length);
-  for (let j = 0; j < d; j++) {
-    missing[j] = rows.length - observed[j];
-    if (observed[j] === 0) {
-      min[j] = 0;
-      max[j] = 0;
-      continue;
+    for (let j = from; j < to; j++) {
+      missing[j] = extent.missing[j];
+      observed[j] = rows.length - missing[j];
+      if (observed[j] === 0) continue;
+      min[j] = clampFinite(extent.min[j]);
+      max[j] = clampFinite(extent.max[j]);
+      const column = gathered.subarray((j - from) * n, (j - from + 1) * n);
+      let seen = 0;
+      if (missing[j] === 0 && min[j] === extent.min[j] && max[j] === extent.max[j]) seen = n;
+      else {
+        for (let i = 0; i < n; i++) {
+          const v = column[i];
+          if (!Number.isNaN(v)) column[seen++] = clampFinite(v);
+        }
+      }
+      // A value too rare for the sample to hold one: the range is all there is to go by.
+      if (seen === 0) column[seen++] = min[j];
+      const ordered = column.subarray(0, seen);
+      sorter.place(ordered, ranksOf(seen));
+      for (const [name, q] of QUANTILES) statistics[name][j] = Math.fround(quantileSorted(ordered, q));
     }
-    min[j] = clampFinite(min[j]);
-    max[j] = clampFinite(max[j]);
-    let seen = 0;
-    for (let i = 0; i < sample.length; i++) {
-      const v = values[sample[i] * d + j];
-      if (!Number.isNaN(v)) column[seen++] = clampFinite(v);
-    }
-    // A value too rare for the sample to hold one: the range is all there is to go by.
-    if (seen === 0) column[seen++] = min[j];
-    const ordered = column.subarray(0, seen);
-    sortFloats(ordered, scratch);
-    for (const [name, q] of QUANTILES) statistics[name][j] = Math.fround(quantileSorted(ordered, q));
   }
   return statistics;
+}
+
+const GATHERED_COLUMNS = 16;
+
+/** The places in n sorted values that the quantiles are read from, ascending. */
+function ranksOf(n: number): number[] {
+  const ranks: number[] = [];
+  for (const [, q] of QUANTILES) {
+    const low = Math.floor(q * (n - 1));
+    ranks.push(low, Math.min(low + 1, n - 1));
+  }
+  return ranks.sort((a, b) => a - b);
+}
+
+/** Puts those floats into their places that belong there when all are sorted. Made once for a run of columns. */
+class RankSorter {
+  readonly #scratch: Uint32Array;
+  readonly #counts: Uint32Array;
+  /** 1 for the high halves that hold a wanted place. */
+  readonly #wanted: Uint8Array;
+
+  /** @param most values in a column. */
+  constructor(most: number) {
+    const partial = most >= PARTIAL_SORT ? 65_536 : 0;
+    this.#scratch = new Uint32Array(2 * most);
+    this.#counts = new Uint32Array(partial);
+    this.#wanted = new Uint8Array(partial);
+  }
+
+  /**
+   * Afterwards `values[rank]` is as in the sorted array for each of `ranks`; what stands elsewhere is not to be read. Values are counted by the high
+   * halves of their bit patterns, and only those sorted that share theirs with a wanted place.
+   * @param values no NaN. @param ranks ascending.
+   */
+  place(values: Float32Array, ranks: readonly number[]): void {
+    const n = values.length;
+    const scratch = this.#scratch;
+    if (n < PARTIAL_SORT) {
+      sortFloats(values, scratch);
+      return;
+    }
+    const counts = this.#counts.fill(0);
+    const wanted = this.#wanted.fill(0);
+    const bits = new Uint32Array(values.buffer, values.byteOffset, n);
+    for (let i = 0; i < n; i++) counts[keyOf(bits[i]) >>> 16]++;
+    // Where each wanted run begins, in the sorted values and among those that are picked out.
+    const runs: { readonly from: number; readonly pickedFrom: number; readonly length: number }[] = [];
+    let before = 0;
+    let picked = 0;
+    for (let high = 0, rank = 0; rank < ranks.length; high++) {
+      const length = counts[high];
+      if (ranks[rank] < before + length) {
+        wanted[high] = 1;
+        runs.push({ from: before, pickedFrom: picked, length });
+        picked += length;
+        while (rank < ranks.length && ranks[rank] < before + length) rank++;
+      }
+      before += length;
+    }
+    picked = 0;
+    for (let i = 0; i < n; i++) {
+      const key = keyOf(bits[i]);
+      if (wanted[key >>> 16] === 1) scratch[picked++] = key;
+    }
+    const sorted = sortKeys(scratch.subarray(0, picked), scratch.subarray(n, n + picked));
+    let rank = 0;
+    for (const { from, pickedFrom, length } of runs) {
+      for (; rank < ranks.length && ranks[rank] < from + length; rank++)
+        bits[ranks[rank]] = bitsOf(sorted[pickedFrom + ranks[rank] - from]);
+    }
+  }
+}
+
+/** Below, all are sorted. */
+const PARTIAL_SORT = 16_384;
+
+/** Bits of a float to an unsigned integer in the same order: negative ones turned round. */
+function keyOf(bits: number): number {
+  return (bits ^ ((bits >> 31) | 0x80000000)) >>> 0;
+}
+
+function bitsOf(key: number): number {
+  return key ^ (key >>> 31 === 1 ? 0x80000000 : 0xffffffff);
 }
 
 /**
@@ -128,13 +216,20 @@ export function measureFeatures(values: Float32Array, d: number, rows: Int32Arra
 export function sortFloats(values: Float32Array, scratch: Uint32Array): void {
   const n = values.length;
   const bits = new Uint32Array(values.buffer, values.byteOffset, n);
-  let from = scratch.subarray(0, n);
-  let to = scratch.subarray(n, 2 * n);
+  const keys = scratch.subarray(0, n);
+  for (let i = 0; i < n; i++) keys[i] = keyOf(bits[i]);
+  const sorted = sortKeys(keys, scratch.subarray(n, 2 * n));
+  for (let i = 0; i < n; i++) bits[i] = bitsOf(sorted[i]);
+}
+
+/** Sorts by the three passes; which of the two holds the result is what it returns. */
+function sortKeys(keys: Uint32Array, other: Uint32Array): Uint32Array {
+  const n = keys.length;
+  let from = keys;
+  let to = other;
   const counts = new Uint32Array(3 * 2048);
   for (let i = 0; i < n; i++) {
-    const b = bits[i];
-    const key = b ^ ((b >> 31) | 0x80000000);
-    from[i] = key;
+    const key = from[i];
     counts[key & 2047]++;
     counts[2048 + ((key >>> 11) & 2047)]++;
     counts[4096 + (key >>> 22)]++;
@@ -156,10 +251,7 @@ export function sortFloats(values: Float32Array, scratch: Uint32Array): void {
     from = to;
     to = swap;
   }
-  for (let i = 0; i < n; i++) {
-    const key = from[i];
-    bits[i] = key ^ (key >>> 31 === 1 ? 0x80000000 : 0xffffffff);
-  }
+  return from;
 }
 
 function emptyStatistics(d: number): FeatureStatistics {
