@@ -61,6 +61,11 @@ describe('what is kept of the training', () => {
   it('draws the same rows for the same seed, and none for none', () => {
     expect(drawRows(100, 10, new Random(4))).toEqual(drawRows(100, 10, new Random(4)));
     expect(drawRows(100, 0, new Random(4))).toHaveLength(0);
+    for (const most of [1, 16, 17, 32, 33]) {
+      const rows = [...drawRows(33, most, new Random(4))];
+      expect(new Set(rows).size).toBe(most);
+      expect(rows).toEqual(rows.filter((row) => row >= 0 && row < 33).toSorted((a, b) => a - b));
+    }
     expect(makeReference(matrixOf([[1]]), 1, 0).anchor).toBeUndefined();
   });
 });

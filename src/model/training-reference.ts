@@ -1,4 +1,4 @@
-import { quantileSorted, Random, Reservoir } from '../core/index.ts';
+import { quantileSorted, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { clampFinite, sortFloats } from './training.ts';
 
@@ -97,12 +97,22 @@ export function drawRows(n: number, most: number, random: Random): Int32Array {
   const rows = new Int32Array(Math.min(n, most));
   if (n <= most) return rows.map((_, i) => i);
   if (most === 0) return rows;
-  const reservoir = new Reservoir(most, random);
-  for (let row = 0; row < n; row++) {
-    const slot = reservoir.offer();
-    if (slot >= 0) rows[slot] = row;
+  // A bit for each row, those in the minority drawn until they are enough: a look at each of a million rows would cost more than growing a forest.
+  const marks = new Uint32Array(Math.ceil(n / 32));
+  const isKept = most <= n / 2;
+  for (let left = isKept ? most : n - most; left > 0; ) {
+    const row = random.below(n);
+    const bit = 1 << (row & 31);
+    if ((marks[row >>> 5] & bit) !== 0) continue;
+    marks[row >>> 5] |= bit;
+    left--;
   }
-  return rows.sort();
+  let k = 0;
+  for (let word = 0; word < marks.length; word++) {
+    let bits = isKept ? marks[word] : ~marks[word];
+    for (; bits !== 0 && k < most; bits &= bits - 1) rows[k++] = 32 * word + 31 - Math.clz32(bits & -bits);
+  }
+  return rows;
 }
 
 /**
