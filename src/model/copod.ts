@@ -39,7 +39,7 @@ export interface CopodOptions extends FitOptions {
 const KIND = 'copod';
 const MAX_FEATURES = 10_000;
 
-interface CopodPart extends TailPart {
+export interface CopodPart extends TailPart {
   /** By slot, and the mean over the fitted rows by feature. */
   readonly terms: Float64Array;
   readonly meanTerms: Float64Array;

@@ -44,7 +44,7 @@ export interface EcodOptions extends FitOptions {
 const KIND = 'ecod';
 const MAX_FEATURES = 10_000;
 
-interface EcodPart extends TailPart {
+export interface EcodPart extends TailPart {
   readonly sides: 'each' | 'whole';
   /** The longer tail by slot, and its mean over the fitted rows by feature. */
   readonly longer: Float64Array;

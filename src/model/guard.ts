@@ -12,8 +12,8 @@ export interface RangeGuard {
   readonly scale: Float64Array;
 }
 
-const LIMIT = 0.5;
-const HALF = 8;
+export const LIMIT = 0.5;
+export const HALF = 8;
 
 /** What a guard needs to know of the fitted rows; nothing of it has to be saved beside the statistics. */
 export function rangeGuard(statistics: FeatureStatistics): RangeGuard {

@@ -59,7 +59,7 @@ const MAX_FEATURES = 32_767;
 const MAX_DEPTH = 15;
 const MAX_WINDOW = 60_000;
 /** Share of the window at which a node is small enough to end in. */
-const SMALL = 0.1;
+export const SMALL = 0.1;
 
 /** Perfect binary heaps: node 0 the root, children of i at 2i+1 and 2i+2. */
 export interface HalfSpaceTrees {

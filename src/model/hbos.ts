@@ -55,7 +55,7 @@ const TITLE = 'HBOS';
 const MAX_FEATURES = 10_000;
 const MAX_BINS = 1000;
 
-interface HbosPart extends FittedPart {
+export interface HbosPart extends FittedPart {
   readonly rangeGuard: boolean;
   readonly histograms: Histograms;
   /** Mean of the term over the fitted rows. */

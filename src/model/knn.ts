@@ -67,7 +67,7 @@ const MAX_NEIGHBOURS = 2000;
 const SHARE = 0.02;
 const LEAST_NEIGHBOURS = 5;
 
-interface KnnPart extends FittedPart {
+export interface KnnPart extends FittedPart {
   readonly neighbours: number;
   readonly distance: 'mean' | 'largest';
   readonly index: PointIndex;

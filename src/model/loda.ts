@@ -65,7 +65,7 @@ const MAX_ROWS = 20_000;
 /** Scaled values held while fitting: 32 MB, more only where a thousand rows need it. */
 const MAX_VALUES = 4e6;
 
-interface LodaPart extends FittedPart {
+export interface LodaPart extends FittedPart {
   readonly scales: Scales;
   /** Features in a projection. */
   readonly width: number;

@@ -65,13 +65,13 @@ const TITLE = 'LOF';
 const MAX_FEATURES = 10_000;
 const MAX_NEIGHBOURS = 2000;
 /** What scikit-learn adds to a mean distance, so that its inverse is finite. */
-const LEAST_REACH = 1e-10;
+export const LEAST_REACH = 1e-10;
 /** How many times as dense as it is around the median point it can be anywhere. */
 const DENSEST = 10;
 const SHARE = 0.05;
 const LEAST_NEIGHBOURS = 20;
 
-interface LofPart extends FittedPart {
+export interface LofPart extends FittedPart {
   readonly neighbours: number;
   readonly index: PointIndex;
   /** For each point the distance to its k-th neighbour, and its local reachability density. Computed from the points. */

@@ -62,12 +62,12 @@ const TITLE = 'PCA';
 /** Eigenvectors of 500 features take about a second, and ten folds need them eleven times. */
 const MAX_FEATURES = 500;
 const MAX_PRODUCTS = 2e9;
-const ROUNDING = 1e-6;
+export const ROUNDING = 1e-6;
 const LEAST_SHARE = 1e-4;
 /** Where raw scores begin to grow as a logarithm: far beyond what is of interest, and small enough that shares add up within 1e-9. */
-const SOFT_RAW = 10_000;
+export const SOFT_RAW = 10_000;
 
-interface PcaPart extends FittedPart {
+export interface PcaPart extends FittedPart {
   readonly scales: Scales;
   /** Of scaled values. */
   readonly mean: Float64Array;
@@ -83,7 +83,7 @@ interface PcaPart extends FittedPart {
 }
 
 /** Whether the directions kept are those that are held, and not those left out. */
-function keepsFew(components: number, d: number): boolean {
+export function keepsFew(components: number, d: number): boolean {
   return 2 * components <= d;
 }
 
