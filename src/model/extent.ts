@@ -20,30 +20,32 @@ export interface Extent {
   readonly missing: Float64Array;
 }
 
-/** Bytes of rows that are brought into the loop's memory at once: they stay in the second-level cache. */
-const BLOCK_BYTES = 128 * 1024;
 /** As many rows in sequence are copied as one piece. */
 const LONG_RUN = 16;
 
-/**
- * Looks at every value of the given rows of a row-major matrix with d columns. It is the one pass of a fit that sees all rows, so it takes four features
- * at a time; the plain loop gives the same.
- */
-export function measureExtent(
-  values: Float32Array,
-  d: number,
-  rows: Int32Array,
-  engine: 'auto' | 'plain' = 'auto',
-): Extent {
-  const extent = {
+export function emptyExtent(d: number): Extent {
+  return {
     min: new Float64Array(d).fill(Number.POSITIVE_INFINITY),
     max: new Float64Array(d).fill(Number.NEGATIVE_INFINITY),
     missing: new Float64Array(d),
   };
+}
+
+/**
+ * Looks at every value of the given rows of a row-major matrix with d columns, and widens the extent by them. It is the one pass of a fit that sees all
+ * rows, so it takes four features at a time; the plain loop gives the same. The rows are copied: give as many at once as stay in the cache.
+ */
+export function widenExtent(
+  extent: Extent,
+  values: Float32Array,
+  d: number,
+  rows: Int32Array,
+  engine: 'auto' | 'plain' = 'auto',
+): void {
+  if (rows.length === 0) return;
   const kernel = engine === 'auto' ? kernelOf() : undefined;
   if (kernel === undefined) measurePlain(values, d, rows, extent);
   else measureAssembled(kernel, values, d, rows, extent);
-  return extent;
 }
 
 function measurePlain(values: Float32Array, d: number, rows: Int32Array, { min, max, missing }: Extent): void {
@@ -59,55 +61,38 @@ function measurePlain(values: Float32Array, d: number, rows: Int32Array, { min, 
 }
 
 function measureAssembled(kernel: Assembled, values: Float32Array, d: number, rows: Int32Array, extent: Extent): void {
+  const { min, max, missing } = extent;
   const { memory, run } = kernel;
-  const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / (4 * d)));
   const rowBytes = 4 * d;
-  // Four features from each of these on; the last four may overlap those before them, and where there are fewer than four the next row is looked at and
-  // not read.
-  const starts: number[] = [];
-  for (let j = 0; j < d; j += 4) starts.push(Math.max(0, Math.min(j, d - 4)));
-  const stateAt = 16 * Math.ceil((blockRows * rowBytes + 16) / 16);
-  reserve(memory, stateAt + STATE_BYTES * starts.length);
-  const block = new Float32Array(memory.buffer, 0, blockRows * d);
-  starts.forEach((_, k) => {
-    const at = stateAt + STATE_BYTES * k;
-    new Float32Array(memory.buffer, at, 4).fill(Number.POSITIVE_INFINITY);
-    new Float32Array(memory.buffer, at + 16, 4).fill(Number.NEGATIVE_INFINITY);
-    new Uint32Array(memory.buffer, at + 32, 4).fill(0);
-  });
-  for (let from = 0; from < rows.length; from += blockRows) {
-    const to = Math.min(rows.length, from + blockRows);
-    copyRows(values, d, rows, from, to, block);
-    const bytes = (to - from) * rowBytes;
-    starts.forEach((start, k) => {
-      run(4 * start, 4 * start + bytes, rowBytes, stateAt + STATE_BYTES * k);
-    });
-  }
-  starts.forEach((start, k) => {
-    const at = stateAt + STATE_BYTES * k;
-    const floats = new Float32Array(memory.buffer, at, 8);
-    const counts = new Uint32Array(memory.buffer, at + 32, 4);
-    for (let lane = 0; lane < 4 && start + lane < d; lane++) {
-      extent.min[start + lane] = floats[lane];
-      extent.max[start + lane] = floats[4 + lane];
-      extent.missing[start + lane] = counts[lane];
+  const stateAt = 16 * Math.ceil((rows.length * rowBytes + 16) / 16);
+  reserve(memory, stateAt + STATE_BYTES);
+  copyRows(values, d, rows, new Float32Array(memory.buffer, 0, rows.length * d));
+  const floats = new Float32Array(memory.buffer, stateAt, 8);
+  const counts = new Uint32Array(memory.buffer, stateAt + 32, 4);
+  for (let j = 0; j < d; j += 4) {
+    // The last four may begin among those before them; where there are fewer than four, the next row is looked at and not read.
+    const start = Math.max(0, Math.min(j, d - 4));
+    const width = Math.min(4, d - start);
+    for (let lane = 0; lane < width; lane++) {
+      floats[lane] = min[start + lane];
+      floats[4 + lane] = max[start + lane];
+      counts[lane] = 0;
     }
-  });
+    run(4 * start, 4 * start + rows.length * rowBytes, rowBytes, stateAt);
+    for (let lane = j - start; lane < width; lane++) missing[start + lane] += counts[lane];
+    for (let lane = 0; lane < width; lane++) {
+      min[start + lane] = floats[lane];
+      max[start + lane] = floats[4 + lane];
+    }
+  }
 }
 
-/** Copies rows `rows[from .. to - 1]` behind one another, those that lie behind one another in one piece. */
-function copyRows(
-  values: Float32Array,
-  d: number,
-  rows: Int32Array,
-  from: number,
-  to: number,
-  block: Float32Array,
-): void {
-  for (let i = from, at = 0; i < to; ) {
+/** Copies the rows behind one another, those that lie behind one another in one piece. */
+function copyRows(values: Float32Array, d: number, rows: Int32Array, block: Float32Array): void {
+  for (let i = 0, at = 0; i < rows.length; ) {
     const first = rows[i];
     let length = 1;
-    while (i + length < to && rows[i + length] === first + length) length++;
+    while (i + length < rows.length && rows[i + length] === first + length) length++;
     const o = first * d;
     const size = length * d;
     if (length >= LONG_RUN) block.set(values.subarray(o, o + size), at);

@@ -1,5 +1,5 @@
 import { quantileSorted, type Random } from '../core/index.ts';
-import { measureExtent } from './extent.ts';
+import { emptyExtent, widenExtent } from './extent.ts';
 import type { TrainingReference } from './training-reference.ts';
 
 /** How the calibration scores were made, best first. */
@@ -78,27 +78,33 @@ const QUANTILE_ROWS = 100_000;
  */
 export function measureFeatures(values: Float32Array, d: number, rows: Int32Array, random: Random): FeatureStatistics {
   const statistics = emptyStatistics(d);
-  let sample = rows;
-  if (rows.length > QUANTILE_ROWS) {
-    const drawn = new Uint32Array(QUANTILE_ROWS);
-    for (let i = 0; i < QUANTILE_ROWS; i++) drawn[i] = random.below(rows.length);
-    // In ascending order, which for quantiles is as good as any: memory is read forwards.
-    const ordered = sortKeys(drawn, new Uint32Array(QUANTILE_ROWS));
-    sample = new Int32Array(QUANTILE_ROWS);
-    for (let i = 0; i < QUANTILE_ROWS; i++) sample[i] = rows[ordered[i]];
-  }
   const { observed, missing, min, max } = statistics;
-  const extent = measureExtent(values, d, rows);
-  const n = sample.length;
-  // The sample lies scattered over the matrix: each of its rows is visited once for several features.
-  const width = Math.min(d, GATHERED_COLUMNS);
+  // Places in `rows`, ascending: for quantiles any order will do, and memory is read forwards.
+  let sample: Uint32Array | undefined;
+  if (rows.length > QUANTILE_ROWS) {
+    sample = new Uint32Array(QUANTILE_ROWS);
+    for (let i = 0; i < QUANTILE_ROWS; i++) sample[i] = random.below(rows.length);
+    sample = sortKeys(sample, new Uint32Array(QUANTILE_ROWS));
+  }
+  const n = sample?.length ?? rows.length;
+  const width = Math.max(1, Math.min(d, Math.floor(MOST_GATHERED / n)));
   const gathered = new Float32Array(n * width);
   const sorter = new RankSorter(n);
+  const extent = emptyExtent(d);
+  const blockRows = Math.ceil(BLOCK_VALUES / d);
   for (let from = 0; from < d; from += width) {
     const to = Math.min(d, from + width);
-    for (let i = 0; i < n; i++) {
-      const o = sample[i] * d;
-      for (let j = from, at = i; j < to; j++, at += n) gathered[at] = values[o + j];
+    let i = 0;
+    for (let first = 0; first < rows.length; first += blockRows) {
+      const behind = Math.min(rows.length, first + blockRows);
+      if (from === 0) widenExtent(extent, values, d, rows.subarray(first, behind));
+      // While the rows are in the cache.
+      for (; i < n; i++) {
+        const place = sample === undefined ? i : sample[i];
+        if (place >= behind) break;
+        const o = rows[place] * d;
+        for (let j = from, at = i; j < to; j++, at += n) gathered[at] = values[o + j];
+      }
     }
     for (let j = from; j < to; j++) {
       missing[j] = extent.missing[j];
@@ -125,7 +131,10 @@ export function measureFeatures(values: Float32Array, d: number, rows: Int32Arra
   return statistics;
 }
 
-const GATHERED_COLUMNS = 16;
+/** Values that are copied out to be sorted, at most: 8 MB; features take turns where there are more. */
+const MOST_GATHERED = 1 << 21;
+/** Values in a block of rows: 128 kB stay in the second-level cache. */
+const BLOCK_VALUES = 32_768;
 
 /** The places in n sorted values that the quantiles are read from, ascending. */
 function ranksOf(n: number): number[] {
