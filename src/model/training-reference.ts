@@ -56,10 +56,15 @@ export function makeReference(
   const sample = drawRows(n, COUNTED_ROWS, random);
   const column = new Float32Array(sample.length);
   const scratch = new Uint32Array(2 * sample.length);
+  // Each drawn row is fetched from memory once for several features, not once for each.
+  const width = Math.min(d, GATHERED_COLUMNS);
+  const gathered = new Float32Array(sample.length * width);
   for (let j = 0; j < d; j++) {
+    const first = j - (j % width);
+    if (j === first) gather(values, d, sample, first, Math.min(d, first + width), gathered);
     let seen = 0;
-    for (let i = 0; i < sample.length; i++) {
-      const v = values[sample[i] * d + j];
+    for (let i = 0, at = (j - first) * sample.length; i < sample.length; i++, at++) {
+      const v = gathered[at];
       if (!Number.isNaN(v)) column[seen++] = clampFinite(v);
     }
     const ordered = column.subarray(0, seen);
@@ -83,6 +88,17 @@ export function makeReference(
   const rows = drawRows(n, Math.min(anchorRows, Math.floor(MAX_ANCHOR_VALUES / d)), random);
   const reference = { rows: sample.length, points, counts };
   return rows.length === 0 ? reference : { ...reference, anchor: anchorOf(values, d, rows) };
+}
+
+const GATHERED_COLUMNS = 32;
+
+/** Copies features `from .. to - 1` of the rows out, feature after feature. */
+function gather(values: Float32Array, d: number, rows: Int32Array, from: number, to: number, into: Float32Array): void {
+  const n = rows.length;
+  for (let i = 0; i < n; i++) {
+    const o = rows[i] * d;
+    for (let j = from, at = i; j < to; j++, at += n) into[at] = values[o + j];
+  }
 }
 
 function anchorOf(values: Float32Array, d: number, rows: Int32Array): Anchor {
