@@ -7,6 +7,7 @@ import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './exten
 import { readModel } from './file.ts';
 import { fitHalfSpaceTrees, loadHalfSpaceTrees } from './half-space-trees.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
+import { inspectFile, type ModelInspection } from './inspect.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
 import { fileOfJson, isJsonModel } from './json-file.ts';
 import { fitKitNet, loadKitNet } from './kitnet.ts';
@@ -35,6 +36,23 @@ export {
 export * from './convention.ts';
 export { type CopodOptions, fitCopod, loadCopod } from './copod.ts';
 export {
+  changeSentence,
+  type SmallestChange,
+  type SmallestChangeOptions,
+  smallestChange,
+  type ValueChange,
+} from './counterfactual.ts';
+export {
+  type Change,
+  compareScores,
+  diffModels,
+  type FeatureMove,
+  type ModelDiff,
+  type ModelName,
+  type ScoreDiff,
+  type Stability,
+} from './diff.ts';
+export {
   Adwin,
   type AdwinOptions,
   type KolmogorovSmirnov,
@@ -61,6 +79,14 @@ export {
   streamHalfSpaceTrees,
 } from './half-space-trees.ts';
 export { fitHbos, type HbosOptions, loadHbos } from './hbos.ts';
+export {
+  type ArraySummary,
+  type BudgetThreshold,
+  type FeatureTransform,
+  type ModelInspection,
+  thresholdsOf,
+  USUAL_BUDGETS,
+} from './inspect.ts';
 export {
   fitIsolationForest,
   IsolationForest,
@@ -281,6 +307,11 @@ export function loadModel(given: Uint8Array, expected: Expected = {}): Model {
 /** Reads a model from the text that `toJson` wrote, with every check of `loadModel`. */
 export function modelFromJson(text: string, expected: Expected = {}): Model {
   return loadModel(fileOfJson(text), expected);
+}
+
+/** Describes what a model file holds, safetensors or JSON, once it passed every check of `loadModel`; throws as that does. */
+export function inspectModel(bytes: Uint8Array): ModelInspection {
+  return inspectFile(bytes, loadModel);
 }
 
 function entryOf(kind: string): ModelEntry {
