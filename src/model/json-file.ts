@@ -25,20 +25,22 @@ const MAX_DEPTH = 100;
 const LINE = '\n';
 
 const DTYPES = { F64: Float64Array, F32: Float32Array, I16: Int16Array, U16: Uint16Array } as const;
-type DType = keyof typeof DTYPES;
+export type DType = keyof typeof DTYPES;
 
-interface RawArray {
+type Values = Float64Array | Float32Array | Int16Array | Uint16Array;
+
+/** An array of a file, with a copy of its content. */
+export interface RawArray {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  readonly from: number;
-  readonly to: number;
+  readonly values: Values;
 }
 
-interface Container {
+export interface Container {
   readonly metadata: { readonly [key: string]: string };
+  /** In the order of the file. */
   readonly arrays: readonly RawArray[];
-  readonly data: Uint8Array;
 }
 
 const headerSchema = z.record(z.string(), z.unknown());
@@ -49,18 +51,23 @@ const arraySchema = z.object({
 });
 
 /** Takes apart a file that `readModel` found sound. */
-function takeApart(bytes: Uint8Array): Container {
+export function takeApart(bytes: Uint8Array): Container {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = headerSchema.parse(JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))));
-  const arrays: RawArray[] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const { dtype, shape, data_offsets } = arraySchema.parse(value);
-    arrays.push({ name, dtype, shape, from: data_offsets[0], to: data_offsets[1] });
-  }
-  arrays.sort((a, b) => a.from - b.from || a.to - b.to);
-  const metadata = z.record(z.string(), z.string()).parse(header.__metadata__);
-  return { metadata, arrays, data: bytes.subarray(8 + length) };
+  const data = bytes.subarray(8 + length);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, value]) => ({ name, ...arraySchema.parse(value) }))
+    .sort((a, b) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
+  return {
+    metadata: z.record(z.string(), z.string()).parse(header.__metadata__),
+    arrays: entries.map(({ name, dtype, shape, data_offsets: [from, to] }) => ({
+      name,
+      dtype,
+      shape,
+      values: arrayOf(dtype, data.subarray(from, to)),
+    })),
+  };
 }
 
 /** Writes a model as JSON; see above. Equal models give equal text. */
@@ -71,14 +78,14 @@ export function toJson(model: Model): string {
 /** The JSON text of a model's file. Throws a `ModelError` for bytes that are not one. */
 export function jsonOfFile(bytes: Uint8Array): string {
   readModel(bytes);
-  const { metadata, arrays, data } = takeApart(bytes);
+  const { metadata, arrays } = takeApart(bytes);
   const lines: string[] = [];
   for (const [key, text] of Object.entries(metadata))
     lines.push(`${JSON.stringify(key)}: ${readableMember(text) ?? JSON.stringify(text)}`);
-  const written = arrays.map(({ name, dtype, shape, from, to }) => {
-    const values = arrayOf(dtype, data.subarray(from, to));
-    return `{"name": ${JSON.stringify(name)}, "dtype": "${dtype}", "shape": ${JSON.stringify(shape)}, "values": [${textsOf(values).join(',')}]}`;
-  });
+  const written = arrays.map(
+    ({ name, dtype, shape, values }) =>
+      `{"name": ${JSON.stringify(name)}, "dtype": "${dtype}", "shape": ${JSON.stringify(shape)}, "values": [${textsOf(values).join(',')}]}`,
+  );
   lines.push(`"arrays": [${LINE}${written.join(`,${LINE}`)}${LINE}]`);
   return `{${LINE}${lines.join(`,${LINE}`)}${LINE}}${LINE}`;
 }
@@ -93,8 +100,6 @@ function readableMember(text: string): string | undefined {
     return undefined;
   }
 }
-
-type Values = Float64Array | Float32Array | Int16Array | Uint16Array;
 
 /** A copy, which is aligned whatever the place of the bytes is. */
 function arrayOf(dtype: DType, bytes: Uint8Array): Values {
