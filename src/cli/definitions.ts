@@ -22,12 +22,31 @@ import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
 
 /** Reads the file of `--features`: definitions in either layout, or a system file of Anomal, which names the file of its features. Rejects with UserError. */
 export async function readDefinitions(file: string, config: Config, plugins?: PluginHost): Promise<Definitions> {
+  return await definitionsOf(await readDefinitionText(file), config, plugins);
+}
+
+/** The text of definitions and the file that it stands in. */
+export interface DefinitionText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** The text that `--features` means: of the file itself, or of the one that a system file of Anomal names. Rejects with UserError. */
+export async function readDefinitionText(file: string): Promise<DefinitionText> {
   const text = readText(file);
-  if (!(await isLegacySystemFile(text, file)))
-    return parseDefinitions(text, file, { functions: functions(config, plugins) });
+  if (!(await isLegacySystemFile(text, file))) return { file, text };
   const { featuresPath } = await parseLegacySystem(text, file);
   const features = path.isAbsolute(featuresPath) ? featuresPath : path.join(path.dirname(file), featuresPath);
-  return parseDefinitions(readText(features), features, { functions: functions(config, plugins) });
+  return { file: features, text: readText(features) };
+}
+
+/** Definitions of a text that was read already, as of one that is saved with a model. Rejects with UserError. */
+export function definitionsOf(
+  { file, text }: DefinitionText,
+  config: Config,
+  plugins?: PluginHost,
+): Promise<Definitions> {
+  return parseDefinitions(text, file, { functions: functions(config, plugins) });
 }
 
 /** What a system file of Anomal says of its data, as `analyze` takes it. */

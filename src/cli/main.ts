@@ -13,6 +13,7 @@ import { addFormatsCommand } from './command/formats.ts';
 import { addPluginCommand } from './command/plugin.ts';
 import { addSheetCommand } from './command/sheet.ts';
 import { addSimulateCommand } from './command/simulate.ts';
+import { addTrainCommand } from './command/train.ts';
 import { note, showUserError } from './terminal.ts';
 
 /** The whole command line, from which help, completion and the reference page derive. */
@@ -43,6 +44,7 @@ export function createProgram(done: (code: number) => void): Command {
     .exitOverride();
   addAnalyzeCommand(program, done);
   addFlowsCommand(program, done);
+  addTrainCommand(program, done);
   addCutCommand(program, done);
   addSheetCommand(program, done);
   addCaptureCommand(program, done);

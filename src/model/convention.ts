@@ -34,6 +34,11 @@ export function sklearnTrainingScores(model: Model): Float64Array {
     .sort();
 }
 
+/** The raw score that a value of `score_samples` stands for. */
+export function sklearnRawScore(model: Model, scoreSample: number): number {
+  return model instanceof IsolationForest ? Math.log2(-scoreSample) : -scoreSample;
+}
+
 /**
  * scikit-learn's `offset_` for a contamination: the value that this share of the training scores lies below, NumPy's linear percentile.
  * @param trainingScores `score_samples` of the training rows, any order. @param contamination above 0 and at most 0.5.

@@ -4,6 +4,7 @@ import { nearest, UserError } from '../core/index.ts';
 import { DETECTORS } from '../detect/index.ts';
 import { DEFAULT_FLOW_OPTIONS } from '../flow/index.ts';
 import { SEVERITIES } from '../incident/index.ts';
+import { checkParameters, models, parametersOf } from '../model/index.ts';
 import { NetworkSet } from '../wire/index.ts';
 
 /**
@@ -78,6 +79,15 @@ export const configSchema = z.strictObject({
     .record(z.string(), z.union([z.boolean(), settings]))
     .optional()
     .describe('Detectors: false switches one off, a mapping sets its thresholds.'),
+  fit: z
+    .strictObject({
+      algorithm: z.enum(models.map(({ kind }) => kind)).optional(),
+      parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
+    })
+    .optional()
+    .describe(
+      'What anomalyst train fits: the kind of model, and its parameters by name, as anomalyst tune writes them.',
+    ),
   plugins: z.array(pluginShape).max(50).optional().describe('Plugins to run, each pinned (docs/plugins.md).'),
 });
 
@@ -100,7 +110,7 @@ export function parseConfig(text: string, file: string): Config {
   }
   const value = plainValue(document, file);
   const result = configSchema.safeParse(value ?? {});
-  const fault = result.success ? detectorFault(result.data.detect) : undefined;
+  const fault = result.success ? (detectorFault(result.data.detect) ?? fitFault(result.data.fit)) : undefined;
   if (result.success && fault === undefined) return result.data;
   const issue: Issue = fault ?? flatten(result.error?.issues[0]);
   const path = [...issue.path];
@@ -109,8 +119,9 @@ export function parseConfig(text: string, file: string): Config {
   if (issue.unknownKey !== undefined) {
     const key = issue.unknownKey;
     message = `unknown key '${key}'`;
-    const near = nearest(key, knownKeys(path));
-    hint = near === undefined ? `known keys here: ${knownKeys(path).join(', ')}` : `did you mean '${near}'?`;
+    const known = issue.known ?? knownKeys(path);
+    const near = nearest(key, known);
+    hint = near === undefined ? `known keys here: ${known.join(', ')}` : `did you mean '${near}'?`;
     path.push(key);
   }
   const { line, col } = position(document, path, lines);
@@ -135,6 +146,8 @@ interface Issue {
   readonly message: string;
   /** The first key that nobody knows, where that is the matter. */
   readonly unknownKey?: string;
+  /** What there is instead, where the path alone does not say. */
+  readonly known?: readonly string[];
 }
 
 /** A union says only that nothing fitted; the branch that looked inside says more. */
@@ -169,10 +182,32 @@ function detectorFault(detect: Config['detect']): Issue | undefined {
   return undefined;
 }
 
+/** A parameter that the kind of model has not, or a value that it can't have. */
+function fitFault(fit: Config['fit']): Issue | undefined {
+  const { algorithm, parameters = {} } = fit ?? {};
+  const [first] = Object.keys(parameters);
+  if (first === undefined) return undefined;
+  if (algorithm === undefined)
+    return { path: ['fit', 'parameters'], message: 'expected fit.algorithm beside it: whose parameters they are' };
+  for (const [name, value] of Object.entries(parameters)) {
+    const known = parametersOf(algorithm).map((one) => one.name);
+    if (!known.includes(name))
+      return { path: ['fit', 'parameters'], message: `unknown parameter '${name}'`, unknownKey: name, known };
+    try {
+      checkParameters(algorithm, { [name]: value });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { path: ['fit', 'parameters', name], message: error.message.slice(error.message.lastIndexOf(': ') + 2) };
+    }
+  }
+  return undefined;
+}
+
 function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path.length === 0) return Object.keys(configSchema.shape);
   if (path[0] === 'flow')
     return Object.keys(DEFAULT_FLOW_OPTIONS).filter((key) => key !== 'batchRows' && key !== 'hashSeed');
+  if (path[0] === 'fit') return ['algorithm', 'parameters'];
   if (path[0] === 'plugins')
     return Object.keys(path[2] === 'grant' ? pluginShape.shape.grant.unwrap().shape : pluginShape.shape);
   if (path[0] === 'detect' && path.length === 1) return DETECTORS.map((entry) => entry.info.id);

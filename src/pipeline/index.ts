@@ -6,6 +6,7 @@ export * from './cut.ts';
 export * from './drift.ts';
 export * from './flows.ts';
 export * from './live.ts';
+export * from './model/index.ts';
 export { pluginPlan } from './plugin.ts';
 export * from './retrain.ts';
 export * from './table/index.ts';
