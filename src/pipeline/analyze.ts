@@ -32,6 +32,7 @@ import { type CensusCounts, FlowCensus } from './census.ts';
 import type { ClassifiedInput } from './classify.ts';
 import type { Config } from './config.ts';
 import { PluginDecoding } from './decoding.ts';
+import { DriftMeter } from './drift.ts';
 import { FitSample } from './fit-sample.ts';
 import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
@@ -130,10 +131,12 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     const evidence = new EvidenceRows(found);
     const plugins =
       options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'flows', FLOW_SCHEMA, undefined);
+    const drift = options.model === undefined || model === undefined ? undefined : new DriftMeter(model);
     let scored = 0;
     let turn = performance.now();
     for (const { table, features } of store.chunks()) {
       const scores = model?.score(features);
+      drift?.observe(features, { scores, time: endOf(table), order: orderByEnd(table) });
       strange?.observe(table, features, scores);
       evidence.observe(table);
       options.onFlows?.(table, scores);
@@ -185,6 +188,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       homeNet: [...homeNet],
       seed,
       ...(model === undefined ? {} : { model: summarizeModel(model, options.model?.name) }),
+      ...(drift === undefined ? {} : { drift: drift.finish() }),
       saturations,
       severityCounts: countSeverities(incidents),
     };
@@ -459,6 +463,12 @@ export function orderByEnd(table: Table): Int32Array {
   const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = (keys[i] ?? 0) % ROWS;
   return order;
+}
+
+/** When a flow ended, epoch ms. */
+function endOf(table: Table): (row: number) => number | undefined {
+  const { values } = table.numbers('endMs');
+  return (row) => values[row];
 }
 
 /** More rows than any batch has. */

@@ -81,6 +81,7 @@ export const CARD_TABLES = {
   strangest: ['Row', 'Score', 'What carried it', 'Values'],
   features: ['Feature', 'Weight', 'Missing', 'Least', 'Median', 'Most'],
   columns: ['Column', 'Kind', 'Missing'],
+  drift: ['Feature', 'Index', 'How far', 'Moved', 'Missing'],
   clusters: ['Group', 'Rows', 'Silhouette', 'Stands for it: row', 'What sets it apart'],
   hosts: ['Host', 'Flows out', 'Flows in', 'Bytes out', 'Bytes in', 'Seen', 'Services and names'],
   inputs: ['Input', 'Format', 'Size', 'Packets or rows', 'Time', 'Read'],
@@ -183,6 +184,7 @@ svg{display:block}
 .bar{width:100%;min-width:72px;height:10px;background:var(--soft);border-radius:2px}
 .bar-plus{fill:var(--mark)}.bar-minus{fill:var(--markQuiet)}.bar-total{fill:var(--ink)}.bar-zero{fill:var(--muted)}
 figcaption{margin-top:10px;color:var(--muted);font-size:.875rem}
+.bar-bound{stroke:var(--ink);stroke-width:1;vector-effect:non-scaling-stroke}.score-before{fill:none;stroke:var(--ink);stroke-width:1.5}
 
 .badge{display:inline-block;padding:.1em .6em;border-radius:4px;color:var(--onSeverity);font-size:.8125rem;font-weight:650;line-height:1.5;white-space:nowrap;overflow-wrap:normal}
 ${severityRules()}
@@ -193,7 +195,7 @@ ${severityRules()}
 table{border-collapse:collapse;width:100%;font-size:.875rem;line-height:1.4;font-variant-numeric:tabular-nums}
 caption{caption-side:top;text-align:left;color:var(--muted);padding:10px 12px 6px}
 th,td{text-align:left;vertical-align:top;padding:7px 12px;border-top:1px solid var(--line);overflow-wrap:break-word}
-.index td:nth-child(3),.measures td:nth-child(2),.flows td:nth-child(8),.hosts td:nth-child(7),.oddities td:nth-child(3),.inputs th,.steps th{overflow-wrap:anywhere}
+.index td:nth-child(3),.measures td:nth-child(2),.flows td:nth-child(8),.hosts td:nth-child(7),.drift th,.oddities td:nth-child(3),.inputs th,.steps th{overflow-wrap:anywhere}
 .index td:nth-child(3),.measures td:nth-child(2){min-width:17em}.flows td:nth-child(8){min-width:12em}
 thead th{border-top:0;color:var(--muted);font-weight:600;font-size:.8125rem;vertical-align:bottom}
 tbody th{font-weight:600}

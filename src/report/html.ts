@@ -1,5 +1,7 @@
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Html, html, join, trusted } from './escape.ts';
+import { driftSection } from './html-drift.ts';
+import { devicesSection } from './html-device.ts';
 import { incidentArticle, incidentIndex, incidentsBeyond, MAX_FULL_INCIDENTS } from './html-incident.ts';
 import { network } from './html-part.ts';
 import { hostsSection, howMadeSection, notSeenSection } from './html-rest.ts';
@@ -40,7 +42,7 @@ export function renderHtml(result: AnalysisResult): string {
 </header>
 <nav aria-label="Sections"><ul class="page"><li><a href="#summary">Summary</a></li>${(result.table === undefined || run.firstMs !== undefined) && html`<li><a href="#timeline">Timeline</a></li>`}<li><a href="#incidents">Incidents</a></li>${
     result.table !== undefined && html`<li><a href="#table">Table</a></li>`
-  }${(run.hosts > 0 || result.table === undefined) && html`<li><a href="#hosts">Hosts</a></li>`}<li><a href="#not-seen">What could not be seen</a></li><li><a href="#how-made">How this was made</a></li></ul></nav>
+  }${(result.devices?.length ?? 0) > 0 && html`<li><a href="#devices">Devices</a></li>`}${(run.hosts > 0 || result.table === undefined) && html`<li><a href="#hosts">Hosts</a></li>`}${run.drift !== undefined && html`<li><a href="#drift">Whether the model still fits</a></li>`}<li><a href="#not-seen">What could not be seen</a></li><li><a href="#how-made">How this was made</a></li></ul></nav>
 <main class="page">
 ${summarySection(result)}
 ${result.table === undefined || run.firstMs !== undefined ? timelineSection(result) : undefined}
@@ -48,6 +50,7 @@ ${incidentsSection(result)}
 ${tableSection(result.table)}
 ${run.hosts > 0 || result.table === undefined ? hostsSection(result) : undefined}
 ${notSeenSection(result)}
+${driftSection(run.drift)}
 ${howMadeSection(result)}
 </main>
 <footer class="page"><p>Written by ${run.tool.name} ${run.tool.version}. This file contains no script and loads nothing from any network. All times are UTC.</p></footer>

@@ -2,6 +2,8 @@ import type { JudgedIncident } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { Evidence, HostReference } from '../incident/index.ts';
+import type { DriftSummary } from './drift-summary.ts';
+import type { DeviceSummary } from './device-summary.ts';
 import type { AnalysisResult, HostSummary, InputSummary, TableSummary } from './result.ts';
 import { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument } from './schema.ts';
 import { isTimeless } from './words.ts';
@@ -87,6 +89,7 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
           checksum: run.model.checksum,
         },
       }),
+      ...optional('drift', run.drift && driftNode(run.drift)),
       ...optional('emptyBecause', run.emptyBecause),
       blindSpots: [...run.blindSpots],
       saturations: run.saturations.map(({ detector, what, cap, refused }) => ({ detector, what, cap, refused })),
@@ -120,6 +123,37 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
 
 /** Members in the order of the schema, whatever the order in which they were put together. */
 function tableNode(table: TableSummary): NonNullable<IncidentsDocument['table']> {
+function driftNode(drift: DriftSummary): NonNullable<IncidentsDocument['run']['drift']> {
+  const { scores, features } = drift;
+  return {
+    rows: drift.rows,
+    advice: drift.advice,
+    reasons: [...drift.reasons],
+    features: { compared: features.compared, moved: features.moved, movedFar: features.movedFar },
+    worst: drift.worst.map(({ name, index, limit, place, missingBefore, missingNow }) => ({
+      name,
+      index,
+      limit,
+      ...optional('place', place),
+      missingBefore,
+      missingNow,
+    })),
+    ...optional(
+      'scores',
+      scores && {
+        gap: scores.gap,
+        limit: scores.limit,
+        calibrationRows: scores.calibrationRows,
+        rates: scores.rates.map(({ promised, achieved }) => ({ promised, achieved })),
+        before: [...scores.before],
+        now: [...scores.now],
+      },
+    ),
+    changes: drift.changes.map(({ row, ms, before, after }) => ({ row, at: iso(ms), before, after })),
+    changeCount: drift.changeCount,
+  };
+}
+
   const { clusters } = table;
   return {
     rows: table.rows,

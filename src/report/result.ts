@@ -1,6 +1,8 @@
 import type { JudgedIncident } from '../analyst/index.ts';
 import type { Saturation } from '../detect/index.ts';
 import type { Severity } from '../incident/index.ts';
+import type { DeviceSummary } from './device-summary.ts';
+import type { DriftSummary } from './drift-summary.ts';
 
 /** Everything that a report shows. No wall-clock time and no machine name in it: the same input gives the same bytes. */
 export interface AnalysisResult {
@@ -148,6 +150,8 @@ export interface RunSummary {
   /** Why the list of incidents is empty, in one or two sentences; absent when it is not empty. */
   readonly emptyBecause?: string;
   /** What could not be seen in this traffic, each one sentence. */
+  /** How far this input is from what a given model was fitted on; absent for a model that was fitted on the input itself. */
+  readonly drift?: DriftSummary;
   readonly blindSpots: readonly string[];
   readonly saturations: readonly Saturation[];
   /** How many incidents there are of each severity. */

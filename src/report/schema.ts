@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ACTIONS, ASSESSMENTS } from '../analyst/index.ts';
 import { FLOW_SCHEMA, type FlowColumnName, type FlowRecord } from '../flow/index.ts';
 import { SEVERITIES } from '../incident/index.ts';
+import { DRIFT_ADVICE } from './drift-summary.ts';
 
 /**
  * The one definition of incidents.json: its TypeScript type, the check that reads it back and the published JSON Schema come from here.
@@ -62,6 +63,64 @@ const input = named(
   'One capture that was read, or that could not be.',
 );
 
+const drift = named(
+  'drift',
+  z.strictObject({
+    rows: count('Rows that were compared.'),
+    advice: say(z.enum(DRIFT_ADVICE), 'What to do about the model; too-few rows tell nothing.'),
+    reasons: say(z.array(z.string()), 'Why, each one sentence.'),
+    features: say(
+      z.strictObject({ compared: z.int().min(0), moved: z.int().min(0), movedFar: z.int().min(0) }),
+      'How many features were compared, how many moved (index 0.1 or more, and beyond chance), how many of these far (0.25).',
+    ),
+    worst: say(
+      z.array(
+        z.strictObject({
+          name: z.string(),
+          index: say(z.number().min(0), 'Population stability index against the training, natural logarithm.'),
+          limit: say(z.number().min(0), 'What the index must exceed before it can be told from chance.'),
+          place: say(
+            z.number().min(0).max(1).optional(),
+            'Where a value lies on average among those of the training: 0.5 as there; absent where all are missing.',
+          ),
+          missingBefore: share('Rows of the training without a value.'),
+          missingNow: share('Rows of this input without a value.'),
+        }),
+      ),
+      'The features that moved most, at most ten.',
+    ),
+    scores: say(
+      z
+        .strictObject({
+          gap: share('Kolmogorov-Smirnov statistic of the scores against those of the calibration.'),
+          limit: say(z.number().min(0), 'What the gap must reach to count: 0.1, or more where rows are few.'),
+          calibrationRows: count('Scores that the model was calibrated on.'),
+          rates: say(
+            z.array(z.strictObject({ promised: z.number(), achieved: z.number() })),
+            'Share of ordinary rows that would score 1 - promised or more, and the share that did.',
+          ),
+          before: say(z.array(z.number()), 'Shares of the calibration scores in 20 equal parts of 0..1.'),
+          now: say(z.array(z.number()), 'Shares of the scores of this input in the same parts.'),
+        })
+        .optional(),
+      'Absent where there were too few rows.',
+    ),
+    changes: say(
+      z.array(
+        z.strictObject({
+          row: count('Rows before it.'),
+          at: time('About when'),
+          before: say(z.number(), 'Mean score before it.'),
+          after: say(z.number(), 'Mean score after it.'),
+        }),
+      ),
+      'When the mean score changed (ADWIN), in the order of time, at most ten.',
+    ),
+    changeCount: count('How often it changed in truth.'),
+  }),
+  'How far this input is from what the model was fitted on.',
+);
+
 const run = named(
   'run',
   z.strictObject({
@@ -91,6 +150,7 @@ const run = named(
         .optional(),
       'The model, where one was used.',
     ),
+    drift: say(drift.optional(), 'Whether a given model still fits; absent for one that was fitted on this input.'),
     emptyBecause: say(z.string().optional(), 'Why there are no incidents; absent when there are some.'),
     blindSpots: say(z.array(z.string()), 'What could not be seen in this traffic, each one sentence.'),
     saturations: say(

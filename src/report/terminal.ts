@@ -24,6 +24,8 @@ const LABEL = 13;
 const MAX_PROBLEM_INPUTS = 3;
 const MAX_ODDITIES = 3;
 const MAX_SATURATIONS = 2;
+/** What stands before the weightiest reason. */
+const DRIFT_WORDS = { 'too-few': '', keep: 'fits. ', watch: 'watch it. ', retrain: 'fit it anew. ' } as const;
 const MAX_NAME = 60;
 const BESIDE = 'beside it ';
 
@@ -225,6 +227,11 @@ function problems(result: AnalysisResult, width: number, paint: Painter): Sectio
       text.push(...hang(words, indent).map((line) => paint('quiet', line)));
     }
     sections.push(['Odd', text]);
+  }
+  if (run.drift !== undefined) {
+    const { advice, reasons } = run.drift;
+    const text = wrapText(safeText(`${DRIFT_WORDS[advice]}${reasons[0] ?? ''}`, 400), width);
+    sections.push(['Model', advice === 'retrain' ? warn(text) : text]);
   }
   const [blind, ...more] = run.blindSpots;
   if (blind !== undefined) {

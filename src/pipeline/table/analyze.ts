@@ -5,10 +5,11 @@ import type { FeatureMatrix } from '../../feature/index.ts';
 import { groupDetections as groupIncidents } from '../../incident/index.ts';
 import { type ColumnType, type PluginHost, type Reject, ScratchFile } from '../../io/index.ts';
 import { loadModel, type Model } from '../../model/index.ts';
-import type { AnalysisResult, StrangeRow, TableSummary } from '../../report/index.ts';
+import type { AnalysisResult, DriftSummary, StrangeRow, TableSummary } from '../../report/index.ts';
 import { OddityCounter } from '../../wire/index.ts';
 import type { Progress } from '../analyze.ts';
 import type { ClassifiedInput } from '../classify.ts';
+import { DriftMeter } from '../drift.ts';
 import { FitSample } from '../fit-sample.ts';
 import { PluginLooks, pluginBlindSpots } from '../plugin.ts';
 import { FlowStore } from '../store.ts';
@@ -100,6 +101,7 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         homeNet: [],
         seed,
         ...(model === undefined ? {} : { model: modelSummary(model, options.model?.name) }),
+        ...(found.drift === undefined ? {} : { drift: found.drift }),
         saturations: found.saturations,
         severityCounts: counts,
         ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
@@ -130,6 +132,8 @@ export interface TableFindings {
   readonly detections: readonly Detection[];
   readonly table: TableSummary;
   readonly model: Model | undefined;
+  /** Of the rows from what a given model was fitted on. */
+  readonly drift: DriftSummary | undefined;
   readonly span: MeasuredRows['span'];
   readonly timeline: AnalysisResult['timeline'];
   readonly saturations: AnalysisResult['run']['saturations'];
@@ -159,12 +163,14 @@ export async function findInRows(
     const strange = model === undefined ? undefined : new StrangeRecords(model);
     const plugins =
       options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'rows', schema, plan.time);
+    const drift = given === undefined || model === undefined ? undefined : new DriftMeter(model);
     let done = 0;
     let turn = performance.now();
     for (const { table, features } of measured.store.chunks()) {
       const rows = measured.rowNumbers.subarray(done, done + table.rowCount);
       const encoded = plan.encode(features);
       const scores = model?.score(encoded);
+      drift?.observe(encoded, { scores, time: timeReader(table, plan.time) });
       if (scores !== undefined)
         strange?.observe(
           { table, rowNumbers: rows, entity: entityReader(table, plan.entity), time: timeReader(table, plan.time) },
@@ -200,6 +206,7 @@ export async function findInRows(
         ...(groups === undefined ? {} : { clusters: clusterSummary(groups) }),
       },
       model,
+      drift: drift?.finish(),
       span: measured.span,
       timeline: measured.timeline,
       saturations: [...(strange?.saturations() ?? []), ...found.saturations],
