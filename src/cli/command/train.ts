@@ -232,7 +232,7 @@ function describeTraining(file: string, training: Training, width: number): stri
     ],
     ['left', 'left', ...(timed ? (['right', 'right'] as const) : []), 'left'],
   );
-    const { spanMs } = training.rate;
+  const { spanMs } = training.rate;
   const span = spanMs === undefined ? '' : `alarms at the rate of the ${humanDuration(spanMs)} that were read\n`;
   return `${safeText(file, 300)}\n${lines.join('\n')}\n\n${table}${span}`;
 }
