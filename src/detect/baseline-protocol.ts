@@ -218,6 +218,16 @@ export function layerOfProtocol(name: string): BaselineLayer {
   return NUMBER_KEY.test(key) ? 'link' : 'application';
 }
 
+/** Whether a name is that of a protocol at any layer, or a number that stands for one. */
+export function isKnownProtocol(name: string): boolean {
+  const key = protocolKey(name);
+  return (
+    (['link', 'network', 'transport', 'application'] as const).some((layer) => layerNames(layer).has(key)) ||
+    NUMBER_KEY.test(key) ||
+    (PORT_KEY.test(key) && portsOf(key) !== undefined)
+  );
+}
+
 /** 'tcp/5000-5010' as its parts; undefined for what is none. */
 export function portsOf(
   key: string,
