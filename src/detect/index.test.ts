@@ -12,6 +12,10 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'flood',
     'beacon',
     'long-connection',
+    'mining',
+    'protocol-mismatch',
+    'cleartext-login',
+    'lateral-movement',
     'strange-flow',
   ]);
   for (const { info } of DETECTORS) {

@@ -1,13 +1,29 @@
 /** Floor 5: detections with network meaning. */
 import { beaconInfo, createBeaconDetector, DEFAULT_BEACON_OPTIONS } from './beacon.ts';
 import { bruteForceInfo, createBruteForceDetector, DEFAULT_BRUTE_FORCE_OPTIONS } from './brute-force.ts';
+import {
+  cleartextLoginInfo,
+  createCleartextLoginDetector,
+  DEFAULT_CLEARTEXT_LOGIN_OPTIONS,
+} from './cleartext-login.ts';
 import type { Detector, DetectorInfo, NetworkContext } from './detection.ts';
 import { createFloodDetector, DEFAULT_FLOOD_OPTIONS, floodInfo } from './flood.ts';
+import {
+  createLateralMovementDetector,
+  DEFAULT_LATERAL_MOVEMENT_OPTIONS,
+  lateralMovementInfo,
+} from './lateral-movement.ts';
 import {
   createLongConnectionDetector,
   DEFAULT_LONG_CONNECTION_OPTIONS,
   longConnectionInfo,
 } from './long-connection.ts';
+import { createMiningDetector, DEFAULT_MINING_OPTIONS, miningInfo } from './mining.ts';
+import {
+  createProtocolMismatchDetector,
+  DEFAULT_PROTOCOL_MISMATCH_OPTIONS,
+  protocolMismatchInfo,
+} from './protocol-mismatch.ts';
 import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
 
@@ -23,6 +39,23 @@ export {
   ritaThreatScore,
   type ThreatThresholds,
 } from './beacon.ts';
+export * from './baseline.ts';
+export {
+  flowProtocol,
+  frameProtocol,
+  layerOfProtocol,
+  protocolFault,
+  protocolKey,
+  protocolLabel,
+  UNRECOGNISED,
+} from './baseline-protocol.ts';
+export type {
+  BaselineDevice,
+  BaselineDocument,
+  BaselineLayer,
+  BaselineProtocol,
+  BaselineStatus,
+} from './baseline-schema.ts';
 export { createBruteForceDetector } from './brute-force.ts';
 export * from './detection.ts';
 export { EvidenceRows } from './evidence.ts';
@@ -57,6 +90,10 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(floodInfo, { ...DEFAULT_FLOOD_OPTIONS }, createFloodDetector),
   entry(beaconInfo, { ...DEFAULT_BEACON_OPTIONS }, createBeaconDetector),
   entry(longConnectionInfo, { ...DEFAULT_LONG_CONNECTION_OPTIONS }, createLongConnectionDetector),
+  entry(miningInfo, { ...DEFAULT_MINING_OPTIONS }, createMiningDetector),
+  entry(protocolMismatchInfo, { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS }, createProtocolMismatchDetector),
+  entry(cleartextLoginInfo, { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS }, createCleartextLoginDetector),
+  entry(lateralMovementInfo, { ...DEFAULT_LATERAL_MOVEMENT_OPTIONS }, createLateralMovementDetector),
   { info: strangeFlowInfo, defaults: { ...DEFAULT_STRANGE_FLOW_OPTIONS } },
 ];
 

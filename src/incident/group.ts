@@ -119,7 +119,8 @@ function joinLinked(items: readonly Item[], gapMs: number): Group[] {
     for (const i of indexes) {
       const item = items[i];
       if (item === undefined) continue;
-      if (previous !== undefined && item.fromMs - reachedMs <= gapMs) sets.join(previous, i);
+      const isLasting = kindInfo(item.detection.kind).silenceEndsIt === false;
+      if (previous !== undefined && (isLasting || item.fromMs - reachedMs <= gapMs)) sets.join(previous, i);
       previous = i;
       reachedMs = Math.max(reachedMs, item.toMs);
     }

@@ -1,6 +1,7 @@
 import { counted, humanCount, humanDuration } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
+import { MISUSE_KINDS } from './kind-misuse.ts';
 import { RECORD_KINDS } from './kind-record.ts';
 import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
@@ -33,6 +34,8 @@ export interface KindInfo {
   readonly aim?: (detection: Detection) => string | undefined;
   /** True where many actors of one aim are one story however far apart in time: a rule of the user's own fires when it fires. */
   readonly timeless?: boolean;
+  /** False where detections that share a link are one story however far apart in time. */
+  readonly silenceEndsIt?: boolean;
   readonly techniques?: (story: Story, detection: Detection) => TechniqueId[];
   /** What such an incident is called in a list, in a few words: 'port scan'. */
   readonly label: string;
@@ -270,6 +273,7 @@ const KINDS: readonly KindInfo[] = [
     },
     end: () => '',
   },
+  ...MISUSE_KINDS,
   ...RECORD_KINDS,
 ];
 

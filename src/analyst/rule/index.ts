@@ -1,6 +1,7 @@
 import { BRUTE_FORCE_RULES } from './brute-force.ts';
 import { CALL_RULES } from './call.ts';
 import { FLOOD_RULES } from './flood.ts';
+import { MISUSE_RULES } from './misuse.ts';
 import { OTHER_RULE } from './other.ts';
 import { RECORD_RULES } from './record.ts';
 import type { Explanation } from './rule.ts';
@@ -16,6 +17,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   ...FLOOD_RULES,
   ...CALL_RULES,
   ...STRANGE_FLOW_RULES,
+  ...MISUSE_RULES,
   ...RECORD_RULES,
 ];
 

@@ -8,14 +8,7 @@ import {
   looksLikeHttpResponse,
   PROTO,
 } from '../../wire/index.ts';
-import {
-  PASSWORD_IN_CLEAR,
-  PEEK_DONE,
-  PEEK_FOREIGN,
-  PEEK_MORE,
-  type PeekContext,
-  type StreamPeek,
-} from './peek.ts';
+import { PASSWORD_IN_CLEAR, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 import { dtlsPeek, lookAtTls, TlsFlow } from './tls.ts';
 
 /** HTTP/1: the first exchange, as long as the server asks for a login the next ones too, and what is spoken in a tunnel that a proxy makes. STUN. */

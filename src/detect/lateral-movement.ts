@@ -1,0 +1,614 @@
+import { counted, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { byScore, Case, CaseBook, compareText, Judged, operationsOf } from './case.ts';
+import {
+  type Detection,
+  type Detector,
+  type DetectorInfo,
+  MAX_PEERS,
+  type NetworkContext,
+  type Reason,
+  type Saturation,
+} from './detection.ts';
+import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+
+/**
+ * Moving from one host inside to the next: what an intruder does after the first foothold, with the tools of administrators.
+ *
+ * What it sees, between two hosts of the home network.
+ *
+ * `lateral-movement.execution`: a remote procedure call that runs something on the other host: a service created or started (svcctl), a task registered (ITaskSchedulerService,
+ * atsvc), a method called through WMI (IWbemServices ExecMethod), PowerShell remoting (POST /wsman?PSVersion=), a program written to an administrative share.
+ * `lateral-movement.credentials`: the domain's secrets asked for by a host that is no domain controller (drsuapi DsGetNCChanges, "DCSync"), hives of the registry saved
+ * from afar, the directory's database or a hive read from an administrative share, a server made to sign on to a path that the caller names (coerced authentication).
+ * `lateral-movement.enumeration`: who is logged on where (NetrSessionEnum, NetrWkstaUserEnum), lists of accounts (SAMR), shares of many hosts.
+ * One detection per host that acts and kind. Score: the weight of the strongest call (`FACTS`), 0.03 more for each further target, at most 0.98; times 0.7 where all calls
+ * were refused; times 0.6 where the host is used to reaching many (see below).
+ *
+ * `lateral-movement.fan-out`: sessions with payload both ways to at least 4 hosts by one service of remote control (SMB, RDP, WinRM, SSH, VNC, WMI, Telnet) that began within 30
+ * minutes, none of which more than one other host uses: file servers and domain controllers, to which everybody goes, do not count. Score n / (n + 2) for n hosts; times 0.7 where the
+ * host had not been seen for ten minutes before, so that nobody knows whether this is new.
+ *
+ * Innocent, and left alone: domain controllers that replicate with one another; a server that half of its clients are reached from again and again, in rounds (management,
+ * monitoring, a jump host at work): at least half of the hosts reached had been reached before or were again after the 30 minutes; event collection over WinRM; printers.
+ * Innocent, and found: the one remote installation that an administrator makes by hand; a vulnerability scanner with passwords.
+ * What fools it: SMB 3 and RPC that are encrypted hide the call (the fan-out still shows); one hop at a time over RDP or SSH, days apart; what runs between subnets that the
+ * capture does not see.
+ *
+ * Cost: one look-up per flow in a small table, one comparison per flow for the first time of each host; 1 kB per acting host, 100 bytes per edge, capped.
+ * Source: MITRE BZAR for the calls (ATT&CK T1021, T1047, T1053.005, T1569.002, T1003, T1049, T1087, T1135, T1187, T1570), the open specifications MS-SCMR, MS-TSCH, MS-WMI, MS-DRSR, MS-SRVS.
+ */
+export const lateralMovementInfo: DetectorInfo = {
+  id: 'lateral-movement',
+  kinds: [
+    'lateral-movement.execution',
+    'lateral-movement.credentials',
+    'lateral-movement.enumeration',
+    'lateral-movement.fan-out',
+  ],
+  needs: ['initiator', 'responder', 'responderPort', 'protocol', 'service', 'startMs'],
+  sees: 'Remote procedure calls by which hosts inside run programs on others, take secrets or list who is where; many new sessions of remote control from one host.',
+  fooledBy: 'Encrypted SMB and RPC hide the calls; single hops days apart. Administrators do the same by hand.',
+  cost: 'One look-up per flow; about 1 kB per acting host and 100 bytes per edge.',
+  source: 'Calls as in MITRE BZAR; ATT&CK T1021, T1047, T1569.002, T1003.006 and others.',
+};
+
+export interface LateralMovementOptions {
+  /** Weaker findings are not reported. */
+  readonly minScore: number;
+  /** Hosts newly reached by one service within `windowMs`. */
+  readonly minTargets: number;
+  readonly windowMs: number;
+  /** A host that more sources than this use by the same service is one that everybody goes to. */
+  readonly maxSourcesOfTarget: number;
+  /** Share of the hosts reached that were reached in another round, from which on the source is used to it. */
+  readonly usualShare: number;
+  /** How long a source must have been seen before, for what it reaches to be known as new. */
+  readonly historyMs: number;
+  /** Hosts whose shares are listed, from which on it is a search. */
+  readonly minShareTargets: number;
+  readonly maxActors: number;
+  readonly maxEdges: number;
+  readonly maxHosts: number;
+}
+
+export const DEFAULT_LATERAL_MOVEMENT_OPTIONS: LateralMovementOptions = {
+  minScore: 0.45,
+  minTargets: 4,
+  windowMs: 1_800_000,
+  maxSourcesOfTarget: 2,
+  usualShare: 0.5,
+  historyMs: 600_000,
+  minShareTargets: 5,
+  maxActors: 4096,
+  maxEdges: 65_536,
+  maxHosts: 16_384,
+};
+
+type Kind = 'execution' | 'credentials' | 'enumeration';
+
+interface Fact {
+  /** Behind 'lateral-movement.' the name of the reason. */
+  readonly name: string;
+  readonly kind: Kind;
+  readonly weight: number;
+  /** What was done, for 'It ... on 3 hosts.' */
+  readonly did: string;
+  readonly test: RegExp;
+}
+
+/**
+ * What is told by one operation. A refused call ends in the name of its status: 'svcctl:CreateServiceW access_denied'. File names of SMB carry their share: 'write ADMIN$\x.exe'.
+ * The order is that of the reasons.
+ */
+const FACTS: readonly Fact[] = [
+  {
+    name: 'service',
+    kind: 'execution',
+    weight: 0.9,
+    did: 'created a service',
+    test: /^svcctl:(CreateService(WOW64)?[AW]|CreateWowService)\b/,
+  },
+  {
+    name: 'service-start',
+    kind: 'execution',
+    weight: 0.5,
+    did: 'started or changed a service',
+    test: /^svcctl:(StartService[AW]|ChangeServiceConfig2?[AW])\b/,
+  },
+  {
+    name: 'task',
+    kind: 'execution',
+    weight: 0.85,
+    did: 'planned a task',
+    test: /^(ITaskSchedulerService:(SchRpcRegisterTask|SchRpcRun)|atsvc:NetrJobAdd)\b/,
+  },
+  {
+    name: 'wmi',
+    kind: 'execution',
+    weight: 0.85,
+    did: 'called a method through WMI',
+    test: /^IWbemServices:ExecMethod(Async)?\b/,
+  },
+  {
+    name: 'program',
+    kind: 'execution',
+    weight: 0.6,
+    did: 'wrote a program to an administrative share',
+    test: /^(create|write) (ADMIN|[A-Z])\$\\.*\.(exe|dll|bat|ps1|cmd|vbs|sys|scr|msi)\b/i,
+  },
+  {
+    name: 'dcsync',
+    kind: 'credentials',
+    weight: 0.9,
+    did: 'asked for the secrets of the domain as a domain controller does',
+    test: /^drsuapi:DsGetNCChanges\b/,
+  },
+  {
+    name: 'hive',
+    kind: 'credentials',
+    weight: 0.8,
+    did: 'saved a hive of the registry',
+    test: /^winreg:BaseRegSaveKey(Ex)?\b/,
+  },
+  {
+    name: 'database',
+    kind: 'credentials',
+    weight: 0.85,
+    did: 'reached for the database of accounts by file',
+    test: /^(open|create) (ADMIN|[A-Z])\$\\(.*\\)?(ntds\.dit|system32\\config\\(sam|system|security))\b/i,
+  },
+  {
+    name: 'coerced',
+    kind: 'credentials',
+    weight: 0.8,
+    did: 'told a server to open a path of its choice, so that it signs on there',
+    test: /^(efsrpc:EfsRpc\w+|fsrvp:IsPath\w+|netdfs:NetrDfs(Add|Remove)StdRoot\w*|spoolss:RpcRemoteFindFirstPrinterChangeNotification\w*)/,
+  },
+  {
+    name: 'sessions',
+    kind: 'enumeration',
+    weight: 0.7,
+    did: 'asked who is logged on',
+    test: /^(srvsvc:NetrSessionEnum|wkssvc:NetrWkstaUserEnum)\b/,
+  },
+  {
+    name: 'accounts',
+    kind: 'enumeration',
+    weight: 0.55,
+    did: 'asked for lists of accounts',
+    test: /^samr:Samr(Enumerate(Users|Groups|Aliases)InDomain|QueryDisplayInformation[23]?|GetMembersIn(Group|Alias))\b/,
+  },
+  {
+    name: 'shares',
+    kind: 'enumeration',
+    weight: 0.6,
+    did: 'asked for lists of shares',
+    test: /^srvsvc:NetrShareEnum(Sticky)?\b/,
+  },
+];
+
+const NO_FACTS = 0;
+const SHARES = FACTS.findIndex(({ name }) => name === 'shares');
+const DCSYNC = FACTS.findIndex(({ name }) => name === 'dcsync');
+/** PowerShell remoting is told by its request. */
+const POWERSHELL: Fact = {
+  name: 'powershell',
+  kind: 'execution',
+  weight: 0.7,
+  did: 'opened a PowerShell session',
+  test: /^POST \/wsman\?PSVersion=/i,
+};
+const ALL_FACTS: readonly Fact[] = [...FACTS, POWERSHELL];
+const POWERSHELL_BIT = 1 << FACTS.length;
+
+const PER_TARGET = 0.03;
+const MOST_SCORE = 0.98;
+const REFUSED_FACTOR = 0.7;
+const USUAL_FACTOR = 0.6;
+const NO_HISTORY_FACTOR = 0.7;
+/** Sources of a target that are told apart. */
+const MOST_SOURCES = 8;
+
+/** Services of remote control, by what the content or the port says. */
+const FAMILY: ReadonlyMap<string, string> = new Map([
+  ['smb', 'smb'],
+  ['netbios-ssn', 'smb'],
+  ['rdp', 'rdp'],
+  ['ssh', 'ssh'],
+  ['vnc', 'vnc'],
+  ['telnet', 'telnet'],
+  ['winrm', 'winrm'],
+  ['winrm-tls', 'winrm'],
+  ['dcerpc', 'dcerpc'],
+]);
+const FAMILY_PORTS: ReadonlyMap<number, string> = new Map([
+  [5985, 'winrm'],
+  [5986, 'winrm'],
+  [3389, 'rdp'],
+]);
+const FAMILY_LABELS: Readonly<Record<string, string>> = {
+  smb: 'SMB',
+  rdp: 'Remote Desktop',
+  ssh: 'SSH',
+  vnc: 'VNC',
+  telnet: 'Telnet',
+  winrm: 'WinRM',
+  dcerpc: 'Windows RPC',
+};
+
+/** Services that a domain controller answers. */
+const DIRECTORY: ReadonlySet<string> = new Set(['kerberos', 'ldap', 'ldaps', 'ldap-gc', 'ldaps-gc', 'cldap']);
+
+/** Bits of the facts that some operations tell: those that were done, and those that were refused above them. */
+function factsOf(text: string): number {
+  let done = NO_FACTS;
+  let refused = NO_FACTS;
+  for (const operation of operationsOf(text)) {
+    const index = FACTS.findIndex(({ test }) => test.test(operation));
+    if (index < 0) continue;
+    // A call stands without a blank; a file operation has a path, and its refusal a status in capitals behind.
+    const isCall = /^\w+:\w+/.test(operation);
+    const isRefused = isCall ? operation.includes(' ') : /STATUS_\w+$/.test(operation);
+    if (isRefused) refused |= 1 << index;
+    else done |= 1 << index;
+  }
+  // A call is noted when it is asked for, and again with the status when that came back.
+  return done === NO_FACTS && refused === NO_FACTS ? NO_FACTS : (done | refused) + refused * REFUSED_SHIFT;
+}
+
+/** Facts take fewer than 16 bits; those that were refused stand above. */
+const REFUSED_SHIFT = 2 ** 16;
+
+class Acts extends Case {
+  /** Targets of each fact, bounded. */
+  readonly targets: Set<string>[] = ALL_FACTS.map(() => new Set<string>());
+  readonly flows: number[] = ALL_FACTS.map(() => 0);
+  readonly refusals: number[] = ALL_FACTS.map(() => 0);
+}
+
+interface Edge {
+  readonly source: string;
+  readonly target: string;
+  readonly family: string;
+  firstMs: number;
+  /** Start times, bounded, by which rounds are told. */
+  readonly starts: number[];
+  readonly span: TimeSpan;
+  flows: number;
+  /** Number of its collector. */
+  readonly evidence: number;
+}
+
+const EVIDENCE_PER_EDGE = 2;
+const MOST_STARTS = 64;
+const MOST_TARGETS = 512;
+
+export function createLateralMovementDetector(
+  context: NetworkContext,
+  options: Partial<LateralMovementOptions> = {},
+): Detector {
+  return new LateralMovementDetector(context, { ...DEFAULT_LATERAL_MOVEMENT_OPTIONS, ...options });
+}
+
+class LateralMovementDetector implements Detector {
+  readonly id = lateralMovementInfo.id;
+  readonly #context: NetworkContext;
+  readonly #options: LateralMovementOptions;
+  readonly #acts: CaseBook<Acts>;
+  readonly #pool = new EvidencePool(20_000);
+  readonly #edges: BoundedMap<string, Edge>;
+  readonly #controllers: BoundedMap<string, { readonly address: string }>;
+  /** Start of the first flow of each initiator. */
+  readonly #firstSeen: BoundedMap<string, { ms: number }>;
+
+  constructor(context: NetworkContext, options: LateralMovementOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#acts = new CaseBook('hosts that call others to act', options.maxActors, (evidence) => new Acts(evidence));
+    this.#edges = new BoundedMap(new Cap('sessions of remote control by source and target', options.maxEdges));
+    this.#controllers = new BoundedMap(new Cap('domain controllers', options.maxHosts));
+    this.#firstSeen = new BoundedMap(new Cap('hosts that begin connections', options.maxHosts));
+  }
+
+  observe(table: Table): void {
+    const flows = bindFlows(table);
+    const isTcp = flows.protocol.dictionary.map((protocol) => protocol === 'tcp');
+    const family = flows.service.dictionary.map((service) => FAMILY.get(service));
+    const isDirectory = flows.service.dictionary.map((service) => DIRECTORY.has(service));
+    const facts = new Judged(flows.operations, factsOf, NO_FACTS);
+    const isPowerShell = new Judged(flows.httpRequest, (text) => POWERSHELL.test.test(text), false);
+    this.#noteFirst(flows);
+    for (let row = 0; row < flows.rowCount; row++) {
+      const service = flows.service.codes[row] ?? -1;
+      const port = numberAt(flows.responderPort, row) ?? -1;
+      // What a port is for counts only where the content is that of its carrier: HTTP and TLS of WinRM and RDP.
+      const control = FAMILY_PORTS.get(port) ?? family[service];
+      if (isDirectory[service] === true) {
+        this.#noteController(flows, row);
+        if (control === undefined) continue;
+      }
+      if (control === undefined || isTcp[flows.protocol.codes[row] ?? -1] !== true) continue;
+      if ((numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) continue;
+      if ((numberAt(flows.initiatorPayloadBytes, row) ?? 0) === 0) continue;
+      const told = facts.at(row) + (control === 'winrm' && isPowerShell.at(row) ? POWERSHELL_BIT : 0);
+      this.#take(flows, row, control, told);
+    }
+  }
+
+  #noteFirst(flows: FlowBatch): void {
+    const { codes, dictionary } = flows.initiator;
+    const first = new Float64Array(dictionary.length).fill(Number.POSITIVE_INFINITY);
+    const { values } = flows.startMs;
+    for (let row = 0; row < flows.rowCount; row++) {
+      const code = codes[row] ?? -1;
+      const startMs = values[row] ?? Number.NaN;
+      if (code >= 0 && startMs < (first[code] ?? 0)) first[code] = startMs;
+    }
+    for (let code = 0; code < first.length; code++) {
+      const ms = first[code] ?? Number.POSITIVE_INFINITY;
+      const address = dictionary[code] ?? '';
+      if (!Number.isFinite(ms) || !this.#context.isHome(address)) continue;
+      const known = this.#firstSeen.obtain(address, () => ({ ms }));
+      if (known !== undefined && ms < known.ms) known.ms = ms;
+    }
+  }
+
+  #noteController(flows: FlowBatch, row: number): void {
+    const address = textAt(flows.responder, row);
+    if (address === undefined || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
+    if (this.#context.isHome(address)) this.#controllers.obtain(address, () => ({ address }));
+  }
+
+  #take(flows: FlowBatch, row: number, family: string, told: number): void {
+    const source = textAt(flows.initiator, row);
+    const target = textAt(flows.responder, row);
+    const startMs = numberAt(flows.startMs, row);
+    if (source === undefined || target === undefined || startMs === undefined || source === target) return;
+    if (!this.#context.isHome(source) || !this.#context.isHome(target)) return;
+    const times = { peer: target, startMs, endMs: numberAt(flows.endMs, row) };
+    if (told !== NO_FACTS) this.#act(flows, row, source, target, told, times);
+
+    const edge = this.#edges.obtain(`${source} ${target} ${family}`, () => ({
+      source,
+      target,
+      family,
+      firstMs: startMs,
+      starts: [],
+      span: new TimeSpan(),
+      flows: 0,
+      evidence: this.#pool.collector(EVIDENCE_PER_EDGE),
+    }));
+    if (edge === undefined) return;
+    edge.firstMs = Math.min(edge.firstMs, startMs);
+    edge.span.add(startMs, times.endMs);
+    edge.flows++;
+    if (edge.starts.length < MOST_STARTS) edge.starts.push(startMs);
+    this.#pool.offer(edge.evidence, flows.table, row);
+  }
+
+  #act(
+    flows: FlowBatch,
+    row: number,
+    source: string,
+    target: string,
+    told: number,
+    times: { readonly peer: string; readonly startMs: number; readonly endMs: number | undefined },
+  ): void {
+    const bits = told % REFUSED_SHIFT;
+    const refused = Math.floor(told / REFUSED_SHIFT);
+    const kinds = new Set(ALL_FACTS.filter((_, i) => (bits & (1 << i)) !== 0).map(({ kind }) => kind));
+    for (const kind of kinds) {
+      const acts = this.#acts.obtain(`${kind} ${source}`);
+      if (acts === undefined) continue;
+      let weight = 0;
+      for (const [i, fact] of ALL_FACTS.entries()) {
+        if (fact.kind !== kind || (bits & (1 << i)) === 0) continue;
+        const targets = acts.targets[i];
+        if (targets !== undefined && targets.size < MOST_TARGETS) targets.add(target);
+        acts.flows[i] = (acts.flows[i] ?? 0) + 1;
+        if ((refused & (1 << i)) !== 0) acts.refusals[i] = (acts.refusals[i] ?? 0) + 1;
+        weight = Math.max(weight, fact.weight);
+      }
+      this.#acts.saw(acts, flows.table, row, times, -weight);
+    }
+  }
+
+  saturations(): Saturation[] {
+    return [
+      ...this.#acts.saturations(this.id, [this.#edges.cap, this.#controllers.cap, this.#firstSeen.cap]),
+      ...saturationsOf(this.id, [this.#pool.cap]),
+    ];
+  }
+
+  finish(): Detection[] {
+    const edges = this.#edges.sortedEntries().map(([, edge]) => edge);
+    const usual = this.#usualSources(edges);
+    const found: Detection[] = [];
+    for (const [key, acts] of this.#acts.entries()) {
+      const [kind = '', source = ''] = key.split(' ');
+      const one = this.#actDetection(kind as Kind, source, acts, usual.has(source));
+      if (one !== undefined) found.push(one);
+    }
+    for (const group of groupEdges(edges).values()) {
+      const one = this.#fanOut(group, edges);
+      if (one !== undefined) found.push(one);
+    }
+    return found.sort((a, b) => byScore(a, b) || compareText(a.service ?? '', b.service ?? ''));
+  }
+
+  /** Sources that reach many hosts in rounds. */
+  #usualSources(edges: readonly Edge[]): Set<string> {
+    const { minTargets, usualShare, windowMs } = this.#options;
+    const usual = new Set<string>();
+    for (const group of groupEdges(edges).values()) {
+      const again = group.filter((edge) => roundsOf(edge, windowMs) > 1).length;
+      const [first] = group;
+      if (first !== undefined && group.length >= minTargets && again >= usualShare * group.length)
+        usual.add(first.source);
+    }
+    return usual;
+  }
+
+  #actDetection(kind: Kind, source: string, acts: Acts, isUsual: boolean): Detection | undefined {
+    const { minShareTargets, minScore } = this.#options;
+    const present = ALL_FACTS.map((fact, i) => ({ fact, i })).filter(({ fact, i }) => {
+      const targets = acts.targets[i]?.size ?? 0;
+      if (fact.kind !== kind || targets === 0) return false;
+      // Everybody lists the shares of the server they work with.
+      if (i === SHARES) return targets >= minShareTargets;
+      return i !== DCSYNC || this.#controllers.get(source) === undefined;
+    });
+    if (present.length === 0) return undefined;
+    const targets = new Set(present.flatMap(({ i }) => [...(acts.targets[i] ?? [])]));
+    const weight = present.reduce((most, { fact }) => Math.max(most, fact.weight), 0);
+    const isRefused = present.every(({ i }) => (acts.refusals[i] ?? 0) >= (acts.flows[i] ?? 0));
+    const full = Math.min(MOST_SCORE, weight + PER_TARGET * (targets.size - 1));
+    const score = Number((full * (isRefused ? REFUSED_FACTOR : 1) * (isUsual ? USUAL_FACTOR : 1)).toFixed(3));
+    if (score < minScore) return undefined;
+    const reasons: Reason[] = present.map(({ fact, i }) => {
+      const count = acts.targets[i]?.size ?? 0;
+      return {
+        name: `lateral-movement.${fact.name}`,
+        value: count,
+        unit: 'hosts',
+        sentence: `It ${fact.did} on ${counted(count, 'host')}, by ${counted(acts.flows[i] ?? 0, 'connection')}.`,
+      };
+    });
+    if (isRefused)
+      reasons.push({
+        name: 'lateral-movement.refused',
+        value: REFUSED_FACTOR,
+        unit: 'factor',
+        sentence: 'All of it was refused, so that the score is lowered: it was tried and did not work.',
+      });
+    if (isUsual)
+      reasons.push({
+        name: 'lateral-movement.usual',
+        value: USUAL_FACTOR,
+        unit: 'factor',
+        sentence:
+          'This host reaches many others in rounds, as a server for management does: the score is lowered by that.',
+      });
+    const peers = [...targets].sort((a, b) => acts.peers.weight(b) - acts.peers.weight(a) || compareText(a, b));
+    const { firstMs, lastMs } = acts.span;
+    return {
+      kind: `lateral-movement.${kind}`,
+      detector: this.id,
+      actor: source,
+      peers: peers.slice(0, MAX_PEERS),
+      peerCount: peers.length,
+      protocol: 'tcp',
+      firstMs,
+      lastMs,
+      score,
+      reasons,
+      flows: this.#acts.flows(acts),
+      flowCount: acts.flowCount,
+    };
+  }
+
+  #fanOut(group: readonly Edge[], all: readonly Edge[]): Detection | undefined {
+    const { minTargets, windowMs, maxSourcesOfTarget, usualShare, historyMs, minScore } = this.#options;
+    const [first] = group;
+    if (first === undefined || group.length < minTargets) return undefined;
+    const sources = this.#sourceCounts(all);
+    const rare = group
+      .filter((edge) => (sources.get(`${edge.target} ${edge.family}`) ?? 0) <= maxSourcesOfTarget)
+      .sort((a, b) => a.firstMs - b.firstMs || compareText(a.target, b.target));
+    const burst = busiest(rare, windowMs);
+    const [opening] = burst;
+    if (opening === undefined || burst.length < minTargets) return undefined;
+    const again = burst.filter((edge) => roundsOf(edge, windowMs) > 1).length;
+    if (again >= usualShare * burst.length) return undefined;
+    const { source, family } = first;
+    const seenMs = opening.firstMs - (this.#firstSeen.get(source)?.ms ?? opening.firstMs);
+    const isNew = seenMs >= historyMs;
+    const n = burst.length;
+    const score = Number(((n / (n + 2)) * (isNew ? 1 : NO_HISTORY_FACTOR)).toFixed(3));
+    if (score < minScore) return undefined;
+    const span = new TimeSpan();
+    for (const edge of burst) span.add(edge.span.firstMs, edge.span.lastMs);
+    const label = FAMILY_LABELS[family] ?? family;
+    const lastBegun = burst[n - 1]?.firstMs ?? opening.firstMs;
+    const reasons: Reason[] = [
+      {
+        name: 'lateral-movement.targets',
+        value: n,
+        unit: 'hosts',
+        threshold: minTargets,
+        sentence: `It reached ${counted(n, 'host')} by ${label} within ${humanDuration(lastBegun - opening.firstMs)}; hardly anybody else reaches them so.`,
+      },
+      {
+        name: 'lateral-movement.history',
+        value: Math.max(0, seenMs),
+        unit: 'ms',
+        threshold: historyMs,
+        sentence: isNew
+          ? `It had been seen for ${humanDuration(seenMs)} before without reaching them.`
+          : 'It was not seen long enough before to say whether this is new; the score is lowered by that.',
+      },
+    ];
+    const peers = burst.map((edge) => edge.target);
+    return {
+      kind: 'lateral-movement.fan-out',
+      detector: this.id,
+      actor: source,
+      peers: peers.slice(0, MAX_PEERS),
+      peerCount: n,
+      protocol: 'tcp',
+      service: family,
+      firstMs: span.firstMs,
+      lastMs: span.lastMs,
+      score,
+      reasons,
+      flows: mergeEvidence(burst.map((edge) => this.#pool.flows(edge.evidence))),
+      flowCount: burst.reduce((sum, edge) => sum + edge.flows, 0),
+    };
+  }
+
+  #counts: ReadonlyMap<string, number> | undefined;
+
+  /** How many sources use a target by a service. */
+  #sourceCounts(edges: readonly Edge[]): ReadonlyMap<string, number> {
+    if (this.#counts !== undefined) return this.#counts;
+    const counts = new Map<string, number>();
+    for (const { target, family } of edges) {
+      const key = `${target} ${family}`;
+      counts.set(key, Math.min(MOST_SOURCES, (counts.get(key) ?? 0) + 1));
+    }
+    this.#counts = counts;
+    return counts;
+  }
+}
+
+function groupEdges(edges: readonly Edge[]): Map<string, Edge[]> {
+  const groups = new Map<string, Edge[]>();
+  for (const edge of edges) {
+    const key = `${edge.source} ${edge.family}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [edge]);
+    else group.push(edge);
+  }
+  return groups;
+}
+
+/** The most edges that began within the window, in order of their beginning. */
+function busiest(edges: readonly Edge[], windowMs: number): readonly Edge[] {
+  let from = 0;
+  let best: readonly Edge[] = [];
+  for (let to = 0; to < edges.length; to++) {
+    while ((edges[to]?.firstMs ?? 0) - (edges[from]?.firstMs ?? 0) > windowMs) from++;
+    if (to + 1 - from > best.length) best = edges.slice(from, to + 1);
+  }
+  return best;
+}
+
+/** How many times it was used with a silence of more than the window between. */
+function roundsOf(edge: Edge, windowMs: number): number {
+  const starts = edge.starts.toSorted((a, b) => a - b);
+  let rounds = starts.length > 0 ? 1 : 0;
+  for (let i = 1; i < starts.length; i++) if ((starts[i] ?? 0) - (starts[i - 1] ?? 0) > windowMs) rounds++;
+  return rounds;
+}
