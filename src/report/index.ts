@@ -5,6 +5,8 @@ import { renderJson, renderJsonParts } from './json.ts';
 import type { AnalysisResult } from './result.ts';
 
 export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv, textCell } from './csv.ts';
+export { curveSpark, type NamedCurve, renderCurves } from './curve.ts';
+export { type DeviceSummary, MOST_DEVICES } from './device-summary.ts';
 export * from './drift-summary.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';
