@@ -1,6 +1,7 @@
 import type { Table } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import type { FlowColumnName, FlowRecord } from '../flow/index.ts';
+import type { Baseline } from './baseline.ts';
 
 /**
  * One number that speaks for a detection, with what it was compared with. A reason is computed by code and becomes an evidence item of its own,
@@ -80,6 +81,8 @@ export interface Saturation {
 export interface NetworkContext {
   /** True for addresses of the home network. */
   readonly isHome: (address: string) => boolean;
+  /** What the network is supposed to hold, where somebody has written it down. */
+  readonly baseline?: Baseline;
 }
 
 /**

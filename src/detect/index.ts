@@ -28,17 +28,6 @@ import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
 
 export { alertDetections, type SensorAlert } from './alert.ts';
-export {
-  BEACON_THREAT,
-  type BeaconSeries,
-  createBeaconDetector,
-  type EvennessScore,
-  type RitaBeaconScore,
-  ritaBeaconScore,
-  ritaSeries,
-  ritaThreatScore,
-  type ThreatThresholds,
-} from './beacon.ts';
 export * from './baseline.ts';
 export {
   flowProtocol,
@@ -56,6 +45,17 @@ export type {
   BaselineProtocol,
   BaselineStatus,
 } from './baseline-schema.ts';
+export {
+  BEACON_THREAT,
+  type BeaconSeries,
+  createBeaconDetector,
+  type EvennessScore,
+  type RitaBeaconScore,
+  ritaBeaconScore,
+  ritaSeries,
+  ritaThreatScore,
+  type ThreatThresholds,
+} from './beacon.ts';
 export { createBruteForceDetector } from './brute-force.ts';
 export * from './detection.ts';
 export { EvidenceRows } from './evidence.ts';

@@ -1,5 +1,9 @@
 /** Floor 2: packets to flows: key, table, timeouts, columns. */
 export * from './community-id.ts';
+export * from './device.ts';
+export * from './device-mac.ts';
+export { guessRoles, type RoleGuess, type RoleSigns } from './device-role.ts';
+export * from './device-vendor.ts';
 export * from './filter.ts';
 export * from './filter-field.ts';
 export * from './host.ts';

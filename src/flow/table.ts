@@ -167,6 +167,8 @@ export class FlowTable {
    * Told of every packet that became part of a flow: where it lies in the batch, and by which input and frame number (columns `input` and `firstFrame`) its row will be known.
    */
   onPacket: ((batch: FrameBatch, i: number, input: number, firstFrame: number) => void) | undefined;
+  /** Told of every frame that belongs to no flow, with its time; the packet is valid until it returns. */
+  onOther: ((packet: Packet, timeNs: number) => void) | undefined;
   /** Keeps the first payload of flows on chosen ports, and hands it out as their rows are written. Set before the first packet; usually nobody asks for it. */
   payloads: PayloadKeeper | undefined;
   /** Live flows now, and the most there ever were. */
@@ -256,6 +258,7 @@ export class FlowTable {
           this.onPacket(batch, i, this.#w[ref * RECORD_I32 + W_INPUT], this.#f[ref * RECORD_F64 + F_FIRST_FRAME]);
       } else {
         this.#countOther(packet.other);
+        this.onOther?.(packet, timeNs[i]);
       }
     }
   }

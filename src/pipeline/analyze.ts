@@ -3,6 +3,7 @@ import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../analyst
 import { type Schema, type Table, UserError } from '../core/index.ts';
 import {
   alertDetections,
+  type Baseline,
   createStrangeFlowDetector,
   DETECTORS,
   type Detection,
@@ -14,24 +15,29 @@ import {
 } from '../detect/index.ts';
 import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FeaturePack } from '../feature/index.ts';
 import {
+  type DeviceFacts,
   FLOW_SCHEMA,
   FlowTable,
   type FlowTableOptions,
   type HostFacts,
   HostTable,
   mostFrequent,
+  shippedVendors,
   TimelineCounter,
+  type VendorTable,
 } from '../flow/index.ts';
 import { groupDetections, type Severity } from '../incident/index.ts';
 import { type ByteSource, type PluginHost, type Reject, ScratchFile, type TableSource } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
+import { MOST_DEVICES } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
 import { describeBlindSpots, explainEmptiness, type IdleDetector } from './blind-spot.ts';
 import { type CensusCounts, FlowCensus } from './census.ts';
 import type { ClassifiedInput } from './classify.ts';
 import type { Config } from './config.ts';
 import { PluginDecoding } from './decoding.ts';
+import { DeviceWatch, summarizeDevice } from './device.ts';
 import { DriftMeter } from './drift.ts';
 import { FitSample } from './fit-sample.ts';
 import { PluginLooks, pluginBlindSpots } from './plugin.ts';
@@ -82,6 +88,10 @@ export interface AnalyzeOptions {
   readonly plugins?: PluginHost;
   /** Told of every line or record that could not be read. */
   readonly onReject?: (input: string, reject: Reject) => void;
+  /** What the network is supposed to hold; without it nothing is judged by it. */
+  readonly baseline?: Baseline;
+  /** Whose blocks hardware addresses are from; the table that ships where absent. */
+  readonly vendors?: VendorTable;
 }
 
 export interface Analysis {
@@ -112,7 +122,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       'give networks in CIDR notation, as in 192.168.0.0/16,fd00::/8',
     );
   const isHome = memoize((address) => home.has(address));
-  const context: NetworkContext = { isHome };
+  const { baseline } = options;
+  const context: NetworkContext = { isHome, ...(baseline === undefined ? {} : { baseline }) };
 
   const pack = FEATURE_PACKS[0];
   if (pack === undefined) throw new Error('there is no feature pack');
@@ -220,6 +231,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       ],
       incidents,
       hosts: summarizeHosts(hosts.shown, isHome),
+      devices: pass.devices.slice(0, MOST_DEVICES).map((device) => summarizeDevice(device, baseline)),
+      deviceCount: pass.devices.length,
       timeline: pass.timeline,
       ...(defined === undefined ? {} : { table: defined.table }),
     };
@@ -259,6 +272,8 @@ interface FirstPass {
   /** Detectors that saw nothing, because no input gave what they need. */
   readonly idle: readonly IdleDetector[];
   readonly saturations: readonly Saturation[];
+  /** Devices of the home network. */
+  readonly devices: readonly DeviceFacts[];
   /** What other sensors said in the inputs. */
   readonly alerts: readonly SensorAlert[];
   readonly census: CensusCounts;
@@ -327,6 +342,8 @@ async function readFlows(
   const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
   const measurer = pack.create({ isHome: context.isHome });
   const hosts = new HostTable();
+  const devices = new DeviceWatch({ isHome: context.isHome });
+  flowTable.onOther = devices.frames(base);
   const timeline = new TimelineCounter();
   const census = new FlowCensus();
 
@@ -335,6 +352,7 @@ async function readFlows(
     const features = measurer.measure(table, orderByEnd(table), values);
     observe(table, features, source);
     hosts.observe(table);
+    devices.observe(table);
     timeline.observe(table);
     census.observe(table);
     const copied = store.append({ table, features });
@@ -369,7 +387,9 @@ async function readFlows(
     saturations: [
       ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
       ...(decoding?.saturations() ?? []),
+      ...devices.saturations(),
     ],
+    devices: devices.finish(options.vendors ?? (await shippedVendors())),
     census: census.finish(),
     timeline: timeline.finish(),
     totals: {

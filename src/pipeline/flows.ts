@@ -4,7 +4,7 @@ import type { Saturation } from '../detect/index.ts';
 import { type FlowFilter, FlowTable, type FlowTableOptions } from '../flow/index.ts';
 import type { PluginHost } from '../io/index.ts';
 import type { InputSummary } from '../report/index.ts';
-import { type FrameBatch, OddityCounter, TimeBase } from '../wire/index.ts';
+import { type FrameBatch, OddityCounter, type Packet, TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
 import { PluginDecoding } from './decoding.ts';
 import { type ReadOptions, readInputs, wasStopped } from './read.ts';
@@ -24,6 +24,8 @@ export interface FlowsOptions {
   readonly as?: string | undefined;
   /** Their decoders are shown the first payload of flows on their ports. */
   readonly plugins?: PluginHost | undefined;
+  /** Told of every frame that belongs to no flow, as `FlowTable.onOther` is. */
+  readonly onOther?: ((packet: Packet, timeNs: number, base: TimeBase) => void) | undefined;
   /** Sees every batch of frames. */
   readonly onBatch?: ((batch: FrameBatch) => void) | undefined;
   /** Stops the reading; flows that live then are written as they are. */
@@ -53,6 +55,8 @@ export async function streamFlows(options: FlowsOptions): Promise<FlowsResult> {
   const base = new TimeBase();
   const oddities = new OddityCounter();
   const table = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
+  const { onOther } = options;
+  if (onOther !== undefined) table.onOther = (packet, timeNs) => onOther(packet, timeNs, base);
   let shown = 0;
   const take = (flows: Table, made: Table): void => {
     const rows = filter === undefined ? allRows(flows.rowCount) : filter.rows(flows);

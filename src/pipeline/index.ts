@@ -3,6 +3,7 @@ export * from './analyze.ts';
 export * from './classify.ts';
 export * from './config.ts';
 export * from './cut.ts';
+export * from './device.ts';
 export * from './drift.ts';
 export * from './flows.ts';
 export * from './live.ts';

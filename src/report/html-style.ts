@@ -84,6 +84,7 @@ export const CARD_TABLES = {
   drift: ['Feature', 'Index', 'How far', 'Moved', 'Missing'],
   clusters: ['Group', 'Rows', 'Silhouette', 'Stands for it: row', 'What sets it apart'],
   hosts: ['Host', 'Flows out', 'Flows in', 'Bytes out', 'Bytes in', 'Seen', 'Services and names'],
+  devices: ['Device', 'Addresses', 'Hardware', 'Role', 'Services', 'Seen'],
   inputs: ['Input', 'Format', 'Size', 'Packets or rows', 'Time', 'Read'],
   oddities: ['Name', 'Count', 'Meaning', 'First seen'],
 } as const;
@@ -183,8 +184,8 @@ svg{display:block}
 .area-bytes{fill:var(--mark)}.area-flows{fill:var(--markQuiet)}
 .bar{width:100%;min-width:72px;height:10px;background:var(--soft);border-radius:2px}
 .bar-plus{fill:var(--mark)}.bar-minus{fill:var(--markQuiet)}.bar-total{fill:var(--ink)}.bar-zero{fill:var(--muted)}
-figcaption{margin-top:10px;color:var(--muted);font-size:.875rem}
 .bar-bound{stroke:var(--ink);stroke-width:1;vector-effect:non-scaling-stroke}.score-before{fill:none;stroke:var(--ink);stroke-width:1.5}
+figcaption{margin-top:10px;color:var(--muted);font-size:.875rem}
 
 .badge{display:inline-block;padding:.1em .6em;border-radius:4px;color:var(--onSeverity);font-size:.8125rem;font-weight:650;line-height:1.5;white-space:nowrap;overflow-wrap:normal}
 ${severityRules()}

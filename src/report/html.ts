@@ -1,7 +1,7 @@
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Html, html, join, trusted } from './escape.ts';
-import { driftSection } from './html-drift.ts';
 import { devicesSection } from './html-device.ts';
+import { driftSection } from './html-drift.ts';
 import { incidentArticle, incidentIndex, incidentsBeyond, MAX_FULL_INCIDENTS } from './html-incident.ts';
 import { network } from './html-part.ts';
 import { hostsSection, howMadeSection, notSeenSection } from './html-rest.ts';
@@ -48,9 +48,10 @@ ${summarySection(result)}
 ${result.table === undefined || run.firstMs !== undefined ? timelineSection(result) : undefined}
 ${incidentsSection(result)}
 ${tableSection(result.table)}
+${devicesSection(result)}
 ${run.hosts > 0 || result.table === undefined ? hostsSection(result) : undefined}
-${notSeenSection(result)}
 ${driftSection(run.drift)}
+${notSeenSection(result)}
 ${howMadeSection(result)}
 </main>
 <footer class="page"><p>Written by ${run.tool.name} ${run.tool.version}. This file contains no script and loads nothing from any network. All times are UTC.</p></footer>

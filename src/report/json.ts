@@ -2,8 +2,8 @@ import type { JudgedIncident } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { Evidence, HostReference } from '../incident/index.ts';
-import type { DriftSummary } from './drift-summary.ts';
 import type { DeviceSummary } from './device-summary.ts';
+import type { DriftSummary } from './drift-summary.ts';
 import type { AnalysisResult, HostSummary, InputSummary, TableSummary } from './result.ts';
 import { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument } from './schema.ts';
 import { isTimeless } from './words.ts';
@@ -110,6 +110,8 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
     })),
     incidents: result.incidents.map(incidentNode),
     hosts: result.hosts.map(hostNode),
+    ...optional('devices', result.devices?.map(deviceNode)),
+    ...optional('deviceCount', result.deviceCount),
     timeline: {
       start: iso(timeline.startMs),
       bucketMs: timeline.bucketMs,
@@ -121,8 +123,6 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
   };
 }
 
-/** Members in the order of the schema, whatever the order in which they were put together. */
-function tableNode(table: TableSummary): NonNullable<IncidentsDocument['table']> {
 function driftNode(drift: DriftSummary): NonNullable<IncidentsDocument['run']['drift']> {
   const { scores, features } = drift;
   return {
@@ -154,6 +154,8 @@ function driftNode(drift: DriftSummary): NonNullable<IncidentsDocument['run']['d
   };
 }
 
+/** Members in the order of the schema, whatever the order in which they were put together. */
+function tableNode(table: TableSummary): NonNullable<IncidentsDocument['table']> {
   const { clusters } = table;
   return {
     rows: table.rows,
@@ -337,6 +339,43 @@ function inColumnOrder(flow: FlowRecord): FlowRecord {
     if (value !== undefined) ordered[name] = value;
   }
   return ordered;
+}
+
+function deviceNode(device: DeviceSummary): NonNullable<IncidentsDocument['devices']>[number] {
+  const { baseline } = device;
+  return {
+    ...optional('mac', device.mac),
+    ...optional('macKind', device.macKind),
+    ...optional('macOrigin', device.macOrigin),
+    ...optional('vendor', device.vendor),
+    addresses: device.addresses.map(({ address, claimed, ...seen }) => ({ address, ...times(seen), claimed })),
+    names: device.names.map(({ name, source }) => ({ name, source })),
+    roles: device.roles.map(({ role, reasons }) => ({ role, reasons: [...reasons] })),
+    software: [...device.software],
+    offers: [...device.offers],
+    uses: [...device.uses],
+    frames: [...device.frames],
+    joined: device.joined.map(({ mac, score, evidence, ...seen }) => ({
+      mac,
+      ...times(seen),
+      score,
+      evidence: [...evidence],
+    })),
+    ...optional('behind', device.behind),
+    ...times(device),
+    flows: device.flows,
+    bytes: device.bytes,
+    ...optional(
+      'baseline',
+      baseline && {
+        standing: baseline.standing,
+        ...optional('name', baseline.name),
+        ...optional('owner', baseline.owner),
+        ...optional('role', baseline.role),
+        ...optional('importance', baseline.importance),
+      },
+    ),
+  };
 }
 
 function hostNode(host: HostSummary): IncidentsDocument['hosts'][number] {

@@ -13,6 +13,9 @@ export interface AnalysisResult {
   readonly incidents: readonly JudgedIncident[];
   /** Hosts with the most traffic first, at most 200. */
   readonly hosts: readonly HostSummary[];
+  /** Devices of the home network by address, at most 500, and how many there are; absent where nobody looked. */
+  readonly devices?: readonly DeviceSummary[];
+  readonly deviceCount?: number;
   readonly timeline: Timeline;
   /** What was found out about the table, where rows of a table were analysed and not flows alone. */
   readonly table?: TableSummary;
@@ -147,11 +150,11 @@ export interface RunSummary {
   readonly homeNet: readonly string[];
   readonly seed: number;
   readonly model?: ModelSummary;
+  /** How far this input is from what a given model was fitted on; absent for a model that was fitted on the input itself. */
+  readonly drift?: DriftSummary;
   /** Why the list of incidents is empty, in one or two sentences; absent when it is not empty. */
   readonly emptyBecause?: string;
   /** What could not be seen in this traffic, each one sentence. */
-  /** How far this input is from what a given model was fitted on; absent for a model that was fitted on the input itself. */
-  readonly drift?: DriftSummary;
   readonly blindSpots: readonly string[];
   readonly saturations: readonly Saturation[];
   /** How many incidents there are of each severity. */

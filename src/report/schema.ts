@@ -348,6 +348,77 @@ const incident = named(
   'Detections that tell one story.',
 );
 
+const deviceSummary = named(
+  'device',
+  z.strictObject({
+    mac: say(z.string().optional(), 'Hardware address, the latest of several; absent where none was seen.'),
+    macKind: say(
+      z.enum(['vendor', 'virtual', 'derived', 'randomised']).optional(),
+      "Given by a vendor, by the host of a virtual machine, made of another interface's address, or made up.",
+    ),
+    macOrigin: say(
+      z.string().optional(),
+      'Software that gave a virtual address; the address that a derived one was made of.',
+    ),
+    vendor: say(z.string().optional(), 'To whom the IEEE gave the block of the hardware address.'),
+    addresses: say(
+      z.array(
+        z.strictObject({
+          address: z.string(),
+          first: time('Of its earliest flow'),
+          last: time('Of its latest flow'),
+          claimed: say(z.boolean(), 'Whether the device itself said that it is its own (ARP, DHCP).'),
+        }),
+      ),
+      'Network addresses it had, latest first.',
+    ),
+    names: say(
+      z.array(
+        z.strictObject({ name: z.string(), source: text('DHCP, NetBIOS, Windows, mDNS, LLMNR, DNS, TLS, HTTP.') }),
+      ),
+      'Names it gives itself, then those that others call it by. Text from the network.',
+    ),
+    roles: say(
+      z.array(z.strictObject({ role: z.string(), reasons: z.array(z.string()) })),
+      'What it probably is, likeliest first, and why.',
+    ),
+    software: say(z.array(z.string()), 'What its software calls itself. Text from the network.'),
+    offers: say(z.array(z.string()), "Services it answered on, most used first, as in 'http/80'."),
+    uses: say(z.array(z.string()), 'Services it used, most used first.'),
+    frames: say(z.array(z.string()), 'Kinds of frames that belong to no flow and that it sent, as in LLDP.'),
+    joined: say(
+      z.array(
+        z.strictObject({
+          mac: z.string(),
+          first: time('When it appeared'),
+          last: time('When it fell silent'),
+          score: share('How sure it is that it was the same device.'),
+          evidence: z.array(z.string()),
+        }),
+      ),
+      'Made-up hardware addresses that it had before, latest first, with what says so.',
+    ),
+    behind: say(z.string().optional(), 'Hardware address of the router behind which it stands.'),
+    first: time('Of its earliest flow'),
+    last: time('Of its latest flow'),
+    flows: count('Flows it took part in.'),
+    bytes: count('Bytes of these flows.'),
+    baseline: say(
+      z
+        .strictObject({
+          standing: z.enum(['approved', 'expired', 'proposed', 'unknown']),
+          name: z.string().optional(),
+          owner: z.string().optional(),
+          role: z.string().optional(),
+          importance: z.int().min(1).max(5).optional(),
+        })
+        .optional(),
+      'How the baseline has it; absent without one.',
+    ),
+  }),
+  'A device of the home network.',
+);
+
 const hostSummary = named(
   'host',
   z.strictObject({
@@ -480,6 +551,11 @@ export const incidentsDocument = z.strictObject({
   oddities: say(z.array(oddity), 'Most frequent first.'),
   incidents: say(z.array(incident), 'Most urgent first.'),
   hosts: say(z.array(hostSummary), 'Most traffic first, at most 200.'),
+  devices: say(
+    z.array(deviceSummary).optional(),
+    'Devices of the home network, by address, at most 500; absent where nobody looked for them.',
+  ),
+  deviceCount: say(z.int().min(0).optional(), 'How many devices there are in truth; absent with devices.'),
   timeline,
   table: say(table.optional(), 'What was found out about a table, where rows of one were analysed.'),
 });
