@@ -282,10 +282,10 @@ A new device, a first backup, a big download or a program that is used for the f
 `,
     ],
     [
-      'dns-tunnel.volume',
+      'burst.volume',
       `unsure 0.5: unusual traffic; monitor
 whatHappened:
-192.168.10.41, a host of your network, behaved in an unusual way towards 192.168.10.1 on UDP port 53 (DNS): 800 flows of the kind dns-tunnel volume. [d1 f1]
+192.168.10.41, a host of your network, behaved in an unusual way towards 192.168.10.1 on UDP port 53 (DNS): 800 flows of the kind burst volume. [d1 f1]
 It began at 2024-05-14 07:30:00 UTC. [d1]
 3.1 MB could have left through one domain within a day. [m1 d1]
 whyItMatters:

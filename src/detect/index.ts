@@ -7,7 +7,11 @@ import {
   DEFAULT_CLEARTEXT_LOGIN_OPTIONS,
 } from './cleartext-login.ts';
 import type { Detector, DetectorInfo, NetworkContext } from './detection.ts';
+import { createDgaDetector, DEFAULT_DGA_OPTIONS, dgaInfo } from './dga.ts';
+import { createDnsTunnelDetector, DEFAULT_DNS_TUNNEL_OPTIONS, dnsTunnelInfo } from './dns-tunnel.ts';
+import { createExfiltrationDetector, DEFAULT_EXFILTRATION_OPTIONS, exfiltrationInfo } from './exfiltration.ts';
 import { createFloodDetector, DEFAULT_FLOOD_OPTIONS, floodInfo } from './flood.ts';
+import { createIcmpTunnelDetector, DEFAULT_ICMP_TUNNEL_OPTIONS, icmpTunnelInfo } from './icmp-tunnel.ts';
 import {
   createLateralMovementDetector,
   DEFAULT_LATERAL_MOVEMENT_OPTIONS,
@@ -46,6 +50,15 @@ export type {
   BaselineStatus,
 } from './baseline-schema.ts';
 export {
+  type AllowList,
+  type AllowListKind,
+  type AllowListProblem,
+  allowListKind,
+  baselineOfLists,
+  baselineText,
+  parseAllowList,
+} from './allow-list.ts';
+export {
   BEACON_THREAT,
   type BeaconSeries,
   createBeaconDetector,
@@ -58,8 +71,12 @@ export {
 } from './beacon.ts';
 export { createBruteForceDetector } from './brute-force.ts';
 export * from './detection.ts';
+export { createDgaDetector } from './dga.ts';
+export { createDnsTunnelDetector } from './dns-tunnel.ts';
 export { EvidenceRows } from './evidence.ts';
+export { createExfiltrationDetector } from './exfiltration.ts';
 export { createFloodDetector } from './flood.ts';
+export { createIcmpTunnelDetector } from './icmp-tunnel.ts';
 export { createLongConnectionDetector, LONG_CONNECTION_THREAT } from './long-connection.ts';
 export { createScanDetector } from './scan.ts';
 export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';
@@ -90,6 +107,10 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(floodInfo, { ...DEFAULT_FLOOD_OPTIONS }, createFloodDetector),
   entry(beaconInfo, { ...DEFAULT_BEACON_OPTIONS }, createBeaconDetector),
   entry(longConnectionInfo, { ...DEFAULT_LONG_CONNECTION_OPTIONS }, createLongConnectionDetector),
+  entry(dnsTunnelInfo, { ...DEFAULT_DNS_TUNNEL_OPTIONS }, createDnsTunnelDetector),
+  entry(dgaInfo, { ...DEFAULT_DGA_OPTIONS }, createDgaDetector),
+  entry(exfiltrationInfo, { ...DEFAULT_EXFILTRATION_OPTIONS }, createExfiltrationDetector),
+  entry(icmpTunnelInfo, { ...DEFAULT_ICMP_TUNNEL_OPTIONS }, createIcmpTunnelDetector),
   entry(miningInfo, { ...DEFAULT_MINING_OPTIONS }, createMiningDetector),
   entry(protocolMismatchInfo, { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS }, createProtocolMismatchDetector),
   entry(cleartextLoginInfo, { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS }, createCleartextLoginDetector),

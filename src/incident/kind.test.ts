@@ -22,7 +22,7 @@ describe('titles', () => {
       '192.168.10.23 called 203.0.113.77 on port 443 (TLS) about every 1 min, 278 times in 4 h 38 min.',
       '192.168.10.23 kept a connection to 203.0.113.77 on port 7084 open for 9 h 2 min.',
       '192.168.10.23 had 3 flows with 203.0.113.77 on port 6667 (IRC) unlike the other traffic.',
-      '192.168.10.41 behaved in an unusual way towards 192.168.10.1 on UDP port 53 (DNS): dns-tunnel.volume.',
+      '192.168.10.41 behaved in an unusual way towards 192.168.10.1 on UDP port 53 (DNS): burst.volume.',
     ]);
   });
 
@@ -140,7 +140,7 @@ describe('techniques', () => {
 
   it('of opinions and of unknown kinds are none', () => {
     expect(ids(EXAMPLES['strange-flow.outlier'])).toEqual([]);
-    expect(ids(EXAMPLES['dns-tunnel.volume'])).toEqual([]);
+    expect(ids(EXAMPLES['burst.volume'])).toEqual([]);
   });
 
   it('are listed in order of id, each once', () => {
@@ -159,7 +159,7 @@ describe('the table of kinds', () => {
   });
 
   it('gives an unknown kind its family as behaviour, and none that is written like text from the network', () => {
-    expect(kindInfo('dga.names').behaviour).toBe('dga');
+    expect(kindInfo('burst.names').behaviour).toBe('burst');
     expect(kindInfo('Trust Me!').behaviour).toBe('unnamed');
   });
 });

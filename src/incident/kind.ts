@@ -2,6 +2,7 @@ import { counted, humanCount, humanDuration } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
 import { MISUSE_KINDS } from './kind-misuse.ts';
+import { OUTFLOW_KINDS } from './kind-outflow.ts';
 import { RECORD_KINDS } from './kind-record.ts';
 import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
@@ -274,6 +275,7 @@ const KINDS: readonly KindInfo[] = [
     end: () => '',
   },
   ...MISUSE_KINDS,
+  ...OUTFLOW_KINDS,
   ...RECORD_KINDS,
 ];
 

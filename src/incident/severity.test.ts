@@ -118,7 +118,7 @@ describe('the sum of each kind', () => {
 = 20 low`,
     ],
     [
-      'dns-tunnel.volume',
+      'burst.volume',
       `20 A detector found something that the severity rules have no entry for
 16 The detector is very sure (score 0.90)
 = 36 low`,

@@ -454,14 +454,14 @@ export const EXAMPLES = {
     flows: [flow(2, '192.168.10.23', '203.0.113.77', 443), flow(9, '192.168.10.23', '203.0.113.77', 6667)],
     flowCount: 3,
   }),
-  'dns-tunnel.volume': detection('dns-tunnel.volume', {
+  'burst.volume': detection('burst.volume', {
     actor: '192.168.10.41',
     peers: ['192.168.10.1'],
     port: 53,
     protocol: 'udp',
     service: 'dns',
     reasons: [
-      reason('dns-tunnel.bytes', 3_100_000, 'bytes', '3.1 MB could have left through one domain within a day.', 4000),
+      reason('burst.bytes', 3_100_000, 'bytes', '3.1 MB could have left through one domain within a day.', 4000),
     ],
     flows: [flow(1, '192.168.10.41', '192.168.10.1', 53, { protocol: 'udp' })],
     flowCount: 800,

@@ -3,6 +3,7 @@ import { CALL_RULES } from './call.ts';
 import { FLOOD_RULES } from './flood.ts';
 import { MISUSE_RULES } from './misuse.ts';
 import { OTHER_RULE } from './other.ts';
+import { OUTFLOW_RULES } from './outflow.ts';
 import { RECORD_RULES } from './record.ts';
 import type { Explanation } from './rule.ts';
 import { SCAN_RULES } from './scan.ts';
@@ -16,6 +17,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   ...BRUTE_FORCE_RULES,
   ...FLOOD_RULES,
   ...CALL_RULES,
+  ...OUTFLOW_RULES,
   ...STRANGE_FLOW_RULES,
   ...MISUSE_RULES,
   ...RECORD_RULES,

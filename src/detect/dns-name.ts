@@ -1,0 +1,132 @@
+import { numberAt, type StringColumn } from '../core/index.ts';
+import { domainParts } from '../feature/index.ts';
+import type { FlowBatch } from '../flow/index.ts';
+
+/** What the detectors of DNS know of a question. */
+export interface DnsName {
+  /** The domain that somebody registered, by the rules asked for; '' for a name that says nothing: a single label, the reverse tree, a service name. */
+  readonly domain: string;
+  /** What stands before the domain, '' where nothing does. */
+  readonly subdomain: string;
+}
+
+const NOTHING: DnsName = { domain: '', subdomain: '' };
+
+/**
+ * A name in its parts, under the owner of its domain: what companies let their customers have names under counts as a suffix (`privateSuffixes`). Names that are no
+ * words of their asker are nothing, by mechanism: reverse look-ups (RFC 1035 section 3.5), service discovery (RFC 6763: labels that begin with `_`), single labels.
+ */
+export function dnsNameOf(text: string, privateSuffixes = true): DnsName {
+  const parts = domainParts(text, { privateSuffixes });
+  if (parts?.domain === undefined || parts.suffix === 'arpa' || parts.name.endsWith('.arpa')) return NOTHING;
+  if (parts.name.startsWith('_') || parts.name.includes('._')) return NOTHING;
+  return { domain: parts.domain, subdomain: parts.subdomain };
+}
+
+/** The names of the texts of a column, each looked at once, when it is asked for. */
+export class DnsNames {
+  #column: StringColumn;
+  #names: (DnsName | undefined)[] = [];
+  #privateSuffixes: boolean;
+
+  constructor(column: StringColumn, privateSuffixes = true) {
+    this.#column = column;
+    this.#privateSuffixes = privateSuffixes;
+  }
+
+  /** Of a row that has a text. */
+  at(row: number): DnsName {
+    const code = this.#column.codes[row] ?? -1;
+    let name = this.#names[code];
+    if (name === undefined) {
+      name = dnsNameOf(this.#column.dictionary[code] ?? '', this.#privateSuffixes);
+      this.#names[code] = name;
+    }
+    return name;
+  }
+
+  /** Of a text that is not in the column, by the same rules. */
+  of(text: string): DnsName {
+    return dnsNameOf(text, this.#privateSuffixes);
+  }
+}
+
+/** A question that a flow tells beside its first. */
+export interface FurtherQuestion {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** More operations than this a flow does not tell, so there may have been more questions. */
+export const MOST_QUESTIONS_TOLD = 16;
+const QUESTION = /^([A-Z?][A-Z0-9-]*) (\S+)$/;
+
+/** The questions in the operations of a DNS flow, the first one included where there are others: 'TXT a.example, A b.example'. */
+export function furtherQuestions(operations: string): FurtherQuestion[] {
+  return operations.split(', ', MOST_QUESTIONS_TOLD).flatMap((text) => {
+    const [, type, name] = QUESTION.exec(text) ?? [];
+    return type === undefined || name === undefined ? [] : [{ type, name }];
+  });
+}
+
+/** Whether a row is a question to a DNS server: not to the whole network (mDNS, LLMNR), not NetBIOS. */
+export function isDnsRow(batch: FlowBatch, row: number, isDnsService: readonly boolean[]): boolean {
+  const service = batch.service.codes[row] ?? -1;
+  return service < 0 ? numberAt(batch.responderPort, row) === 53 : isDnsService[service] === true;
+}
+
+/** Which texts of the service column are DNS to a server. */
+export function dnsServices(batch: FlowBatch): boolean[] {
+  return batch.service.dictionary.map((name) => name === 'dns' || name === 'dns-tls');
+}
+
+/** Addresses in the answers as flow sources write them: 'A 192.0.2.1, AAAA 2001:db8::1' or '192.0.2.1,host.example'. At most `most`. */
+export function answerAddresses(answers: string, most: number): string[] {
+  const found: string[] = [];
+  for (const part of answers.split(/, ?/)) {
+    const text = part.replace(/^(?:A|AAAA) /, '');
+    if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(text) || (text.includes(':') && /^[0-9a-f:.]{2,45}$/i.test(text)))
+      found.push(text);
+    if (found.length >= most) break;
+  }
+  return found;
+}
+
+/** A response code by which a name does not exist, or nobody could say that it does. */
+export function isFailure(rcode: string | undefined): boolean {
+  return rcode === 'NXDOMAIN' || rcode === 'SERVFAIL';
+}
+
+/**
+ * Who asks the DNS for others: hosts that are themselves asked by others, or that ask many servers as a recursive resolver does. What they ask says nothing about programs
+ * of their own.
+ */
+export class Resolvers {
+  #asked = new Map<string, string>();
+  #servers = new Map<string, Set<string>>();
+  #most: number;
+
+  /** @param most addresses told apart; those beyond count as hosts that ask for themselves. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  saw(client: string, server: string): void {
+    if (this.#asked.size < this.#most && !this.#asked.has(server)) this.#asked.set(server, client);
+    let servers = this.#servers.get(client);
+    if (servers === undefined) {
+      if (this.#servers.size >= this.#most) return;
+      servers = new Set();
+      this.#servers.set(client, servers);
+    }
+    if (servers.size <= MANY_SERVERS) servers.add(server);
+  }
+
+  /** True for a host that others ask, and one that asks many servers. */
+  isResolver(address: string): boolean {
+    return this.#asked.has(address) || (this.#servers.get(address)?.size ?? 0) > MANY_SERVERS;
+  }
+}
+
+/** A host asks the few servers that it was given; a recursive resolver asks one or more of every domain. */
+const MANY_SERVERS = 8;

@@ -1,0 +1,591 @@
+import { counted, humanBytes, humanCount, numberAt, type Table, textAt } from '../core/index.ts';
+import { InformationCounter, popularRank } from '../feature/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { Cap, DistinctCounter, HeavyMap, hash32, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import {
+  answerAddresses,
+  DnsNames,
+  dnsNameOf,
+  dnsServices,
+  furtherQuestions,
+  isDnsRow,
+  isFailure,
+  MOST_QUESTIONS_TOLD,
+  Resolvers,
+} from './dns-name.ts';
+import { EvidencePool } from './evidence-pool.ts';
+import { TextHashes } from './pair.ts';
+
+/**
+ * Data carried in questions to the DNS: a program puts what it has to say into names below a domain whose name server belongs to its operator (iodine, dnscat2, DNSExfiltrator,
+ * the DNS channels of attack frameworks). It works from networks that let nothing out but DNS, as the resolver inside passes the questions on.
+ *
+ * What is measured. For every client, registered domain and day (UTC): the information content of the different names asked for, which bounds what can have left whatever the
+ * encoding (Paxson et al., USENIX Security 2013; they alert above 4 kB a day). The names of one group are put in order and coded by a small LZW (`InformationCounter`), so the
+ * order of the flows plays no part; of more names than are kept the rest is estimated by their number and length. Public suffixes in which companies let customers have names
+ * count as suffixes: a customer of a content network is a domain of its own.
+ *
+ * From `minBytes` and `minNames` on the group is scored:
+ *
+ *   score = volume x (0.4 content + 0.25 once + 0.35 use)
+ *   volume   0.5 at the threshold, 1 at sixteen times as much
+ *   content  bits per name over 96; words and counters have 20 to 50, encoded data has more
+ *   once     different names over questions: a tunnel repeats none, as a repeated name is answered from a cache
+ *   use      share of questions of types by which nobody looks for an address (TXT, NULL, CNAME, MX ...); of questions for addresses, the share whose answers the client
+ *            never connected to, where the input shows other traffic of the client at all
+ *
+ * Innocent twins, left alone by mechanism: reverse look-ups, service discovery, mDNS, LLMNR. Answers that say nothing (addresses in 127.0.0.0/8, one and the same answer, no such
+ * name) are what reputation services and black lists give (a hash or an address goes in, yes or no comes out): eight times as much must be asked then, and as
+ * much of a domain on the list of popular ones. Names of content networks are asked for, and then connected to. What a resolver asks for others (it is asked itself, or asks more
+ * than eight servers) counts eight times less where it asks for addresses; where one of its clients is found with the same domain, the resolver is not named. A domain that
+ * several hosts of the network ask in the same way belongs to its life (an antivirus on every machine): from three on the score is halved, so it stays below the report.
+ *
+ * One port for all questions: dnscat2 and iodine ask thousands of questions in one flow, of which a flow tells the first names. Where it tells as many as it can, the others are
+ * taken to be like them, and their length follows from the bytes.
+ *
+ * What fools it: less than 4 kB a day and domain; a new domain for every few names; a tunnel behind DNS over HTTPS, which shows no names. Over TCP and TLS: plain DNS over TCP is
+ * seen as over UDP, DNS over TLS not at all.
+ *
+ * Cost: rows without a question take two reads. A question takes a look-up, and a name is kept the first time. Bounds: groups (`maxPairs`, the lighter half makes room),
+ * names per group and in all, contacts of clients.
+ */
+export const dnsTunnelInfo: DetectorInfo = {
+  id: 'dns-tunnel',
+  kinds: ['dns-tunnel.names'],
+  needs: ['initiator', 'responder', 'dnsQuery'],
+  sees: 'A host that asks for more and longer different names below one domain than names need: data carried in questions to the DNS.',
+  fooledBy:
+    'Less than 4 kB in names a day and domain, a new domain for every few names, DNS over HTTPS or TLS. Look-ups of reputation services and black lists carry data by design and are found when there are very many.',
+  cost: 'Two reads per row without a question; a look-up per question; at most 1,024 names kept per client, domain and day.',
+  source:
+    'Paxson et al., Practical Comprehensive Bounds on Surreptitious Communication Over DNS (USENIX Security 2013); RITA 5 (subdomains per domain)',
+};
+
+export interface DnsTunnelOptions {
+  /** Detection score from which a group is reported. */
+  readonly minScore: number;
+  /** Information in the names of a client, domain and day from which it is scored, bytes. */
+  readonly minBytes: number;
+  /** Different names at least. */
+  readonly minNames: number;
+  /** Clients of a domain from which on it belongs to the life of the network. */
+  readonly minCommonClients: number;
+  /** Groups of client, domain and day. */
+  readonly maxPairs: number;
+  /** Names kept of a group; of those beyond only the number is known. */
+  readonly maxNamesPerPair: number;
+  /** Names kept in all. */
+  readonly maxNames: number;
+  /** Connections of a client to an address that are remembered, to know which answers were used. */
+  readonly maxContacts: number;
+  /** Evidence flows in all. */
+  readonly maxEvidence: number;
+}
+
+export const DEFAULT_DNS_TUNNEL_OPTIONS: DnsTunnelOptions = {
+  minScore: 0.5,
+  minBytes: 4096,
+  minNames: 50,
+  minCommonClients: 3,
+  maxPairs: 20_000,
+  maxNamesPerPair: 1024,
+  maxNames: 200_000,
+  maxContacts: 100_000,
+  maxEvidence: 5000,
+};
+
+const DAY_MS = 86_400_000;
+/** How much more it takes where answers say nothing, or the domain is a popular one, or a resolver asks for others. */
+const LENIENCE = 8;
+/** Bits of a name that are as much as encoded data has. */
+const FULL_BITS = 96;
+/** Doublings above the threshold at which the volume counts in full. */
+const FULL_DOUBLINGS = 4;
+/** Different answers that are told apart, and addresses that are looked for among the contacts. */
+const MAX_ANSWERS = 64;
+const MAX_ADDRESSES = 32;
+/** Different answers over answers below which they say nothing. */
+const SAYING = 0.1;
+const EVIDENCE_PER_PAIR = 10;
+const MAX_TYPES = 16;
+/** Bytes of a question beside its name: header, type and class, the two ends of the name, and EDNS (RFC 1035, RFC 6891). */
+const QUESTION_OVERHEAD = 12 + 4 + 2 + 11;
+/** Questions by which programs look for an address, or resolvers for a zone: all others carry data, or are odd for a client to ask. */
+const ADDRESS_TYPES: ReadonlySet<string> = new Set([
+  'A',
+  'AAAA',
+  'HTTPS',
+  'SVCB',
+  'NS',
+  'SOA',
+  'DS',
+  'DNSKEY',
+  'PTR',
+  'SRV',
+  '?',
+  '',
+]);
+/** 127.0.0.0/8 in an answer, with the type before it or without. */
+const LOOPBACK = /^(?:A )?127\./;
+
+/** What one client asked below one domain on one day. */
+class Asked {
+  /** Characters of the names kept: the heavier groups stay. */
+  weight = 0;
+  readonly client: string;
+  readonly domain: string;
+  readonly evidence: number;
+  readonly names = new Set<string>();
+  /** Counts different names once there are more than are kept. */
+  more: DistinctCounter | undefined;
+  /** Of the different names kept. */
+  characters = 0;
+  questions = 0;
+  /** Questions that flows hold beyond those that they tell, taken to be new names, and their characters. */
+  untold = 0;
+  untoldCharacters = 0;
+  readonly types = new Map<string, number>();
+  answerBytes = 0;
+  answered = 0;
+  failed = 0;
+  readonly answers = new Set<number>();
+  loopback = 0;
+  readonly addresses = new Set<string>();
+  readonly servers = new PeerCounter(16);
+  readonly span = new TimeSpan();
+  flows = 0;
+  port: number | undefined;
+  protocol: string | undefined;
+
+  constructor(client: string, domain: string, evidence: number) {
+    this.client = client;
+    this.domain = domain;
+    this.evidence = evidence;
+  }
+
+  /** Different names, those that no flow tells included. */
+  get distinct(): number {
+    return Math.min(this.questions, (this.more?.count ?? this.names.size) + this.untold);
+  }
+}
+
+export function createDnsTunnelDetector(context: NetworkContext, options: Partial<DnsTunnelOptions> = {}): Detector {
+  const settings = { ...DEFAULT_DNS_TUNNEL_OPTIONS, ...options };
+  const { minScore, minBytes, minNames, minCommonClients, maxNamesPerPair } = settings;
+  const pairCap = new Cap('clients and domains of a day', settings.maxPairs);
+  const nameCap = new Cap('names in all', settings.maxNames);
+  const contactCap = new Cap('connections remembered', settings.maxContacts);
+  const pool = new EvidencePool(settings.maxEvidence);
+  let names = 0;
+  const groups = new HeavyMap<Asked>(pairCap, (asked) => {
+    names -= asked.names.size;
+    pool.release(asked.evidence);
+  });
+  const resolvers = new Resolvers(settings.maxPairs);
+  /** Hashes of (client, address) that had a connection, and of clients that had one at all. */
+  const contacts = new Set<number>();
+
+  function observe(flows: Table): void {
+    const batch = bindFlows(flows);
+    const isDns = dnsServices(batch);
+    const parsed = new DnsNames(batch.dnsQuery);
+    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
+    const last = new Int32Array(batch.initiator.dictionary.length).fill(-1);
+    const queries = batch.dnsQuery.codes;
+    for (let row = 0; row < batch.rowCount; row++) {
+      if ((queries[row] ?? -1) < 0) {
+        // Neighbours in a batch are often the same connection again.
+        const client = batch.initiator.codes[row] ?? -1;
+        const peer = batch.responder.codes[row] ?? -1;
+        if (client < 0 || peer < 0 || last[client] === peer) continue;
+        last[client] = peer;
+        if (!isDnsRow(batch, row, isDns)) remember(hashes.initiator.at(row), hashes.responder.at(row));
+      } else if (isDnsRow(batch, row, isDns)) take(batch, row, parsed);
+    }
+  }
+
+  function remember(client: number, peer: number): void {
+    const key = contactKey(client, peer);
+    if (contacts.has(key)) return;
+    if (contacts.size >= contactCap.cap) {
+      contactCap.refused++;
+      return;
+    }
+    contacts.add(key);
+    contacts.add(contactKey(client, 0));
+  }
+
+  function take(batch: FlowBatch, row: number, parsed: DnsNames): void {
+    const client = textAt(batch.initiator, row);
+    const server = textAt(batch.responder, row);
+    if (client === undefined || server === undefined) return;
+    resolvers.saw(client, server);
+    const day = Math.floor((numberAt(batch.startMs, row) ?? 0) / DAY_MS);
+    const operations = textAt(batch.operations, row);
+    const packets = numberAt(batch.initiatorPackets, row) ?? 1;
+    const type = textAt(batch.dnsType, row) ?? '';
+    if (operations === undefined || packets < 2) {
+      const { domain, subdomain } = parsed.at(row);
+      if (domain === '') return;
+      // Sent again because no answer came, or for the other kind of address: the same name.
+      const asked = obtain(client, domain, day);
+      ask(asked, subdomain, type, 1);
+      saw(asked, batch, row, server, 1);
+      return;
+    }
+    takeMany(batch, row, furtherQuestions(operations), { client, server, day, packets });
+  }
+
+  /** A flow with many questions: those that it tells, and where it tells as many as it can, the others as more of the same. */
+  function takeMany(
+    batch: FlowBatch,
+    row: number,
+    told: ReturnType<typeof furtherQuestions>,
+    { client, server, day, packets }: { client: string; server: string; day: number; packets: number },
+  ): void {
+    const questions =
+      told.length > 0 ? told : [{ type: textAt(batch.dnsType, row) ?? '', name: textAt(batch.dnsQuery, row) ?? '' }];
+    const payload = numberAt(batch.initiatorPayloadBytes, row);
+    const meanName = questions.reduce((sum, { name }) => sum + name.length, 0) / questions.length;
+    // Over TCP packets are no questions.
+    const isStream = textAt(batch.protocol, row) === 'tcp';
+    const all = isStream ? Math.floor((payload ?? 0) / (meanName + QUESTION_OVERHEAD)) : packets;
+    const isFull = questions.length >= MOST_QUESTIONS_TOLD;
+    // A row that goes on from an earlier one tells the questions of the first again.
+    const further = isFull ? Math.max(0, all - (numberAt(batch.continued, row) === 1 ? 0 : questions.length)) : 0;
+    const length = payload === undefined || all === 0 ? meanName : payload / all - QUESTION_OVERHEAD;
+    const shares = new Map<string, number>();
+    for (const { type, name } of questions) {
+      // Of a name that was cut the middle is missing, which no domain reaches into.
+      const { domain, subdomain } = dnsNameOf(name.replace('…', ''));
+      if (domain === '') continue;
+      shares.set(domain, (shares.get(domain) ?? 0) + 1);
+      ask(obtain(client, domain, day), subdomain, type, Math.max(1, all / questions.length));
+    }
+    for (const [domain, count] of shares) {
+      const share = count / questions.length;
+      const asked = obtain(client, domain, day);
+      asked.untold += share * further;
+      asked.untoldCharacters += share * further * Math.max(0, length - domain.length - 1);
+      saw(asked, batch, row, server, share);
+    }
+  }
+
+  function obtain(client: string, domain: string, day: number): Asked {
+    return groups.obtain(
+      `${client} ${domain} ${day}`,
+      () => new Asked(client, domain, pool.collector(EVIDENCE_PER_PAIR)),
+    );
+  }
+
+  function ask(asked: Asked, subdomain: string, type: string, count: number): void {
+    asked.questions += count;
+    if (asked.types.has(type) || asked.types.size < MAX_TYPES)
+      asked.types.set(type, (asked.types.get(type) ?? 0) + count);
+    if (subdomain === '' || asked.names.has(subdomain)) return;
+    if (asked.more !== undefined) {
+      asked.more.add(subdomain);
+      return;
+    }
+    if (asked.names.size < maxNamesPerPair && names < nameCap.cap) {
+      asked.names.add(subdomain);
+      asked.characters += subdomain.length;
+      asked.weight += subdomain.length;
+      names++;
+      return;
+    }
+    if (names >= nameCap.cap) nameCap.refused++;
+    asked.more = new DistinctCounter(0);
+    for (const name of asked.names) asked.more.add(name);
+    asked.more.add(subdomain);
+  }
+
+  /** What a row says of the group beside its names. `share` of it belongs to the group. */
+  function saw(asked: Asked, batch: FlowBatch, row: number, server: string, share: number): void {
+    asked.flows++;
+    asked.servers.add(server);
+    asked.span.add(numberAt(batch.startMs, row), numberAt(batch.endMs, row));
+    asked.port ??= numberAt(batch.responderPort, row);
+    asked.protocol ??= textAt(batch.protocol, row);
+    const sent = numberAt(batch.initiatorPayloadBytes, row);
+    const returned = numberAt(batch.responderPayloadBytes, row);
+    if (sent !== undefined && returned !== undefined) asked.answerBytes += share * Math.max(0, returned - sent);
+    pool.offer(asked.evidence, batch.table, row);
+    const answers = textAt(batch.dnsAnswers, row);
+    if (answers === undefined) {
+      // Without a text of the answer nobody knows whether there was one, but where the name does not exist.
+      if (isFailure(textAt(batch.dnsRcode, row))) {
+        asked.answered++;
+        asked.failed++;
+      }
+      return;
+    }
+    asked.answered++;
+    if (LOOPBACK.test(answers)) asked.loopback++;
+    else if (asked.answers.size < MAX_ANSWERS) asked.answers.add(hash32(answers));
+    if (asked.addresses.size < MAX_ADDRESSES)
+      for (const address of answerAddresses(answers, 4)) asked.addresses.add(address);
+  }
+
+  function finish(): Detection[] {
+    const judged = [...groups.values()].flatMap((asked) => judge(asked) ?? []);
+    const clients = new Map<string, Set<string>>();
+    for (const { asked } of judged) {
+      const known = clients.get(asked.domain) ?? new Set();
+      clients.set(asked.domain, known.add(asked.client));
+    }
+    const found: Detection[] = [];
+    for (const one of judged) {
+      const { asked } = one;
+      const callers = [...(clients.get(asked.domain) ?? [])];
+      // A resolver asks what its client has asked.
+      const askers = callers.filter((client) => !resolvers.isResolver(client));
+      if (askers.length > 0 && resolvers.isResolver(asked.client)) continue;
+      const common = askers.length >= minCommonClients;
+      const score = one.score * (common ? 0.5 : 1);
+      if (score < minScore) continue;
+      found.push(report(one, score, common ? askers.length : 0));
+    }
+    // Of several days the fullest speaks, and says when it began and ended.
+    return joinDays(found).sort(
+      (a, b) => b.score - a.score || compareText(a.actor, b.actor) || compareText(domainOf(a), domainOf(b)),
+    );
+  }
+
+  function judge(asked: Asked): Judged | undefined {
+    const { distinct } = asked;
+    if (distinct < minNames || !asked.span.known) return undefined;
+    const sample = sampleBits(asked.names);
+    if (sample.names === 0) return undefined;
+    const perCharacter = sample.bits / Math.max(1, asked.characters);
+    const counted = asked.more?.count ?? asked.names.size;
+    const characters = (asked.characters / sample.names) * counted + asked.untoldCharacters;
+    const bytes = (perCharacter * characters) / 8;
+    const bitsPerName = (8 * bytes) / distinct;
+    const carrying = carryingShare(asked.types);
+    const isResolver = resolvers.isResolver(asked.client);
+    const mute = isMute(asked);
+    const popular = popularRank(asked.domain) !== undefined;
+    const factor = (mute ? LENIENCE : 1) * (popular ? LENIENCE : 1) * (isResolver && carrying < 0.5 ? LENIENCE : 1);
+    const threshold = minBytes * factor;
+    if (bytes < threshold) return undefined;
+    const unused = isResolver ? undefined : unusedShare(asked);
+    const use = carrying + (1 - carrying) * (isResolver ? 0 : mute ? 0.3 : (unused ?? 0.3));
+    const once = Math.min(1, distinct / Math.max(1, asked.questions));
+    const content = Math.min(1, bitsPerName / FULL_BITS);
+    const volume = 0.5 + 0.5 * Math.min(1, Math.log2(bytes / threshold) / FULL_DOUBLINGS);
+    const score = volume * (0.4 * content + 0.25 * once + 0.35 * use);
+    return { asked, bytes, bitsPerName, carrying, unused, once, mute, popular, threshold, volume, content, use, score };
+  }
+
+  /** Share of the addresses in the answers that the client never connected to; undefined where no address was answered, or nothing else is known of the client. */
+  function unusedShare(asked: Asked): number | undefined {
+    const client = hash32(asked.client);
+    if (asked.addresses.size === 0 || !contacts.has(contactKey(client, 0))) return undefined;
+    let unused = 0;
+    for (const address of asked.addresses) if (!contacts.has(contactKey(client, hash32(address)))) unused++;
+    return unused / asked.addresses.size;
+  }
+
+  function report(one: Judged, score: number, common: number): Detection {
+    const { asked } = one;
+    const isHome = context.isHome(asked.client);
+    return {
+      kind: 'dns-tunnel.names',
+      detector: dnsTunnelInfo.id,
+      actor: asked.client,
+      peers: asked.servers.top(),
+      peerCount: asked.servers.count,
+      ...(asked.port === undefined ? {} : { port: asked.port }),
+      ...(asked.protocol === undefined ? {} : { protocol: asked.protocol }),
+      service: 'dns',
+      firstMs: asked.span.firstMs,
+      lastMs: asked.span.lastMs,
+      score,
+      reasons: reasonsOf(one, score, common, isHome),
+      flows: pool.flows(asked.evidence),
+      flowCount: asked.flows,
+    };
+  }
+
+  return {
+    id: dnsTunnelInfo.id,
+    observe,
+    finish,
+    saturations: () => saturationsOf(dnsTunnelInfo.id, [pairCap, nameCap, contactCap, pool.cap]),
+  };
+}
+
+interface Judged {
+  readonly asked: Asked;
+  readonly bytes: number;
+  readonly bitsPerName: number;
+  readonly carrying: number;
+  readonly unused: number | undefined;
+  readonly once: number;
+  readonly mute: boolean;
+  readonly popular: boolean;
+  readonly threshold: number;
+  readonly volume: number;
+  readonly content: number;
+  readonly use: number;
+  readonly score: number;
+}
+
+/** The information of the names in order, so that it doesn't depend on who came first. */
+function sampleBits(names: ReadonlySet<string>): { readonly bits: number; readonly names: number } {
+  const counter = new InformationCounter();
+  let n = 0;
+  for (const name of [...names].sort()) counter.add(name, n++);
+  return { bits: counter.bits, names: n };
+}
+
+function carryingShare(types: ReadonlyMap<string, number>): number {
+  let all = 0;
+  let carrying = 0;
+  for (const [type, count] of types) {
+    all += count;
+    if (!ADDRESS_TYPES.has(type)) carrying += count;
+  }
+  return all === 0 ? 0 : carrying / all;
+}
+
+/** Whether the answers say no more than yes or no: no such name, an address in 127.0.0.0/8, or always the same few. */
+function isMute(asked: Asked): boolean {
+  const { answered, failed, loopback, answers } = asked;
+  if (answered === 0) return false;
+  const saying = answered - failed - loopback;
+  if (saying < 0.2 * answered) return true;
+  // A flow of many questions shows the answer of the first one only.
+  return saying >= 20 && answers.size < SAYING * Math.min(saying, MAX_ANSWERS);
+}
+
+function contactKey(client: number, peer: number): number {
+  return client * 2 ** 21 + (peer >>> 11);
+}
+
+function reasonsOf(one: Judged, score: number, common: number, isHome: boolean): Reason[] {
+  const { asked, bytes, bitsPerName, carrying, unused, once, mute, popular, threshold, volume } = one;
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const shown = [...asked.types].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0] ?? '';
+  const reasons: Reason[] = [
+    {
+      name: 'dns-tunnel.domain',
+      value: asked.domain,
+      unit: 'name',
+      sentence: 'All names lie below one domain, which stands beside this line.',
+    },
+    {
+      name: 'dns-tunnel.bytes',
+      value: Math.round(bytes),
+      unit: 'bytes',
+      threshold,
+      sentence: `As much as ${humanBytes(bytes)} can have left in the names asked for on one day, whatever the encoding.`,
+    },
+    {
+      name: 'dns-tunnel.names',
+      value: Math.round(asked.distinct),
+      unit: 'names',
+      sentence: `It asked for ${about(asked)}${counted(Math.round(asked.distinct), 'different name')} in ${counted(Math.round(asked.questions), 'question')}.`,
+    },
+    {
+      name: 'dns-tunnel.content',
+      value: Number(bitsPerName.toFixed(1)),
+      unit: 'bits',
+      contribution: volume * 0.4 * one.content,
+      sentence: `A name carries ${Math.round(bitsPerName)} bits that the names before it do not; names that people gave carry 20 to 50.`,
+    },
+    {
+      name: 'dns-tunnel.once',
+      value: Number(once.toFixed(3)),
+      unit: 'ratio 0..1',
+      contribution: volume * 0.25 * once,
+      sentence: `${percent(once)} of the questions were for a name that was not asked for before.`,
+    },
+    {
+      name: 'dns-tunnel.carrying',
+      value: Number(carrying.toFixed(3)),
+      unit: 'ratio 0..1',
+      contribution: volume * 0.35 * one.use,
+      sentence: `${percent(carrying)} of the questions were of types by which nobody looks for an address${/^[A-Z0-9-]{1,16}$/.test(shown) ? `; the most common type is ${shown}` : ''}.`,
+    },
+    {
+      name: 'dns-tunnel.answers',
+      value: Math.round(asked.answerBytes),
+      unit: 'bytes',
+      sentence: `The answers were ${humanBytes(asked.answerBytes)} longer than the questions.`,
+    },
+  ];
+  if (carrying < 0.5 && unused !== undefined && !mute)
+    reasons.push({
+      name: 'dns-tunnel.unused',
+      value: Number(unused.toFixed(3)),
+      unit: 'ratio 0..1',
+      sentence: `It never connected to ${percent(unused)} of the addresses that it was given.`,
+    });
+  if (mute)
+    reasons.push({
+      name: 'dns-tunnel.mute',
+      value: 1,
+      unit: '',
+      sentence:
+        'The answers say no more than yes or no, as those of reputation services and black lists; much more was asked than these need.',
+    });
+  if (popular)
+    reasons.push({
+      name: 'dns-tunnel.popular',
+      value: 1,
+      unit: '',
+      sentence: 'The domain is on the list of popular ones.',
+    });
+  if (common > 0)
+    reasons.push({
+      name: 'dns-tunnel.common',
+      value: common,
+      unit: 'hosts',
+      contribution: -score,
+      sentence: `${humanCount(common)} hosts ask below this domain in the same way; the score is halved by that.`,
+    });
+  reasons.push({
+    name: 'dns-tunnel.scope',
+    value: isHome ? 'inside' : 'outside',
+    unit: '',
+    sentence: `The client is ${isHome ? 'inside' : 'outside'} the home network.`,
+  });
+  return reasons;
+}
+
+function about(asked: Asked): string {
+  return asked.more === undefined && asked.untold === 0 ? '' : 'about ';
+}
+
+function domainOf(detection: Detection): string {
+  const value = detection.reasons.find(({ name }) => name === 'dns-tunnel.domain')?.value;
+  return typeof value === 'string' ? value : '';
+}
+
+/** One detection for each client and domain: that of the day with the highest score, over the whole time. */
+function joinDays(found: readonly Detection[]): Detection[] {
+  const best = new Map<string, Detection>();
+  for (const one of found.toSorted((a, b) => b.score - a.score || a.firstMs - b.firstMs)) {
+    const key = `${one.actor} ${domainOf(one)}`;
+    const known = best.get(key);
+    best.set(
+      key,
+      known === undefined
+        ? one
+        : {
+            ...known,
+            firstMs: Math.min(known.firstMs, one.firstMs),
+            lastMs: Math.max(known.lastMs, one.lastMs),
+            flowCount: known.flowCount + one.flowCount,
+          },
+    );
+  }
+  return [...best.values()];
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

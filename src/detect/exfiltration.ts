@@ -1,0 +1,612 @@
+import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
+import { popularRank, registrableDomain } from '../feature/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { BoundedMap, Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import { EvidencePool } from './evidence-pool.ts';
+
+/**
+ * Data that leaves the home network for a place that has no business with it.
+ *
+ * **`exfiltration.upload`: much, to few people's place.** For every host of the home network and every place outside (the registered domain of the TLS server name or HTTP Host, else the
+ * address) the payload sent and received, by hour. Three questions, as the producer-consumer ratio (Bullard and Gerth) and the modifiers of RITA ask them:
+ *
+ *   score = volume x giving x rare x unusual
+ *   volume   0.55 at `minBytes` of excess, 1 at a hundred times as much. The excess is what went there beyond what the host usually sends in an hour to all
+ *            other places together (the median of its hours, where there are at least six), added up over the hours: slow and long counts like fast and short
+ *   giving   the ratio (sent - received) / (sent + received): 0 at 0.4, full from 0.8 on. A call sends as much as it gets
+ *   rare     1 where no other host inside sends or gets anything there, 0.1 less for each further host, at least 0.4
+ *   unusual  0.4 where three days or more were alike (a backup to its usual place); 0.5 where the host does nothing else and does it all the time (a camera); 0.7 where the
+ *            domain is on the list of popular ones, each where it holds
+ *
+ * **`exfiltration.mail` and `exfiltration.ftp`: little, in clear.** Thieves of passwords (AgentTesla, Snake Keylogger and many others) send a few hundred bytes by mail or FTP with an account of
+ * their own: a host inside that logs in, without encryption, to a mail or file server outside and hands something over. 0.5 for that alone; 0.15 more where the same host asked a public service
+ * for its own public address within an hour (a program that wants to know where it is); 0.1 more where it greets by a bare host name, as programs do that only send;
+ * 0.1 more where the sender's domain is another one than the receiver's.
+ *
+ * Innocent twins: video calls, and everything that is answered as richly; a backup every night; cameras; cloud storage that everybody in the office uses; mail servers that relay (no login), mail
+ * programs (encrypted); scanners and printers that mail to their own domain.
+ *
+ * What fools it: less than `minBytes`; many places with a little each; a server inside from which somebody outside fetches (the initiator is outside); the first backup to a new place, a large file sent
+ * to a customer and the upload of a video are the same from outside, and are found.
+ *
+ * Cost: two reads per row that does not go out; else one look-up. Bounds: pairs of host and place (the lighter half makes room), 1,024 hours of a pair, callers of a place.
+ */
+export const exfiltrationInfo: DetectorInfo = {
+  id: 'exfiltration',
+  kinds: ['exfiltration.upload', 'exfiltration.mail', 'exfiltration.ftp'],
+  needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorBytes', 'responderBytes'],
+  sees: 'A host that sends much to a place outside that hardly anybody else inside knows, or hands something over in clear by mail or FTP with a login.',
+  fooledBy:
+    'Little data, many places with a little each, data that is fetched from outside. The first backup to a new place and a large file sent to a customer look the same and are found.',
+  cost: 'Two reads per row that does not go out, else a look-up; sums by hour for each host and place.',
+  source:
+    'Producer-consumer ratio (Bullard and Gerth, FloCon 2014); prevalence as in RITA 5; cumulative sums over the usual hour (Page 1954)',
+};
+
+export interface ExfiltrationOptions {
+  /** Detection score from which it is reported. */
+  readonly minScore: number;
+  /** Excess upload from which on it is scored, bytes. */
+  readonly minBytes: number;
+  /** Pairs of a host and a place outside. */
+  readonly maxPairs: number;
+  /** Places of which is known who calls them. */
+  readonly maxPlaces: number;
+  /** Evidence flows in all. */
+  readonly maxEvidence: number;
+}
+
+export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
+  minScore: 0.5,
+  minBytes: 10_000_000,
+  maxPairs: 20_000,
+  maxPlaces: 50_000,
+  maxEvidence: 5000,
+};
+
+const HOUR_MS = 3_600_000;
+const DAY_HOURS = 24;
+const MAX_HOURS = 1024;
+const EVIDENCE_PER_PAIR = 10;
+/** The ratio at which giving begins to count, and from which on it counts in full. */
+const GIVING_FROM = 0.4;
+const GIVING_FULL = 0.8;
+const RARE_STEP = 0.1;
+const RARE_LEAST = 0.4;
+/** Callers counted of a place. */
+const MAX_CALLERS = 8;
+/** Hours that a host must have been seen sending in for its usual one to be known. */
+const MIN_HOURS = 6;
+/** Days that make a habit, and how much of the fullest of them each must have. */
+const HABIT_DAYS = 3;
+const HABIT_SHARE = 0.2;
+const HABIT = 0.4;
+/** A device that does this and nothing else: other traffic at most this share, connections at least, and at least this share of the time of the input. */
+const DEVICE_REST = 0.1;
+const DEVICE_FLOWS = 5;
+const DEVICE_SPAN = 0.5;
+const DEVICE = 0.5;
+const POPULAR = 0.7;
+
+/** Public services that tell who asks by which address it is seen outside. */
+const PUBLIC_ADDRESS_SERVICES: ReadonlySet<string> = new Set(
+  `api.ipify.org api64.ipify.org checkip.dyndns.org checkip.dyndns.com checkip.amazonaws.com icanhazip.com ipv4.icanhazip.com ifconfig.me ifconfig.co ifconfig.io ip-api.com ipinfo.io
+  ipecho.net ident.me v4.ident.me myexternalip.com wtfismyip.com ipapi.co freegeoip.app freegeoip.live reallyfreegeoip.org geoplugin.net www.geoplugin.net whatismyipaddress.com
+  bot.whatismyipaddress.com ip.anysrc.net api.myip.com api.ip.sb eth0.me ipwho.is ipwhois.app curlmyip.net ip4.seeip.org api.seeip.org showip.net iplogger.org`.split(
+    /\s+/,
+  ),
+);
+const ADDRESS_WITHIN_MS = HOUR_MS;
+const MAX_TIMES = 16;
+
+/** What a host exchanged with a place outside. */
+class Pair {
+  /** Bytes sent: who sent much stays. */
+  weight = 0;
+  readonly host: string;
+  readonly place: string;
+  readonly isName: boolean;
+  readonly evidence: number;
+  received = 0;
+  flows = 0;
+  readonly hours = new Map<number, number>();
+  readonly span = new TimeSpan();
+  /** Of the flow that sent most. */
+  address = '';
+  port: number | undefined;
+  protocol: string | undefined;
+  service: string | undefined;
+  #most = -1;
+
+  constructor(host: string, place: string, isName: boolean, evidence: number) {
+    this.host = host;
+    this.place = place;
+    this.isName = isName;
+    this.evidence = evidence;
+  }
+
+  saw(batch: FlowBatch, row: number, sent: number): void {
+    const address = textAt(batch.responder, row) ?? '';
+    if (sent < this.#most || (sent === this.#most && address >= this.address)) return;
+    this.#most = sent;
+    this.address = address;
+    this.port = numberAt(batch.responderPort, row);
+    this.protocol = textAt(batch.protocol, row);
+    this.service = textAt(batch.service, row);
+  }
+}
+
+/** What a host of the home network exchanged with all places outside. */
+interface Host {
+  sent: number;
+  received: number;
+  readonly hours: Map<number, number>;
+  /** When it asked for its own public address. */
+  readonly askedMs: number[];
+}
+
+/** Something handed over in clear. */
+interface Handover {
+  readonly kind: 'mail' | 'ftp';
+  readonly host: string;
+  readonly server: string;
+  readonly evidence: number;
+  readonly span: TimeSpan;
+  count: number;
+  bytes: number;
+  port: number | undefined;
+  bareName: boolean;
+  foreign: boolean;
+  flows: number;
+}
+
+export function createExfiltrationDetector(
+  context: NetworkContext,
+  options: Partial<ExfiltrationOptions> = {},
+): Detector {
+  const { minScore, minBytes, maxPairs, maxPlaces, maxEvidence } = { ...DEFAULT_EXFILTRATION_OPTIONS, ...options };
+  const pairCap = new Cap('hosts and places outside', maxPairs);
+  const hostCap = new Cap('hosts inside', maxPairs);
+  const pool = new EvidencePool(maxEvidence);
+  const pairs = new HeavyMap<Pair>(pairCap, ({ evidence }) => pool.release(evidence));
+  const hosts = new BoundedMap<string, Host>(hostCap);
+  const callers = new BoundedMap<string, Set<string>>(new Cap('places outside', maxPlaces));
+  const handovers = new BoundedMap<string, Handover>(new Cap('hosts and servers with a login in clear', maxPairs));
+  const inputSpan = new TimeSpan();
+
+  function observe(flows: Table): void {
+    const batch = bindFlows(flows);
+    const isHome = new HomeTexts(context);
+    const places = new Places(batch);
+    const isTransport = batch.protocol.dictionary.map((name) => name === 'tcp' || name === 'udp');
+    const asksAddress = addressAskers(batch);
+    for (let row = 0; row < batch.rowCount; row++) {
+      if (isTransport[batch.protocol.codes[row] ?? -1] !== true) continue;
+      if (asksAddress(row)) noteAsked(batch, row);
+      if (!isHome.at(batch.initiator, row) || isHome.at(batch.responder, row)) continue;
+      const sent = numberAt(batch.initiatorPayloadBytes, row) ?? numberAt(batch.initiatorBytes, row);
+      const received = numberAt(batch.responderPayloadBytes, row) ?? numberAt(batch.responderBytes, row);
+      if (sent === undefined || sent + (received ?? 0) <= 0) continue;
+      take(batch, row, sent, received ?? 0, places);
+    }
+  }
+
+  function hostOf(address: string): Host | undefined {
+    return hosts.obtain(address, () => ({ sent: 0, received: 0, hours: new Map(), askedMs: [] }));
+  }
+
+  function noteAsked(batch: FlowBatch, row: number): void {
+    const address = textAt(batch.initiator, row);
+    const startMs = numberAt(batch.startMs, row);
+    if (address === undefined || startMs === undefined || !context.isHome(address)) return;
+    const host = hostOf(address);
+    if (host !== undefined && host.askedMs.length < MAX_TIMES) host.askedMs.push(startMs);
+  }
+
+  function take(batch: FlowBatch, row: number, sent: number, received: number, places: Places): void {
+    const address = textAt(batch.initiator, row);
+    const responder = textAt(batch.responder, row);
+    if (address === undefined || responder === undefined) return;
+    const name = places.at(row);
+    const place = name ?? responder;
+    const host = hostOf(address);
+    if (host === undefined) return;
+    const startMs = numberAt(batch.startMs, row);
+    const hour = startMs === undefined || !Number.isFinite(startMs) ? undefined : Math.floor(startMs / HOUR_MS);
+    host.sent += sent;
+    host.received += received;
+    if (hour !== undefined) addTo(host.hours, hour, sent);
+    inputSpan.add(startMs, numberAt(batch.endMs, row));
+    const known = callers.obtain(place, () => new Set());
+    if (known !== undefined && known.size < MAX_CALLERS) known.add(address);
+    const operations = textAt(batch.operations, row);
+    if (operations !== undefined) handOver(batch, row, address, responder, operations);
+    const pair = pairs.obtain(
+      `${address} ${place}`,
+      () => new Pair(address, place, name !== undefined, pool.collector(EVIDENCE_PER_PAIR)),
+    );
+    pair.weight += sent;
+    pair.received += received;
+    pair.flows++;
+    pair.span.add(startMs, numberAt(batch.endMs, row));
+    if (hour !== undefined) addTo(pair.hours, hour, sent);
+    pair.saw(batch, row, sent);
+    pool.offer(pair.evidence, batch.table, row, -sent);
+  }
+
+  /** Mail or a file, in a session that can be read and had a login. */
+  function handOver(batch: FlowBatch, row: number, host: string, server: string, operations: string): void {
+    const service = textAt(batch.service, row);
+    if (service !== 'smtp' && service !== 'ftp') return;
+    const told = service === 'smtp' ? mailTold(operations) : fileTold(operations, textAt(batch.user, row));
+    if (told === undefined) return;
+    const kind = service === 'smtp' ? 'mail' : 'ftp';
+    const one = handovers.obtain(`${kind} ${host} ${server}`, () => ({
+      kind,
+      host,
+      server,
+      evidence: pool.collector(EVIDENCE_PER_PAIR),
+      span: new TimeSpan(),
+      count: 0,
+      bytes: 0,
+      port: numberAt(batch.responderPort, row),
+      bareName: false,
+      foreign: false,
+      flows: 0,
+    }));
+    if (one === undefined) return;
+    one.count += told.count;
+    one.bareName ||= told.bareName;
+    one.foreign ||= told.foreign;
+    one.bytes += numberAt(batch.initiatorPayloadBytes, row) ?? 0;
+    one.span.add(numberAt(batch.startMs, row), numberAt(batch.endMs, row));
+    one.flows++;
+    pool.offer(one.evidence, batch.table, row);
+  }
+
+  function finish(): Detection[] {
+    const found: Detection[] = [];
+    for (const [, pair] of pairs.sortedEntries()) {
+      const judged = judge(pair);
+      if (judged !== undefined && judged.score >= minScore) found.push(report(pair, judged));
+    }
+    for (const [, one] of handovers.sortedEntries()) {
+      const detection = reportHandover(one);
+      if (detection.score >= minScore && one.span.known) found.push(detection);
+    }
+    // The entries came in order of the key, and the sort is stable.
+    return found.sort((a, b) => b.score - a.score);
+  }
+
+  function judge(pair: Pair): Judged | undefined {
+    const host = hosts.get(pair.host);
+    if (pair.weight < minBytes || host === undefined || !pair.span.known) return undefined;
+    const usual = usualHour(host, pair);
+    const excess = excessOf(pair, usual ?? 0);
+    if (excess < minBytes) return undefined;
+    const ratio = (pair.weight - pair.received) / (pair.weight + pair.received);
+    const giving = Math.min(1, Math.max(0, (ratio - GIVING_FROM) / (GIVING_FULL - GIVING_FROM)));
+    const known = callers.get(pair.place)?.size ?? 1;
+    const rare = Math.max(RARE_LEAST, 1 - RARE_STEP * (known - 1));
+    const volume = 0.55 + 0.45 * Math.min(1, Math.log10(excess / minBytes) / 2);
+    const habit = habitDays(pair);
+    const rest = host.sent + host.received - pair.weight - pair.received;
+    const isDevice =
+      rest < DEVICE_REST * (pair.weight + pair.received) &&
+      pair.flows >= DEVICE_FLOWS &&
+      pair.span.lengthMs >= DEVICE_SPAN * inputSpan.lengthMs;
+    const popular = pair.isName && popularRank(pair.place) !== undefined;
+    const unusual = (habit >= HABIT_DAYS ? HABIT : 1) * (isDevice ? DEVICE : 1) * (popular ? POPULAR : 1);
+    const score = volume * giving * rare * unusual;
+    const others = host.sent - pair.weight;
+    const othersReceived = host.received - pair.received;
+    const otherRatio = others + othersReceived > 0 ? (others - othersReceived) / (others + othersReceived) : undefined;
+    return { score, excess, usual, ratio, otherRatio, known, habit, isDevice, popular };
+  }
+
+  function report(pair: Pair, judged: Judged): Detection {
+    return {
+      kind: 'exfiltration.upload',
+      detector: exfiltrationInfo.id,
+      actor: pair.host,
+      peers: [pair.address],
+      peerCount: 1,
+      ...(pair.port === undefined ? {} : { port: pair.port }),
+      ...(pair.protocol === undefined ? {} : { protocol: pair.protocol }),
+      ...(pair.service === undefined ? {} : { service: pair.service }),
+      firstMs: pair.span.firstMs,
+      lastMs: pair.span.lastMs,
+      score: judged.score,
+      reasons: uploadReasons(pair, judged, minBytes),
+      flows: pool.flows(pair.evidence),
+      flowCount: pair.flows,
+    };
+  }
+
+  function reportHandover(one: Handover): Detection {
+    const asked = (hosts.get(one.host)?.askedMs ?? []).some(
+      (ms) => ms >= one.span.firstMs - ADDRESS_WITHIN_MS && ms <= one.span.lastMs + ADDRESS_WITHIN_MS,
+    );
+    const isMail = one.kind === 'mail';
+    const score = 0.5 + (asked ? 0.15 : 0) + (one.bareName ? 0.1 : 0) + (one.foreign ? 0.1 : 0);
+    return {
+      kind: isMail ? 'exfiltration.mail' : 'exfiltration.ftp',
+      detector: exfiltrationInfo.id,
+      actor: one.host,
+      peers: [one.server],
+      peerCount: 1,
+      ...(one.port === undefined ? {} : { port: one.port }),
+      protocol: 'tcp',
+      service: isMail ? 'smtp' : 'ftp',
+      firstMs: one.span.firstMs,
+      lastMs: one.span.lastMs,
+      score,
+      reasons: handoverReasons(one, asked),
+      flows: pool.flows(one.evidence),
+      flowCount: one.flows,
+    };
+  }
+
+  return {
+    id: exfiltrationInfo.id,
+    observe,
+    finish,
+    saturations: () => saturationsOf(exfiltrationInfo.id, [pairCap, hostCap, callers.cap, handovers.cap, pool.cap]),
+  };
+}
+
+interface Judged {
+  readonly score: number;
+  readonly excess: number;
+  /** What the host usually sends in an hour to all other places; undefined where that is not known. */
+  readonly usual: number | undefined;
+  readonly ratio: number;
+  readonly otherRatio: number | undefined;
+  readonly known: number;
+  readonly habit: number;
+  readonly isDevice: boolean;
+  readonly popular: boolean;
+}
+
+function addTo(hours: Map<number, number>, hour: number, bytes: number): void {
+  const known = hours.get(hour);
+  if (known !== undefined || hours.size < MAX_HOURS) hours.set(hour, (known ?? 0) + bytes);
+}
+
+/** The median, over the hours in which the host sent anything, of what went to other places than this. */
+function usualHour(host: Host, pair: Pair): number | undefined {
+  if (host.hours.size < MIN_HOURS) return undefined;
+  return median([...host.hours].map(([hour, bytes]) => Math.max(0, bytes - (pair.hours.get(hour) ?? 0))));
+}
+
+function excessOf(pair: Pair, usual: number): number {
+  if (pair.hours.size === 0) return pair.weight;
+  let excess = 0;
+  for (const bytes of pair.hours.values()) excess += Math.max(0, bytes - usual);
+  return excess;
+}
+
+/** Days with at least a fifth of what the fullest one had. */
+function habitDays(pair: Pair): number {
+  const days = new Map<number, number>();
+  for (const [hour, bytes] of pair.hours) addTo(days, Math.floor(hour / DAY_HOURS), bytes);
+  const most = Math.max(0, ...days.values());
+  return [...days.values()].filter((bytes) => bytes >= HABIT_SHARE * most).length;
+}
+
+/** Whether the addresses of a batch are of the home network, each asked once. */
+class HomeTexts {
+  #context: NetworkContext;
+  #known = new Map<object, (boolean | undefined)[]>();
+
+  constructor(context: NetworkContext) {
+    this.#context = context;
+  }
+
+  at(column: FlowBatch['initiator'], row: number): boolean {
+    const code = column.codes[row] ?? -1;
+    if (code < 0) return false;
+    let known = this.#known.get(column);
+    if (known === undefined) {
+      known = [];
+      this.#known.set(column, known);
+    }
+    let answer = known[code];
+    if (answer === undefined) {
+      answer = this.#context.isHome(column.dictionary[code] ?? '');
+      known[code] = answer;
+    }
+    return answer;
+  }
+}
+
+/** The registered domains that the flows of a batch name, each name taken apart once. */
+class Places {
+  #batch: FlowBatch;
+  #servers: (string | undefined | null)[] = [];
+  #hosts: (string | undefined | null)[] = [];
+
+  constructor(batch: FlowBatch) {
+    this.#batch = batch;
+  }
+
+  at(row: number): string | undefined {
+    const { serverName, httpHost } = this.#batch;
+    return domainOf(this.#servers, serverName, row) ?? domainOf(this.#hosts, httpHost, row);
+  }
+}
+
+function domainOf(
+  known: (string | undefined | null)[],
+  column: FlowBatch['serverName'],
+  row: number,
+): string | undefined {
+  const code = column.codes[row] ?? -1;
+  if (code < 0) return undefined;
+  let domain = known[code];
+  if (domain === undefined) {
+    domain = registrableDomain(column.dictionary[code] ?? '', { privateSuffixes: true }) ?? null;
+    known[code] = domain;
+  }
+  return domain ?? undefined;
+}
+
+/** Tells the rows that ask a public service for the address of who asks, by any name that they show. */
+function addressAskers(batch: FlowBatch): (row: number) => boolean {
+  const columns = [batch.serverName, batch.httpHost, batch.dnsQuery].flatMap((column) => {
+    const asks = column.dictionary.map((name) => PUBLIC_ADDRESS_SERVICES.has(name.toLowerCase()));
+    return asks.includes(true) ? [{ codes: column.codes, asks }] : [];
+  });
+  if (columns.length === 0) return () => false;
+  return (row) => columns.some(({ codes, asks }) => asks[codes[row] ?? -1] === true);
+}
+
+interface Told {
+  readonly count: number;
+  readonly bareName: boolean;
+  readonly foreign: boolean;
+}
+
+/** A mail that was handed over after a login: 'EHLO PC-1, AUTH, MAIL a.example, RCPT b.example, DATA'. Undefined where it is none, or the rest was encrypted. */
+function mailTold(operations: string): Told | undefined {
+  const words = operations.split(', ');
+  if (!words.includes('AUTH') || !words.includes('DATA')) return undefined;
+  const after = (verb: string): string[] =>
+    words.flatMap((word) => (word.startsWith(`${verb} `) ? [word.slice(verb.length + 1)] : []));
+  const greeting = [...after('EHLO'), ...after('HELO')][0] ?? '';
+  const from = after('MAIL');
+  return {
+    count: 1,
+    bareName: /^[\w-]{1,63}$/.test(greeting),
+    foreign: from.length > 0 && after('RCPT').some((domain) => !from.includes(domain)),
+  };
+}
+
+/** Files that were stored after a login with a name. */
+function fileTold(operations: string, user: string | undefined): Told | undefined {
+  if (user === undefined || /^(?:anonymous|ftp)$/i.test(user)) return undefined;
+  const count = operations.split(', ').filter((word) => /^(?:STOR|STOU|APPE)(?: |$)/.test(word)).length;
+  return count === 0 ? undefined : { count, bareName: false, foreign: false };
+}
+
+function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
+  const { excess, usual, ratio, otherRatio, known, habit, isDevice, popular } = judged;
+  const rate = pair.span.lengthMs > 0 ? (8 * pair.weight) / (pair.span.lengthMs / 1000) : 0;
+  const reasons: Reason[] = [
+    {
+      name: 'exfiltration.bytes',
+      value: pair.weight,
+      unit: 'bytes',
+      sentence: `It sent ${humanBytes(pair.weight)} there and got ${humanBytes(pair.received)} back, in ${counted(pair.flows, 'flow')}.`,
+    },
+    {
+      name: 'exfiltration.excess',
+      value: Math.round(excess),
+      unit: 'bytes',
+      threshold: minBytes,
+      sentence:
+        usual === undefined
+          ? 'What the host usually sends in an hour is not known: it was seen for fewer than six hours.'
+          : `In an hour it usually sends ${humanBytes(usual)} to all other places; ${humanBytes(excess)} went beyond that.`,
+    },
+    {
+      name: 'exfiltration.ratio',
+      value: Number(ratio.toFixed(3)),
+      unit: 'ratio -1..1',
+      threshold: GIVING_FROM,
+      sentence: `Its ratio of sent to received is ${ratio.toFixed(2)} there (1 is all sent, -1 all received)${otherRatio === undefined ? '' : `, and ${otherRatio.toFixed(2)} with all other places`}.`,
+    },
+    {
+      name: 'exfiltration.callers',
+      value: known,
+      unit: 'hosts',
+      sentence:
+        known === 1
+          ? 'No other host inside has anything to do with that place.'
+          : `${known >= MAX_CALLERS ? `${humanCount(known)} hosts or more` : `${humanCount(known)} hosts`} inside have to do with that place.`,
+    },
+    {
+      name: 'exfiltration.rate',
+      value: Math.round(rate),
+      unit: 'bit/s',
+      sentence: `From first to last it took ${humanDuration(pair.span.lengthMs)}.`,
+    },
+  ];
+  if (pair.isName)
+    reasons.unshift({
+      name: 'exfiltration.place',
+      value: pair.place,
+      unit: 'name',
+      sentence: 'The place is told by the domain in the server names, which stands beside this line.',
+    });
+  if (habit >= HABIT_DAYS)
+    reasons.push({
+      name: 'exfiltration.habit',
+      value: habit,
+      unit: 'days',
+      sentence: `On ${humanCount(habit)} days it sent about as much there: it may be a habit.`,
+    });
+  if (isDevice)
+    reasons.push({
+      name: 'exfiltration.device',
+      value: 1,
+      unit: '',
+      sentence: 'The host does hardly anything else, and does it all the time, as a camera or a sensor does.',
+    });
+  if (popular)
+    reasons.push({
+      name: 'exfiltration.popular',
+      value: 1,
+      unit: '',
+      sentence: 'The domain is on the list of popular ones.',
+    });
+  return reasons;
+}
+
+function handoverReasons(one: Handover, asked: boolean): Reason[] {
+  const isMail = one.kind === 'mail';
+  const reasons: Reason[] = [
+    {
+      name: 'exfiltration.handed-over',
+      value: one.count,
+      unit: isMail ? 'mails' : 'files',
+      contribution: 0.5,
+      sentence: isMail
+        ? `It logged in to a mail server outside without encryption and handed over ${counted(one.count, 'mail')}.`
+        : `It logged in to a file server outside without encryption and stored ${counted(one.count, 'file')} there.`,
+    },
+    {
+      name: 'exfiltration.bytes',
+      value: one.bytes,
+      unit: 'bytes',
+      sentence: `It sent ${humanBytes(one.bytes)} on these connections.`,
+    },
+  ];
+  if (asked)
+    reasons.push({
+      name: 'exfiltration.public-address',
+      value: 1,
+      unit: '',
+      contribution: 0.15,
+      sentence: 'Within an hour of that it asked a public service for the address by which it is seen outside.',
+    });
+  if (one.bareName)
+    reasons.push({
+      name: 'exfiltration.greeting',
+      value: 1,
+      unit: '',
+      contribution: 0.1,
+      sentence:
+        'It greeted the server by a bare host name, as programs do that only send; mail programs and servers greet otherwise.',
+    });
+  if (one.foreign)
+    reasons.push({
+      name: 'exfiltration.foreign',
+      value: 1,
+      unit: '',
+      contribution: 0.1,
+      sentence: 'The mail goes from one domain to another one.',
+    });
+  return reasons;
+}
