@@ -10,7 +10,9 @@ import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
 import { addFlowsCommand } from './command/flows.ts';
 import { addFormatsCommand } from './command/formats.ts';
+import { addModelCommand } from './command/model.ts';
 import { addPluginCommand } from './command/plugin.ts';
+import { addScoreCommand } from './command/score.ts';
 import { addSheetCommand } from './command/sheet.ts';
 import { addSimulateCommand } from './command/simulate.ts';
 import { addTrainCommand } from './command/train.ts';
@@ -45,6 +47,7 @@ export function createProgram(done: (code: number) => void): Command {
   addAnalyzeCommand(program, done);
   addFlowsCommand(program, done);
   addTrainCommand(program, done);
+  addScoreCommand(program, done);
   addCutCommand(program, done);
   addSheetCommand(program, done);
   addCaptureCommand(program, done);
@@ -52,6 +55,7 @@ export function createProgram(done: (code: number) => void): Command {
   addFieldsCommand(program, done);
   addFormatsCommand(program, done);
   addExplainCommand(program, done);
+  addModelCommand(program, done);
   addPluginCommand(program, done);
   addDoctorCommand(program, done);
   return program;

@@ -5,8 +5,10 @@ import { FEATURE_PACKS } from '../../feature/index.ts';
 import { FLOW_SCHEMA, flowField } from '../../flow/index.ts';
 import { models } from '../../model/index.ts';
 import { ODDITIES } from '../../wire/index.ts';
+import { addRowOptions, wholeFrom } from '../model-input.ts';
 import { print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
+import { type ExplainRowFlags, runExplainRow } from './explain-row.ts';
 
 interface Entry {
   readonly name: string;
@@ -71,17 +73,39 @@ function entries(): Entry[] {
   ];
 }
 
-/** `explain <name>`: what a detector, model, oddity, column or feature is; a detection kind explains its detector. */
+/** `explain <name>`: what a detector, model, oddity, column or feature is; a detection kind explains its detector. With a model, what made the score of one record. */
 export function addExplainCommand(program: Command, done: (code: number) => void): void {
-  program
+  const command = program
     .command('explain')
-    .summary('what a detector, model, oddity, column or feature is')
+    .summary('what a detector, model, oddity, column or feature is; with --model, why a record is strange')
     .description(
-      'Explains a name that a report uses: a detector or what it finds, a model, an oddity, a flow column, a feature. Without a name, lists them all.',
+      'Explains a name that a report uses: a detector or what it finds, a model, an oddity, a flow column, a feature. Without a name, lists them all.\nWith --model and --row, explains the score of one record of the inputs: the share of every feature, which add up to it exactly.',
     )
-    .argument('[name]', 'for example scan, beacon, ipv4.truncated-header, tcpState, conn_state')
+    .argument(
+      '[name...]',
+      'for example scan, beacon, ipv4.truncated-header, tcpState, conn_state; with --model the inputs',
+    )
+    .option('-m, --model <file>', 'explain a record of the inputs by this model')
+    .option('--row <n>', 'with --model: which record, as anomalyst score numbers them', wholeFrom('--row', 1, 1e12))
+    .option('--top <n>', 'with --model: features to show (default: 15)', wholeFrom('--top', 1, 10_000));
+  addRowOptions(command, { measures: false });
+  command
     .option('--json', 'print as JSON')
-    .action(async (name: string | undefined, flags: { readonly json?: boolean }) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  anomalyst explain beacon\n  anomalyst explain flows.csv --model clean.safetensors --row 17',
+    )
+    .action(async (names: string[], flags: ExplainRowFlags) => {
+      if (flags.model !== undefined || flags.row !== undefined) {
+        done(await runExplainRow(names, flags));
+        return;
+      }
+      const [name, second] = names;
+      if (second !== undefined)
+        throw new UserError(
+          'explain takes one name',
+          'a record of an input is explained by a model: anomalyst explain flows.csv --model m.safetensors --row 17',
+        );
       const all = entries();
       const detector = DETECTORS.find(({ info }) => info.kinds.includes(name ?? ''));
       // A short name of the filter, or one of another tool, stands for its columns.
