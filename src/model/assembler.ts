@@ -43,11 +43,11 @@ export const vectorOp = {
   bitSelect: 0x52,
   i32Shl: 0xab,
   i32Sub: 0xb1,
-  f32Add: 0xe4,
-  f32Sub: 0xe5,
-  f32Multiply: 0xe6,
+  f32Subtract: 0xe5,
   f32PseudoMinimum: 0xea,
   f32PseudoMaximum: 0xeb,
+  /** a b + c, rounded once or twice, as the machine likes: only for what is made exact afterwards. */
+  f32RelaxedMultiplyAdd: 0x105,
 } as const;
 
 export const I32 = 0x7f;

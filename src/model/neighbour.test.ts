@@ -73,6 +73,66 @@ describe('the index', () => {
     }
   });
 
+  it.each([
+    [1, 400],
+    [4, 2000],
+    [10, 256],
+    [10, 300],
+    [16, 2048],
+    [40, 500],
+    [3, 9000],
+  ])('finds the same at the same distances by the rough loop and without it: %i features, %i rows', (d, n) => {
+    const random = new Random(n * d);
+    const sizes = [1e-25, 1e-3, 1, 1, 1, 30, 2600, 1e9];
+    const draw = (): number => (random.float() - 0.5) * (sizes[random.below(sizes.length)] ?? 1);
+    const rows = Array.from({ length: n }, () => {
+      const size = random.below(4) === 0 ? draw() : 1;
+      return Array.from({ length: d }, () => size * (random.float() + random.float() - 1));
+    });
+    for (let i = 0; i < n; i += 3) rows[i] = (rows[i >> 1] ?? []).slice();
+    const index = pointsOf(rows);
+    const values = Float64Array.from(index.values);
+    for (const weighted of [true, false]) {
+      for (const wanted of [1, 2, 41, 103, n + 5]) {
+        const rough = new Searcher(index, wanted, weighted);
+        const plain = new Searcher(index, wanted, weighted, 'plain');
+        for (let q = 0; q < 40; q++) {
+          const far = q % 10 === 9 ? 1e20 : draw();
+          // Points themselves, records near them, anywhere, and so far out that squares do not fit into 32 bits.
+          const own = random.below(index.count);
+          const record = values.slice(own * d, (own + 1) * d);
+          for (let j = 0; j < d && q % 4 === 1; j++) record[j] += 1e-7 * draw();
+          for (let j = 0; j < d && q % 4 === 2; j++) record[j] = far * (random.float() - 0.5);
+          const excluded = q % 4 === 3 ? own : -1;
+          rough.search(record, 0, excluded);
+          plain.search(record, 0, excluded);
+          expect(rough.found).toBe(plain.found);
+          expect(rough.point.subarray(0, rough.found)).toEqual(plain.point.subarray(0, plain.found));
+          expect(rough.distance.subarray(0, rough.found)).toEqual(plain.distance.subarray(0, plain.found));
+        }
+      }
+    }
+  });
+
+  it('is not confused by another index that is searched in between', () => {
+    const random = new Random(8);
+    const draw = (n: number): number[][] => Array.from({ length: n }, () => [random.float(), random.float()]);
+    const one = pointsOf(draw(300));
+    const other = pointsOf(draw(3000));
+    const rough = [one, other].map((index) => new Searcher(index, 3, true));
+    const plain = [one, other].map((index) => new Searcher(index, 3, true, 'plain'));
+    for (let q = 0; q < 20; q++) {
+      const record = Float64Array.of(random.float(), random.float());
+      for (const which of [0, 1] as const) {
+        rough[which]?.search(record, 0);
+        plain[which]?.search(record, 0);
+        expect([...(rough[which]?.point.subarray(0, 3) ?? [])]).toEqual([
+          ...(plain[which]?.point.subarray(0, 3) ?? []),
+        ]);
+      }
+    }
+  });
+
   it('merges rows that are the same, and counts them', () => {
     const index = pointsOf([
       [1, 2],
