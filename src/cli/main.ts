@@ -6,6 +6,7 @@ import { addAnalyzeCommand } from './command/analyze.ts';
 import { addCaptureCommand } from './command/capture.ts';
 import { addCutCommand } from './command/cut.ts';
 import { addDoctorCommand } from './command/doctor.ts';
+import { addEvaluateCommand } from './command/evaluate.ts';
 import { addExplainCommand } from './command/explain.ts';
 import { addFieldsCommand } from './command/fields.ts';
 import { addFlowsCommand } from './command/flows.ts';
@@ -48,6 +49,7 @@ export function createProgram(done: (code: number) => void): Command {
   addFlowsCommand(program, done);
   addTrainCommand(program, done);
   addScoreCommand(program, done);
+  addEvaluateCommand(program, done);
   addCutCommand(program, done);
   addSheetCommand(program, done);
   addCaptureCommand(program, done);

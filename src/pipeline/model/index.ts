@@ -1,4 +1,12 @@
 /** Models of one's own: fitting, scoring, explaining, measuring and choosing them on captures, logs and tables. */
+export {
+  type ComparedModel,
+  type ComparedRow,
+  type CompareOptions,
+  type Comparison,
+  compareOnInputs,
+  type JudgedRow,
+} from './compare.ts';
 export * from './evaluate.ts';
 export { columnLabels, type LabelOptions, type LabelSource, Labels } from './label.ts';
 export { type FlowLabelOptions, type FlowLabels, readFlowLabels } from './label-file.ts';

@@ -295,8 +295,15 @@ function planWithout(schema: Schema, without: readonly string[], encoding: Json 
       kept.flatMap((c) => table.columns[c] ?? []),
     );
   const plan = autoPlan(narrow, encoding);
+  const { categories, weights, entity, time, cuts, flagList } = plan;
+  // Not spread: the features are known once all rows were learned, and asking settles them.
   return {
-    ...plan,
+    categories,
+    weights,
+    entity,
+    time,
+    cuts,
+    flagList,
     get features() {
       return plan.features;
     },
@@ -304,8 +311,13 @@ function planWithout(schema: Schema, without: readonly string[], encoding: Json 
       return plan.modelFeatures;
     },
     learn: (table) => plan.learn(cut(table)),
+    keep: (rows) => plan.keep(rows),
     measure: (rows) => plan.measure(cut(rows)),
     groupColumns: (rows, matrix) => plan.groupColumns(cut(rows), matrix),
+    flag: (rows, numbers) => plan.flag(rows, numbers),
+    encode: (features) => plan.encode(features),
+    encoding: () => plan.encoding(),
+    finish: () => plan.finish(),
   };
 }
 
