@@ -5,7 +5,7 @@ import { fitCopod, loadCopod } from './copod.ts';
 import { fitEcod, loadEcod } from './ecod.ts';
 import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './extended-isolation-forest.ts';
 import { readModel } from './file.ts';
-import { fitHalfSpaceTrees, loadHalfSpaceTrees } from './half-space-trees.ts';
+import { fitHalfSpaceTrees, loadHalfSpaceTrees, streamHalfSpaceTrees } from './half-space-trees.ts';
 import { fitHbos, loadHbos } from './hbos.ts';
 import { inspectFile, type ModelInspection } from './inspect.ts';
 import { fitIsolationForest, loadIsolationForest } from './isolation-forest.ts';
@@ -18,7 +18,11 @@ import { fitMinimumCovariance, loadMinimumCovariance } from './minimum-covarianc
 import { type FitOptions, type Model, type ModelEntry, ModelError } from './model.ts';
 import { fitOneClassSvm, loadOneClassSvm } from './one-class-svm.ts';
 import { fitPca, loadPca } from './pca.ts';
-import { fitRobustRandomCutForest, loadRobustRandomCutForest } from './robust-random-cut-forest.ts';
+import {
+  fitRobustRandomCutForest,
+  loadRobustRandomCutForest,
+  streamRobustRandomCutForest,
+} from './robust-random-cut-forest.ts';
 
 export * from './budget.ts';
 export { Calibration, fitTail, type Tail, type Threshold } from './calibration.ts';
@@ -128,7 +132,7 @@ export {
   loadRobustRandomCutForest,
   streamRobustRandomCutForest,
 } from './robust-random-cut-forest.ts';
-export type { StreamingModel, StreamOptions } from './streaming.ts';
+export type { StreamingModel, StreamLook, StreamOptions } from './streaming.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
 export { type Anchor, countBins, type TrainingReference } from './training-reference.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
@@ -248,6 +252,7 @@ export const models: readonly ModelEntry[] = [
     source: 'Tan, Ting, Liu: Fast Anomaly Detection for Streaming Data, IJCAI 2011',
     fit: fitHalfSpaceTrees,
     load: loadHalfSpaceTrees,
+    stream: streamHalfSpaceTrees,
   },
   {
     kind: 'robust-random-cut-forest',
@@ -256,6 +261,7 @@ export const models: readonly ModelEntry[] = [
     source: 'Guha, Mishra, Roy, Schrijvers: Robust Random Cut Forest Based Anomaly Detection on Streams, ICML 2016',
     fit: fitRobustRandomCutForest,
     load: loadRobustRandomCutForest,
+    stream: streamRobustRandomCutForest,
   },
 ];
 

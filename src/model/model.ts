@@ -1,6 +1,7 @@
 import { counted, type Json, nearest, safeText, UserError } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import type { Calibration } from './calibration.ts';
+import type { StreamingModel, StreamOptions } from './streaming.ts';
 import type { TrainingSummary } from './training.ts';
 import type { Anchor } from './training-reference.ts';
 
@@ -106,6 +107,8 @@ export interface ModelEntry {
   readonly source: string;
   fit(matrix: FeatureMatrix, options?: FitOptions): Model;
   load(bytes: Uint8Array): Model;
+  /** Begins a model of this kind that learns as it scores; absent for kinds that can't. @param template any matrix of the features that will come */
+  stream?(template: Pick<FeatureMatrix, 'features'>, options?: StreamOptions): StreamingModel;
 }
 
 /** Shape check that every model starts with. A matrix that contradicts itself is our bug, so this is a plain Error. */

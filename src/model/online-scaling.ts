@@ -8,8 +8,9 @@ import type { Scales } from './fit.ts';
  *     w' = 2^(-1 / halfLife) w + 1,   mean' = mean + (x - mean) / w',   variance' = (1 - 1 / w') (variance + (x - mean)^2 / w')
  *
  * A scale that moves changes what a score means: a model that compares records with remembered ones must keep one scale for both. So the
- * streaming models here freeze theirs after warming up; this is for features on their way into them, and for watching what moves. What fools
- * it: a flood of records of one kind drags the scale along; with a long half-life it is slow to follow, with a short one quick to be led.
+ * streaming models here hold one for all that they remember, and begin anew at another where the stream has become another (`StreamOptions.rescale`);
+ * this is for features on their way into them, and for watching what moves. What fools it: a flood of records of one kind drags the scale along;
+ * with a long half-life it is slow to follow, with a short one quick to be led.
  *
  * Values that are not finite are left out, feature by feature.
  */
