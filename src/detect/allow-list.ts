@@ -1,6 +1,7 @@
 import { nearest, safeText } from '../core/index.ts';
 import { NetworkSet } from '../wire/index.ts';
 import { listOf, normalMac, parseMacPrefix } from './baseline.ts';
+import { BaselineFile } from './baseline-file.ts';
 import { frameProtocol, isKnownProtocol, layerOfProtocol, protocolKey, protocolLabel } from './baseline-protocol.ts';
 import {
   BASELINE_VERSION,
@@ -336,4 +337,9 @@ export function baselineOfLists(lists: readonly AllowList[], status: BaselineSta
     devices,
     ...(seen.size === 0 ? {} : { protocols }),
   };
+}
+
+/** The same as the text of a baseline file. @param file its name, for messages */
+export function baselineText(lists: readonly AllowList[], file: string, status?: BaselineStatus): string {
+  return BaselineFile.of(baselineOfLists(lists, status), file).text;
 }

@@ -76,7 +76,7 @@ const changed = (change: (model: Parsed) => void): string => {
 };
 
 test.each<[string, string | Uint8Array, string]>([
-  ['no JSON', `${json.slice(0, 100)}\n  x`, 'The model file is damaged: it is not JSON from line 3, column'],
+  ['no JSON', '{\n"format": 1,\n  x', 'The model file is damaged: it is not JSON from line 3, column 3 on.'],
   ['an end too early', json.slice(0, -10), 'The model file is damaged: it is not JSON from line'],
   ['a list', '[1]', 'The model file is damaged: its JSON is not an object.'],
   ['another object', '{"a":1}', 'This is JSON, but not a model of Anomalyst.'],

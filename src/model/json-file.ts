@@ -21,6 +21,8 @@ const FORMAT = 'anomalyst-model';
 const MAX_TEXT = 400 * 1024 * 1024;
 /** Deeper nesting than any model has would end on the stack of who walks it. */
 const MAX_DEPTH = 100;
+/** What a reader wants to know first; the rest follows in the order of the file. */
+const FIRST = ['format', 'format_version', 'kind', 'schema_version', 'seed', 'sha256', 'feature_names', 'parameters'];
 /** One member of `arrays` a line: nobody reads the numbers, and the rest stays readable. */
 const LINE = '\n';
 
@@ -80,8 +82,11 @@ export function jsonOfFile(bytes: Uint8Array): string {
   readModel(bytes);
   const { metadata, arrays } = takeApart(bytes);
   const lines: string[] = [];
-  for (const [key, text] of Object.entries(metadata))
+  const first = FIRST.filter((key) => metadata[key] !== undefined);
+  for (const key of new Set([...first, ...Object.keys(metadata)])) {
+    const text = metadata[key];
     lines.push(`${JSON.stringify(key)}: ${readableMember(text) ?? JSON.stringify(text)}`);
+  }
   const written = arrays.map(
     ({ name, dtype, shape, values }) =>
       `{"name": ${JSON.stringify(name)}, "dtype": "${dtype}", "shape": ${JSON.stringify(shape)}, "values": [${textsOf(values).join(',')}]}`,
@@ -171,7 +176,7 @@ export function fileOfJson(given: string | Uint8Array): Uint8Array {
   if (root.format !== FORMAT)
     throw new ModelError(
       'This is JSON, but not a model of Anomalyst.',
-      "A model as JSON is what 'anomalyst model convert --to json' wrote; it begins with its format, anomalyst-model.",
+      "A model as JSON is what 'anomalyst model convert --to json' wrote; its format is 'anomalyst-model'.",
     );
   const { arrays, ...members } = root;
   if (!Array.isArray(arrays)) throw damaged('it has no arrays');
