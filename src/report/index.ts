@@ -4,7 +4,6 @@ import { renderHtml } from './html.ts';
 import { renderJson, renderJsonParts } from './json.ts';
 import type { AnalysisResult } from './result.ts';
 
-export { type DeviceSummary, MOST_DEVICES } from './device-summary.ts';
 export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv, textCell } from './csv.ts';
 export { curveSpark, type NamedCurve, renderCurves } from './curve.ts';
 export { type DeviceSummary, MOST_DEVICES } from './device-summary.ts';
