@@ -8,6 +8,7 @@ export * from './drift.ts';
 export * from './flows.ts';
 export * from './live.ts';
 export * from './model/index.ts';
+export * from './parallel/index.ts';
 export { pluginPlan } from './plugin.ts';
 export * from './retrain.ts';
 export * from './table/index.ts';

@@ -1,0 +1,2 @@
+/** A model's scores on several cores. */
+export { type PoolOptions, ScorePool, scoreParallel, sharedMatrix } from './pool.ts';
