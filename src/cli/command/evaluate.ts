@@ -161,11 +161,15 @@ function expand(compared: readonly string[]): string[] {
 
 /** A model file, or a kind with its parameters: 'knn:neighbours=5:distance=largest'. */
 function contenderOf(text: string): Contender {
-  if (text.startsWith('file:')) return readModelFile(text.slice(5));
+  if (text.startsWith('file:')) return fromFile(text.slice(5));
   const [kind = '', ...pairs] = text.split(':');
-  if (!models.some((entry) => entry.kind === kind) && fs.existsSync(text)) return readModelFile(text);
+  if (!models.some((entry) => entry.kind === kind) && fs.existsSync(text)) return fromFile(text);
   const algorithm = checkAlgorithm(kind, '--compare');
   return { name: text, algorithm, parameters: parseParameters(algorithm, pairs, '--compare') };
+}
+
+function fromFile(file: string): Extract<Contender, { readonly model: unknown }> {
+  return { name: path.basename(file), model: readModelFile(file).model };
 }
 
 async function placed(contender: Contender, run: ModelRun): Promise<Contender> {

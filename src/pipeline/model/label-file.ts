@@ -78,6 +78,7 @@ export async function readFlowLabels(options: FlowLabelOptions): Promise<FlowLab
     aPort: 'initiatorPort',
     b: 'responder',
     bPort: 'responderPort',
+    protocol: 'protocol',
     time: 'startMs',
     toMs: 1,
     frame: undefined,
@@ -107,6 +108,8 @@ interface Join {
   readonly aPort: string | undefined;
   readonly b: string;
   readonly bPort: string | undefined;
+  /** Says which rows are ICMP, which has no ports, whatever a tool writes in their place. */
+  readonly protocol: string | undefined;
   readonly time: string;
   /** Factor from the unit of the time to milliseconds; undefined where its size tells. */
   readonly toMs: number | undefined;
@@ -149,6 +152,7 @@ function joinOf(schema: Schema, file: string, inputs: number): Join {
     aPort: named('initiatorPort'),
     b: b ?? '',
     bPort: named('responderPort'),
+    protocol: named('protocol'),
     time: time ?? '',
     toMs: unit === TIME_UNIT || time === 'startMs' ? 1 : undefined,
     frame,
@@ -162,7 +166,10 @@ function stays(known: string | undefined, name: string): boolean {
 const ORDINARY = /^(?:normal|benign|background|legitimate|ordinary|clean|0|false|no)\.?$/i;
 
 /** The endpoints in text order and the millisecond of the start; undefined where a row lacks one. */
-function endsOf(table: Table, row: number, { a, aPort, b, bPort, time, toMs }: Join, stepMs = 0): string | undefined {
+function endsOf(table: Table, row: number, join: Join, stepMs = 0): string | undefined {
+  const { a, b, time, toMs, protocol } = join;
+  const hasPorts = !/^(?:icmp|ipv6-icmp|1$|58$)/i.test(textOf(table, protocol, row) ?? '');
+  const [aPort, bPort] = hasPorts ? [join.aPort, join.bPort] : [];
   const first = textOf(table, a, row);
   const second = textOf(table, b, row);
   const at = numberAt(table, time, row);
