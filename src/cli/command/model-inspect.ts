@@ -19,7 +19,8 @@ export function readWholeFile(file: string): Uint8Array {
 
 /** `model inspect`. */
 export async function runInspect(file: string, asJson: boolean): Promise<number> {
-  const told = aboutFile(file, () => inspectModel(readWholeFile(file)));
+  const bytes = readWholeFile(file);
+  const told = aboutFile(file, () => inspectModel(bytes));
   await print(asJson ? `${inspectionJson(file, told)}\n` : describeModel(file, told, terminalWidth(process.stdout)));
   return EXIT.done;
 }
