@@ -88,7 +88,7 @@ describe('model inspect', () => {
       '\nraw scores of the calibration rows\n',
       '█',
       '┴',
-      '\nfeature     least       5 %  median ',
+      '\nfeature     least      5 %  median ',
       '\narray               type  shape ',
       '\ntree.feature        I16   10 x 255 ',
     ])
