@@ -1,6 +1,6 @@
 import type { Table } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import type { FlowColumnName, FlowRecord } from '../flow/index.ts';
+import type { ArpView, FlowColumnName, FlowRecord } from '../flow/index.ts';
 import type { Baseline } from './baseline.ts';
 
 /**
@@ -81,6 +81,8 @@ export interface Saturation {
 export interface NetworkContext {
   /** True for addresses of the home network. */
   readonly isHome: (address: string) => boolean;
+  /** Who claims which address by ARP, where packets are read; it fills while they are. */
+  readonly arp?: ArpView;
   /** What the network is supposed to hold, where somebody has written it down. */
   readonly baseline?: Baseline;
 }
@@ -103,6 +105,8 @@ export interface DetectorInfo {
   readonly kinds: readonly string[];
   /** Flow columns without which it sees nothing: from a source that can't give one of them it does not run. */
   readonly needs: readonly FlowColumnName[];
+  /** True where it sees nothing without a baseline: without one it does not run. */
+  readonly needsBaseline?: true;
   /** What it sees, in one sentence. */
   readonly sees: string;
   /** What fools it. */

@@ -3,7 +3,7 @@ import { dgaLabelScore, popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, HeavyMap, hash32, PeerCounter, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { DnsNames, dnsServices, furtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
+import { DnsNames, dnsNameOf, dnsServices, furtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 
 /**
@@ -140,7 +140,7 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
     const isDns = dnsServices(batch);
-    const parsed = new DnsNames(batch.dnsQuery, false);
+    const parsed = new DnsNames(batch.dnsQuery);
     const known = new Map<string, Domain>();
     const failures = batch.dnsRcode.dictionary.map(isFailure);
     const queries = batch.dnsQuery.codes;
@@ -166,7 +166,7 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       if (operations === undefined) continue;
       // What became of the further questions of a flow is not told.
       for (const { name } of furtherQuestions(operations)) {
-        const further = parsed.of(name).domain;
+        const further = dnsNameOf(name).domain;
         if (further !== '' && further !== domain) ask(client, domainOf(further, known), startMs, 0, batch, row);
       }
     }

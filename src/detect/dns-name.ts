@@ -2,36 +2,44 @@ import { numberAt, type StringColumn } from '../core/index.ts';
 import { domainParts } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 
-/** What the detectors of DNS know of a question. */
+/** What the detectors of DNS know of a question; all parts are '' for a name that says nothing: a single label, the reverse tree, a service name. */
 export interface DnsName {
-  /** The domain that somebody registered, by the rules asked for; '' for a name that says nothing: a single label, the reverse tree, a service name. */
+  /** The domain that somebody registered below what registries sell under: example.co.uk, cloudfront.net. */
   readonly domain: string;
-  /** What stands before the domain, '' where nothing does. */
+  /** The same where what companies let their customers have names under counts as a suffix, too: d1.cloudfront.net. */
+  readonly owner: string;
+  /** What stands before the owner's domain, '' where nothing does. */
   readonly subdomain: string;
 }
 
-const NOTHING: DnsName = { domain: '', subdomain: '' };
+const NOTHING: DnsName = { domain: '', owner: '', subdomain: '' };
 
 /**
- * A name in its parts, under the owner of its domain: what companies let their customers have names under counts as a suffix (`privateSuffixes`). Names that are no
- * words of their asker are nothing, by mechanism: reverse look-ups (RFC 1035 section 3.5), service discovery (RFC 6763: labels that begin with `_`), single labels.
+ * A name in its parts. Names that are no words of their asker are nothing, by mechanism: reverse look-ups (RFC 1035 section 3.5), service discovery (RFC 6763: labels that begin
+ * with `_`), single labels.
  */
-export function dnsNameOf(text: string, privateSuffixes = true): DnsName {
-  const parts = domainParts(text, { privateSuffixes });
-  if (parts?.domain === undefined || parts.suffix === 'arpa' || parts.name.endsWith('.arpa')) return NOTHING;
-  if (parts.name.startsWith('_') || parts.name.includes('._')) return NOTHING;
-  return { domain: parts.domain, subdomain: parts.subdomain };
+export function dnsNameOf(text: string): DnsName {
+  const parts = domainParts(text, { privateSuffixes: true });
+  // The name of a company's suffix itself is a domain that the company registered.
+  if (parts === undefined || parts.name.endsWith('.arpa') || parts.name.startsWith('_') || parts.name.includes('._'))
+    return NOTHING;
+  const { domain: owner = '', suffix, subdomain } = parts;
+  // Only a suffix of several labels can be a company's.
+  const domain = suffix.includes('.') ? (domainParts(text)?.domain ?? '') : owner;
+  if (domain === '') return NOTHING;
+  return owner === '' ? { domain, owner: domain, subdomain: '' } : { domain, owner, subdomain };
 }
 
-/** The names of the texts of a column, each looked at once, when it is asked for. */
+/** The names of the texts of a column, each looked at once, when it is asked for; what several detectors ask of one batch is looked at once for all. */
 export class DnsNames {
   #column: StringColumn;
-  #names: (DnsName | undefined)[] = [];
-  #privateSuffixes: boolean;
+  #names: (DnsName | undefined)[];
 
-  constructor(column: StringColumn, privateSuffixes = true) {
+  constructor(column: StringColumn) {
     this.#column = column;
-    this.#privateSuffixes = privateSuffixes;
+    const known = KNOWN.get(column);
+    this.#names = known ?? [];
+    if (known === undefined) KNOWN.set(column, this.#names);
   }
 
   /** Of a row that has a text. */
@@ -39,17 +47,14 @@ export class DnsNames {
     const code = this.#column.codes[row] ?? -1;
     let name = this.#names[code];
     if (name === undefined) {
-      name = dnsNameOf(this.#column.dictionary[code] ?? '', this.#privateSuffixes);
+      name = dnsNameOf(this.#column.dictionary[code] ?? '');
       this.#names[code] = name;
     }
     return name;
   }
-
-  /** Of a text that is not in the column, by the same rules. */
-  of(text: string): DnsName {
-    return dnsNameOf(text, this.#privateSuffixes);
-  }
 }
+
+const KNOWN = new WeakMap<StringColumn, (DnsName | undefined)[]>();
 
 /** A question that a flow tells beside its first. */
 export interface FurtherQuestion {

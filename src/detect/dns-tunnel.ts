@@ -92,7 +92,7 @@ export const DEFAULT_DNS_TUNNEL_OPTIONS: DnsTunnelOptions = {
   maxNamesPerPair: 1024,
   maxNames: 200_000,
   maxContacts: 100_000,
-  maxEvidence: 5000,
+  maxEvidence: 20_000,
 };
 
 const DAY_MS = 86_400_000;
@@ -108,6 +108,8 @@ const MAX_ADDRESSES = 32;
 /** Different answers over answers below which they say nothing. */
 const SAYING = 0.1;
 const EVIDENCE_PER_PAIR = 10;
+/** Names that are shorter carry next to nothing, and are no evidence: `www` and `api` are most of all names. */
+const TELLING_LENGTH = 8;
 const MAX_TYPES = 16;
 /** Bytes of a question beside its name: header, type and class, the two ends of the name, and EDNS (RFC 1035, RFC 6891). */
 const QUESTION_OVERHEAD = 12 + 4 + 2 + 11;
@@ -226,12 +228,12 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const packets = numberAt(batch.initiatorPackets, row) ?? 1;
     const type = textAt(batch.dnsType, row) ?? '';
     if (operations === undefined || packets < 2) {
-      const { domain, subdomain } = parsed.at(row);
+      const { owner: domain, subdomain } = parsed.at(row);
       if (domain === '') return;
       // Sent again because no answer came, or for the other kind of address: the same name.
       const asked = obtain(client, domain, day);
       ask(asked, subdomain, type, 1);
-      saw(asked, batch, row, server, 1);
+      saw(asked, batch, row, server, 1, subdomain.length >= TELLING_LENGTH);
       return;
     }
     takeMany(batch, row, furtherQuestions(operations), { client, server, day, packets });
@@ -258,7 +260,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const shares = new Map<string, number>();
     for (const { type, name } of questions) {
       // Of a name that was cut the middle is missing, which no domain reaches into.
-      const { domain, subdomain } = dnsNameOf(name.replace('…', ''));
+      const { owner: domain, subdomain } = dnsNameOf(name.replace('…', ''));
       if (domain === '') continue;
       shares.set(domain, (shares.get(domain) ?? 0) + 1);
       ask(obtain(client, domain, day), subdomain, type, Math.max(1, all / questions.length));
@@ -268,7 +270,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       const asked = obtain(client, domain, day);
       asked.untold += share * further;
       asked.untoldCharacters += share * further * Math.max(0, length - domain.length - 1);
-      saw(asked, batch, row, server, share);
+      saw(asked, batch, row, server, share, true);
     }
   }
 
@@ -302,7 +304,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   }
 
   /** What a row says of the group beside its names. `share` of it belongs to the group. */
-  function saw(asked: Asked, batch: FlowBatch, row: number, server: string, share: number): void {
+  function saw(asked: Asked, batch: FlowBatch, row: number, server: string, share: number, isTelling: boolean): void {
     asked.flows++;
     asked.servers.add(server);
     asked.span.add(numberAt(batch.startMs, row), numberAt(batch.endMs, row));
@@ -311,7 +313,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const sent = numberAt(batch.initiatorPayloadBytes, row);
     const returned = numberAt(batch.responderPayloadBytes, row);
     if (sent !== undefined && returned !== undefined) asked.answerBytes += share * Math.max(0, returned - sent);
-    pool.offer(asked.evidence, batch.table, row);
+    if (isTelling) pool.offer(asked.evidence, batch.table, row);
     const answers = textAt(batch.dnsAnswers, row);
     if (answers === undefined) {
       // Without a text of the answer nobody knows whether there was one, but where the name does not exist.

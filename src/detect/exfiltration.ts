@@ -62,13 +62,15 @@ export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
   minBytes: 10_000_000,
   maxPairs: 20_000,
   maxPlaces: 50_000,
-  maxEvidence: 5000,
+  maxEvidence: 20_000,
 };
 
 const HOUR_MS = 3_600_000;
 const DAY_HOURS = 24;
 const MAX_HOURS = 1024;
 const EVIDENCE_PER_PAIR = 10;
+/** A flow that sent less is no evidence of an upload: most flows are questions for a page. */
+const TELLING_BYTES = 4096;
 /** The ratio at which giving begins to count, and from which on it counts in full. */
 const GIVING_FROM = 0.4;
 const GIVING_FULL = 0.8;
@@ -97,6 +99,7 @@ const PUBLIC_ADDRESS_SERVICES: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 );
+const LONGEST_SERVICE = Math.max(...[...PUBLIC_ADDRESS_SERVICES].map((name) => name.length));
 const ADDRESS_WITHIN_MS = HOUR_MS;
 const MAX_TIMES = 16;
 
@@ -232,7 +235,7 @@ export function createExfiltrationDetector(
     pair.span.add(startMs, numberAt(batch.endMs, row));
     if (hour !== undefined) addTo(pair.hours, hour, sent);
     pair.saw(batch, row, sent);
-    pool.offer(pair.evidence, batch.table, row, -sent);
+    if (sent >= TELLING_BYTES) pool.offer(pair.evidence, batch.table, row, -sent);
   }
 
   /** Mail or a file, in a session that can be read and had a login. */
@@ -455,7 +458,8 @@ function domainOf(
 /** Tells the rows that ask a public service for the address of who asks, by any name that they show. */
 function addressAskers(batch: FlowBatch): (row: number) => boolean {
   const columns = [batch.serverName, batch.httpHost, batch.dnsQuery].flatMap((column) => {
-    const asks = column.dictionary.map((name) => PUBLIC_ADDRESS_SERVICES.has(name.toLowerCase()));
+    // Names come in lower case, but where somebody wants to be odd; and most dictionaries of a batch hold none.
+    const asks = column.dictionary.map((name) => name.length <= LONGEST_SERVICE && PUBLIC_ADDRESS_SERVICES.has(name));
     return asks.includes(true) ? [{ codes: column.codes, asks }] : [];
   });
   if (columns.length === 0) return () => false;
