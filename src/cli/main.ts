@@ -17,6 +17,7 @@ import { addScoreCommand } from './command/score.ts';
 import { addSheetCommand } from './command/sheet.ts';
 import { addSimulateCommand } from './command/simulate.ts';
 import { addTrainCommand } from './command/train.ts';
+import { addTuneCommand } from './command/tune.ts';
 import { note, showUserError } from './terminal.ts';
 
 /** The whole command line, from which help, completion and the reference page derive. */
@@ -50,6 +51,7 @@ export function createProgram(done: (code: number) => void): Command {
   addTrainCommand(program, done);
   addScoreCommand(program, done);
   addEvaluateCommand(program, done);
+  addTuneCommand(program, done);
   addCutCommand(program, done);
   addSheetCommand(program, done);
   addCaptureCommand(program, done);

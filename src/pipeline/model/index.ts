@@ -7,6 +7,7 @@ export {
   compareOnInputs,
   type JudgedRow,
 } from './compare.ts';
+export { drawFeatures, massVolume } from './criterion.ts';
 export * from './evaluate.ts';
 export { columnLabels, type LabelOptions, type LabelSource, Labels } from './label.ts';
 export { type FlowLabelOptions, type FlowLabels, readFlowLabels } from './label-file.ts';
@@ -35,3 +36,4 @@ export {
   type TrainOptions,
   trainModel,
 } from './train.ts';
+export { type Trial, type TuneCriterion, type TuneOptions, type Tuning, tuneModel } from './tune.ts';
