@@ -103,6 +103,16 @@ const HYPOTHESIS_LIST = [
     techniques: ['T1048.002', 'T1048.003', 'T1071.002', 'T1071.003'],
   },
   {
+    name: 'unknown device',
+    meaning: 'A device is there that nobody has written down.',
+    techniques: ['T1200'],
+  },
+  {
+    name: 'change of behaviour',
+    meaning: 'A known device does what nobody has written down for it.',
+    techniques: ['T1021.001', 'T1021.002', 'T1021.004', 'T1021.005', 'T1095'],
+  },
+  {
     name: 'regular service traffic',
     meaning: 'A program does its work on a timer or over a lasting connection.',
     techniques: [],

@@ -140,6 +140,8 @@ export class Baseline {
   readonly #hasAddresses: boolean;
   readonly #protocols = new Map<BaselineLayer, Map<string, Allowed[]>>();
   readonly #zone: Zone;
+  /** Times at which entries expire, in order. */
+  readonly #expiries: readonly number[];
 
   /** @param document checked by `baselineFault` before; else it throws where a text can't be read. */
   constructor(document: BaselineDocument, name: string) {
@@ -174,6 +176,11 @@ export class Baseline {
       }
       this.#protocols.set(layer, allowed);
     }
+    const expiries = [
+      ...this.entries.map(({ expiresMs }) => expiresMs),
+      ...[...this.#protocols.values()].flatMap((of) => [...of.values()].flat().map(({ expiresMs }) => expiresMs)),
+    ];
+    this.#expiries = [...new Set(expiries.filter((ms) => ms !== undefined))].sort((a, b) => a - b);
   }
 
   /**
@@ -219,6 +226,13 @@ export class Baseline {
       rank = at;
     }
     return { standing: best === undefined ? 'unknown' : (BASELINE_STANDINGS[rank] ?? 'unknown'), entry: best };
+  }
+
+  /** How many entries have expired by a time: two times with the same number are judged alike. */
+  expiredBy(atMs: number): number {
+    let n = 0;
+    while (n < this.#expiries.length && (this.#expiries[n] ?? 0) <= atMs) n++;
+    return n;
   }
 
   /** Whether a layer is judged: it has an approved entry. */

@@ -20,6 +20,10 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'protocol-mismatch',
     'cleartext-login',
     'lateral-movement',
+    'new-device',
+    'new-service',
+    'new-edge',
+    'policy',
     'strange-flow',
   ]);
   for (const { info } of DETECTORS) {

@@ -28,6 +28,10 @@ import {
   DEFAULT_PROTOCOL_MISMATCH_OPTIONS,
   protocolMismatchInfo,
 } from './protocol-mismatch.ts';
+import { createNewDeviceDetector, DEFAULT_NEW_DEVICE_OPTIONS, newDeviceInfo } from './new-device.ts';
+import { createNewEdgeDetector, DEFAULT_NEW_EDGE_OPTIONS, newEdgeInfo } from './new-edge.ts';
+import { createNewServiceDetector, DEFAULT_NEW_SERVICE_OPTIONS, newServiceInfo } from './new-service.ts';
+import { createPolicyDetector, DEFAULT_POLICY_OPTIONS, policyInfo } from './policy.ts';
 import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
 
@@ -78,6 +82,10 @@ export { createExfiltrationDetector } from './exfiltration.ts';
 export { createFloodDetector } from './flood.ts';
 export { createIcmpTunnelDetector } from './icmp-tunnel.ts';
 export { createLongConnectionDetector, LONG_CONNECTION_THREAT } from './long-connection.ts';
+export { createNewDeviceDetector } from './new-device.ts';
+export { createNewEdgeDetector } from './new-edge.ts';
+export { createNewServiceDetector } from './new-service.ts';
+export { type Breach, createPolicyDetector, PolicyRules, type ProtocolBreach } from './policy.ts';
 export { createScanDetector } from './scan.ts';
 export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';
 export {
@@ -115,6 +123,10 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(protocolMismatchInfo, { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS }, createProtocolMismatchDetector),
   entry(cleartextLoginInfo, { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS }, createCleartextLoginDetector),
   entry(lateralMovementInfo, { ...DEFAULT_LATERAL_MOVEMENT_OPTIONS }, createLateralMovementDetector),
+  entry(newDeviceInfo, { ...DEFAULT_NEW_DEVICE_OPTIONS }, createNewDeviceDetector),
+  entry(newServiceInfo, { ...DEFAULT_NEW_SERVICE_OPTIONS }, createNewServiceDetector),
+  entry(newEdgeInfo, { ...DEFAULT_NEW_EDGE_OPTIONS }, createNewEdgeDetector),
+  entry(policyInfo, { ...DEFAULT_POLICY_OPTIONS }, createPolicyDetector),
   { info: strangeFlowInfo, defaults: { ...DEFAULT_STRANGE_FLOW_OPTIONS } },
 ];
 

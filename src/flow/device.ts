@@ -298,7 +298,7 @@ export class DeviceTable {
       const name = service ?? (port >= EPHEMERAL_FROM ? undefined : portText(protocol, port));
       if (name !== undefined) station.uses = this.#count(station.uses, name);
     }
-    if (hasAnswer && service !== 'dns' && !station.hasMorePeers) this.#contacted(station, f, row, place);
+    if (hasAnswer && !station.hasMorePeers) this.#contacted(station, f, row, place);
     if (f.ja4.codes[row] >= 0) {
       const print = textAt(f.ja4, row);
       if (print !== undefined) station.fingerprints = this.#add(station.fingerprints, print, MAX_FINGERPRINTS);

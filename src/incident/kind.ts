@@ -1,6 +1,7 @@
 import { counted, humanCount, humanDuration } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
+import { BASELINE_KINDS } from './kind-baseline.ts';
 import { MISUSE_KINDS } from './kind-misuse.ts';
 import { OUTFLOW_KINDS } from './kind-outflow.ts';
 import { RECORD_KINDS } from './kind-record.ts';
@@ -276,6 +277,7 @@ const KINDS: readonly KindInfo[] = [
   },
   ...MISUSE_KINDS,
   ...OUTFLOW_KINDS,
+  ...BASELINE_KINDS,
   ...RECORD_KINDS,
 ];
 

@@ -30,6 +30,7 @@ const TECHNIQUE_LIST = [
   { id: 'T1110.003', name: 'Brute Force: Password Spraying', tactic: 'Credential Access' },
   { id: 'T1135', name: 'Network Share Discovery', tactic: 'Discovery' },
   { id: 'T1187', name: 'Forced Authentication', tactic: 'Credential Access' },
+  { id: 'T1200', name: 'Hardware Additions', tactic: 'Initial Access' },
   { id: 'T1496.001', name: 'Resource Hijacking: Compute Hijacking', tactic: 'Impact' },
   { id: 'T1498.001', name: 'Network Denial of Service: Direct Network Flood', tactic: 'Impact' },
   { id: 'T1498.002', name: 'Network Denial of Service: Reflection Amplification', tactic: 'Impact' },

@@ -449,6 +449,7 @@ function needsOf({ id }: Detector): readonly string[] {
 function createDetectors(context: NetworkContext, settings: NonNullable<Config['detect']>): Detector[] {
   return DETECTORS.flatMap((entry) => {
     const setting = settings[entry.info.id];
+    if (entry.info.needsBaseline === true && context.baseline === undefined) return [];
     return setting === false || entry.create === undefined ? [] : [entry.create(context, thresholds(setting))];
   });
 }

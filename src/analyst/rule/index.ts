@@ -1,3 +1,4 @@
+import { BASELINE_RULES } from './baseline.ts';
 import { BRUTE_FORCE_RULES } from './brute-force.ts';
 import { CALL_RULES } from './call.ts';
 import { FLOOD_RULES } from './flood.ts';
@@ -20,6 +21,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   ...OUTFLOW_RULES,
   ...STRANGE_FLOW_RULES,
   ...MISUSE_RULES,
+  ...BASELINE_RULES,
   ...RECORD_RULES,
 ];
 
