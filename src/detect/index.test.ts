@@ -20,6 +20,8 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'protocol-mismatch',
     'cleartext-login',
     'lateral-movement',
+    'arp-spoof',
+    'rogue-dhcp',
     'new-device',
     'new-service',
     'new-edge',

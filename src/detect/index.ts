@@ -1,4 +1,5 @@
 /** Floor 5: detections with network meaning. */
+import { arpSpoofInfo, createArpSpoofDetector, DEFAULT_ARP_SPOOF_OPTIONS } from './arp-spoof.ts';
 import { beaconInfo, createBeaconDetector, DEFAULT_BEACON_OPTIONS } from './beacon.ts';
 import { bruteForceInfo, createBruteForceDetector, DEFAULT_BRUTE_FORCE_OPTIONS } from './brute-force.ts';
 import {
@@ -23,19 +24,29 @@ import {
   longConnectionInfo,
 } from './long-connection.ts';
 import { createMiningDetector, DEFAULT_MINING_OPTIONS, miningInfo } from './mining.ts';
+import { createNewDeviceDetector, DEFAULT_NEW_DEVICE_OPTIONS, newDeviceInfo } from './new-device.ts';
+import { createNewEdgeDetector, DEFAULT_NEW_EDGE_OPTIONS, newEdgeInfo } from './new-edge.ts';
+import { createNewServiceDetector, DEFAULT_NEW_SERVICE_OPTIONS, newServiceInfo } from './new-service.ts';
+import { createPolicyDetector, DEFAULT_POLICY_OPTIONS, policyInfo } from './policy.ts';
 import {
   createProtocolMismatchDetector,
   DEFAULT_PROTOCOL_MISMATCH_OPTIONS,
   protocolMismatchInfo,
 } from './protocol-mismatch.ts';
-import { createNewDeviceDetector, DEFAULT_NEW_DEVICE_OPTIONS, newDeviceInfo } from './new-device.ts';
-import { createNewEdgeDetector, DEFAULT_NEW_EDGE_OPTIONS, newEdgeInfo } from './new-edge.ts';
-import { createNewServiceDetector, DEFAULT_NEW_SERVICE_OPTIONS, newServiceInfo } from './new-service.ts';
-import { createPolicyDetector, DEFAULT_POLICY_OPTIONS, policyInfo } from './policy.ts';
+import { createRogueDhcpDetector, DEFAULT_ROGUE_DHCP_OPTIONS, rogueDhcpInfo } from './rogue-dhcp.ts';
 import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
 
 export { alertDetections, type SensorAlert } from './alert.ts';
+export {
+  type AllowList,
+  type AllowListKind,
+  type AllowListProblem,
+  allowListKind,
+  baselineOfLists,
+  baselineText,
+  parseAllowList,
+} from './allow-list.ts';
 export * from './baseline.ts';
 export {
   flowProtocol,
@@ -53,15 +64,6 @@ export type {
   BaselineProtocol,
   BaselineStatus,
 } from './baseline-schema.ts';
-export {
-  type AllowList,
-  type AllowListKind,
-  type AllowListProblem,
-  allowListKind,
-  baselineOfLists,
-  baselineText,
-  parseAllowList,
-} from './allow-list.ts';
 export {
   BEACON_THREAT,
   type BeaconSeries,
@@ -123,6 +125,8 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(protocolMismatchInfo, { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS }, createProtocolMismatchDetector),
   entry(cleartextLoginInfo, { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS }, createCleartextLoginDetector),
   entry(lateralMovementInfo, { ...DEFAULT_LATERAL_MOVEMENT_OPTIONS }, createLateralMovementDetector),
+  entry(arpSpoofInfo, { ...DEFAULT_ARP_SPOOF_OPTIONS }, createArpSpoofDetector),
+  entry(rogueDhcpInfo, { ...DEFAULT_ROGUE_DHCP_OPTIONS }, createRogueDhcpDetector),
   entry(newDeviceInfo, { ...DEFAULT_NEW_DEVICE_OPTIONS }, createNewDeviceDetector),
   entry(newServiceInfo, { ...DEFAULT_NEW_SERVICE_OPTIONS }, createNewServiceDetector),
   entry(newEdgeInfo, { ...DEFAULT_NEW_EDGE_OPTIONS }, createNewEdgeDetector),

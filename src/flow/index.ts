@@ -1,4 +1,5 @@
 /** Floor 2: packets to flows: key, table, timeouts, columns. */
+export * from './arp-claim.ts';
 export * from './community-id.ts';
 export * from './device.ts';
 export * from './device-mac.ts';

@@ -22,6 +22,7 @@ import {
   type TimeBase,
   tunnelName,
 } from '../wire/index.ts';
+import type { ArpClaims } from './arp-claim.ts';
 import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import { showableLength } from './first-bytes.ts';
 import { icmpErrorName } from './icmp-error.ts';
@@ -171,6 +172,8 @@ export class FlowTable {
   onOther: ((packet: Packet, timeNs: number) => void) | undefined;
   /** Keeps the first payload of flows on chosen ports, and hands it out as their rows are written. Set before the first packet; usually nobody asks for it. */
   payloads: PayloadKeeper | undefined;
+  /** Told of every ARP packet. Set before the first packet. */
+  arpClaims: ArpClaims | undefined;
   /** Live flows now, and the most there ever were. */
   live = 0;
   peakLive = 0;
@@ -253,6 +256,7 @@ export class FlowTable {
       this.wireBytes += wireLength[i];
       if (belongs) {
         this.#advanceClock(timeNs[i]);
+        if (packet.protocol === PROTO.arp) this.arpClaims?.observe(packet, timeNs[i]);
         const ref = this.#update(packet, packet.bytes, timeNs[i], wireLength[i], firstFrame + i, input);
         if (this.onPacket !== undefined)
           this.onPacket(batch, i, this.#w[ref * RECORD_I32 + W_INPUT], this.#f[ref * RECORD_F64 + F_FIRST_FRAME]);

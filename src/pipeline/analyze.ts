@@ -15,6 +15,7 @@ import {
 } from '../detect/index.ts';
 import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FeaturePack } from '../feature/index.ts';
 import {
+  ArpClaims,
   type DeviceFacts,
   FLOW_SCHEMA,
   FlowTable,
@@ -304,14 +305,16 @@ async function readPass(
   store: FlowStore,
 ): Promise<FirstPass> {
   const { detect = {} } = options;
-  const detectors = createDetectors(context, detect);
+  const base = new TimeBase();
+  const arp = new ArpClaims(base);
+  const detectors = createDetectors({ ...context, arp }, detect);
   const looks = new DetectorLooks(detectors);
   const sample = new FitSample(pack.features, seed);
   const observe = (table: Table, features: FeatureMatrix, source: TableSource | undefined): void => {
     for (const detector of looks.of(source)) detector.observe(table, features);
     sample.offer(features);
   };
-  const read = await readFlows(options, pack, context, oddities, store, observe);
+  const read = await readFlows(options, pack, context, oddities, store, observe, { base, arp });
   const alerted = alertDetections(read.alerts);
   return {
     ...read,
@@ -335,11 +338,12 @@ async function readFlows(
   oddities: OddityCounter,
   store: FlowStore,
   observe: (table: Table, features: FeatureMatrix, source: TableSource | undefined) => void,
+  { base, arp }: { readonly base: TimeBase; readonly arp: ArpClaims },
 ): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors' | 'idle'>> {
   const { inputs, flow = {}, onProgress, signal } = options;
-  const base = new TimeBase();
   // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
   const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
+  flowTable.arpClaims = arp;
   const measurer = pack.create({ isHome: context.isHome });
   const hosts = new HostTable();
   const devices = new DeviceWatch({ isHome: context.isHome });
@@ -388,6 +392,9 @@ async function readFlows(
       ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
       ...(decoding?.saturations() ?? []),
       ...devices.saturations(),
+      ...(arp.refused === 0
+        ? []
+        : [{ detector: 'arp', what: 'addresses claimed by ARP', cap: arp.capacity, refused: arp.refused }]),
     ],
     devices: devices.finish(options.vendors ?? (await shippedVendors())),
     census: census.finish(),

@@ -44,6 +44,7 @@ export function decodeArp(
   packet.dst0 = view.getInt32(at + SENDER_MAC + 2 * hardware + 4);
   packet.isReply = operation === ARP_REPLY ? 1 : 0;
   packet.icmpType = operation;
+  packet.arpSender = hardware === 6 ? at + SENDER_MAC : -1;
   return true;
 }
 

@@ -126,6 +126,8 @@ export class Packet {
   /** Offsets of the two 6-byte MAC addresses of the innermost frame that has them; both -1 on links without. */
   destinationMac = -1;
   sourceMac = -1;
+  /** For ARP, offset of the 6-byte hardware address that the sender says it has; -1 for hardware with others. Of no meaning for other protocols. */
+  arpSender = -1;
   /** Where the transport payload begins, and how much of it was captured. Of a reassembled packet that is the payload of the whole datagram. */
   payload = 0;
   payloadCaptured = 0;

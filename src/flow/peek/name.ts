@@ -290,8 +290,7 @@ function tellLease(context: PeekContext, message: DhcpMessage): void {
   const { type, yourAddress, routers, dnsServers, proxyUrl } = message;
   if (type !== 'ack' && type !== 'offer' && type !== 'bootp') return;
   if (yourAddress !== '') context.operation(`${type === 'offer' ? 'offered' : 'lease'} ${yourAddress}`);
-  if (type === 'offer') return;
-  // Who answers first decides where the client's traffic goes.
+  // Who answers first decides where the client's traffic goes, and an offer that was not taken up shows who tried.
   if (routers.length > 0) context.operation(`router ${routers[0]}`);
   if (dnsServers.length > 0) context.operation(`dns ${dnsServers.slice(0, 3).join(' ')}`);
   if (proxyUrl !== '') context.operation(`proxy ${proxyUrl}`);
