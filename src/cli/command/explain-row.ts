@@ -1,11 +1,12 @@
 import { EXIT, humanCount, type Json, safeText, UserError } from '../../core/index.ts';
 import type { Feature } from '../../feature/index.ts';
-import type { Explanation } from '../../model/index.ts';
+import { changeSentence, type Explanation, type SmallestChange, smallestChange } from '../../model/index.ts';
 import { type ExplainedRow, explainRow, recipeOf, StoppedError, sayValue } from '../../pipeline/index.ts';
 import { scoreText } from '../columns.ts';
 import { INTERRUPTED } from '../interrupt.ts';
 import { aboutFile, type ModelInputFlags, readModelFile, withModelRun } from '../model-input.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
+import { wrap } from '../text.ts';
 import { saidEnds } from './score.ts';
 
 export interface ExplainRowFlags extends ModelInputFlags {
@@ -38,11 +39,18 @@ export async function runExplainRow(inputs: readonly string[], flags: ExplainRow
       flags,
       async (run) => {
         const options = { ...(await run.rowsFor(given)), model: given.model, row: flags.row ?? 0 };
-        const text = await explainRow(options, (explained) =>
-          flags.json === true
-            ? `${JSON.stringify(node(explained), null, 2)}\n`
-            : describe(explained, flags.top ?? DEFAULT_TOP, terminalWidth(process.stdout)),
-        );
+        const text = await explainRow(options, (explained) => {
+          const { batch, index } = explained;
+          const change = smallestChange(given.model, batch.features, index);
+          const byName = new Map(explained.features.map((feature) => [feature.name, feature]));
+          // A class has a name; every other value is said by its unit.
+          const said = changeSentence(change, explained.features, (name, value) =>
+            byName.get(name)?.unit === 'class' ? sayValue(byName.get(name), value) : undefined,
+          );
+          return flags.json === true
+            ? `${JSON.stringify(node(explained, change, said), null, 2)}\n`
+            : describe(explained, said, flags.top ?? DEFAULT_TOP, terminalWidth(process.stdout));
+        });
         run.step('');
         await print(text);
         return EXIT.done;
@@ -57,7 +65,12 @@ export async function runExplainRow(inputs: readonly string[], flags: ExplainRow
 }
 
 /** Share of the score beside each feature as a bar: to the right what makes the record stranger, to the left what makes it more ordinary. */
-function describe({ rowKind, row, explanation, features }: ExplainedRow, top: number, width: number): string {
+function describe(
+  { rowKind, row, explanation, features }: ExplainedRow,
+  change: string,
+  top: number,
+  width: number,
+): string {
   const noun = rowKind === 'flows' ? 'flow' : 'row';
   const { contributions, base, score } = explanation;
   const shown = contributions
@@ -94,7 +107,9 @@ function describe({ rowKind, row, explanation, features }: ExplainedRow, top: nu
     total('nothing known', base),
     ...lines,
     ...(rest.length === 0 ? [] : [total(`${humanCount(rest.length)} others`, restSum)]),
-    total('sum = score', base + contributions.reduce((sum, { contribution }) => sum + contribution, 0)),
+    `${total('sum', base + contributions.reduce((sum, { contribution }) => sum + contribution, 0))} = the score`,
+    '',
+    wrap(change, width),
     '',
   ].join('\n');
 }
@@ -118,7 +133,7 @@ function bar(share: number, room: number): string {
     : `${' '.repeat(half)}|${'█'.repeat(length)}`;
 }
 
-function node({ rowKind, row, explanation, features }: ExplainedRow): object {
+function node({ rowKind, row, explanation, features }: ExplainedRow, change: SmallestChange, said: string): object {
   const byName = new Map<string, Feature>(features.map((feature) => [feature.name, feature]));
   const sum = explanation.contributions.reduce((total, { contribution }) => total + contribution, explanation.base);
   return {
@@ -132,6 +147,7 @@ function node({ rowKind, row, explanation, features }: ExplainedRow): object {
     rawBase: explanation.rawBase,
     sum,
     extrapolated: explanation.extrapolated,
+    smallestChange: { ...change, said },
     contributions: explanation.contributions.map(
       (one: Explanation['contributions'][number]): { readonly [key: string]: Json | undefined } => ({
         feature: one.feature,

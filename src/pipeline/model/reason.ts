@@ -44,5 +44,5 @@ function withUnit(value: number, unit: string): string {
   const shown = Math.abs(value) >= 1000 ? humanCount(value) : String(Number(value.toPrecision(3)));
   return unit === '' || unit === 'class' || /\d\.\.\d/.test(unit) || unit === 'ms since 1970 UTC'
     ? shown
-    : `${shown} ${unit}`;
+    : `${shown} ${shown === '1' ? unit.replace(/sses$/, 'ss').replace(/(?<=[^s])s$/, '') : unit}`;
 }
