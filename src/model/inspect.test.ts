@@ -1,7 +1,22 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { fitIsolationForest, fitKnn, inspectModel, models, onnxKinds, toJson, USUAL_BUDGETS } from './index.ts';
+import {
+  diffModels,
+  fileOfJson,
+  fitIsolationForest,
+  fitKnn,
+  inspectModel,
+  loadModel,
+  ModelError,
+  models,
+  onnxKinds,
+  toJson,
+  toOnnx,
+  USUAL_BUDGETS,
+} from './index.ts';
 
 function rowsOf(rowCount: number, seed: number): FeatureMatrix {
   const random = new Random(seed);
@@ -96,3 +111,35 @@ test('a damaged file is refused as it is where it is loaded', () => {
   );
   expect(() => inspectModel(new Uint8Array(5))).toThrow('This is not a model file.');
 });
+
+function sealed(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  const header = new TextDecoder('latin1').decode(copy.subarray(0, 8 + new DataView(copy.buffer).getUint32(0, true)));
+  const at = header.indexOf('"sha256":"') + '"sha256":"'.length;
+  copy.fill(0x30, at, at + 64);
+  copy.set(new TextEncoder().encode(bytesToHex(sha256(copy))), at);
+  return copy;
+}
+
+test.each(models)(
+  'a file of the kind $kind with a right checksum and changed numbers is refused, or described, drawn and compared',
+  (entry) => {
+    const saved = entry.fit(rowsOf(60, 1)).save();
+    const start = 8 + new DataView(saved.buffer, saved.byteOffset).getUint32(0, true);
+    const random = new Random(11);
+    for (let round = 0; round < 30; round++) {
+      const bytes = saved.slice();
+      for (let k = 0; k <= round % 4; k++) bytes[start + random.below(bytes.length - start)] = random.below(256);
+      const file = sealed(bytes);
+      try {
+        expect(inspectModel(file).bytes).toBe(bytes.length);
+        const model = loadModel(file);
+        expect(fileOfJson(toJson(model))).toEqual(model.save());
+        expect(diffModels(loadModel(saved), model).b.kind).toBe(entry.kind);
+        if (onnxKinds.includes(entry.kind)) expect(toOnnx(model).length).toBeGreaterThan(1000);
+      } catch (error) {
+        if (!(error instanceof ModelError)) throw error;
+      }
+    }
+  },
+);

@@ -331,6 +331,31 @@ describe('model diff', () => {
     expect(same.out).toContain('every row has the same score from both');
   });
 
+  test('matches rows by their numbers where one model was fitted with a filter', async () => {
+    const rows = table('rows.csv', 300, 1);
+    const definitions = write(
+      'kept.yaml',
+      "features:\n  - {name: ms, expression: 'ms'}\nfilters:\n  - {exclude: 'bytes < 550'}\n",
+    );
+    await run('train', rows, '--out', at('all.safetensors'), '--algorithm', 'ecod', '-q');
+    expect(
+      (await run('train', rows, '--out', at('few.safetensors'), '--algorithm', 'ecod', '--features', definitions, '-q'))
+        .err,
+    ).toBe('');
+    const { out } = await run('model', 'diff', at('all.safetensors'), at('few.safetensors'), '--on', rows, '--json');
+    const { on } = JSON.parse(out) as { on: Comparison };
+    const kept = fs
+      .readFileSync(rows, 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1)
+      .filter((line) => Number(line.split(',')[0]) >= 550).length;
+    expect(on.scores.rows).toBe(kept);
+    expect([on.onlyA, on.onlyB]).toEqual([300 - kept, 0]);
+    const line = (row: number): string => fs.readFileSync(rows, 'utf8').split('\n')[row] ?? '';
+    for (const { row } of on.movers) expect(Number(line(row).split(',')[0])).toBeGreaterThanOrEqual(550);
+  });
+
   test('refuses what cannot be compared', async () => {
     const a = model('a.safetensors', 1);
     expect((await run('model', 'diff', a, a, '--budget', '1%')).err).toBe(
