@@ -141,6 +141,9 @@ describe('content on the port of another', () => {
     ['http', 25, 0.75],
     ['telnet', 80, 0.75],
     ['smb', 443, 0.75],
+    ['ssh', 8080, 0.6],
+    ['irc', 8000, 0.6],
+    ['irc', 80, 0.75],
   ])('%s on port %i', (service, port, score) => {
     expect(summary(detect([content(port, service)]))).toEqual([`service 10.0.0.5 > 203.0.113.7:${port} ${score}`]);
   });

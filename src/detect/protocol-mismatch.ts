@@ -156,7 +156,7 @@ const NEVER_TLS: ReadonlySet<string> = new Set([
 
 /** The same protocol, or one that the other is part of or is easily taken for (a mail server and a file server greet alike). */
 const ALIKE: readonly (readonly string[])[] = [
-  ['smb', 'netbios-ssn'],
+  ['smb', 'netbios-ssn', 'dcerpc'],
   ['ldap', 'ldap-gc', 'cldap'],
   ['dcerpc', 'dcerpc-http'],
   ['ftp', 'smtp', 'ftp-data', 'nntp'],
@@ -169,6 +169,9 @@ const ALIKE: readonly (readonly string[])[] = [
 
 /** Ports that most firewalls let out: whoever wants to leave unseen takes one of these. */
 const LET_THROUGH: ReadonlySet<string> = new Set(['dns', 'tls', 'http', 'ssh', 'smtp', 'ntp', 'quic']);
+
+/** Only their first ports, 80 and 443, are let out nearly everywhere. */
+const WEB: ReadonlySet<string> = new Set(['http', 'tls']);
 
 /** Services whose ports begin with TLS. */
 const BEGINS_WITH_TLS: ReadonlySet<string> = new Set([
@@ -320,11 +323,14 @@ class ProtocolMismatchDetector implements Detector {
       score = contradiction(portService, service);
       if (this.#contradictions.size < 4096) this.#contradictions.set(key, score);
     }
-    if (score < this.#options.minScore || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
+    const { minScore } = this.#options;
+    if (score < minScore || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
     // Of the further ports of the web, 8443 or 8080, nobody can say which of the two belongs there.
     const port = numberAt(flows.responderPort, row);
     if (portService === 'http' && service === 'tls' && port !== 80) return;
     if (portService === 'tls' && service === 'http' && port !== 443) return;
+    if (WEB.has(portService) && port !== 80 && port !== 443) score = Math.min(score, OTHER_PORT_SCORE);
+    if (score < minScore) return;
     const status = numberAt(flows.httpStatus, row);
     if (service === 'http' && status !== undefined && status >= 400) return;
     const answer = textAt(flows.responderFirstBytes, row);

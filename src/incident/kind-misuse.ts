@@ -76,13 +76,15 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
   {
     prefix: 'cleartext-login.password',
     behaviour: 'exposed password',
-    base: 25,
+    // Weighs less than what makes the other incidents of a host more urgent: it is a weakness, and nothing that the host does to anybody.
+    base: 23,
     rule: 'A password that anyone on the way can read',
     direction: {
       inside: [-5, 'It stayed inside the home network'],
       outward: [12, 'It crossed the Internet'],
       inward: [12, 'It crossed the Internet, and opens a service inside'],
     },
+    cap: [59, 'A password in clear is a weakness and no attack: at most medium'],
     links: serverLinks,
     silenceEndsIt: false,
     label: 'password in clear',
