@@ -372,7 +372,7 @@ export const MISUSE_RULES: readonly Explanation[] = [
     quotes: ['arp-spoof.changes', 'arp-spoof.unasked', 'arp-spoof.mac'],
     matters: () => [
       [
-        'Each of the two loses its connections whenever the other speaks; and one of them may do it on purpose.',
+        'Either loses its connections whenever the other speaks; and either may do it on purpose.',
         'arp-spoof.changes',
       ],
     ],
@@ -384,7 +384,7 @@ export const MISUSE_RULES: readonly Explanation[] = [
     ],
     innocent: () => [
       [
-        'An address that was given by hand inside the range of the DHCP server, or one machine with two network cards, is the usual reason.',
+        'An address that was given by hand inside the range of the DHCP server, or a machine with several network cards, is the usual reason.',
       ],
     ],
   }),
