@@ -1,7 +1,7 @@
 /**
  * Times the product on a large capture, beside other programs on the same bytes, in the same run, on the same core.
  *
- *     npm run bench -- [--quick] [--rounds 3] [--flat] [--peers] [--tables] [--no-install] [--no-build] [--check]
+ *     npm run bench -- [--quick] [--rounds 3] [--flat] [--peers] [--tables] [--models] [--no-install] [--no-build] [--check]
  *
  * Every program is a process of its own, from its start to its end, pinned to one core where taskset is there. The rounds are interleaved, so that a
  * machine that is busy for a while slows all of them; the table shows medians. Rates are packets per second of CPU time (user and system), which
@@ -10,6 +10,7 @@
  * 1.1 million), and so flatter us.
  *
  * --tables: no captures but logs and tables: CSV, Zeek and EVE beside DuckDB and Python, expressions beside loops by hand, the flow collector beside nfcapd (bench/table.ts, table-eve.ts, expression.ts, collector.ts).
+ * --models: the models alone, beside scikit-learn (bench/model.ts); without it they come last.
  * --quick: a small mix, one round (for CI). --peers: also Argus, softflowd, nfpcapd and ndpiReader, on the middle mix, on small packets, two million conversations and the flood. --flat: also a file four times as long, whose peak must be the same. --check: exit 1 when a target is missed.
  */
 import { spawnSync } from 'node:child_process';
@@ -36,6 +37,7 @@ const { values: flags } = parseArgs({
     flat: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     tables: { type: 'boolean', default: false },
+    models: { type: 'boolean', default: false },
     'no-install': { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -46,7 +48,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   console.error(`--rounds ${flags.rounds} is not a whole number above 0`);
   process.exit(2);
 }
-if (!existsSync(DATA)) {
+if (!flags.models && !existsSync(DATA)) {
   console.log(`skipped: the captures that the mix is made of are not there (${DATA})`);
   process.exit(0);
 }
@@ -106,7 +108,24 @@ function tables(): void {
   }
 }
 
+/** The models beside scikit-learn, as that benchmark prints itself. */
+function models(): void {
+  const args = [
+    ...(flags.quick ? ['--quick'] : []),
+    ...(flags.rounds === undefined ? [] : ['--rounds', flags.rounds]),
+    ...(flags.check ? ['--check'] : []),
+    ...(flags['no-install'] ? ['--no-install'] : []),
+  ];
+  console.log(`\n== node bench/${['model.ts', ...args].join(' ')}`);
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'bench', 'model.ts'), ...args], { stdio: 'inherit' });
+  if (status !== 0) process.exitCode = 1;
+}
+
 async function main(): Promise<void> {
+  if (flags.models) {
+    models();
+    return;
+  }
   if (flags.tables) {
     tables();
     return;
@@ -214,6 +233,7 @@ async function main(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  models();
 }
 
 function job(name: string, input: MixInfo, command: readonly string[], times: number): Job {
