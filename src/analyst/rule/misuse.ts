@@ -371,10 +371,7 @@ export const MISUSE_RULES: readonly Explanation[] = [
     happened: (view) => `${view.actor} and another device both use ${addresses(view)}${view.within}.`,
     quotes: ['arp-spoof.changes', 'arp-spoof.unasked', 'arp-spoof.mac'],
     matters: () => [
-      [
-        'Either loses its connections whenever the other speaks; and either may do it on purpose.',
-        'arp-spoof.changes',
-      ],
+      ['Either loses its connections whenever the other speaks; and either may do it on purpose.', 'arp-spoof.changes'],
     ],
     first: (view) => [
       [
