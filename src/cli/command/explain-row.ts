@@ -93,8 +93,8 @@ function describe(
   const lines = shown.map(({ contribution, guard }, i) =>
     `${(names[i] ?? '').padEnd(nameWidth)}  ${(values[i] ?? '').padEnd(valueWidth)}  ${amount(contribution)}  ${bar(contribution / largest, room)}${guard > 0 ? ' beyond all that was fitted' : ''}`.trimEnd(),
   );
-  const total = (name: string, value: number): string =>
-    `${name.padEnd(nameWidth)}  ${''.padEnd(valueWidth)}  ${amount(value)}`;
+  const total = (name: string, value: number, digits = 4): string =>
+    `${name.padEnd(nameWidth)}  ${''.padEnd(valueWidth)}  ${amount(value, digits)}`;
   const ends = saidEnds(row.who);
   const at =
     row.timeMs === undefined || Number.isNaN(new Date(row.timeMs).getTime())
@@ -107,7 +107,7 @@ function describe(
     total('nothing known', base),
     ...lines,
     ...(rest.length === 0 ? [] : [total(`${humanCount(rest.length)} others`, restSum)]),
-    `${total('sum', base + contributions.reduce((sum, { contribution }) => sum + contribution, 0))} = the score`,
+    `${total('sum', base + contributions.reduce((sum, { contribution }) => sum + contribution, 0), 6)} = the score`,
     '',
     wrap(change, width),
     '',
@@ -121,8 +121,8 @@ function meaning(score: number): string {
     : `1 in ${humanCount(Math.floor(one + 1e-6))} ordinary records looks this strange`;
 }
 
-function amount(value: number): string {
-  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
+function amount(value: number, digits = 4): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(digits)}`;
 }
 
 function bar(share: number, room: number): string {

@@ -24,7 +24,7 @@ import type { LabelOptions, Labels } from './label.ts';
 import type { FlowLabels } from './label-file.ts';
 import { needFeatures, openRows, type RowSet, type RowSetOptions } from './row-set.ts';
 import { type Folds, foldsOf } from './split.ts';
-import { assertGoing, labelsOf, named, type Sample, sampleOf, spanOf, takeMatrixRows, withoutLabels } from './train.ts';
+import { assertGoing, labelColumn, labelsOf, named, type Sample, sampleOf, spanOf, takeMatrixRows } from './train.ts';
 
 /** What is measured: a saved model, or a kind of model that is fitted on other rows of the same inputs. */
 export type Contender =
@@ -129,9 +129,8 @@ export async function evaluateModels(options: EvaluateOptions): Promise<Evaluati
   if (!Number.isInteger(count) || count < 2 || count > 20)
     throw new UserError(`--folds ${count}: expected a whole number from 2 to 20`);
   const fits = contenders.some((one) => 'algorithm' in one);
-  const without = withoutLabels(options);
   // Labels and rows are those of the first reading; a model that measures otherwise is read again and matched by the number of the row.
-  const set = await openRows({ ...options, without });
+  const set = await openRows({ ...options, label: labelColumn(options) });
   try {
     assertGoing(signal, set);
     const labels = labelsOf(set, options.labels, options.flowLabels);

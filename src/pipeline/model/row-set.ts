@@ -27,6 +27,8 @@ export interface RowSetOptions {
   readonly encoding?: Json | undefined;
   /** Columns of a table that are no features: labels, row numbers. */
   readonly without?: readonly string[] | undefined;
+  /** Column of a table that holds labels: no feature either. */
+  readonly label?: string | undefined;
   /** Default: private addresses. */
   readonly homeNet?: readonly string[] | undefined;
   readonly flow?: Partial<FlowTableOptions> | undefined;
@@ -223,7 +225,8 @@ async function readFlows(options: RowSetOptions, onTable: (table: Table) => bool
 // ---------------------------------------------------------------------------------------------------------------- tables
 
 async function tableRows(options: RowSetOptions): Promise<RowSet> {
-  const { inputs, types, signal, onReject, scratchFolder, onProgress, without = [], encoding } = options;
+  const { inputs, types, signal, onReject, scratchFolder, onProgress, label, encoding } = options;
+  const without = [...(options.without ?? []), ...(label === undefined ? [] : [label])];
   const reading = {
     inputs,
     scratchFolder,
@@ -237,7 +240,8 @@ async function tableRows(options: RowSetOptions): Promise<RowSet> {
   try {
     const schema = sources.find(({ source }) => source !== undefined)?.source?.schema;
     if (schema === undefined) throw new UserError('there is no table to read', 'give a file, as in rows.csv');
-    for (const name of without) needColumn(schema, name);
+    for (const name of without)
+      needColumn(schema, name, `--${name === label ? 'label-column' : 'without'} ${safeText(name, 60)}`);
     const plan = options.plan === undefined ? planWithout(schema, without, encoding) : options.plan(schema, encoding);
     const store = new FlowStore([], () => new ScratchFile(scratchFolder), memoryRows(schema), schema);
     raw = store;
@@ -269,13 +273,13 @@ async function tableRows(options: RowSetOptions): Promise<RowSet> {
 }
 
 /** Throws a UserError with the nearest name unless the table has the column. @param what as the message begins. */
-export function needColumn(schema: Schema, name: string, what = 'there'): void {
+export function needColumn(schema: Schema, name: string, what: string): void {
   if (schema.columns.some((column) => column.name === name)) return;
   const names = schema.columns.map((column) => column.name);
   const near = nearest(name, names);
   const listed = names.slice(0, 20).map((one) => safeText(one, 40));
   throw new UserError(
-    `${what === 'there' ? 'there is no column' : `${what}: there is no column`} '${safeText(name, 60)}'`,
+    `${what}: there is no column '${safeText(name, 60)}'`,
     near === undefined
       ? `the columns are ${listed.join(', ')}${names.length > listed.length ? ' ...' : ''}`
       : `did you mean '${safeText(near, 60)}'?`,

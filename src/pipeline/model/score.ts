@@ -331,6 +331,7 @@ function rawOf(model: Model, rate: number): number | undefined {
 }
 
 function offsetOf(model: Model, convention: Convention, contamination: number | undefined): number | undefined {
+  if (contamination !== undefined) checkContamination(contamination, '--contamination');
   const offset = conventionOffset(model, contamination);
   if (convention.needsOffset && offset === undefined)
     throw new UserError(

@@ -117,8 +117,7 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
   const { from } = options;
   const algorithm = checkAlgorithm(options.algorithm ?? from?.model.kind ?? defaultAlgorithm());
   const parameters = checkParameters(algorithm, options.parameters ?? {});
-  const without = withoutLabels(options);
-  const set = await openRows({ ...options, without, encoding: from?.model.encoding });
+  const set = await openRows({ ...options, label: labelColumn(options), encoding: from?.model.encoding });
   try {
     assertGoing(signal, set);
     if (from !== undefined) needFeatures(from.model, set);
@@ -155,7 +154,7 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
       encoding: withRecipe(set.encoding() as Json | undefined, {
         rows: set.kind,
         ...(set.kind === 'flows' ? { homeNet: options.homeNet } : {}),
-        ...(without.length > 0 ? { without } : {}),
+        ...withoutOf(options),
         ...options.recipe,
       }),
     };
@@ -220,15 +219,16 @@ export function assertGoing(signal: AbortSignal | undefined, set?: Pick<RowSet, 
   if (signal?.aborted === true || set?.stopped === true) throw new StoppedError();
 }
 
-/** Columns that are no features: the ones named, and that of the label where it is a column of the rows. */
-export function withoutLabels({
-  without = [],
-  labels,
-  flowLabels,
-}: Pick<TrainOptions, 'without' | 'labels' | 'flowLabels'>): readonly string[] {
-  return labels === undefined || flowLabels !== undefined || without.includes(labels.column)
-    ? without
-    : [...without, labels.column];
+/** Columns that were no features, as a recipe has them. */
+function withoutOf(options: TrainOptions): Pick<Recipe, 'without'> {
+  const label = labelColumn(options);
+  const without = [...(options.without ?? []), ...(label === undefined ? [] : [label])];
+  return without.length === 0 ? {} : { without };
+}
+
+/** The column of the label, where it is one of the rows themselves. */
+export function labelColumn({ labels, flowLabels }: Pick<TrainOptions, 'labels' | 'flowLabels'>): string | undefined {
+  return flowLabels === undefined ? labels?.column : undefined;
 }
 
 /** The labels of the rows; undefined where none are asked for. Throws a UserError where flows should have them in a column. */

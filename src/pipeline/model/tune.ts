@@ -24,7 +24,7 @@ import type { LabelOptions } from './label.ts';
 import type { FlowLabels } from './label-file.ts';
 import { openRows, type RowSet, type RowSetOptions } from './row-set.ts';
 import { foldsOf, holdOut } from './split.ts';
-import { assertGoing, checkAlgorithm, labelsOf, type Sample, sampleOf, withoutLabels } from './train.ts';
+import { assertGoing, checkAlgorithm, labelColumn, labelsOf, type Sample, sampleOf } from './train.ts';
 
 /** What a search goes by: one of the three measures where there are labels, the mass-volume curve where there are none. */
 export type TuneCriterion = 'average-precision' | 'auroc' | 'found-at-1-percent' | 'mass-volume';
@@ -116,7 +116,7 @@ export async function tuneModel(options: TuneOptions): Promise<Tuning> {
     );
   if (!Number.isInteger(count) || count < 1 || count > 10_000)
     throw new UserError(`--trials ${count}: expected a whole number from 1 to 10000`);
-  const set = await openRows({ ...options, without: withoutLabels(options) });
+  const set = await openRows({ ...options, label: labelColumn(options) });
   try {
     assertGoing(signal, set);
     const labels = labelsOf(set, options.labels, options.flowLabels);
