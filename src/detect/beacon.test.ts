@@ -8,6 +8,7 @@ import {
   BEACON_THREAT,
   type BeaconOptions,
   createBeaconDetector,
+  periodTest,
   ritaBeaconScore,
   ritaSeries,
   ritaThreatScore,
@@ -401,9 +402,17 @@ describe('innocent twins of a beacon', () => {
     for (const meanSec of [300, 30, 3, 1]) quiet(moments(waits(meanSec)).map((t) => call(t)));
   });
 
-  it('is polling that nobody answers', () => {
-    quiet(every(60, 100, { outcome: 'unanswered', initiatorPayloadBytes: 0 }));
-    quiet(every(60, 100, { outcome: 'refused' }));
+  it('is polling of a host inside that is switched off, and of one that somebody outside looks for', () => {
+    for (const more of [{ outcome: 'unanswered', initiatorPayloadBytes: 0 }, { outcome: 'refused' }]) {
+      quiet(
+        every(61, 100, { ...more, responder: '10.0.0.77', initiatorBytes: 48 }).map((row, i) => ({
+          ...row,
+          initiatorBytes: 40 + (i % 9),
+        })),
+      );
+      quiet(every(60, 100, { ...more, initiator: '203.0.113.9' }));
+      quiet(every(60, 100, { ...more, protocol: 'udp' }));
+    }
   });
 
   it('is load: a connection every half second, or at random with no pause', () => {
@@ -444,6 +453,96 @@ describe('innocent twins of a beacon', () => {
   it('is one long connection that was cut again and again', () => {
     quiet(every(60, 100, { continued: 1 }));
     quiet(every(60, 100, { outcome: 'unknown' }));
+  });
+});
+
+describe('attempts that nobody answers', () => {
+  const attempt = { outcome: 'unanswered', initiatorPayloadBytes: 0, initiatorBytes: 104, responderPort: 1177 };
+
+  it('are a beacon of their own where they go to a host outside', () => {
+    const [found, ...others] = detect(every(60, 100, attempt));
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({
+      kind: 'beacon.attempts',
+      actor: '10.0.0.5',
+      peers: ['203.0.113.7'],
+      port: 1177,
+      protocol: 'tcp',
+      flowCount: 100,
+    });
+    expect(found?.score).toBeGreaterThan(0.95);
+    expect(reason(found, 'beacon.connections')?.sentence).toBe(
+      'It tried in vain to connect 100 times to the same address and port within 1 h 39 min.',
+    );
+    expect(detect(every(60, 100, { ...attempt, outcome: 'refused' })).map((d) => d.kind)).toEqual(['beacon.attempts']);
+  });
+
+  it('may come in two beats, as of a program that tries twice', () => {
+    const gaps = range(120).map((i) => (i % 2 === 0 ? 9 : 14));
+    expect(detect(moments(gaps).map((t) => call(t, attempt))).map((d) => d.kind)).toEqual(['beacon.attempts']);
+  });
+
+  it('neither count for nor break the rhythm of those that are answered', () => {
+    const answered = every(60, 100, { responderPort: 1177 });
+    const found = detect([...answered, ...every(60, 100, attempt, 30)]);
+    expect(found.map((d) => [d.kind, d.flowCount])).toEqual([
+      ['beacon.interval', 100],
+      ['beacon.attempts', 100],
+    ]);
+  });
+
+  it('have room of their own, a quarter of that of the calls', () => {
+    const d = detector({ maxConnections: 400 });
+    d.observe(flowTable([...every(60, 100), ...every(60, 150, attempt)]), NO_FEATURES);
+    expect(d.saturations()).toContainEqual({ detector: 'beacon', what: 'attempts in all', cap: 100, refused: 50 });
+    expect(d.finish().map((found) => found.kind)).toEqual(['beacon.interval', 'beacon.attempts']);
+  });
+});
+
+describe('the period test', () => {
+  const random = new Random(11);
+  const drawn = (n: number, draw: () => number): number[] => range(n).map(draw);
+
+  it('finds chance likely where intervals are exponential: below 1 % about as rarely as it says', () => {
+    let rejected = 0;
+    for (let i = 0; i < 400; i++) {
+      const gaps = drawn(40, () => 1000 - 60_000 * Math.log(1 - random.float()));
+      if (periodTest(gaps, 1000) < -2) rejected++;
+    }
+    expect(rejected).toBeLessThanOrEqual(8);
+  });
+
+  it('finds chance impossible behind a period, however wide its jitter, with calls missed and outliers', () => {
+    const period = (jitter: number) => (): number => 60_000 * (1 + jitter * (2 * random.float() - 1));
+    expect(periodTest(drawn(12, period(0)), 1000)).toBeLessThan(-10);
+    expect(periodTest(drawn(30, period(0.2)), 1000)).toBeLessThan(-10);
+    expect(periodTest(drawn(100, period(0.8)), 1000)).toBeLessThan(-4);
+    const missed = drawn(60, period(0.05)).map((gap, i) => (i % 10 === 3 ? 2 * gap : i % 20 === 7 ? 3_600_000 : gap));
+    expect(periodTest(missed, 1000)).toBeLessThan(-10);
+  });
+
+  it('says nothing of fewer than three intervals or of none, and never gives less sure than nothing', () => {
+    expect([periodTest([], 1000), periodTest([5000, 5000], 1000), periodTest([0, 0, 0], 0)]).toEqual([0, 0, 0]);
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { maxLength: 50 }), (gaps) => {
+        const log = periodTest(gaps, 1000);
+        expect(log).toBeLessThanOrEqual(0);
+        expect(log).not.toBeNaN();
+      }),
+    );
+  });
+});
+
+describe('the name that is asked for', () => {
+  const value = (d: Detection | undefined, name: string) => reason(d, `beacon.${name}`)?.value;
+
+  it('is told, and whether it is a popular one', () => {
+    const [plain] = detect(every(60, 60, { serverName: 'c2.bad.example' }));
+    expect([value(plain, 'name'), value(plain, 'popular')]).toEqual(['c2.bad.example', undefined]);
+    const [popular] = detect(every(60, 60, { serverName: 'www.google.com' }));
+    expect(value(popular, 'name')).toBe('www.google.com');
+    expect(Number(value(popular, 'popular'))).toBeLessThan(20);
+    expect(value(detect(every(60, 60))[0], 'name')).toBeUndefined();
   });
 });
 

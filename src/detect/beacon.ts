@@ -12,6 +12,7 @@ import {
   type Table,
   textAt,
 } from '../core/index.ts';
+import { popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { parseAddress } from '../wire/index.ts';
 import { BoundedMap, Cap, saturationsOf } from './bounded.ts';
@@ -45,14 +46,18 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
  *
  *   detection score = RITA score x min(1, intervals / 20) x regularity
  *
- * Regularity compares the jitter of the intervals with arrivals by pure chance. Jitter is the median absolute deviation over the median less the
+ * Regularity compares the intervals with arrivals by pure chance, in two ways of which the better counts. Jitter is the median absolute deviation over the median less the
  * second that separates two events; by chance it is 0.69 (exponential intervals). Regularity is 1 up to a jitter of 0.4 (a sleep varied evenly
- * by 80 % either way) and falls to 0 at 0.69. Four evenly spaced connections reach at
+ * by 80 % either way) and falls to 0 at 0.69. The period test (`periodTest`) asks how well a period with even jitter explains all intervals, missed calls included, where chance
+ * alone would make them; its p-value of 1e-8 makes regularity 1 whatever the jitter, and one above 0.01 makes it 0. Four evenly spaced connections reach at
  * most 0.15, a dozen 0.55, and a detection needs 0.5. The RITA score is shown beside it, whole, with its shares.
+ *
+ * Attempts. An implant whose server is gone calls on: TCP connections of a host inside to a host that refuses them or never answers are series of their own, scored in the same
+ * way (`beacon.attempts`). Inside to inside they count half: that is a printer that is switched off.
  *
  * Not beacons, by mechanism (see `ConversationJudge`): protocols that are periodic by design or driven by other traffic (DNS, NTP, DHCP, SSDP,
  * NetBIOS names, SNMP ...); ARP, ICMP, IGMP and all else that is not TCP or UDP; multicast and broadcast; attempts that were refused or never
- * answered (a scan, or a dead server: they neither count nor break the rhythm). Further, rows that go on from an earlier one, and TCP whose
+ * answered, for the rhythm of those that were answered. Further, rows that go on from an earlier one, and TCP whose
  * beginning was not seen, because their first packet is not the start of a connection; more than four connections per event on average, and
  * connections without a pause of a second (load).
  *
@@ -60,7 +65,8 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
  * capture; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
  * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
  * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so. What helps to
- * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from five on the reason `beacon.prevalence` says so.
+ * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from five on the reason `beacon.prevalence` says so; and whether the name is one of
+ * the popular ones: `beacon.popular`.
  *
  * Cost: one look-up per TCP or UDP flow, 36 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
  * (`maxPairs`), connections in all (`maxConnections`) and per pair (86,400, as RITA), and pairs seen once or twice in two generations of
@@ -69,13 +75,14 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
  */
 export const beaconInfo: DetectorInfo = {
   id: 'beacon',
-  kinds: ['beacon.interval', 'beacon.strobe'],
+  kinds: ['beacon.interval', 'beacon.attempts', 'beacon.strobe'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorBytes'],
-  sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes.',
+  sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes, or tries to where nobody answers.',
   fooledBy:
     'Exponential or very wide random sleep, fewer than a dozen calls, calls inside one long connection or inside DNS, a new destination for every call. Updates, mail polling and health checks look the same and are found too.',
   cost: 'One look-up per flow, 36 bytes per kept connection, a sort per pair at the end.',
-  source: 'RITA 5 beacon score (Active Countermeasures, analysis/beacons.go)',
+  source:
+    'RITA 5 beacon score (Active Countermeasures, analysis/beacons.go); a likelihood ratio of a period against chance',
 };
 
 // ---------------------------------------------------------------------------------------------------------------- the formula
@@ -293,6 +300,49 @@ function ceil3(x: number): number {
   return Math.ceil(x * 1000) / 1000;
 }
 
+// ------------------------------------------------------------------------------------------------------------- the period test
+
+/** Jitters that are tried, as shares of the period, each as likely as the others. */
+const JITTERS = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1] as const;
+/** Shares of the intervals that are one, two and three periods long (calls that were missed or not seen); the rest is by chance. */
+const BEATS = [0.85, 0.07, 0.03] as const;
+const BY_CHANCE = 0.05;
+
+/**
+ * How likely chance makes intervals that a period explains so well: an upper bound of the p-value, as its logarithm to base 10, at most 0.
+ *
+ * Chance is a Poisson process with a dead time: intervals are `deadMs` and an exponential rest of the same mean as seen, which favours chance. The period is their median, with
+ * an even jitter of unknown width (the mean over `JITTERS`), calls missed now and then, and 5 % of the intervals by chance. The likelihood ratio of the two has the mean 1 where
+ * chance is true, so it reaches 1 / p with a probability of at most p (Markov's inequality). The median is taken from the same data, which makes the bound a little too small.
+ *
+ * @param gapsMs the intervals, in any order, each at least `deadMs`; fewer than three say nothing: 0.
+ */
+export function periodTest(gapsMs: readonly number[], deadMs: number): number {
+  const n = gapsMs.length;
+  if (n < 3) return 0;
+  const mean = gapsMs.reduce((sum, gap) => sum + Math.max(0, gap - deadMs), 0) / n;
+  const period = median(gapsMs);
+  // Below a microsecond nothing is measured.
+  if (!(mean >= 1e-3) || !(period >= 1e-3)) return 0;
+  const logs = JITTERS.map((jitter) => {
+    const width = jitter * period;
+    let log = 0;
+    for (const gap of gapsMs) {
+      const logChance = -Math.max(0, gap - deadMs) / mean - Math.log(mean);
+      let beats = 0;
+      BEATS.forEach((share, i) => {
+        if (Math.abs(gap - (i + 1) * period) <= width) beats += share / (2 * width);
+      });
+      const ratio = beats === 0 ? Number.NEGATIVE_INFINITY : Math.log(beats) - logChance;
+      log += ratio > 30 ? ratio : Math.log(Math.exp(ratio) + BY_CHANCE);
+    }
+    return log;
+  });
+  const most = Math.max(...logs);
+  const sum = logs.reduce((total, log) => total + Math.exp(log - most), 0);
+  return Math.min(0, -(most + Math.log(sum / logs.length)) / Math.LN10) + 0;
+}
+
 // --------------------------------------------------------------------------------------------------------------- the detector
 
 export interface BeaconOptions {
@@ -342,6 +392,13 @@ const ADMIT_AT = 3;
 const NEARLY = 0.95;
 const EVIDENCE_PER_PAIR = 10;
 const MAX_NAME_LENGTH = 255;
+/** At this p-value of the period test regularity is full, and above the other it is none. */
+const SURE_PERIOD = -8;
+const NO_PERIOD = -2;
+/** Attempts inside the home network count for so much. */
+const INSIDE_ATTEMPTS = 0.5;
+/** Room that attempts take beside the calls. */
+const ATTEMPTS_ROOM = 0.25;
 /** From so many hosts inside on that call one place, it is said: of a few, most is no sign of anything. */
 const MIN_COMMON_CALLERS = 5;
 
@@ -527,7 +584,29 @@ interface Connection {
 
 /** Builds the detector. The network context plays a part for strobes alone: a beacon is one in any direction. */
 export function createBeaconDetector(context: NetworkContext, options: Partial<BeaconOptions> = {}): Detector {
-  return new BeaconDetector(context, options);
+  const settings = { ...DEFAULT_BEACON_OPTIONS, ...options };
+  const calls = new BeaconDetector(context, settings, 'calls');
+  const room = (cap: number): number => Math.ceil(ATTEMPTS_ROOM * cap);
+  const attempts = new BeaconDetector(
+    context,
+    {
+      ...settings,
+      maxPairs: room(settings.maxPairs),
+      maxCandidates: room(settings.maxCandidates),
+      maxConnections: room(settings.maxConnections),
+      maxEvidence: room(settings.maxEvidence),
+    },
+    'attempts',
+  );
+  return {
+    id: beaconInfo.id,
+    observe(flows) {
+      calls.observe(flows);
+      attempts.observe(flows);
+    },
+    finish: () => [...calls.finish(), ...attempts.finish()].sort((a, b) => b.score - a.score),
+    saturations: () => [...calls.saturations(), ...attempts.saturations()],
+  };
 }
 
 /** Hashes of the addresses of a batch. */
@@ -536,8 +615,10 @@ interface EndHashes {
   readonly responder: TextHashes;
 }
 
-class BeaconDetector implements Detector {
+class BeaconDetector {
   readonly id = beaconInfo.id;
+  /** Whether it looks at connections that were answered, or at those that were not. */
+  readonly #what: 'calls' | 'attempts';
   #context: NetworkContext;
   #minScore: number;
   #fullIntervals: number;
@@ -554,10 +635,11 @@ class BeaconDetector implements Detector {
   #young = 0;
   #old = 0;
   #names: BoundedMap<string, number>;
+  #nameTexts: string[] = [];
   #minMs = Number.POSITIVE_INFINITY;
   #maxMs = Number.NEGATIVE_INFINITY;
 
-  constructor(context: NetworkContext, options: Partial<BeaconOptions>) {
+  constructor(context: NetworkContext, options: BeaconOptions, what: 'calls' | 'attempts') {
     const {
       minScore,
       fullIntervals,
@@ -567,15 +649,17 @@ class BeaconDetector implements Detector {
       maxConnectionsPerPair,
       maxNames,
       maxEvidence,
-    } = { ...DEFAULT_BEACON_OPTIONS, ...options };
+    } = options;
+    const noun = what === 'calls' ? 'connections' : 'attempts';
+    this.#what = what;
     this.#fullIntervals = fullIntervals;
     this.#context = context;
     this.#minScore = minScore;
     this.#perPair = maxConnectionsPerPair;
-    this.#pairCap = new Cap('pairs of hosts with repeated connections', maxPairs);
-    this.#candidateCap = new Cap('pairs of hosts seen once or twice', maxCandidates);
-    this.#connectionCap = new Cap('connections in all', maxConnections);
-    this.#perPairCap = new Cap('connections of one pair', maxConnectionsPerPair);
+    this.#pairCap = new Cap(`pairs of hosts with repeated ${noun}`, maxPairs);
+    this.#candidateCap = new Cap(`pairs of hosts ${what === 'calls' ? 'seen' : 'tried'} once or twice`, maxCandidates);
+    this.#connectionCap = new Cap(`${noun} in all`, maxConnections);
+    this.#perPairCap = new Cap(`${noun} of one pair`, maxConnectionsPerPair);
     this.#pool = new EvidencePool(maxEvidence);
     this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4));
     this.#names = new BoundedMap(new Cap('names', maxNames));
@@ -585,14 +669,27 @@ class BeaconDetector implements Detector {
     const batch = bindFlows(flows);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     const judge = new ConversationJudge(batch);
+    const isHome = this.#homeInitiators(batch);
     for (let row = 0; row < batch.rowCount; row++) {
       const startMs = numberAt(batch.startMs, row);
       if (startMs === undefined || !Number.isFinite(startMs)) continue;
       if (startMs < this.#minMs) this.#minMs = startMs;
       if (startMs > this.#maxMs) this.#maxMs = startMs;
-      if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row) || !judge.isConversation(row)) continue;
+      if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row)) continue;
+      if (this.#what === 'calls' ? !judge.isConversation(row) : !judge.isAttempt(row) || !isHome(row)) continue;
       this.#take(batch, row, startMs, hashes);
     }
+  }
+
+  /** Whether the initiator of a row is of the home network; every address is asked once. */
+  #homeInitiators({ initiator }: FlowBatch): (row: number) => boolean {
+    const known: (boolean | undefined)[] = [];
+    return (row) => {
+      const code = initiator.codes[row] ?? -1;
+      const is = known[code] ?? this.#context.isHome(initiator.dictionary[code] ?? '');
+      known[code] = is;
+      return is;
+    };
   }
 
   #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes): void {
@@ -681,7 +778,7 @@ class BeaconDetector implements Detector {
   #nameOf(batch: FlowBatch, row: number): number {
     const name = seriesName(textAt(batch.serverName, row), textAt(batch.httpHost, row));
     if (name === undefined) return -1;
-    return this.#names.obtain(name, () => this.#names.size) ?? -1;
+    return this.#names.obtain(name, () => this.#nameTexts.push(name) - 1) ?? -1;
   }
 
   saturations(): ReturnType<Detector['saturations']> {
@@ -713,7 +810,8 @@ class BeaconDetector implements Detector {
       const judged = this.#judge(connections);
       if (judged === undefined) continue;
       claimed.add(series);
-      const detection = this.#report(judged, connections, true);
+      const name = this.#nameTexts[series % NAME_NUMBERS];
+      const detection = this.#report(judged, connections, name);
       if (detection === undefined) continue;
       found.push(detection);
       places.set(detection, nameKey(series % NAME_NUMBERS));
@@ -730,7 +828,7 @@ class BeaconDetector implements Detector {
         if (name < 0 || !claimed.has(seriesOf(pair, name))) connections.push(this.#pairs.connection(i));
       }
       const judged = this.#judge(connections);
-      const detection = judged === undefined ? undefined : this.#report(judged, connections, false);
+      const detection = judged === undefined ? undefined : this.#report(judged, connections, undefined);
       if (detection === undefined) continue;
       found.push(detection);
       places.set(detection, this.#placeKey(pair));
@@ -867,7 +965,9 @@ class BeaconDetector implements Detector {
     const madMs = medianAbsoluteDeviation(gaps);
     const excessMs = medianMs - EVENT_GAP_MS;
     const jitter = excessMs > 0 ? madMs / excessMs : CHANCE_JITTER;
-    const regularity = Math.min(1, Math.max(0, (CHANCE_JITTER - jitter) / (CHANCE_JITTER - FULL_REGULARITY_JITTER)));
+    const byJitter = Math.min(1, Math.max(0, (CHANCE_JITTER - jitter) / (CHANCE_JITTER - FULL_REGULARITY_JITTER)));
+    const logP = periodTest(gaps, EVENT_GAP_MS);
+    const regularity = logP > NO_PERIOD ? 0 : Math.max(byJitter, Math.min(1, logP / SURE_PERIOD));
     const confidence = Math.min(1, gaps.length / this.#fullIntervals) * regularity;
     return {
       rita,
@@ -877,16 +977,24 @@ class BeaconDetector implements Detector {
       medianMs,
       madMs,
       jitter,
+      logP,
       confidence,
-      score: rita.score * confidence,
+      score: rita.score * confidence * this.#weightOf(connections),
       spanMs: at(starts, starts.length - 1) - at(starts, 0),
       datasetMs: endMs - beginMs,
     };
   }
 
-  /** Undefined where the score is too low. */
-  #report(judged: Judged, all: readonly Connection[], named: boolean): Detection | undefined {
+  /** Attempts inside the home network are worth less. */
+  #weightOf([first]: readonly Connection[]): number {
+    if (this.#what === 'calls' || first === undefined) return 1;
+    return this.#context.isHome(first.responder) ? INSIDE_ATTEMPTS : 1;
+  }
+
+  /** Undefined where the score is too low. @param name the server name of all connections, where they are told by it. */
+  #report(judged: Judged, all: readonly Connection[], name: string | undefined): Detection | undefined {
     if (judged.score < this.#minScore) return undefined;
+    const named = name !== undefined;
     const { connections } = judged;
     const pairs = countBy(connections, (c) => c.pair).map(([pair]) => pair);
     const [lead] = pairs;
@@ -896,7 +1004,7 @@ class BeaconDetector implements Detector {
     const peers = countBy(connections, (c) => c.responder).map(([peer]) => peer);
     const service = mostUsed(pairs.map((pair) => this.#pairs.services(pair)));
     return {
-      kind: 'beacon.interval',
+      kind: this.#what === 'calls' ? 'beacon.interval' : 'beacon.attempts',
       detector: this.id,
       actor: table.initiator(lead),
       peers: peers.slice(0, MAX_PEERS),
@@ -907,7 +1015,7 @@ class BeaconDetector implements Detector {
       firstMs: all[0]?.startMs ?? Number.NaN,
       lastMs: all[all.length - 1]?.startMs ?? Number.NaN,
       score: judged.score,
-      reasons: reasonsOf(judged, all, named),
+      reasons: [...reasonsOf(judged, all, named, this.#what), ...nameReasons(name)],
       flows: this.#evidenceOf(pairs, connections, named),
       flowCount: all.length,
     };
@@ -941,6 +1049,7 @@ class BeaconDetector implements Detector {
   }
 
   #isStrobe(pair: number): boolean {
+    if (this.#what === 'attempts') return false;
     const { total, firstMs, lastMs } = this.#pairs;
     const days = Math.max(1, (at(lastMs, pair) - at(firstMs, pair)) / DAY_MS);
     return at(total, pair) >= this.#perPair && at(total, pair) / days >= this.#perPair;
@@ -993,6 +1102,8 @@ interface Judged {
   readonly medianMs: number;
   readonly madMs: number;
   readonly jitter: number;
+  /** Of the period test. */
+  readonly logP: number;
   readonly confidence: number;
   readonly score: number;
   readonly spanMs: number;
@@ -1003,8 +1114,8 @@ interface Judged {
  * The contributions of the evenness of intervals (two), sizes, coverage and histogram add up to the RITA score, and with that of the confidence to the
  * detection's score. Rounding to three decimals falls to the last of each sum.
  */
-function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): Reason[] {
-  const { rita, jitter, medianMs, madMs, intervals, connections, events, spanMs, datasetMs } = judged;
+function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean, what: 'calls' | 'attempts'): Reason[] {
+  const { rita, jitter, logP, medianMs, madMs, intervals, connections, events, spanMs, datasetMs } = judged;
   const skewShare = 0.125 * (1 - Math.abs(rita.intervals.skewness));
   const madShare = 0.25 * rita.ts - skewShare;
   const sizeShare = 0.25 * rita.ds;
@@ -1021,7 +1132,7 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): 
       value: all.length,
       unit: 'connections',
       threshold: 4,
-      sentence: `It connected ${humanCount(all.length)} times to the same ${named ? 'server name' : 'address and port'} within ${humanDuration(allMs)}${scored}${together}.`,
+      sentence: `It ${what === 'calls' ? 'connected' : 'tried in vain to connect'} ${humanCount(all.length)} times to the same ${named ? 'server name' : 'address and port'} within ${humanDuration(allMs)}${scored}${together}.`,
     },
     {
       name: 'beacon.interval-median',
@@ -1052,6 +1163,16 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): 
       unit: 'ratio',
       threshold: CHANCE_JITTER,
       sentence: `The intervals vary by ${percent(jitter)} of what they usually last beyond a second; connections at random times vary by about ${percent(CHANCE_JITTER)}.`,
+    },
+    {
+      name: 'beacon.period',
+      value: Number((10 ** Math.max(-300, logP)).toPrecision(2)),
+      unit: 'p-value',
+      threshold: 10 ** NO_PERIOD,
+      sentence:
+        logP <= -6
+          ? 'A period explains the intervals; that chance makes them so is less likely than one in a million.'
+          : `A period explains the intervals; that chance makes them so has a probability of at most ${(100 * 10 ** logP).toPrecision(1)} %.`,
     },
     {
       name: 'beacon.sizes',
@@ -1093,6 +1214,30 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean): 
           ? `With ${counted(intervals, 'interval')} of this evenness the score counts in full.`
           : `With ${counted(intervals, 'interval')} of this evenness the score counts for ${percent(judged.confidence)} only.`,
     },
+  ];
+}
+
+/** The name that was asked for, and whether it is a popular one. */
+function nameReasons(name: string | undefined): Reason[] {
+  if (name === undefined) return [];
+  const rank = popularRank(name);
+  return [
+    {
+      name: 'beacon.name',
+      value: name,
+      unit: 'name',
+      sentence: 'All connections ask for one server name, which stands beside this line.',
+    },
+    ...(rank === undefined
+      ? []
+      : [
+          {
+            name: 'beacon.popular',
+            value: rank,
+            unit: 'rank',
+            sentence: `Its domain is on the list of popular ones, at rank ${humanCount(rank)}.`,
+          },
+        ]),
   ];
 }
 

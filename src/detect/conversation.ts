@@ -72,6 +72,15 @@ export class ConversationJudge {
     return !this.#isInfrastructure(row, transport === 2);
   }
 
+  /** A TCP connection to one host that was refused or never answered, of an application that is not part of the network's own machinery. */
+  isAttempt(row: number): boolean {
+    if (this.#transportAt(row) !== 2) return false;
+    const outcome = this.#outcomeAt(row);
+    if (outcome !== REFUSED && outcome !== UNANSWERED) return false;
+    if (outcome === UNANSWERED && (numberAt(this.#batch.initiatorPayloadBytes, row) ?? 0) > 0) return false;
+    return !this.#groups.isResponder(row) && !this.#isInfrastructure(row, true);
+  }
+
   /** True for TCP whose first packet was not seen: its first row is not the start of a connection. */
   beganUnseen(row: number): boolean {
     return this.#outcomeAt(row) === UNKNOWN && this.isTcp(row);

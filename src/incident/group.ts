@@ -368,9 +368,13 @@ function otherBehaviours(
   behaviours: ReadonlyMap<string, ReadonlySet<string>>,
 ): string[] {
   if (role !== 'source') return [];
-  const others = new Set(actors.flatMap((actor) => [...(behaviours.get(actor) ?? [])]));
-  others.delete(own);
-  return [...others].sort(compareText);
+  const counts = new Map<string, number>();
+  for (const actor of actors)
+    for (const behaviour of behaviours.get(actor) ?? []) counts.set(behaviour, (counts.get(behaviour) ?? 0) + 1);
+  counts.delete(own);
+  // Where many do the same, what one of them does beside says nothing of the others.
+  const least = actors.length >= MIN_DISTRIBUTED_ACTORS ? actors.length / 2 : 1;
+  return [...counts].flatMap(([behaviour, count]) => (count >= least ? [behaviour] : [])).sort(compareText);
 }
 
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;

@@ -94,7 +94,7 @@ describe('what leaves in disguise', () => {
     [
       MAIL,
       '192.168.1.10 logged in without encryption to 203.0.113.25 on port 587 (SMTP) and handed over 1 mail in 1 min.',
-      'medium',
+      'high',
       ['T1048.003', 'T1071.003'],
     ],
     [

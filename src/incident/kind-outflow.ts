@@ -89,7 +89,7 @@ export const OUTFLOW_KINDS: readonly KindInfo[] = [
   {
     prefix: 'exfiltration.',
     behaviour: 'data sent away',
-    base: 32,
+    base: 34,
     rule: 'Something handed over outside, with a login and without encryption',
     direction: {},
     steps: (story) =>

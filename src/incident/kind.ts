@@ -1,4 +1,4 @@
-import { counted, humanCount, humanDuration } from '../core/index.ts';
+import { counted, humanCount, humanDuration, safeText } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
 import { BASELINE_KINDS } from './kind-baseline.ts';
@@ -36,6 +36,8 @@ export interface KindInfo {
   readonly aim?: (detection: Detection) => string | undefined;
   /** True where many actors of one aim are one story however far apart in time: a rule of the user's own fires when it fires. */
   readonly timeless?: boolean;
+  /** True where many actors of one aim are rather a sign of ordinary life than of an effort. */
+  readonly manyAreOrdinary?: boolean;
   /** False where detections that share a link are one story however far apart in time. */
   readonly silenceEndsIt?: boolean;
   readonly techniques?: (story: Story, detection: Detection) => TechniqueId[];
@@ -53,6 +55,7 @@ export interface KindInfo {
 export interface Telling {
   readonly detection: Detection;
   readonly role: Role;
+  readonly direction: Direction;
   readonly many: boolean;
   readonly peers: readonly string[];
   readonly peerCount: number;
@@ -234,14 +237,29 @@ const KINDS: readonly KindInfo[] = [
     place: (story) => callDirection(story, story.lead),
     steps: beaconSteps,
     links: pairLinks,
+    aim: placeAim,
+    manyAreOrdinary: true,
     techniques: callTechniques,
     label: 'regular calls',
     deed: (told) => {
-      const interval = measure(told, 'beacon.interval-median');
-      const count = measure(told, 'beacon.connections') ?? told.detection.flowCount;
-      const every = interval === undefined ? '' : ` about every ${humanDuration(interval)},`;
-      return `called ${targets(told)}${onPort(told)}${every} ${counted(count, 'time')}`;
+      const asked = told.direction === callDirection(told, told.detection) ? '' : nameOf(told.detection);
+      const called = asked === '' ? 'called' : `called “${asked}” through`;
+      return `${called} ${targets(told)}${onPort(told)}${rhythm(told)}`;
     },
+  },
+  {
+    prefix: 'beacon.attempts',
+    behaviour: COMMAND_AND_CONTROL,
+    base: 20,
+    rule: 'Attempts to connect to the same place again and again, where nobody answers',
+    direction: CALL_DIRECTION,
+    steps: beaconSteps,
+    links: pairLinks,
+    aim: placeAim,
+    manyAreOrdinary: true,
+    techniques: callTechniques,
+    label: 'regular attempts in vain',
+    deed: (told) => `tried in vain to connect to ${targets(told)}${onPort(told)}${rhythm(told)}`,
   },
   {
     prefix: 'long-connection.',
@@ -321,6 +339,7 @@ export function titleOf(story: Story): string {
 /** What is done to a host is told of that host alone, whoever else suffered the same. */
 function telling(story: Story, detection: Detection): Telling {
   const role = roleOf(detection);
+  const { direction } = story;
   const many = role === 'source' && story.actors.length > 1;
   const { peers, peerCount, firstMs, lastMs } = detection;
   const alike = story.detections.filter(({ kind }) => kind === detection.kind);
@@ -329,11 +348,12 @@ function telling(story: Story, detection: Detection): Telling {
     records: alike.reduce((sum, { recordCount = 0 }) => sum + recordCount, 0),
     sum: (name: string) => alike.reduce((sum, one) => sum + (numberOf(one, name) ?? 0), 0),
   };
-  if (!many) return { detection, role, many, peers, peerCount, firstMs, lastMs, together };
+  if (!many) return { detection, role, direction, many, peers, peerCount, firstMs, lastMs, together };
   return {
     together,
     detection,
     role,
+    direction,
     many,
     peers: story.peers.map((peer) => peer.address),
     peerCount: story.peerCount,
@@ -385,6 +405,23 @@ function withAnswers(told: Telling, noun?: string): string {
   if (count === undefined) return within(told);
   const number = noun === undefined ? humanCount(count) : counted(count, noun);
   return `${within(told)}; ${count === 0 ? 'none' : number} answered`;
+}
+
+/** ' about every 5 min, 24 times'; of many hosts together the number alone. */
+function rhythm(told: Telling): string {
+  const interval = measure(told, 'beacon.interval-median');
+  const count = told.many
+    ? told.together.sum('beacon.connections') || told.together.flows
+    : (measure(told, 'beacon.connections') ?? told.detection.flowCount);
+  const every =
+    interval === undefined ? (told.many ? ' at even times,' : '') : ` about every ${humanDuration(interval)},`;
+  return `${every} ${counted(count, 'time')}${told.many ? ' together' : ''}`;
+}
+
+/** The server name that a beacon asks for, made safe and short; '' where it shows none. */
+function nameOf(detection: Detection): string {
+  const value = detection.reasons.find((reason) => reason.name === 'beacon.name')?.value;
+  return typeof value === 'string' ? safeText(value, 60) : '';
 }
 
 function targetCount(told: Telling): number {
@@ -502,8 +539,9 @@ function floodSteps(story: Story): SeverityStep[] {
 /** From so many connections on, and from this score on, a beacon weighs more: chance and short captures no longer make it. */
 const MANY_CALLS = 100;
 const STRONG_SCORE = 0.95;
-/** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life. */
+/** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life; from the smaller one on it may. */
 const COMMON_SHARE = 0.5;
+const SHARED_SHARE = 0.2;
 
 function beaconSteps(story: Story): SeverityStep[] {
   const steps: SeverityStep[] = [];
@@ -517,8 +555,12 @@ function beaconSteps(story: Story): SeverityStep[] {
   }
   // A proxy is called by all, whatever is behind it.
   const proxied = callDirection(story, lead) !== story.direction;
-  if (!proxied && (numberOf(lead, 'beacon.prevalence') ?? 0) >= COMMON_SHARE)
+  const share = proxied ? 0 : (numberOf(lead, 'beacon.prevalence') ?? 0);
+  if (share >= COMMON_SHARE)
     steps.push({ rule: 'Half of the hosts of the home network or more call the same place', points: -20 });
+  else if (share >= SHARED_SHARE)
+    steps.push({ rule: 'A fifth of the hosts of the home network or more call the same place', points: -10 });
+  if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
   return [...steps, ...oddPortSteps(story)];
 }
 
@@ -552,6 +594,12 @@ export function callDirection(
 function pairLinks(detection: Detection): string[] {
   if (detection.peers.length === 0) return [`actor ${detection.actor}`];
   return detection.peers.map((peer) => `pair ${detection.actor} ${peer}`);
+}
+
+/** The name that is asked for, wherever it lives and through whatever proxy; else one host and port. */
+function placeAim(detection: Detection): string | undefined {
+  const name = nameOf(detection);
+  return name === '' ? hostAim(detection) : `name ${name}`;
 }
 
 /** Everything against one target, and everything from one source, is one story; what a host suffers and what it does are two. */

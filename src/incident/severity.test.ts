@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EXAMPLES, flow, incidentOf, incidentsOf, reason } from '../../test/support/detection.ts';
+import { detection, EXAMPLES, flow, incidentOf, incidentsOf, reason } from '../../test/support/detection.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Incident } from './incident.ts';
 import { scorePoints, severityOf } from './severity.ts';
@@ -268,16 +268,67 @@ describe('calls', () => {
     expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('high');
   });
 
-  it('that half of the home network makes as well weigh less, but not through a proxy, which all call', () => {
+  it('that a fifth or half of the home network makes as well weigh less, but not through a proxy, which all call', () => {
     const common = (share: number): Detection =>
       withReasons(few, reason('beacon.prevalence', share, 'ratio 0..1', 'So many call the same place.'));
-    expect(severity(common(0.49), { score: 0.95 })).toBe('medium');
-    expect(severity(common(0.5), { score: 0.95 })).toBe('low');
+    expect(severity(common(0.19), { score: 0.95 })).toBe('medium');
+    expect(severity(common(0.2), { score: 0.95 })).toBe('low');
+    expect(sum(incidentOf(common(0.49)))).toContain(
+      '-10 A fifth of the hosts of the home network or more call the same place',
+    );
     expect(sum(incidentOf(common(0.5)))).toContain(
       '-20 Half of the hosts of the home network or more call the same place',
     );
     const proxied = { score: 0.95, peers: ['192.168.10.5'], port: 3128, service: 'http' };
     expect(severity(common(0.5), proxied)).toBe(severity(few, proxied));
+  });
+
+  it('to a popular domain weigh less', () => {
+    const popular = withReasons(few, reason('beacon.popular', 12, 'rank', 'It is popular.'));
+    expect(incidentOf(few).urgency - incidentOf(popular).urgency).toBe(10);
+  });
+
+  it('of five hosts and more to one name are one incident, which weighs no more for that, and counts what most of them do beside', () => {
+    const named = withReasons(few, reason('beacon.name', 'update.vendor.example', 'name', 'One name.'));
+    const hosts = [1, 2, 3, 4, 5].map((i) => ({ ...named, actor: `192.168.10.${i}`, peers: [`203.0.113.${i}`] }));
+    expect(incidentsOf(...hosts.slice(0, 4))).toHaveLength(4);
+    const [joined, ...others] = incidentsOf(...hosts);
+    expect(others).toEqual([]);
+    expect(joined?.title).toBe(
+      '5 hosts (192.168.10.1 and others) called 5 hosts (203.0.113.1, 203.0.113.2 and others) on port 443 (TLS) at even times, 200 times together in 4 h 38 min.',
+    );
+    expect(joined?.urgency).toBe(incidentOf(named).urgency);
+    const scan = EXAMPLES['scan.horizontal'];
+    const beside = (n: number): number =>
+      incidentsOf(...hosts, ...hosts.slice(0, n).map(({ actor }) => ({ ...scan, actor, peers: [`10.9.9.${n}`] }))).find(
+        ({ kind }) => kind === 'beacon.interval',
+      )?.urgency ?? 0;
+    expect([beside(2), beside(3)]).toEqual([joined?.urgency, (joined?.urgency ?? 0) + 15]);
+  });
+
+  it('in vain are judged like calls, from a lower base, inside the home network lower still', () => {
+    const vain = detection('beacon.attempts', {
+      peers: ['203.0.113.7'],
+      port: 1177,
+      protocol: 'tcp',
+      score: 0.9,
+      reasons: [
+        reason('beacon.connections', 237, 'connections', 'It tried 237 times.'),
+        reason('beacon.interval-median', 11_500, 'ms', 'Half of the intervals are longer.'),
+      ],
+    });
+    expect(incidentOf(vain).title).toBe(
+      '192.168.1.10 tried in vain to connect to 203.0.113.7 on port 1177 about every 11.5 s, 237 times in 1 min.',
+    );
+    expect([severity(vain), severity(vain, { peers: ['192.168.1.77'] })]).toEqual(['medium', 'low']);
+    expect(incidentOf(vain).techniques.map(({ id }) => id)).toEqual(['T1095']);
+  });
+
+  it('through a proxy name the host that was asked for', () => {
+    const named = withReasons(few, reason('beacon.name', 'c2.bad.example', 'name', 'One name.'));
+    const proxied = { ...named, peers: ['192.168.10.5'], port: 3128, service: 'http' };
+    expect(incidentOf(proxied).title).toContain('called “c2.bad.example” through 192.168.10.5 on port 3128');
+    expect(incidentOf(named).title).not.toContain('c2.bad.example');
   });
 
   it('with a lasting connection, a strange flow and a search by the same host are critical', () => {

@@ -24,7 +24,8 @@ import type { Story } from './story.ts';
  *   logins: 100, 1,000 connections; a session; a service that is chatty         7, 10; 4 or 15; -20
  *   floods: 10, 100 times the threshold; nothing ordinary left; one stream      10, 20; 10; -15
  *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 8; 8
- *   calls that half of the home network makes as well (five hosts or more)      -20
+ *   calls that half (a fifth) of the home network makes as well; to a           -20 (-10);
+ *   domain on the list of popular ones                                          -10
  *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
  *   a model's opinion in support                                                6
@@ -76,7 +77,7 @@ export function rateSeverity(story: Story): SeverityRating {
   const direction = info.direction[info.place?.(story) ?? story.direction];
   if (direction !== undefined) steps.push({ rule: direction[1], points: direction[0] });
   steps.push(...(info.steps?.(story) ?? []), ...agreement(story));
-  if (story.actors.length >= MIN_DISTRIBUTED_ACTORS)
+  if (story.actors.length >= MIN_DISTRIBUTED_ACTORS && info.manyAreOrdinary !== true)
     steps.push({ rule: 'Many hosts do the same to the same target', points: 5 });
   if (story.alsoSeen.length > 0) {
     const inside = story.role === 'source' && story.actors.some((actor) => actor.home);

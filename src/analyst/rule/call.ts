@@ -71,6 +71,27 @@ export const CALL_RULES: readonly Explanation[] = [
   },
   {
     ...CALL,
+    prefix: 'beacon.attempts',
+    whatHappened: (view) => [calls(view), view.began, ...rhythm(view)],
+    whyItMatters: (view) => [
+      claim(
+        leaves(view)
+          ? 'Malware whose operator is gone goes on calling, at the times that it was given. So do honest programs whose server was shut down; a person would have given up.'
+          : 'A program waits for a host of your network that is switched off, or has moved. It matters only if nobody knows why it asks.',
+        view.cite('beacon.connections', 'beacon.jitter'),
+      ),
+      ...aboutPort(view),
+    ],
+    whatWouldMakeItInnocent: (view) => [
+      claim(
+        'A program whose server was shut down, a backup or a monitor whose target is switched off, a firewall of your own that stops what the program may not do.',
+        view.cite(),
+      ),
+    ],
+    inSupport: (view) => [calls(view)],
+  },
+  {
+    ...CALL,
     prefix: 'long-connection.',
     whatHappened: (view) => [lasting(view), ...view.quote('long-connection.bytes'), view.began],
     whatWouldMakeItInnocent: (view) => [
@@ -85,11 +106,13 @@ export const CALL_RULES: readonly Explanation[] = [
 
 function calls(view: View): Claim {
   const { detection } = view;
-  const count = view.number('beacon.connections');
+  // What one of many hosts did says nothing of the others.
+  const count = view.many ? view.incident.flowCount : view.number('beacon.connections');
   const times = counted(count ?? detection.flowCount, 'time');
-  const interval = view.number('beacon.interval-median');
+  const interval = view.many ? undefined : view.number('beacon.interval-median');
   const every = interval === undefined ? '' : `, about every ${humanDuration(interval)}`;
-  return claim(`${view.actorWithPlace} connected to ${peers(view)}${onPort(view)} ${times}${view.within}${every}.`, [
+  const did = detection.kind === 'beacon.attempts' ? 'tried in vain to connect' : 'connected';
+  return claim(`${view.actorWithPlace} ${did} to ${peers(view)}${onPort(view)} ${times}${view.within}${every}.`, [
     ...view.cite('beacon.connections', 'beacon.interval-median'),
     ...view.flows(2),
   ]);
