@@ -139,6 +139,8 @@ const PAGES: ReadonlySet<string> = new Set([
 const COIN =
   /(^|[.\d-])(xmr|monero|btc|bitcoin|ltc|etc|eth|ethash|kawpow|randomx|rvn|zec|equihash|kas|kaspa|erg|doge|scrypt)($|[.\d-])/;
 const MINING_WORD = /(^|[.\d-])(stratum\d?|mining|miner|xmrig)($|[.\d-])/;
+/** One of these is in every name that has two of the words below. */
+const ANY_WORD = /pool|stratum|mining|miner|xmrig/;
 const POOL_WORD = /(^|[.\d-])\w*pool\d?($|[.\d-])/;
 
 /** Ports that the instructions of pools name and no usual service has; 443, 80 and 8080, which they name too, say nothing. */
@@ -151,12 +153,12 @@ const POOL_PORTS: ReadonlySet<number> = new Set([
 /** What a host name says: 2 a pool that is known, 1 a name like a pool's, 0 nothing. Names of web pages say nothing. */
 export function poolName(name: string): number {
   if (name.length > 253) return NO_NAME;
-  const labels = name.toLowerCase().replace(/\.$/, '').split('.');
-  if (labels.length < 2) return NO_NAME;
-  const domain = labels.slice(-2).join('.');
-  if (POOL_DOMAINS.has(domain)) return labels.length > 2 && !PAGES.has(labels[0] ?? '') ? KNOWN_POOL : NO_NAME;
-  if (PAGES.has(labels[0] ?? '')) return NO_NAME;
-  const text = labels.join('.');
+  const text = name.toLowerCase().replace(/\.$/, '');
+  const dot = text.lastIndexOf('.', text.lastIndexOf('.') - 1);
+  const isPage = PAGES.has(text.slice(0, Math.max(0, text.indexOf('.'))));
+  if (POOL_DOMAINS.has(text.slice(dot + 1))) return dot >= 0 && !isPage ? KNOWN_POOL : NO_NAME;
+  // Nearly all names end here.
+  if (!ANY_WORD.test(text) || isPage || !text.includes('.')) return NO_NAME;
   const words = Number(MINING_WORD.test(text)) + Number(COIN.test(text)) + Number(POOL_WORD.test(text));
   return words >= 2 ? LIKE_A_POOL : NO_NAME;
 }
