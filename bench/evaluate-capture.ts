@@ -3,8 +3,7 @@ import type { Case } from './evaluate-case.ts';
 
 const SIMPLE_SCAN = 'malcolm/pcaps/plugins/bro-simple-scan';
 const OTRF = 'otrf/datasets/atomic/windows';
-const OTRF_AGENTS = ['172.18.39.5', '172.18.39.6'];
-const LATERAL = ['lateral', 'beacon.', 'long-connection.'];
+const OTRF_AGENT = ['172.18.39.5'];
 
 export const CAPTURES: readonly Case[] = [
   {
@@ -97,7 +96,7 @@ export const CAPTURES: readonly Case[] = [
   {
     path: 'malcolm/pcaps/plugins/zeek-agenttesla-detector/db9f075c-7879-4957-923a-f79fac957a2d.pcap',
     truth: 'AgentTesla sends what it stole by mail, 192.168.100.122 -> 208.91.198.143:587',
-    need: 'wanted',
+    need: 'required',
     kinds: ['exfiltration', 'strange-flow.', 'c2.'],
     actors: ['192.168.100.122'],
     peers: ['208.91.198.143'],
@@ -106,37 +105,37 @@ export const CAPTURES: readonly Case[] = [
   {
     path: 'dns-tunnel/tunnel/dnscat2-cname/dnscat2-cname_00001_20230903170247.pcap',
     truth: 'dnscat2 tunnel in CNAME queries of 192.168.68.62',
-    need: 'wanted',
+    need: 'required',
     kinds: ['dns'],
     actors: ['192.168.68.62'],
   },
   {
     path: 'dns-tunnel/tunnel/iodine-cname.pcap',
     truth: 'iodine tunnel in CNAME queries of 192.168.117.128',
-    need: 'wanted',
+    need: 'required',
     kinds: ['dns'],
     actors: ['192.168.117.128'],
   },
   {
     path: 'wireshark-samples/dns-remoteshell.pcap',
     truth: 'a shell on port 53, which is no DNS: 192.168.1.3 -> 192.168.1.2:53',
-    need: 'wanted',
-    kinds: ['mismatch', 'protocol', 'strange-flow.', 'c2.', 'service'],
+    need: 'required',
+    kinds: ['protocol-mismatch.shell'],
     host: '192.168.1.2',
     port: 53,
   },
   {
     path: 'cryptomining/PCAPs/cgminer.s0.pcapng',
     truth: '192.168.1.100 mines, pools on port 25 and 443',
-    need: 'wanted',
-    kinds: ['mining', 'beacon.', 'long-connection.'],
+    need: 'required',
+    kinds: ['mining.stratum'],
     actors: ['192.168.1.100'],
   },
   {
     path: 'cryptomining/PCAPs/xmr-eu1.nanopool.org.pcapng',
     truth: '147.229.13.222 mines at 185.71.66.20:14444',
-    need: 'wanted',
-    kinds: ['mining', 'beacon.', 'long-connection.'],
+    need: 'required',
+    kinds: ['mining.stratum'],
     actors: ['147.229.13.222'],
     peers: ['185.71.66.20'],
     port: 14444,
@@ -144,8 +143,8 @@ export const CAPTURES: readonly Case[] = [
   {
     path: 'cryptomining/PCAPs/xmr.suprnova.cc.pcapng',
     truth: '147.229.13.222 mines at 37.59.21.58:5222',
-    need: 'wanted',
-    kinds: ['mining', 'beacon.', 'long-connection.'],
+    need: 'required',
+    kinds: ['mining.stratum'],
     actors: ['147.229.13.222'],
     peers: ['37.59.21.58'],
     port: 5222,
@@ -153,37 +152,42 @@ export const CAPTURES: readonly Case[] = [
   {
     path: `${OTRF}/credential_access/network/covenant_dcsync_dcerpc_drsuapi_DsGetNCChanges.zip`,
     truth: 'DCSync from 172.18.39.5 (T1003.006)',
-    need: 'wanted',
-    kinds: LATERAL,
-    actors: OTRF_AGENTS,
+    need: 'required',
+    kinds: ['lateral-movement.credentials'],
+    actors: OTRF_AGENT,
+    techniques: ['T1003.006'],
   },
   {
     path: `${OTRF}/discovery/network/empire_getsession_dcerpc_smb_srvsvc_NetSessEnum.zip`,
     truth: 'session enumeration from 172.18.39.5 (T1049)',
-    need: 'wanted',
-    kinds: LATERAL,
-    actors: OTRF_AGENTS,
+    need: 'required',
+    kinds: ['lateral-movement.enumeration'],
+    actors: OTRF_AGENT,
+    techniques: ['T1049'],
   },
   {
     path: `${OTRF}/lateral_movement/network/covenant_psremoting_command.zip`,
     truth: 'PowerShell remoting 172.18.39.5 -> 172.18.39.6 (T1021.006)',
-    need: 'wanted',
-    kinds: LATERAL,
-    actors: OTRF_AGENTS,
+    need: 'required',
+    kinds: ['lateral-movement.execution'],
+    actors: OTRF_AGENT,
+    techniques: ['T1021.006'],
   },
   {
     path: `${OTRF}/lateral_movement/network/empire_smbexec_dcerpc_smb_svcctl.zip`,
     truth: 'SMBExec 172.18.39.5 -> 172.18.39.6 (T1021.002)',
-    need: 'wanted',
-    kinds: LATERAL,
-    actors: OTRF_AGENTS,
+    need: 'required',
+    kinds: ['lateral-movement.execution'],
+    actors: OTRF_AGENT,
+    techniques: ['T1021.002'],
   },
   {
     path: `${OTRF}/lateral_movement/network/empire_wmi_dcerpc_wmi_IWbemServices_ExecMethod.zip`,
     truth: 'WMI execution 172.18.39.5 -> 172.18.39.6 (T1047)',
-    need: 'wanted',
-    kinds: LATERAL,
-    actors: OTRF_AGENTS,
+    need: 'required',
+    kinds: ['lateral-movement.execution'],
+    actors: OTRF_AGENT,
+    techniques: ['T1047'],
   },
 ];
 

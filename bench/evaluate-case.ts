@@ -29,6 +29,8 @@ export interface Case {
   readonly port?: number;
   /** This server name (TLS SNI or HTTP Host) must be in its evidence. */
   readonly name?: string;
+  /** These ATT&CK techniques must be among its own. */
+  readonly techniques?: readonly string[];
   /** For quiet: kinds that must not be there at all, and the highest severity that may be. */
   readonly never?: readonly string[];
   readonly atMost?: Severity;
@@ -156,7 +158,8 @@ export function matches(one: Case, incident: Incident): boolean {
     (one.peers === undefined || one.peers.some((address) => peers.includes(address))) &&
     (one.host === undefined || [...actors, ...peers].includes(one.host)) &&
     (one.port === undefined || ports.includes(one.port)) &&
-    (one.name === undefined || names.includes(one.name))
+    (one.name === undefined || names.includes(one.name)) &&
+    (one.techniques ?? []).every((id) => incident.techniques.some((technique) => technique.id === id))
   );
 }
 
