@@ -1,6 +1,6 @@
 import { numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch, isStationMac } from '../flow/index.ts';
-import type { Baseline, BaselineMatch } from './baseline.ts';
+import type { Baseline, BaselineEntry, BaselineMatch } from './baseline.ts';
 import type { NetworkContext } from './detection.ts';
 import { isGroupOrBroadcast } from './service.ts';
 
@@ -13,6 +13,16 @@ export interface Station {
   readonly address: string | undefined;
   readonly isHome: boolean;
   readonly match: BaselineMatch;
+}
+
+/**
+ * The entry by which a station's own doings are judged; undefined where it has none that is approved and valid, and where the traffic may be somebody else's: what is outside, and what a router carries.
+ */
+export function ownEntry(station: Station | undefined): BaselineEntry | undefined {
+  if (station === undefined || !station.isHome || station.match.standing !== 'approved') return undefined;
+  const { entry } = station.match;
+  if (entry?.isRouter !== true) return entry;
+  return station.address !== undefined && entry.networks?.has(station.address) === true ? entry : undefined;
 }
 
 /**

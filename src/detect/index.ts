@@ -48,6 +48,7 @@ export {
   parseAllowList,
 } from './allow-list.ts';
 export * from './baseline.ts';
+export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline-file.ts';
 export {
   flowProtocol,
   frameProtocol,
@@ -64,6 +65,7 @@ export type {
   BaselineProtocol,
   BaselineStatus,
 } from './baseline-schema.ts';
+export { BASELINE_LAYERS, BASELINE_VERSION, baselineJsonSchemaText } from './baseline-schema.ts';
 export {
   BEACON_THREAT,
   type BeaconSeries,

@@ -1,6 +1,6 @@
 import { counted, numberAt, type Table, textAt } from '../core/index.ts';
 import type { Baseline, BaselineEntry } from './baseline.ts';
-import { BaselineView, type Station } from './baseline-view.ts';
+import { BaselineView, ownEntry, type Station } from './baseline-view.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -92,7 +92,7 @@ class NewEdgeDetector implements Detector {
     const batch = view.flows;
     for (let row = 0; row < flows.rowCount; row++) {
       const from = view.station(row, 0);
-      const entry = from?.match.standing === 'approved' ? from.match.entry : undefined;
+      const entry = ownEntry(from);
       if (from === undefined || entry?.peers === undefined || !view.isAnswered(row)) continue;
       const address = textAt(batch.responder, row);
       const protocol = textAt(batch.protocol, row);

@@ -1,6 +1,6 @@
 import { counted, numberAt, type Table, textAt } from '../core/index.ts';
 import { allowsService, type Baseline, type BaselineEntry } from './baseline.ts';
-import { BaselineView, type Station } from './baseline-view.ts';
+import { BaselineView, ownEntry, type Station } from './baseline-view.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -12,8 +12,8 @@ import { portText } from './service.ts';
  * A known device that offers a service which its entry does not name: a web server on a printer, remote control on a workstation, a proxy where there was none. It is how a machine that was taken over is
  * often kept, and how a well-meant experiment stays open.
  *
- * Judged are devices whose approved entry has `services`. A service counts when somebody got an answer: a TCP connection that was accepted, or a UDP answer, in `minFlows` flows at least. A refusal is no
- * service. Ports from `ephemeralFrom` on count only where the content says what is spoken, because above that ports are given to clients, and the answering end of a call is easily taken for its server.
+ * Judged are devices whose approved entry has `services`. A service counts when it was used: both sides sent something, in `minFlows` flows at least. A refusal is no service, and a port that a search opens and leaves is the
+ * scan detector's business. Ports from `ephemeralFrom` on count only where the content says what is spoken, because above that ports are given to clients, and the answering end of a call is easily taken for its server.
  *
  * Score: 0.8, and 0.9 where several peers were answered.
  *
@@ -105,8 +105,8 @@ class NewServiceDetector implements Detector {
       // Where the beginning was not seen, who answered whom is a guess.
       if (outcome === 'refused' || outcome === 'unknown') continue;
       const to = view.station(row, 1);
-      const entry = to?.match.standing === 'approved' ? to.match.entry : undefined;
-      if (to === undefined || entry?.services === undefined) continue;
+      const entry = ownEntry(to);
+      if (to === undefined || entry?.services === undefined || !isUsed(batch, row)) continue;
       const seen = seenService(view, row, this.#keys);
       if (port >= this.#ephemeralFrom && (seen.service === undefined || seen.guessed)) continue;
       if (allowsService(entry.services, seen)) continue;
@@ -182,6 +182,11 @@ class NewServiceDetector implements Detector {
     }
     return found.sort((a, b) => b.score - a.score);
   }
+}
+
+/** Whether both sides said something: a search that opens a port and leaves is not its use. What is not counted is taken for said. */
+function isUsed(batch: BaselineView['flows'], row: number): boolean {
+  return numberAt(batch.initiatorPayloadBytes, row) !== 0 && numberAt(batch.responderPayloadBytes, row) !== 0;
 }
 
 function reasonsOf({ entry, transport, port, peers, flows, outside }: Offered, score: number): Reason[] {

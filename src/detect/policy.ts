@@ -3,7 +3,7 @@ import type { Baseline, BaselineStanding } from './baseline.ts';
 import { allowsService, type BaselineEntry, type SeenService } from './baseline.ts';
 import { flowProtocol, protocolKey, protocolLabel, UNRECOGNISED } from './baseline-protocol.ts';
 import type { BaselineLayer } from './baseline-schema.ts';
-import { BaselineView, type Station } from './baseline-view.ts';
+import { BaselineView, ownEntry, type Station } from './baseline-view.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -134,7 +134,7 @@ export class PolicyRules {
 
   #offHours(row: number, from: Station | undefined): boolean {
     const { flows } = this.view;
-    const hours = from?.match.standing === 'approved' ? from.match.entry?.hours : undefined;
+    const hours = ownEntry(from)?.hours;
     if (hours === undefined) return false;
     const startMs = numberAt(flows.startMs, row);
     const hour = startMs === undefined ? -1 : this.#baseline.hourOfWeek(startMs);
@@ -143,7 +143,7 @@ export class PolicyRules {
 
   #protocol(row: number, from: Station | undefined): ProtocolBreach | undefined {
     const { flows } = this.view;
-    const entry = from?.match.standing === 'approved' ? from.match.entry : undefined;
+    const entry = ownEntry(from);
     if (this.#layers.size === 0 && entry?.uses === undefined) return undefined;
     const protocol = textAt(flows.protocol, row);
     const initiator = textAt(flows.initiator, row);

@@ -88,6 +88,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
       const name = told.detection.reasons.find((reason) => reason.name === 'policy.protocol')?.value;
       return `spoke ${typeof name === 'string' ? name : 'a protocol'} with ${peers(told)}, which the baseline does not allow`;
     },
+    end: () => '',
   },
   {
     prefix: 'policy.hours',

@@ -46,6 +46,12 @@ export const configSchema = z.strictObject({
   homeNet: z.array(network).min(1).optional().describe('Networks that are yours, in CIDR notation.'),
   out: z.string().min(1).optional().describe('Folder for the report and the tables.'),
   model: z.string().min(1).optional().describe('Model file to score flows with, instead of one fitted on this input.'),
+  baseline: z.string().min(1).optional().describe('Baseline to judge by (docs/baseline.md).'),
+  vendors: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Table of vendors of hardware addresses, as anomalyst baseline oui update makes it.'),
   seed: z.int().optional().describe('Seed of all chance in the run.'),
   top: z.int().positive().optional().describe('How many incidents the terminal shows.'),
   failOn: z.enum(SEVERITIES).optional().describe('Exit with 3 when an incident is at least this severe.'),

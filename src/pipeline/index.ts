@@ -1,5 +1,6 @@
 /** Floor 10: assembly from configuration: the batch analysis. */
 export * from './analyze.ts';
+export * from './baseline.ts';
 export * from './classify.ts';
 export * from './config.ts';
 export * from './cut.ts';

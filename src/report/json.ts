@@ -63,6 +63,11 @@ function exact(key: string, value: unknown): unknown {
   return value;
 }
 
+/** Devices alone, as they stand in incidents.json. */
+export function devicesJson(devices: readonly DeviceSummary[], deviceCount: number): string {
+  return `${toText({ devices: devices.map(deviceNode), deviceCount }, '')}\n`;
+}
+
 /** The document as a value. Optional members that are missing are left out. */
 export function toDocument(result: AnalysisResult): IncidentsDocument {
   const { run, timeline } = result;

@@ -7,6 +7,7 @@ import type { FeatureMatrix } from '../../feature/index.ts';
 import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
 import {
   describeFileError,
+  encodeConnectionCsv,
   expandInputs,
   makeOutputFolder,
   OutputFile,
@@ -14,7 +15,14 @@ import {
   type Reject,
   writeOutput,
 } from '../../io/index.ts';
-import { analyze, analyzeTable, type ClassifiedInput, type Config, classifyInputs } from '../../pipeline/index.ts';
+import {
+  AnomalySheet,
+  analyze,
+  analyzeTable,
+  type ClassifiedInput,
+  type Config,
+  classifyInputs,
+} from '../../pipeline/index.ts';
 import {
   type AnalysisResult,
   FlowCsvWriter,
@@ -33,12 +41,15 @@ import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
 import { askedAddress, runStream, runWatch, WATCH_PREFIX } from './analyze-stream.ts';
+import { baselineOf, vendorsOf } from './devices.ts';
 
 interface AnalyzeFlags extends LiveFlags {
   readonly out?: string;
   readonly json?: boolean;
   readonly top?: number;
   readonly failOn?: Severity;
+  readonly baseline?: string;
+  readonly vendors?: string;
   readonly model?: string;
   readonly config?: string;
   readonly seed?: number;
@@ -54,6 +65,7 @@ const DEFAULT_OUT = 'anomalyst-out';
 const MODEL_FILE = 'model.safetensors';
 const FLOWS_FILE = 'flows.csv';
 const ROWS_FILE = 'rows.csv';
+const ANOMALIES_FILE = 'anomalies.csv';
 const REJECTED_FILE = 'rejected.csv';
 /** Rejected lines that are kept; all are counted. */
 const MAX_REJECTED = 100_000;
@@ -89,6 +101,8 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       '--features <yaml>',
       'definitions of features, filters and flags (docs/features.md), or a configuration of Anomal',
     )
+    .option('--baseline <yaml>', 'judge devices, services and protocols by this baseline (docs/baseline.md)')
+    .option('--vendors <file>', 'table of vendors of hardware addresses, instead of the one that ships')
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
     .option('--config <yaml>', 'configuration file; flags win over it')
     .option('--seed <n>', 'seed of all chance in the run (default: 42)', integer('--seed'))
@@ -149,6 +163,8 @@ async function runConfigured(
   const modelPath = flags.model ?? config.model;
   const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
   const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features, config, plugins);
+  const baseline = baselineOf(flags.baseline, config);
+  const vendors = await vendorsOf(flags.vendors, config);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -171,8 +187,11 @@ async function runConfigured(
   const progress =
     flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
   const once: RunOnce = (folder, run) =>
-    inFolder(folder, FLOWS_FILE, (output) =>
-      run({
+    inFolder(folder, FLOWS_FILE, async (output) => {
+      const sheet = baseline === undefined ? undefined : new AnomalySheet(baseline, { homeNet, vendors, notes: true });
+      const analysis = await run({
+        ...(baseline === undefined ? {} : { baseline }),
+        vendors,
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
@@ -181,12 +200,19 @@ async function runConfigured(
         ...(definitions === undefined ? {} : { plan: planOptions(definitions, config, homeNet, plugins).plan }),
         ...(plugins === undefined ? {} : { plugins }),
         scratchFolder: folder,
-        onFlows: (table, scores) => output.writeFlows(table, scores),
+        onFlows: (table, scores) => {
+          output.writeFlows(table, scores);
+          sheet?.add(table);
+        },
         onReject: (input, reject) => output.writeReject(input, reject),
         ...(progress === undefined ? {} : { onProgress: (state) => progress.update(state) }),
         signal: abort.signal,
-      }),
-    );
+      });
+      if (sheet !== undefined && sheet.flows > 0)
+        output.write(ANOMALIES_FILE, () => encodeConnectionCsv(sheet.finish()));
+      else output.remove(ANOMALIES_FILE);
+      return analysis;
+    });
   const analyzeRows = (folder: string, inputs: readonly ClassifiedInput[]): Promise<number> =>
     inFolder(folder, ROWS_FILE, (output) =>
       analyzeTable({
