@@ -17,7 +17,7 @@ import {
   shippedPopularList,
 } from '../src/feature/index.ts';
 import { DEFAULT_FLOW_OPTIONS, FLOW_SCHEMA } from '../src/flow/index.ts';
-import { models } from '../src/model/index.ts';
+import { conventions, describeParameter, models, parametersOf } from '../src/model/index.ts';
 import { configSchema } from '../src/pipeline/index.ts';
 import { incidentsJsonSchema, REPORT_FORMATS } from '../src/report/index.ts';
 import { ODDITIES } from '../src/wire/index.ts';
@@ -141,6 +141,25 @@ ${table(
 ${table(
   ['model', 'what it is', 'blind to', 'source'],
   models.map((model) => [model.kind, model.summary, model.blindTo, model.source]),
+)}
+
+What can be set of each with \`--set name=value\` of \`train\` and \`tune\`, and under \`fit:\` in a configuration:
+
+${table(
+  ['model', 'parameter', 'default', 'range', 'meaning'],
+  models.flatMap(({ kind }) =>
+    parametersOf(kind).map((parameter) => {
+      const { standard, range } = describeParameter(parameter);
+      return [kind, `\`${parameter.name}\``, standard, range, parameter.meaning];
+    }),
+  ),
+)}
+
+What \`--convention\` of \`score\` knows:
+
+${table(
+  ['convention', 'what it is', 'its flaw'],
+  conventions.map(({ id, meaning, flaw }) => [`\`${id}\``, meaning, flaw]),
 )}
 
 ## Flow columns
