@@ -1,7 +1,7 @@
 import { counted, humanBytes, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { type Feature, type FeatureMatrix, FLOW_FEATURES } from '../feature/index.ts';
 import { bindFlows, FLOW_COLUMN, flowRecord } from '../flow/index.ts';
-import type { Contribution, Explanation, Model } from '../model/index.ts';
+import type { Contribution, Explanation, Model, StreamingModel, TrainingSummary } from '../model/index.ts';
 import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   type Detection,
@@ -86,8 +86,9 @@ interface Kept {
   readonly startMs: number;
   readonly id: number;
   readonly order: string;
-  readonly features: Float32Array;
   readonly flow: EvidenceFlow;
+  /** By the model that scored the flow; of a stream, only while the flow is the strangest of its host. */
+  explain: (() => Explanation) | undefined;
 }
 
 class Host {
@@ -102,14 +103,18 @@ class Host {
 export interface StrangeFlowDetector extends Detector {
   /** @param scores the model's scores of the rows, where the caller has them already. */
   observe(flows: Table, features: FeatureMatrix, scores?: Float64Array): void;
+  /** The same with a model that learns the flows once they are scored; gives the scores. @param order the rows in the order of time */
+  learn(flows: Table, features: FeatureMatrix, stream: StreamingModel, order?: Int32Array): Float64Array;
+  /** Scores with another model of the same features from here on. */
+  use(model: Model): void;
   /** Why the model was not asked, as a sentence for the report; undefined where it was. */
   silentBecause(): string | undefined;
 }
 
-/** Scores with the model given: fitted on this input, or loaded. The features of `observe` must hold what the model was fitted on. */
+/** Scores with the model given: fitted on this input, loaded, or learning. The features of `observe` must hold what the model was fitted on. */
 export function createStrangeFlowDetector(
   _context: NetworkContext,
-  model: Model,
+  model: Model | StreamingModel,
   options: Partial<StrangeFlowOptions> = {},
 ): StrangeFlowDetector {
   return new StrangeFlows(model, options);
@@ -117,29 +122,65 @@ export function createStrangeFlowDetector(
 
 class StrangeFlows implements StrangeFlowDetector {
   readonly id = strangeFlowInfo.id;
-  #model: Model;
+  #model: Model | undefined;
+  #stream: StreamingModel | undefined;
   #options: StrangeFlowOptions;
   #hostCap: Cap;
   #hosts: HeavyMap<Host>;
   #counts: HeavyMap<{ weight: number }>;
   #features: readonly Feature[] = [];
 
-  constructor(model: Model, options: Partial<StrangeFlowOptions>) {
-    this.#model = model;
+  constructor(model: Model | StreamingModel, options: Partial<StrangeFlowOptions>) {
+    if ('scoreThenLearn' in model) this.#stream = model;
+    else this.#model = model;
     this.#options = { ...DEFAULT_STRANGE_FLOW_OPTIONS, ...options };
     this.#hostCap = new Cap('hosts with strange flows', this.#options.maxHosts);
     this.#hosts = new HeavyMap(this.#hostCap);
     this.#counts = new HeavyMap(new Cap('hosts whose flows are counted', this.#options.maxCounted));
   }
 
+  use(model: Model): void {
+    this.#model = model;
+  }
+
+  /** Of the model as it is now; undefined while a stream warms up. */
+  #training(): TrainingSummary | undefined {
+    if (this.#stream?.ready === true) return this.#stream.snapshot().training;
+    return this.#model?.training;
+  }
+
   silentBecause(): string | undefined {
-    const { rows } = this.#model.training;
+    const rows = this.#stream?.seen ?? this.#model?.training.rows ?? 0;
     if (rows >= this.#options.minRows) return undefined;
     return `The model of the usual rests on ${counted(rows, 'flow')} only; it takes ${humanCount(this.#options.minRows)} to call a flow strange.`;
   }
 
-  observe(flows: Table, features: FeatureMatrix, scores: Float64Array = this.#model.score(features)): void {
-    if (flows.rowCount === 0 || this.silentBecause() !== undefined) return;
+  learn(flows: Table, features: FeatureMatrix, stream: StreamingModel, order?: Int32Array): Float64Array {
+    this.#stream = stream;
+    this.#features = features.features;
+    this.#count(flows);
+    const { initiator } = bindFlows(flows);
+    return stream.scoreThenLearn(features, {
+      order,
+      from: 1 - this.#options.budget,
+      row: (row, _score, raw, explain) => {
+        const actor = textAt(initiator, row);
+        if (actor === undefined) return;
+        this.#keep(actor, flows, row, raw, () => undefined);
+        // A stream can explain a row only now, and only the strangest of a host is explained.
+        const [first, second] = this.#hosts.get(actor)?.kept ?? [];
+        if (first === undefined || first.explain !== undefined) return;
+        const explanation = explain();
+        first.explain = () => explanation;
+        if (second !== undefined) second.explain = undefined;
+      },
+    });
+  }
+
+  observe(flows: Table, features: FeatureMatrix, given?: Float64Array): void {
+    const model = this.#model;
+    if (model === undefined || flows.rowCount === 0 || this.silentBecause() !== undefined) return;
+    const scores = given ?? model.score(features);
     this.#features = features.features;
     const batch = bindFlows(flows);
     this.#count(flows);
@@ -147,10 +188,14 @@ class StrangeFlows implements StrangeFlowDetector {
     const rows: number[] = [];
     for (let row = 0; row < scores.length; row++) if ((scores[row] ?? 0) >= threshold) rows.push(row);
     if (rows.length === 0) return;
-    const raw = this.#model.rawScore(rowsOf(features, rows));
+    const raw = model.rawScore(rowsOf(features, rows));
     rows.forEach((row, i) => {
       const initiator = textAt(batch.initiator, row);
-      if (initiator !== undefined) this.#keep(initiator, flows, features, row, raw[i] ?? 0);
+      if (initiator === undefined) return;
+      this.#keep(initiator, flows, row, raw[i] ?? 0, () => {
+        const one = rowsOf(features, [row]);
+        return () => model.explain(one, 0);
+      });
     });
   }
 
@@ -165,7 +210,8 @@ class StrangeFlows implements StrangeFlowDetector {
     });
   }
 
-  #keep(initiator: string, flows: Table, features: FeatureMatrix, row: number, raw: number): void {
+  /** @param explainer asked only where the flow is kept */
+  #keep(initiator: string, flows: Table, row: number, raw: number, explainer: () => Kept['explain']): void {
     const host = this.#hosts.obtain(initiator, () => new Host());
     host.strange++;
     const batch = bindFlows(flows);
@@ -174,7 +220,6 @@ class StrangeFlows implements StrangeFlowDetector {
     if (raw > host.weight) host.weight = raw;
     const worst = host.kept[host.kept.length - 1];
     if (host.kept.length >= KEPT_PER_HOST && worst !== undefined && raw < worst.raw) return;
-    const width = features.features.length;
     host.kept.push({
       raw,
       startMs,
@@ -182,8 +227,8 @@ class StrangeFlows implements StrangeFlowDetector {
       order: [FLOW_COLUMN.responder, FLOW_COLUMN.responderPort, FLOW_COLUMN.initiatorPort]
         .map((column) => String(flows.value(column, row) ?? ''))
         .join(' '),
-      features: features.values.slice(row * width, (row + 1) * width),
       flow: flowRecord(flows, row),
+      explain: explainer(),
     });
     host.kept.sort(compareKept);
     if (host.kept.length > KEPT_PER_HOST) host.kept.pop();
@@ -195,7 +240,9 @@ class StrangeFlows implements StrangeFlowDetector {
 
   finish(): Detection[] {
     const { budget, maxActors, minScore } = this.#options;
-    const rows = this.#model.training.calibrationRows;
+    const training = this.#training();
+    if (training === undefined || this.silentBecause() !== undefined) return [];
+    const rows = training.calibrationRows;
     return this.#hosts
       .sortedEntries()
       .map(([actor, host]) => {
@@ -212,15 +259,18 @@ class StrangeFlows implements StrangeFlowDetector {
       .filter(({ score }) => score >= minScore)
       .sort((a, b) => b.score - a.score || b.host.weight - a.host.weight || (a.actor < b.actor ? -1 : 1))
       .slice(0, maxActors)
-      .flatMap((found) => this.#detection(found));
+      .flatMap((found) => this.#detection(found, training));
   }
 
-  #detection(found: { actor: string; host: Host; flows: number; chance: number; score: number }): Detection[] {
+  #detection(
+    found: { actor: string; host: Host; flows: number; chance: number; score: number },
+    training: TrainingSummary,
+  ): Detection[] {
     const { actor, host, score } = found;
     const strangest = host.kept[0];
     // Flows of which no time is known can't be placed anywhere.
-    if (strangest === undefined || !host.span.known) return [];
-    const explanation = this.#model.explain({ features: this.#features, rowCount: 1, values: strangest.features }, 0);
+    const explanation = strangest?.explain?.();
+    if (strangest === undefined || explanation === undefined || !host.span.known) return [];
     const peers = [...new Set(host.kept.flatMap((k) => (k.flow.responder === undefined ? [] : [k.flow.responder])))];
     const { responderPort: port, protocol, service } = strangest.flow;
     return [
@@ -236,7 +286,7 @@ class StrangeFlows implements StrangeFlowDetector {
         firstMs: host.span.firstMs,
         lastMs: host.span.lastMs,
         score,
-        reasons: this.#reasons(found, explanation),
+        reasons: this.#reasons(found, explanation, training),
         flows: host.kept
           .slice(0, MAX_EVIDENCE_FLOWS)
           .toSorted((a, b) => difference(a.startMs, b.startMs) || difference(a.id, b.id))
@@ -249,6 +299,7 @@ class StrangeFlows implements StrangeFlowDetector {
   #reasons(
     { host, flows, chance, score }: { host: Host; flows: number; chance: number; score: number },
     explanation: Explanation,
+    training: TrainingSummary,
   ): Reason[] {
     const expected = flows * this.#options.budget;
     const shown = explanation.contributions.filter((c) => c.contribution > 0).slice(0, REASONS_SHOWN);
@@ -261,7 +312,7 @@ class StrangeFlows implements StrangeFlowDetector {
         threshold: Number(expected.toPrecision(3)),
         sentence: `Of its ${counted(flows, 'flow')}, ${humanCount(host.strange)} ${host.strange === 1 ? 'is' : 'are'} strange to the model; by chance it would be about ${Number(expected.toPrecision(2))}.`,
       },
-      ...shown.map((c) => this.#featureReason(c)),
+      ...shown.map((c) => this.#featureReason(c, training)),
       {
         name: 'strange-flow.remainder',
         value: explanation.contributions.length - shown.length,
@@ -286,9 +337,9 @@ class StrangeFlows implements StrangeFlowDetector {
     ];
   }
 
-  #featureReason({ feature, value, imputed, contribution }: Contribution): Reason {
+  #featureReason({ feature, value, imputed, contribution }: Contribution, training: TrainingSummary): Reason {
     const known = FLOW_FEATURES.find((f) => f.name === feature) ?? this.#features.find((f) => f.name === feature);
-    const usual = this.#model.training.features.find((f) => f.name === feature);
+    const usual = training.features.find((f) => f.name === feature);
     const meaning = known === undefined ? feature : known.meaning.replace(/\.$/, '');
     const words = (x: number): string => valueInWords(known, x);
     const plain = value ?? imputed;

@@ -1,6 +1,6 @@
 import { counted, humanCount, isoTime, type Table } from '../core/index.ts';
 import { type FeatureMatrix, TIME_UNIT } from '../feature/index.ts';
-import type { Explanation, Model } from '../model/index.ts';
+import type { Explanation, Model, StreamingModel, TrainingSummary } from '../model/index.ts';
 import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import { type Detection, type EvidenceRecord, MAX_EVIDENCE_FLOWS, type Reason, type Saturation } from './detection.ts';
 import { chanceOfSoMany } from './strange-flow.ts';
@@ -46,7 +46,8 @@ interface Kept {
   readonly raw: number;
   readonly score: number;
   readonly record: EvidenceRecord;
-  readonly features: Float32Array;
+  /** By the model that scored the row; of a stream it is made when the row is kept. */
+  readonly explain: () => Explanation;
 }
 
 class Entity {
@@ -69,63 +70,100 @@ export interface RecordBatch {
 
 export class StrangeRecords {
   readonly id = 'strange-record';
-  readonly #model: Model;
+  #model: Model | undefined;
+  #stream: StreamingModel | undefined;
   readonly #options: StrangeRecordOptions;
   readonly #entityCap = new Cap('entities with strange rows', 1000);
   readonly #entities = new HeavyMap<Entity>(this.#entityCap);
   readonly #counts = new HeavyMap<{ weight: number }>(new Cap('entities whose rows are counted', 65_536));
   #listed: Kept[] = [];
-  #features: FeatureMatrix['features'] = [];
 
-  constructor(model: Model, options: Partial<StrangeRecordOptions> = {}) {
-    this.#model = model;
+  constructor(model: Model | StreamingModel, options: Partial<StrangeRecordOptions> = {}) {
+    if ('scoreThenLearn' in model) this.#stream = model;
+    else this.#model = model;
     this.#options = { ...DEFAULT_STRANGE_RECORD_OPTIONS, ...options };
   }
 
+  /** Scores with another model of the same features from here on. */
+  use(model: Model): void {
+    this.#model = model;
+  }
+
   observe(batch: RecordBatch, features: FeatureMatrix, scores: Float64Array): void {
-    const { budget } = this.#options;
-    this.#features = features.features;
+    const model = this.#model;
+    if (model === undefined) return;
     const width = features.features.length;
-    const raws = this.#model.rawScore(features);
-    for (let row = 0; row < scores.length; row++) {
-      const score = scores[row] ?? 0;
-      const raw = raws[row] ?? 0;
-      const entity = batch.entity(row);
-      if (entity !== undefined) this.#counts.obtain(entity, () => ({ weight: 0 })).weight++;
-      const worst = this.#listed.at(-1);
-      const listed = this.#listed.length < LISTED || worst === undefined || raw > worst.raw;
-      const strange = score >= 1 - budget && entity !== undefined;
-      if (!listed && !strange) continue;
-      const kept: Kept = {
-        raw,
-        score,
-        record: recordOf(batch.table, row, batch.rowNumbers[row] ?? 0),
-        features: features.values.slice(row * width, (row + 1) * width),
-      };
-      if (listed) insert(this.#listed, kept, LISTED);
-      if (!strange) continue;
-      const known = this.#entities.obtain(entity, () => new Entity());
+    const raws = model.rawScore(features);
+    for (let row = 0; row < scores.length; row++)
+      this.#take(batch, row, scores[row] ?? 0, raws[row] ?? 0, () => {
+        const values = features.values.slice(row * width, (row + 1) * width);
+        const one = { features: features.features, rowCount: 1, values };
+        return () => model.explain(one, 0);
+      });
+  }
+
+  /** The same with a model that learns the rows once they are scored; gives the scores. */
+  learn(batch: RecordBatch, features: FeatureMatrix, stream: StreamingModel): Float64Array {
+    this.#stream = stream;
+    const scores = stream.scoreThenLearn(features, {
+      row: (row, score, raw, explain) =>
+        this.#take(batch, row, score, raw, () => {
+          const explanation = explain();
+          return () => explanation;
+        }),
+    });
+    // Who acts in the rows that it warmed up on counts too.
+    scores.forEach((score, row) => {
+      if (Number.isNaN(score)) this.#countEntity(batch.entity(row));
+    });
+    return scores;
+  }
+
+  #countEntity(entity: string | undefined): void {
+    if (entity !== undefined) this.#counts.obtain(entity, () => ({ weight: 0 })).weight++;
+  }
+
+  /** @param explainer asked only where the row is kept */
+  #take(batch: RecordBatch, row: number, score: number, raw: number, explainer: () => Kept['explain']): void {
+    const { budget } = this.#options;
+    const entity = batch.entity(row);
+    this.#countEntity(entity);
+    const worst = this.#listed.at(-1);
+    const listed = this.#listed.length < LISTED || worst === undefined || raw > worst.raw;
+    const strange = score >= 1 - budget && entity !== undefined;
+    if (!listed && !strange) return;
+    const known = strange ? this.#entities.obtain(entity, () => new Entity()) : undefined;
+    if (known !== undefined) {
       known.strange++;
-      if (raw > known.weight) known.weight = raw;
       const time = batch.time(row);
       if (time !== undefined) known.span.add(time, time);
-      insert(known.kept, kept, MAX_EVIDENCE_FLOWS);
     }
+    const last = known?.kept.at(-1);
+    const kept =
+      known !== undefined && (known.kept.length < MAX_EVIDENCE_FLOWS || last === undefined || raw > last.raw);
+    if (!listed && !kept) return;
+    const item: Kept = {
+      raw,
+      score,
+      record: recordOf(batch.table, row, batch.rowNumbers[row] ?? 0),
+      explain: explainer(),
+    };
+    if (listed) insert(this.#listed, item, LISTED);
+    if (known === undefined) return;
+    if (raw > known.weight) known.weight = raw;
+    insert(known.kept, item, MAX_EVIDENCE_FLOWS);
   }
 
   /** The strangest rows of all, strangest first; whether anybody is to blame for them or not. */
   strangest(): StrangeRecord[] {
-    return this.#listed.map(({ record, score, features }) => ({
-      ...record,
-      score,
-      explanation: this.#explain(features),
-    }));
+    return this.#listed.map(({ record, score, explain }) => ({ ...record, score, explanation: explain() }));
   }
 
   finish(): Detection[] {
     const { budget, maxEntities, minScore, minRows } = this.#options;
-    const { rows, calibrationRows } = this.#model.training;
-    if (rows < minRows) return [];
+    const training = this.#training();
+    if (training === undefined || training.rows < minRows) return [];
+    const { calibrationRows } = training;
     return this.#entities
       .sortedEntries()
       .map(([actor, entity]) => {
@@ -166,14 +204,16 @@ export class StrangeRecords {
     return saturationsOf(this.id, [this.#entityCap, this.#counts.cap]);
   }
 
-  #explain(values: Float32Array): Explanation {
-    return this.#model.explain({ features: this.#features, rowCount: 1, values }, 0);
+  /** Of the model as it is now; undefined while a stream warms up. */
+  #training(): TrainingSummary | undefined {
+    if (this.#stream?.ready === true) return this.#stream.snapshot().training;
+    return this.#model?.training;
   }
 
   #reasons(entity: Entity, all: number, chance: number): Reason[] {
     const { budget } = this.#options;
     const [strangest] = entity.kept;
-    const explained = strangest === undefined ? [] : this.#explain(strangest.features).contributions;
+    const explained = strangest?.explain().contributions ?? [];
     return [
       {
         name: 'strange-record.count',

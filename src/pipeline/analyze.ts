@@ -41,9 +41,10 @@ import { PluginDecoding } from './decoding.ts';
 import { DeviceWatch, summarizeDevice } from './device.ts';
 import { DriftMeter } from './drift.ts';
 import { FitSample } from './fit-sample.ts';
+import { inPieces, type LearningBatch, type LearningModel } from './learning.ts';
 import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
-import { FlowStore } from './store.ts';
+import { type FlowChunk, FlowStore } from './store.ts';
 import { ColumnCounts, findInRows, type TableFindings, type TablePlan } from './table/index.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 import { productVersion } from './version.ts';
@@ -69,6 +70,8 @@ export interface AnalyzeOptions {
   readonly detect?: Config['detect'];
   /** The bytes of a saved model and the name to report it by; without, a model is fitted on the input itself. */
   readonly model?: { readonly name: string; readonly bytes: Uint8Array };
+  /** How the model is chosen where none is given, and what it learns along the way; the same one for every window of an input without an end. */
+  readonly learning?: LearningModel;
   readonly analyst?: Analyst;
   /** Folder for the scratch file that large inputs need. */
   readonly scratchFolder: string;
@@ -133,23 +136,51 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
 
   try {
     const pass = await readPass(options, pack, context, seed, oddities, store);
-    const { summaries, model, found, totals, hosts } = pass;
+    const { summaries, found, totals, hosts } = pass;
     const saturations = [...pass.saturations];
+    const learning = options.learning?.goesOn === true ? options.learning : undefined;
+    learning?.begin({
+      features: pack.features,
+      rows: totals.flows,
+      seed,
+      given: pass.model,
+      batches: () => learningBatches(store, learning),
+    });
+    const scorer = learning === undefined ? pass.model : learning.scorer;
     const strange =
-      model === undefined || detect['strange-flow'] === false
+      scorer === undefined || detect['strange-flow'] === false
         ? undefined
-        : createStrangeFlowDetector(context, model, thresholds(detect['strange-flow']));
+        : createStrangeFlowDetector(context, scorer, thresholds(detect['strange-flow']));
     const ran = pass.detectors + (strange === undefined ? 0 : 1);
     const evidence = new EvidenceRows(found);
     const plugins =
       options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'flows', FLOW_SCHEMA, undefined);
-    const drift = options.model === undefined || model === undefined ? undefined : new DriftMeter(model);
+    const given = options.model === undefined ? undefined : pass.model;
+    const drift = given === undefined ? undefined : new DriftMeter(given);
+    const stream = learning?.stream;
+    let current = stream === undefined && scorer !== undefined && 'score' in scorer ? scorer : undefined;
     let scored = 0;
     let turn = performance.now();
-    for (const { table, features } of store.chunks()) {
-      const scores = model?.score(features);
-      drift?.observe(features, { scores, time: endOf(table), order: orderByEnd(table) });
-      strange?.observe(table, features, scores);
+    for (const { table, features } of flowPieces(store, learning)) {
+      let scores: Float64Array | undefined;
+      if (stream !== undefined) {
+        const order = orderByEnd(table);
+        scores = strange?.learn(table, features, stream, order) ?? stream.scoreThenLearn(features, { order });
+        learning?.count(scores);
+      } else {
+        scores = current?.score(features);
+        strange?.observe(table, features, scores);
+      }
+      drift?.observe(features, {
+        scores: current === given ? scores : undefined,
+        time: endOf(table),
+        order: orderByEnd(table),
+      });
+      const anew = learning?.learn({ features, lastMs: latestEnd(table) });
+      if (anew !== undefined) {
+        current = anew;
+        strange?.use(anew);
+      }
       evidence.observe(table);
       options.onFlows?.(table, scores);
       await plugins?.observe(table);
@@ -167,6 +198,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
         turn = performance.now();
       }
     }
+    const model = learning === undefined ? pass.model : learning.finished();
     const detections = [
       ...evidence.complete(found),
       ...(strange?.finish() ?? []),
@@ -199,7 +231,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
         .sort((a, b) => b.packets - a.packets || (a.kind < b.kind ? -1 : 1)),
       homeNet: [...homeNet],
       seed,
-      ...(model === undefined ? {} : { model: summarizeModel(model, options.model?.name) }),
+      ...(model === undefined ? {} : { model: summarizeModel(model, options.model?.name, learning) }),
       ...(drift === undefined ? {} : { drift: drift.finish() }),
       saturations,
       severityCounts: countSeverities(incidents),
@@ -220,7 +252,11 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       run: {
         ...run,
         ...(emptyBecause === undefined ? {} : { emptyBecause }),
-        blindSpots: [...describeBlindSpots(facts), ...pluginBlindSpots(options.plugins, 'flows', FLOW_SCHEMA)],
+        blindSpots: [
+          ...describeBlindSpots(facts),
+          ...pluginBlindSpots(options.plugins, 'flows', FLOW_SCHEMA),
+          ...(learning?.remarks('flow') ?? []),
+        ],
       },
       oddities: [
         ...oddities
@@ -318,7 +354,7 @@ async function readPass(
   const alerted = alertDetections(read.alerts);
   return {
     ...read,
-    model: options.model === undefined ? sample.fit(seed) : loadGiven(options.model, pack.features),
+    model: modelOf(options, pack, sample, seed),
     found: [...detectors.flatMap((detector) => detector.finish()), ...alerted.detections],
     detectors: detectors.length - looks.idle().length,
     idle: looks.idle(),
@@ -328,6 +364,17 @@ async function readPass(
       ...read.saturations,
     ],
   };
+}
+
+/** The model that is given, or one of this input; undefined where a model that learns along the way makes its own. */
+function modelOf(
+  { model, learning }: AnalyzeOptions,
+  pack: FeaturePack,
+  sample: FitSample,
+  seed: number,
+): Model | undefined {
+  if (model !== undefined) return loadGiven(model, pack.features);
+  return learning?.goesOn === true ? undefined : sample.fit(seed, undefined, learning?.kind);
 }
 
 /** Packets to flows with their features, which are put into the store and shown to `observe`. */
@@ -493,6 +540,25 @@ export function orderByEnd(table: Table): Int32Array {
   return order;
 }
 
+/** The flows that wait in the store: as they lie there, or in short pieces in the order of time where the model follows a schedule. */
+function* flowPieces(store: FlowStore, learning: LearningModel | undefined): Generator<FlowChunk> {
+  const rows = learning?.pieceRows;
+  for (const chunk of store.chunks())
+    yield* inPieces(chunk, rows, rows === undefined ? undefined : orderByEnd(chunk.table));
+}
+
+/** The flows that wait in the store, for a first fit. */
+function* learningBatches(store: FlowStore, learning: LearningModel): Generator<LearningBatch> {
+  for (const { table, features } of flowPieces(store, learning)) yield { features, lastMs: latestEnd(table) };
+}
+
+function latestEnd(table: Table): number | undefined {
+  let latest = Number.NEGATIVE_INFINITY;
+  const { values } = table.numbers('endMs');
+  for (let row = 0; row < table.rowCount; row++) latest = Math.max(latest, values[row] ?? latest);
+  return Number.isFinite(latest) ? latest : undefined;
+}
+
 /** When a flow ended, epoch ms. */
 function endOf(table: Table): (row: number) => number | undefined {
   const { values } = table.numbers('endMs');
@@ -526,13 +592,14 @@ function memoize(ask: (address: string) => boolean): (address: string) => boolea
   };
 }
 
-function summarizeModel(model: Model, given: string | undefined): ModelSummary {
+function summarizeModel(model: Model, given: string | undefined, learning: LearningModel | undefined): ModelSummary {
   return {
     kind: model.kind,
     fittedOn: given ?? 'this capture',
     rows: model.training.rows,
     features: [...model.featureNames],
     checksum: model.checksum,
+    ...(learning === undefined ? {} : { learning: learning.summary() }),
   };
 }
 

@@ -30,14 +30,15 @@ export class FitSample {
   }
 
   /** The model of what is usual in this input, with what its features were measured with; undefined when there were too few flows to say. */
-  fit(seed: number, encoding?: Json): Model | undefined {
+  fit(seed: number, encoding?: Json, kind: string = 'isolation-forest'): Model | undefined {
+    if (this.#reservoir.size < LEAST_FIT_ROWS) return undefined;
+    return fitModel(kind, this.matrix(), { seed, ...(encoding === undefined ? {} : { encoding }) });
+  }
+
+  /** The sample as it is. Its numbers are not copied. */
+  matrix(): FeatureMatrix {
     const rowCount = this.#reservoir.size;
-    if (rowCount < LEAST_FIT_ROWS) return undefined;
     const values = this.#values.subarray(0, rowCount * this.#features.length);
-    return fitModel(
-      'isolation-forest',
-      { features: this.#features, rowCount, values },
-      { seed, ...(encoding === undefined ? {} : { encoding }) },
-    );
+    return { features: this.#features, rowCount, values };
   }
 }

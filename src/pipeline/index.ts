@@ -7,6 +7,7 @@ export * from './cut.ts';
 export * from './device.ts';
 export * from './drift.ts';
 export * from './flows.ts';
+export { LearningModel, type LearningOptions, parseRetrainEvery, type RetrainEvery } from './learning.ts';
 export * from './live.ts';
 export * from './model/index.ts';
 export * from './parallel/index.ts';

@@ -126,6 +126,7 @@ ${
     ? html`<dt>Model</dt><dd>none; the detectors with written rules ran alone</dd>`
     : html`<dt>Model</dt><dd>${model.kind}</dd>
 <dt>Fitted on</dt><dd>${network(model.fittedOn, 120)}, ${counted(model.rows, 'row')}</dd>
+${model.learning !== undefined && html`<dt>Learning</dt><dd>went on over ${counted(model.learning.rows, 'row')}; ${humanCount(model.learning.leftOut)} left out as strange, fitted anew or rescaled ${counted(model.learning.refits, 'time')}</dd>`}
 <dt>Features</dt><dd>${separated(
         model.features.map((feature) => code(feature, 60)),
         ', ',

@@ -92,6 +92,14 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
           rows: run.model.rows,
           features: [...run.model.features],
           checksum: run.model.checksum,
+          ...optional(
+            'learning',
+            run.model.learning && {
+              rows: run.model.learning.rows,
+              leftOut: run.model.learning.leftOut,
+              refits: run.model.learning.refits,
+            },
+          ),
         },
       }),
       ...optional('drift', run.drift && driftNode(run.drift)),

@@ -168,6 +168,18 @@ export interface ModelSummary {
   readonly rows: number;
   readonly features: readonly string[];
   readonly checksum: string;
+  /** Where it went on learning. */
+  readonly learning?: LearningSummary;
+}
+
+/** Of a model that learns as it scores, over all windows so far. */
+export interface LearningSummary {
+  /** Rows that it was shown. */
+  readonly rows: number;
+  /** Rows that it did not learn because they were strange. */
+  readonly leftOut: number;
+  /** How often it was fitted anew, or brought to other scales. */
+  readonly refits: number;
 }
 
 export interface OdditySummary {

@@ -28,7 +28,7 @@ export function rowCsvHeader(
   return `${names.map(textCell).join(',')}\n`;
 }
 
-/** The lines of a batch. @param scores one per row, or undefined where no model scored. */
+/** The lines of a batch. @param scores one per row, NaN where it has none; undefined where no model scored. */
 export function rowCsvLines(
   table: Table,
   features: FeatureMatrix,
@@ -51,7 +51,8 @@ export function rowCsvLines(
       const value = features.values[row * width + j] ?? Number.NaN;
       text += Number.isNaN(value) ? ',' : `,${Number(value.toPrecision(7))}`;
     }
-    text += scores === undefined ? ',\n' : `,${Number((scores[row] ?? 0).toFixed(6))}\n`;
+    const score = scores?.[row] ?? Number.NaN;
+    text += Number.isNaN(score) ? ',\n' : `,${Number(score.toFixed(6))}\n`;
   }
   return text;
 }

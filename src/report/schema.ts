@@ -146,6 +146,16 @@ const run = named(
           rows: count('Rows that it was fitted on.'),
           features: z.array(z.string()),
           checksum: z.string(),
+          learning: say(
+            z
+              .strictObject({
+                rows: count('Rows that it was shown.'),
+                leftOut: count('Rows that it did not learn because they were strange.'),
+                refits: count('How often it was fitted anew, or brought to other scales.'),
+              })
+              .optional(),
+            'Of a model that learns as it scores, over all windows so far.',
+          ),
         })
         .optional(),
       'The model, where one was used.',

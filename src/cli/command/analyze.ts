@@ -12,6 +12,7 @@ import {
   makeOutputFolder,
   OutputFile,
   type PluginHost,
+  parseDuration,
   type Reject,
   writeOutput,
 } from '../../io/index.ts';
@@ -22,6 +23,9 @@ import {
   type ClassifiedInput,
   type Config,
   classifyInputs,
+  LearningModel,
+  parseRetrainEvery,
+  type RetrainEvery,
 } from '../../pipeline/index.ts';
 import {
   type AnalysisResult,
@@ -51,6 +55,8 @@ interface AnalyzeFlags extends LiveFlags {
   readonly baseline?: string;
   readonly vendors?: string;
   readonly model?: string;
+  readonly algorithm?: string;
+  readonly retrainEvery?: RetrainEvery;
   readonly config?: string;
   readonly seed?: number;
   readonly quiet?: boolean;
@@ -104,6 +110,15 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
     .option('--baseline <yaml>', 'judge devices, services and protocols by this baseline (docs/baseline.md)')
     .option('--vendors <file>', 'table of vendors of hardware addresses, instead of the one that ships')
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
+    .option(
+      '--algorithm <kind>',
+      'fit a model of this kind instead of the usual one; half-space-trees and robust-random-cut-forest learn as they score',
+    )
+    .option(
+      '--retrain-every <time or rows>',
+      'fit the model anew along the way, as in 6h or 10000, leaving out what it finds strange',
+      (given) => parseRetrainEvery(given, (text) => parseDuration('--retrain-every', text)),
+    )
     .option('--config <yaml>', 'configuration file; flags win over it')
     .option('--seed <n>', 'seed of all chance in the run (default: 42)', integer('--seed'))
     .option('-q, --quiet', 'print nothing but errors')
@@ -160,9 +175,22 @@ async function runConfigured(
   if (out === '') throw new UserError('--out is empty', 'give a folder, for example --out monday');
   const homeNet = flags.homeNet ?? config.homeNet;
   const seed = flags.seed ?? config.seed;
-  const modelPath = flags.model ?? config.model;
+  if (flags.model !== undefined && flags.algorithm !== undefined)
+    throw new UserError(
+      '--algorithm and --model exclude each other: a saved model is of the kind that it is',
+      'leave one of them out; --retrain-every goes with both',
+    );
+  const modelPath = flags.model ?? (flags.algorithm === undefined ? config.model : undefined);
   const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
   const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features, config, plugins);
+  const learning =
+    flags.algorithm === undefined && flags.retrainEvery === undefined
+      ? undefined
+      : new LearningModel({
+          ...(flags.algorithm === undefined ? {} : { kind: flags.algorithm }),
+          ...(flags.retrainEvery === undefined ? {} : { every: flags.retrainEvery }),
+          endless: interfaces !== undefined || address !== undefined,
+        });
   const baseline = baselineOf(flags.baseline, config);
   const vendors = await vendorsOf(flags.vendors, config);
   makeOutputFolder(out);
@@ -195,6 +223,7 @@ async function runConfigured(
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
+        ...(learning === undefined ? {} : { learning }),
         flow: flowOptionsOf(config),
         ...(config.detect === undefined ? {} : { detect: config.detect }),
         ...(definitions === undefined ? {} : { plan: planOptions(definitions, config, homeNet, plugins).plan }),
@@ -219,6 +248,7 @@ async function runConfigured(
         inputs,
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
+        ...(learning === undefined ? {} : { learning }),
         ...(definitions === undefined ? {} : planOptions(definitions, config, homeNet, plugins)),
         types: { ...config.types, ...definitions?.types },
         ...(plugins === undefined ? {} : { plugins }),
@@ -243,7 +273,8 @@ async function runConfigured(
       for (const format of REPORT_FORMATS)
         output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
       if (plugins !== undefined) await givePlugins(plugins, result, (name, bytes) => output.write(name, () => bytes));
-      if (fitted !== undefined && model === undefined) output.write(MODEL_FILE, () => fitted.save());
+      if (fitted !== undefined && (model === undefined || learning?.goesOn === true))
+        output.write(MODEL_FILE, () => fitted.save());
       else if (modelPath === undefined) output.remove(MODEL_FILE);
       const elapsedMs = performance.now() - begun;
       await show(result, flags, config, output, elapsedMs);

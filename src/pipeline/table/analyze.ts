@@ -11,8 +11,9 @@ import type { Progress } from '../analyze.ts';
 import type { ClassifiedInput } from '../classify.ts';
 import { DriftMeter } from '../drift.ts';
 import { FitSample } from '../fit-sample.ts';
+import { inPieces, type LearningBatch, type LearningModel } from '../learning.ts';
 import { PluginLooks, pluginBlindSpots } from '../plugin.ts';
-import { FlowStore } from '../store.ts';
+import { type FlowChunk, FlowStore } from '../store.ts';
 import { nextTurn, TURN_MS } from '../turn.ts';
 import { productVersion } from '../version.ts';
 import { ColumnCounts } from './count.ts';
@@ -32,6 +33,8 @@ export interface AnalyzeTableOptions {
   /** Makes the plan for the schema of the inputs, with what a given model was fitted with; without it every column is a feature. */
   readonly plan?: (schema: Schema, encoding: Json | undefined) => TablePlan;
   readonly model?: { readonly name: string; readonly bytes: Uint8Array };
+  /** As in `AnalyzeOptions`. */
+  readonly learning?: LearningModel;
   readonly analyst?: Analyst;
   readonly scratchFolder: string;
   /** Told of every kept batch in order, with its features, scores and the numbers of its rows. */
@@ -100,7 +103,7 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         otherFrames: [],
         homeNet: [],
         seed,
-        ...(model === undefined ? {} : { model: modelSummary(model, options.model?.name) }),
+        ...(model === undefined ? {} : { model: modelSummary(model, options) }),
         ...(found.drift === undefined ? {} : { drift: found.drift }),
         saturations: found.saturations,
         severityCounts: counts,
@@ -109,6 +112,7 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
           ...blindSpots(table, summaries, model, found.unsorted),
           ...refusalWords([raw, found.refusals]),
           ...pluginBlindSpots(options.plugins, 'rows', schema),
+          ...(options.learning?.goesOn === true ? options.learning.remarks('row') : []),
         ],
       },
       oddities: [
@@ -153,30 +157,61 @@ export async function findInRows(
   given: Model | undefined,
   columns: ColumnCounts,
   schema: Schema,
-  options: Pick<AnalyzeTableOptions, 'seed' | 'model' | 'scratchFolder' | 'onRows' | 'onProgress' | 'plugins'>,
+  options: Pick<
+    AnalyzeTableOptions,
+    'seed' | 'model' | 'learning' | 'scratchFolder' | 'onRows' | 'onProgress' | 'plugins'
+  >,
 ): Promise<TableFindings> {
   const { seed = DEFAULT_SEED, onProgress } = options;
   const measured = await measureRows(raw, plan, columns.rows, schema, options);
   try {
-    const model =
-      given === undefined ? fitModelOf(measured, plan, seed) : fitting(given, plan, options.model?.name ?? '');
-    const strange = model === undefined ? undefined : new StrangeRecords(model);
+    const learning = options.learning?.goesOn === true && plan.modelFeatures.length > 0 ? options.learning : undefined;
+    const fitted =
+      given !== undefined
+        ? fitting(given, plan, options.model?.name ?? '')
+        : learning === undefined
+          ? fitModelOf(measured, plan, seed, options.learning?.kind)
+          : undefined;
+    learning?.begin({
+      features: plan.modelFeatures,
+      rows: measured.kept,
+      seed,
+      encoding: plan.encoding(),
+      given: fitted,
+      batches: () => learningBatches(measured.store, plan, learning),
+    });
+    const scorer = learning === undefined ? fitted : learning.scorer;
+    const stream = learning?.stream;
+    let current = stream === undefined && scorer !== undefined && 'score' in scorer ? scorer : undefined;
+    const strange = scorer === undefined ? undefined : new StrangeRecords(scorer);
     const plugins =
       options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'rows', schema, plan.time);
-    const drift = given === undefined || model === undefined ? undefined : new DriftMeter(model);
+    const drift = given === undefined ? undefined : new DriftMeter(given);
     let done = 0;
     let turn = performance.now();
-    for (const { table, features } of measured.store.chunks()) {
+    for (const { table, features } of rowPieces(measured.store, learning)) {
       const rows = measured.rowNumbers.subarray(done, done + table.rowCount);
       const encoded = plan.encode(features);
-      const scores = model?.score(encoded);
-      drift?.observe(encoded, { scores, time: timeReader(table, plan.time) });
-      if (scores !== undefined)
-        strange?.observe(
-          { table, rowNumbers: rows, entity: entityReader(table, plan.entity), time: timeReader(table, plan.time) },
-          encoded,
-          scores,
-        );
+      const batch = {
+        table,
+        rowNumbers: rows,
+        entity: entityReader(table, plan.entity),
+        time: timeReader(table, plan.time),
+      };
+      let scores: Float64Array | undefined;
+      if (stream !== undefined) {
+        scores = strange?.learn(batch, encoded, stream) ?? stream.scoreThenLearn(encoded);
+        learning?.count(scores);
+      } else {
+        scores = current?.score(encoded);
+        if (scores !== undefined) strange?.observe(batch, encoded, scores);
+      }
+      drift?.observe(encoded, { scores: current === given ? scores : undefined, time: batch.time });
+      const anew = learning?.learn({ features: encoded, lastMs: latestTime(batch.time, table.rowCount) });
+      if (anew !== undefined) {
+        current = anew;
+        strange?.use(anew);
+      }
       options.onRows?.(table, encoded, scores, rows);
       await plugins?.observe(table, rows);
       done += table.rowCount;
@@ -189,6 +224,7 @@ export async function findInRows(
     const groups = groupRows(measured.groups, plan, seed);
     await plan.settle?.();
     const found = plan.finish();
+    const model = learning === undefined ? fitted : learning.finished();
     return {
       detections: [
         ...withEvidence([...found.flags.map(flagDetection), ...groupDetections(groups)], measured, schema),
@@ -219,17 +255,43 @@ export async function findInRows(
   }
 }
 
+/** The measured rows: as they lie there, or in short pieces where the model follows a schedule. */
+function* rowPieces(store: FlowStore, learning: LearningModel | undefined): Generator<FlowChunk> {
+  for (const chunk of store.chunks()) yield* inPieces(chunk, learning?.pieceRows);
+}
+
+/** The measured rows, for a first fit. */
+function* learningBatches(store: FlowStore, plan: TablePlan, learning: LearningModel): Generator<LearningBatch> {
+  for (const { table, features } of rowPieces(store, learning))
+    yield { features: plan.encode(features), lastMs: latestTime(timeReader(table, plan.time), table.rowCount) };
+}
+
+function latestTime(time: (row: number) => number | undefined, rowCount: number): number | undefined {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (let row = 0; row < rowCount; row++) latest = Math.max(latest, time(row) ?? Number.NEGATIVE_INFINITY);
+  return Number.isFinite(latest) ? latest : undefined;
+}
+
 /** A model of what is usual in these rows; undefined where there are too few, or nothing was measured. */
-function fitModelOf({ store }: MeasuredRows, plan: TablePlan, seed: number): Model | undefined {
+function fitModelOf(
+  { store }: MeasuredRows,
+  plan: TablePlan,
+  seed: number,
+  kind: string | undefined,
+): Model | undefined {
   if (plan.features.length === 0) return undefined;
   const sample = new FitSample(plan.modelFeatures, seed);
   for (const { features } of store.chunks()) sample.offer(plan.encode(features));
-  return sample.fit(seed, plan.encoding());
+  return sample.fit(seed, plan.encoding(), kind);
 }
 
-function planFor(schema: Schema, given: Model | undefined, { plan = autoPlan, model }: AnalyzeTableOptions): TablePlan {
+function planFor(
+  schema: Schema,
+  given: Model | undefined,
+  { plan = autoPlan, model, learning }: AnalyzeTableOptions,
+): TablePlan {
   // With a model, what does not fit is about the model.
-  const encoding = given?.encoding;
+  const encoding = given?.encoding ?? learning?.encoding;
   return model === undefined || encoding === undefined
     ? plan(schema, encoding)
     : named(model.name, () => plan(schema, encoding));
@@ -260,13 +322,17 @@ function named<T>(name: string, step: () => T): T {
   }
 }
 
-function modelSummary(model: Model, given: string | undefined): NonNullable<AnalysisResult['run']['model']> {
+function modelSummary(
+  trained: Model,
+  { model, learning }: AnalyzeTableOptions,
+): NonNullable<AnalysisResult['run']['model']> {
   return {
-    kind: model.kind,
-    fittedOn: given ?? 'this table',
-    rows: model.training.rows,
-    features: [...model.featureNames],
-    checksum: model.checksum,
+    kind: trained.kind,
+    fittedOn: model?.name ?? 'this table',
+    rows: trained.training.rows,
+    features: [...trained.featureNames],
+    checksum: trained.checksum,
+    ...(learning?.goesOn === true ? { learning: learning.summary() } : {}),
   };
 }
 
