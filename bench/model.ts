@@ -137,7 +137,7 @@ def speed(folder, columns, threads):
     with joblib.parallel_backend('threading', n_jobs=threads):
         _, score = timed(lambda: forest.score_samples(x))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    fits = [timed(lambda: IsolationForest(random_state=seed, n_jobs=threads).fit(x))[1] for seed in range(1, 4)]
+    fits = [timed(lambda: IsolationForest(random_state=seed, n_jobs=threads).fit(x))[1] for seed in range(1, 6)]
     return {'version': sklearn.__version__, 'steps': {'first fit': [first], 'fit': fits, 'score': [score]}, 'memory': peak - before}
 
 def quality(folder, columns, rows, seeds):
@@ -276,7 +276,7 @@ async function measureOurs(
     steps.fit = steps['first fit'] ?? [];
     steps.score = steps['first score'] ?? [];
   } else {
-    for (let seed = 1; seed < 4; seed++) await timed('fit', () => fitOurs(seed));
+    for (let seed = 1; seed < 6; seed++) await timed('fit', () => fitOurs(seed));
     for (let run = 0; run < 3; run++) await timed('score', () => scores(models));
   }
   const forest = side === 'forest' ? models[0] : undefined;
@@ -287,7 +287,7 @@ async function measureOurs(
       packForest(
         growForest(rows.values, COLUMNS, all, medians, { trees: 100, subsample: 256, random: new Random(seed) }),
       );
-    for (let seed = 1; seed < 4; seed++) await timed('trees', () => grow(seed));
+    for (let seed = 1; seed < 6; seed++) await timed('trees', () => grow(seed));
     for (let run = 0; run < 3; run++) await timed('calibrated', () => forest.score(rows));
     const packed = grow(0);
     const tenth = Math.ceil(rows.rowCount / 10);
