@@ -135,17 +135,19 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
 /** Draws `count` of n rows evenly, count <= n / 2; both parts in ascending order. */
 function holdBack(n: number, count: number, random: Random): { kept: Int32Array; held: Int32Array } {
   const mark = new Uint8Array(n);
+  const held = new Int32Array(count);
   for (let drawn = 0; drawn < count; ) {
     const row = random.below(n);
     if (mark[row] === 1) continue;
     mark[row] = 1;
-    drawn++;
+    held[drawn++] = row;
   }
+  held.sort();
   const kept = new Int32Array(n - count);
-  const held = new Int32Array(count);
-  for (let row = 0, k = 0, h = 0; row < n; row++) {
-    if (mark[row] === 1) held[h++] = row;
-    else kept[k++] = row;
+  // Run by run: kept are the rows between those that are held back.
+  for (let h = 0, row = 0, k = 0; h <= count; h++, row++) {
+    const end = h < count ? held[h] : n;
+    while (row < end) kept[k++] = row++;
   }
   return { kept, held };
 }
