@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createProgram } from '../src/cli/index.ts';
-import { DETECTORS } from '../src/detect/index.ts';
+import { baselineJsonSchemaText, DETECTORS } from '../src/detect/index.ts';
 import { DGA_MODEL } from '../src/feature/data/dga-model.ts';
 import {
   FEATURE_PACKS,
@@ -238,6 +238,7 @@ const wanted = new Map([
   ['docs/reference.md', reference],
   ['schema/incidents.schema.json', incidentsJsonSchema()],
   ['schema/features.schema.json', await featuresJsonSchema()],
+  ['schema/baseline.schema.json', baselineJsonSchemaText()],
 ]);
 for (const [name, text] of wanted) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));

@@ -16,7 +16,7 @@ import {
 
 /**
  * Baseline files: YAML that a person edits and compares, read strictly and changed in place. What is not changed stays as it was written, comments and order included; what is added goes to the end of
- * its list, so that a version control system shows just that.
+ * its list, so that a version control system shows just that. (Brackets and braces are all written with a blank inside, or all without: as the file has the first.)
  */
 
 const MAX_TEXT = 32 << 20;
@@ -28,10 +28,13 @@ type Path = readonly (string | number)[];
 export class BaselineFile {
   readonly file: string;
   #document: Document.Parsed | Document;
+  /** Whether brackets and braces have a blank inside: the writer knows one way for all of them. */
+  #padded: boolean;
 
-  private constructor(document: Document.Parsed | Document, file: string) {
+  private constructor(document: Document.Parsed | Document, file: string, padded: boolean) {
     this.#document = document;
     this.file = file;
+    this.#padded = padded;
   }
 
   /** Reads a file's text. Throws UserError with file, line and column of the first mistake, its path, and the nearest right name where there is one. */
@@ -68,13 +71,13 @@ export class BaselineFile {
     const fault = baselineFault(result.data);
     if (fault !== undefined)
       throw new UserError(`${place(fault.path, false)}: ${pathText(fault.path)}${fault.message}`, fault.hint);
-    return new BaselineFile(document, file);
+    return new BaselineFile(document, file, /[[{] /.test(text));
   }
 
   /** A new file of a document. Texts are quoted where YAML would read something else; lists stand in one line where they are short. */
   static of(content: BaselineDocument, file: string): BaselineFile {
     const document = new Document({ version: BASELINE_VERSION });
-    const made = new BaselineFile(document, file);
+    const made = new BaselineFile(document, file, false);
     const { description, timeZone, learned, devices = [], protocols = {} } = content;
     if (description !== undefined) document.set('description', description);
     if (timeZone !== undefined) document.set('timeZone', timeZone);
@@ -98,7 +101,7 @@ export class BaselineFile {
 
   /** The file's text. */
   get text(): string {
-    return this.#document.toString({ lineWidth: 120, flowCollectionPadding: false, singleQuote: true });
+    return this.#document.toString({ lineWidth: 120, flowCollectionPadding: this.#padded, singleQuote: true });
   }
 
   /**
@@ -466,7 +469,11 @@ function explainIssue(
       if (inner.code !== 'invalid_type') return explainIssue({ ...inner, path: [...issue.path, ...inner.path] }, value);
     return { path, message: 'expected a text, or a list of them', hint: HINT, atKey: false };
   }
-  if (issue.code === 'invalid_type' && valueAt(value, path) === undefined && path.length > 0)
+  if (
+    (issue.code === 'invalid_type' || issue.code === 'invalid_value') &&
+    valueAt(value, path) === undefined &&
+    path.length > 0
+  )
     return {
       path: path.slice(0, -1),
       message: `the key '${String(path.at(-1))}' is missing`,
