@@ -35,7 +35,7 @@ export const LOGS: readonly LogCase[] = [
     path: `${STRATO}/001-zeek-scenario-malicious`,
     files: ['conn.log'],
     truth: 'NjRAT: 192.168.1.115 tries 41.108.179.197:1177 again and again; it never answers',
-    need: 'wanted',
+    need: 'required',
     kinds: ['beacon.', 'long-connection.', 'c2.', 'strange-flow.', 'scan.'],
     actors: ['192.168.1.115'],
     peers: ['41.108.179.197'],
@@ -45,7 +45,7 @@ export const LOGS: readonly LogCase[] = [
   {
     path: `${STRATO}/005-zeek-scenario-malicious`,
     truth: 'Simda: generated names asked for by 192.168.1.116 (fd77:48a1:c0bb:0:b96c:506d:6c7f:e8be)',
-    need: 'wanted',
+    need: 'required',
     kinds: ['dns', 'dga', 'beacon.', 'c2.'],
     actors: ['192.168.1.116', 'fd77:48a1:c0bb:0:b96c:506d:6c7f:e8be'],
   },
