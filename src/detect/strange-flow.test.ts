@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Random, takeRows } from '../core/index.ts';
 import { type FeatureMatrix, FLOW_FEATURES } from '../feature/index.ts';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
-import { fitModel, type Model } from '../model/index.ts';
+import { fitModel, type Model, models } from '../model/index.ts';
 import type { Detection } from './detection.ts';
 import { createStrangeFlowDetector, type StrangeFlowDetector, type StrangeFlowOptions } from './strange-flow.ts';
 
@@ -100,6 +100,41 @@ describe('the strange-flow detector', () => {
     expect(found?.reasons[0]?.sentence).toBe(
       'Of its 4 flows, 4 are strange to the model; by chance it would be about 0.004.',
     );
+  });
+
+  it('says with what the strangest would have been ordinary, where few values have to change', () => {
+    const told = (found: readonly Detection[]) =>
+      found[0]?.reasons.find((r) => r.name === 'strange-flow.smallest-change')?.sentence;
+    expect(told(detect([...ordinary, ...many(4, '10.0.0.77', [5, Math.log1p(60e6), 2, 0])]))).toMatch(
+      /^With [\d.]+ k?B instead of 60 MB for flow\.initiator-bytes the strangest of them would have been ordinary \(score 0\.\d\d\)\.$/,
+    );
+    const two = told(detect([...ordinary, ...many(4, '10.0.0.77', [5, 7, Math.log1p(1e6), 2])]));
+    expect(two).toMatch(/packets\/s \(flow\.packet-rate\)/);
+    expect(two).toMatch(/ the strangest of them would have been ordinary/);
+  });
+
+  it('finds the same host with a model that learns as it scores, and explains the flow as it was scored', () => {
+    const stream = models
+      .find(({ kind }) => kind === 'robust-random-cut-forest')
+      ?.stream?.({ features: FEATURES }, { seed: 3, warmUp: 300, learnBelow: 0.999 });
+    if (stream === undefined) throw new Error('no stream');
+    const detector = createStrangeFlowDetector(context, stream, { minScore: 0.1 });
+    const samples = [...ordinary, ...odd];
+    const scores: number[] = [];
+    for (let from = 0; from < samples.length; from += 700) {
+      const part = samples.slice(from, from + 700);
+      scores.push(...detector.learn(flowTable(part.map((s) => s.record)), matrix(part), stream));
+    }
+    expect(scores.findIndex((score) => !Number.isNaN(score))).toBe(350);
+    const [found] = detector.finish();
+    expect(found?.actor).toBe('10.0.0.77');
+    const score = found?.reasons.find((r) => r.name === 'strange-flow.score')?.value;
+    expect(scores).toContain(score);
+    expect((found?.reasons ?? []).reduce((total, r) => total + (r.contribution ?? 0), 0)).toBeCloseTo(
+      found?.score ?? 0,
+      12,
+    );
+    expect(found?.reasons.some((r) => r.name === 'strange-flow.smallest-change')).toBe(false);
   });
 
   it("has shares that add up to the model's score, and with the caution to its own", () => {

@@ -1,7 +1,15 @@
 import { counted, humanBytes, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { type Feature, type FeatureMatrix, FLOW_FEATURES } from '../feature/index.ts';
 import { bindFlows, FLOW_COLUMN, flowRecord } from '../flow/index.ts';
-import type { Contribution, Explanation, Model, StreamingModel, TrainingSummary } from '../model/index.ts';
+import {
+  type Contribution,
+  changeSentence,
+  type Explanation,
+  type Model,
+  type StreamingModel,
+  smallestChange,
+  type TrainingSummary,
+} from '../model/index.ts';
 import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   type Detection,
@@ -28,7 +36,7 @@ import {
  * The budget is itself only known as well as m calibration scores tell, of which m x budget lie above the threshold: the true rate is taken as
  * Gamma(m x budget + 1, m), which makes the number of strange flows negative binomial and not Poisson, and a model of few flows modest. The
  * chance takes flows as independent, which flows of one program are not: where alike flows come in series it is too small.
- * The strangest flow is explained: the features that carried its score, with its value and the usual one, their shares of the score, and one
+ * The strangest flow is explained: the smallest change that would have made it ordinary, and the features that carried its score, with its value and the usual one, their shares of the score, and one
  * remainder, so that the shares add up to the model's score, and with the last reason to the detection's.
  *
  * What fools it: an attack that looks like the traffic around it, or that is so frequent that it is the usual traffic. Innocent: the first backup, a new
@@ -79,6 +87,9 @@ const MOST = 0.5;
 const SURE_DIGITS = 3;
 const KEPT_PER_HOST = 10;
 const REASONS_SHOWN = 5;
+/** Of 20 ordinary flows one looks as strange. */
+const ORDINARY_SCORE = 0.95;
+const CHANGE_OPTIONS = { score: ORDINARY_SCORE, maxFeatures: 3, maxScores: 4000 };
 
 interface Kept {
   /** The model's own axis: tells apart what the calibrated score, near 1, no longer does. */
@@ -89,6 +100,8 @@ interface Kept {
   readonly flow: EvidenceFlow;
   /** By the model that scored the flow; of a stream, only while the flow is the strangest of its host. */
   explain: (() => Explanation) | undefined;
+  /** As a sentence, what would have made the flow ordinary; undefined where nothing small would have, and of a stream. */
+  readonly ordinaryWith?: () => string | undefined;
 }
 
 class Host {
@@ -166,7 +179,7 @@ class StrangeFlows implements StrangeFlowDetector {
       row: (row, _score, raw, explain) => {
         const actor = textAt(initiator, row);
         if (actor === undefined) return;
-        this.#keep(actor, flows, row, raw, () => undefined);
+        this.#keep(actor, flows, row, raw, () => ({ explain: undefined }));
         // A stream can explain a row only now, and only the strangest of a host is explained.
         const [first, second] = this.#hosts.get(actor)?.kept ?? [];
         if (first === undefined || first.explain !== undefined) return;
@@ -194,7 +207,7 @@ class StrangeFlows implements StrangeFlowDetector {
       if (initiator === undefined) return;
       this.#keep(initiator, flows, row, raw[i] ?? 0, () => {
         const one = rowsOf(features, [row]);
-        return () => model.explain(one, 0);
+        return { explain: () => model.explain(one, 0), ordinaryWith: () => ordinaryWith(model, one) };
       });
     });
   }
@@ -211,7 +224,13 @@ class StrangeFlows implements StrangeFlowDetector {
   }
 
   /** @param explainer asked only where the flow is kept */
-  #keep(initiator: string, flows: Table, row: number, raw: number, explainer: () => Kept['explain']): void {
+  #keep(
+    initiator: string,
+    flows: Table,
+    row: number,
+    raw: number,
+    explainer: () => Pick<Kept, 'explain' | 'ordinaryWith'>,
+  ): void {
     const host = this.#hosts.obtain(initiator, () => new Host());
     host.strange++;
     const batch = bindFlows(flows);
@@ -228,7 +247,7 @@ class StrangeFlows implements StrangeFlowDetector {
         .map((column) => String(flows.value(column, row) ?? ''))
         .join(' '),
       flow: flowRecord(flows, row),
-      explain: explainer(),
+      ...explainer(),
     });
     host.kept.sort(compareKept);
     if (host.kept.length > KEPT_PER_HOST) host.kept.pop();
@@ -286,7 +305,7 @@ class StrangeFlows implements StrangeFlowDetector {
         firstMs: host.span.firstMs,
         lastMs: host.span.lastMs,
         score,
-        reasons: this.#reasons(found, explanation, training),
+        reasons: this.#reasons(found, explanation, training, strangest.ordinaryWith?.()),
         flows: host.kept
           .slice(0, MAX_EVIDENCE_FLOWS)
           .toSorted((a, b) => difference(a.startMs, b.startMs) || difference(a.id, b.id))
@@ -300,6 +319,7 @@ class StrangeFlows implements StrangeFlowDetector {
     { host, flows, chance, score }: { host: Host; flows: number; chance: number; score: number },
     explanation: Explanation,
     training: TrainingSummary,
+    ordinary: string | undefined,
   ): Reason[] {
     const expected = flows * this.#options.budget;
     const shown = explanation.contributions.filter((c) => c.contribution > 0).slice(0, REASONS_SHOWN);
@@ -327,6 +347,16 @@ class StrangeFlows implements StrangeFlowDetector {
         threshold: 1 - this.#options.budget,
         sentence: `The strangest of them scores ${explanation.score.toFixed(5)}: of ${oneIn(1 - explanation.score)} ordinary flows one looks as strange${explanation.extrapolated ? '. That is rarer than the model could count, so it is an extrapolation' : ''}.`,
       },
+      ...(ordinary === undefined
+        ? []
+        : [
+            {
+              name: 'strange-flow.smallest-change',
+              value: ORDINARY_SCORE,
+              unit: 'score 0..1',
+              sentence: ordinary,
+            },
+          ]),
       {
         name: 'strange-flow.caution',
         value: Number(chance.toPrecision(3)),
@@ -356,6 +386,19 @@ class StrangeFlows implements StrangeFlowDetector {
             : `${meaning}: ${words(value)}; usually ${usually(words(usual.q05), words(usual.q95), known?.unit === 'class')}.`,
     };
   }
+}
+
+/** What would have made the strangest flow ordinary, where a change of few features would have. */
+function ordinaryWith(model: Model, one: FeatureMatrix): string | undefined {
+  const change = smallestChange(model, one, 0, CHANGE_OPTIONS);
+  return change.found && change.changes.length > 0
+    ? changeSentence(change, FLOW_FEATURES, (name, value) =>
+        className(
+          FLOW_FEATURES.find((feature) => feature.name === name),
+          value,
+        ),
+      ).replace('it would', 'the strangest of them would')
+    : undefined;
 }
 
 /** The matrix of some rows. */

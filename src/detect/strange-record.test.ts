@@ -66,6 +66,17 @@ describe('strange rows', () => {
     expect([found?.firstMs, found?.lastMs]).toEqual([1004, 1334]);
   });
 
+  it('are told with the values that would have made the strangest of them ordinary', () => {
+    const table = tableOf(12);
+    const [found] = look(table, (row) => table.text('who', row)).finish();
+    const told = found?.reasons.filter(({ name }) => name === 'strange-record.smallest-change') ?? [];
+    expect(told.map(({ value }) => value).toSorted()).toEqual(['x', 'y']);
+    for (const { sentence } of told)
+      expect(sentence).toMatch(
+        /^With -?[\d.]+ instead of -?[\d.]+ here, and the other value that is named so, the strangest row would have been ordinary \(score 0\.\d\d\)\.$/,
+      );
+  });
+
   it('are left alone where everybody has a few, as chance gives them', () => {
     const table = tableOf(0);
     expect(look(table, (row) => table.text('who', row)).finish()).toEqual([]);

@@ -1,6 +1,13 @@
 import { counted, humanCount, isoTime, type Table } from '../core/index.ts';
 import { type FeatureMatrix, TIME_UNIT } from '../feature/index.ts';
-import type { Explanation, Model, StreamingModel, TrainingSummary } from '../model/index.ts';
+import {
+  type Explanation,
+  type Model,
+  type SmallestChange,
+  type StreamingModel,
+  smallestChange,
+  type TrainingSummary,
+} from '../model/index.ts';
 import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import { type Detection, type EvidenceRecord, MAX_EVIDENCE_FLOWS, type Reason, type Saturation } from './detection.ts';
 import { chanceOfSoMany } from './strange-flow.ts';
@@ -48,6 +55,8 @@ interface Kept {
   readonly record: EvidenceRecord;
   /** By the model that scored the row; of a stream it is made when the row is kept. */
   readonly explain: () => Explanation;
+  /** Of a stream there is none. */
+  readonly change?: () => SmallestChange;
 }
 
 class Entity {
@@ -98,7 +107,10 @@ export class StrangeRecords {
       this.#take(batch, row, scores[row] ?? 0, raws[row] ?? 0, () => {
         const values = features.values.slice(row * width, (row + 1) * width);
         const one = { features: features.features, rowCount: 1, values };
-        return () => model.explain(one, 0);
+        return {
+          explain: () => model.explain(one, 0),
+          change: () => smallestChange(model, one, 0, { maxFeatures: 3, maxScores: 4000 }),
+        };
       });
   }
 
@@ -109,7 +121,7 @@ export class StrangeRecords {
       row: (row, score, raw, explain) =>
         this.#take(batch, row, score, raw, () => {
           const explanation = explain();
-          return () => explanation;
+          return { explain: () => explanation };
         }),
     });
     // Who acts in the rows that it warmed up on counts too.
@@ -124,7 +136,13 @@ export class StrangeRecords {
   }
 
   /** @param explainer asked only where the row is kept */
-  #take(batch: RecordBatch, row: number, score: number, raw: number, explainer: () => Kept['explain']): void {
+  #take(
+    batch: RecordBatch,
+    row: number,
+    score: number,
+    raw: number,
+    explainer: () => Pick<Kept, 'explain' | 'change'>,
+  ): void {
     const { budget } = this.#options;
     const entity = batch.entity(row);
     this.#countEntity(entity);
@@ -146,7 +164,7 @@ export class StrangeRecords {
       raw,
       score,
       record: recordOf(batch.table, row, batch.rowNumbers[row] ?? 0),
-      explain: explainer(),
+      ...explainer(),
     };
     if (listed) insert(this.#listed, item, LISTED);
     if (known === undefined) return;
@@ -237,6 +255,7 @@ export class StrangeRecords {
                 : `A feature of the strangest row has the value ${Number(value.toPrecision(6))}, which is unusual.`,
           }),
         ),
+      ...changeReasons(strangest?.change?.()),
       {
         name: 'strange-record.caution',
         value: Number(chance.toPrecision(3)),
@@ -245,6 +264,20 @@ export class StrangeRecords {
       },
     ];
   }
+}
+
+/** What would have made the strangest row ordinary, a reason for each value. The names of features come from the input and stand by themselves. */
+function changeReasons(change: SmallestChange | undefined): Reason[] {
+  if (change === undefined || !change.found) return [];
+  const number = (value: number | undefined): string =>
+    value === undefined ? 'none' : String(Number(value.toPrecision(6)));
+  const others = change.changes.length - 1;
+  return change.changes.map(({ feature, from, to }) => ({
+    name: 'strange-record.smallest-change',
+    value: feature,
+    unit: '',
+    sentence: `With ${number(to)} instead of ${number(from)} here${others === 0 ? '' : `, and ${others === 1 ? 'the other value that is named so' : 'the other values that are named so'}`}, the strangest row would have been ordinary (score ${change.after.toFixed(2)}).`,
+  }));
 }
 
 /**
