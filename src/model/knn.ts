@@ -46,8 +46,8 @@ import {
  * a dense group is near in a wide one (LOF asks that).
  * **Explanation.** Each distance is divided among the features by their part of its square, diff^2 / distance: exact, and 0 for a feature in which
  * the record is like its neighbours.
- * **Cost.** Fit: sample and tree, calibration. Score: up to 16 features some hundred distances a row through a k-d tree, above that
- * all of `members`. Memory: members x features.
+ * **Cost.** Fit: sample and index, calibration. Score: rough distances to all of `members`, exact ones to about as many as are neighbours (neighbour.ts).
+ * Memory: members x features.
  */
 export interface KnnOptions extends FitOptions {
   /** Rows in a neighbourhood, 1 .. 2000. Default: 2 % of the rows kept, at least 5. */
