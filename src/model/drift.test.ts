@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Random, UserError } from '../core/index.ts';
-import { Adwin, kolmogorovSmirnov, stabilityIndex } from './drift.ts';
+import { Adwin, kolmogorovSmirnov, stabilityIndex, stabilityOfCounts } from './drift.ts';
 
 interface Reference {
   readonly ks: readonly { a: number[]; b: number[]; statistic: number; pValue: number }[];
@@ -126,6 +126,22 @@ describe('the population stability index', () => {
     expect(total / expected).toBeGreaterThan(0.85);
     expect(total / expected).toBeLessThan(1.15);
     expect(above).toBeLessThan(16);
+  });
+
+  test('of counts is the same as of the values that were counted', () => {
+    const before = Array.from(uniform(900, 1), (v) => Math.floor(7 * v));
+    const now = Array.from(uniform(700, 2), (v) => Math.floor(7 * v * v));
+    const counts = (values: number[]): number[] =>
+      Array.from({ length: 8 }, (_, k) => values.filter((v) => v === k).length);
+    const ofCounts = stabilityOfCounts(counts(before), counts(now));
+    const ofValues = stabilityIndex(before, now, { bins: 100 });
+    expect(ofCounts.index).toBeCloseTo(ofValues.index, 12);
+    expect([ofCounts.bins, ofCounts.expected]).toEqual([ofValues.bins, ofValues.expected]);
+    expect(ofCounts.limit).toBeCloseTo(ofValues.limit, 3);
+    expect(stabilityOfCounts(counts(before), counts(now), { chance: 0.0001 }).limit).toBeGreaterThan(ofCounts.limit);
+    expect(() => stabilityOfCounts([0, 0], [1, 2])).toThrow(
+      "Drift can't be measured against no values: 0 in the reference, 3 now.",
+    );
   });
 
   test('refuses what cannot be measured', () => {
