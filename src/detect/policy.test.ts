@@ -27,8 +27,11 @@ function context(document: Omit<BaselineDocument, 'version'> | undefined): Netwo
     : { isHome, baseline: new Baseline({ version: 1, ...document }, 'b.yaml') };
 }
 
-function flow(fields: FlowRecord): FlowRecord {
-  return {
+/** Fields of a flow; undefined takes one away. */
+type Fields = { readonly [K in keyof FlowRecord]?: FlowRecord[K] | undefined };
+
+function flow(fields: Fields): FlowRecord {
+  const all: Fields = {
     startMs: AT,
     endMs: AT + 1000,
     protocol: 'tcp',
@@ -44,6 +47,7 @@ function flow(fields: FlowRecord): FlowRecord {
     ...NAS,
     ...fields,
   };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 type Create = (context: NetworkContext, options?: Partial<PolicyOptions>) => Detector;
@@ -129,7 +133,7 @@ test('a made-up hardware address is told apart from that of a virtual machine, a
   const found = run(createNewDeviceDetector, { devices: DEVICES }, [
     flow({ initiator: '10.0.0.70', initiatorMac: 'da:a1:19:00:00:01' }),
     flow({ initiator: '10.0.0.71', initiatorMac: '52:54:00:00:00:01' }),
-    flow({ initiator: '10.0.0.72', initiatorMac: undefined } as FlowRecord),
+    flow({ initiator: '10.0.0.72', initiatorMac: undefined }),
   ]);
   expect(found.map(({ kind, actor, score }) => [kind, actor, score])).toEqual([
     ['new-device.station', '10.0.0.71', 0.9],
@@ -219,7 +223,7 @@ test('every layer is judged by its own list, and one without an approved entry i
   expect(named([flow({ protocol: 'arp' })])).toEqual([]);
   expect(named([flow({ protocol: 'arp' })], { link: ['LLDP'] })).toEqual(['ARP']);
   // What nobody recognises goes by its port, below the dynamic ones, where it was answered.
-  const unknown = { service: undefined, serviceBasis: undefined } as unknown as FlowRecord;
+  const unknown = { service: undefined, serviceBasis: undefined };
   expect(named([flow({ ...unknown, responderPort: 9100 })])).toEqual([]);
   expect(named([flow({ ...unknown, responderPort: 9101 })])).toEqual(['tcp/9101']);
   expect(named([flow({ ...unknown, responderPort: 49_151 })])).toEqual(['tcp/49151']);
@@ -276,8 +280,8 @@ test('a service that an entry does not name is new when both sides spoke, not wh
 });
 
 test('ports that are given to clients count only where the content says what is spoken', () => {
-  const at = (fields: FlowRecord): number => run(createNewServiceDetector, { devices: DEVICES }, [flow(fields)]).length;
-  const unknown = { service: undefined, serviceBasis: undefined } as unknown as FlowRecord;
+  const at = (fields: Fields): number => run(createNewServiceDetector, { devices: DEVICES }, [flow(fields)]).length;
+  const unknown = { service: undefined, serviceBasis: undefined };
   expect(at({ ...unknown, responderPort: 32_767 })).toBe(1);
   expect(at({ ...unknown, responderPort: 32_768 })).toBe(0);
   expect(at({ responderPort: 32_768, service: 'ssh' })).toBe(1);

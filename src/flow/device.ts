@@ -388,11 +388,11 @@ export class DeviceTable {
     if (query === undefined || answers === undefined || query.length > MAX_NAME_LENGTH) return;
     if (type === 'PTR') {
       const address = reverseAddress(query);
-      const [name = ''] = answers.split(',');
+      const [name = ''] = answersOf(answers);
       if (address !== undefined && name !== '' && this.#context.isHome(address))
         this.#dnsName(address, name.replace(/\.$/, ''));
     } else if (type === 'A' || type === 'AAAA') {
-      for (const answer of answers.split(',', 16)) if (this.#context.isHome(answer)) this.#dnsName(answer, query);
+      for (const answer of answersOf(answers)) if (this.#context.isHome(answer)) this.#dnsName(answer, query);
     }
   }
 
@@ -700,6 +700,11 @@ function isGroup(address: string): boolean {
 
 function isLinkLocal(address: string): boolean {
   return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');
+}
+
+/** Data of answers: packets give 'A 10.0.0.8, A 10.0.0.9', logs may leave the type away. */
+function answersOf(text: string): string[] {
+  return text.split(',', MAX_NAMES).map((answer) => answer.trim().replace(/^[A-Z0-9]+ /, ''));
 }
 
 /** 4.3.2.1.in-addr.arpa or the like of ip6.arpa as the address; undefined for other names. */

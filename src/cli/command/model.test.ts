@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readOnnx, runOnnx } from '../../../test/support/onnx.ts';
 import { Random } from '../../core/index.ts';
-import { BaselineFile } from '../../detect/baseline-file.ts';
+import { BaselineFile } from '../../detect/index.ts';
 import {
   fitIsolationForest,
   fitKnn,

@@ -652,7 +652,7 @@ describe('real captures', () => {
       'OFFER, offered 192.168.0.10, ACK, lease 192.168.0.10',
     ]);
     const operations = told('wireshark-dhcpv6').map((flow) => flow.operations);
-    expect(operations).toContain('SOLICIT, options 23,24, REQUEST, RELEASE');
+    expect(operations).toContain('SOLICIT, options 23,24, client-id 000100011c39cf88080027fe8f95, REQUEST, RELEASE');
     expect(operations).toContain('ADVERTISE, REPLY, lease 2001:0:0:fe00::/64');
   });
 

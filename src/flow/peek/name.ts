@@ -280,6 +280,10 @@ export const dhcpPeek: StreamPeek = {
       else if (context.fromInitiator) {
         context.note('hostname', message.hostname || message.fqdn);
         context.note('client', message.vendorClass);
+        // One that is not the hardware address outlives it: a device that makes addresses up is told by it (RFC 4361).
+        const { clientId, clientIdMac, clientMac } = message;
+        if (clientId !== '' && clientIdMac !== clientMac)
+          context.operation(`client-id ${clientId.replace(/^.* duid /, '')}`);
       }
     }
     return end - at;
@@ -324,6 +328,8 @@ export const dhcpv6Peek: StreamPeek = {
       else if (context.fromInitiator) {
         context.note('hostname', message.fqdn);
         context.note('client', message.vendorClass);
+        const { clientDuid } = message;
+        if (clientDuid !== undefined) context.operation(`client-id ${clientDuid.hex}`);
       }
     } else if (type === 'reply') {
       for (const { address, validSeconds } of [...addresses, ...prefixes])
