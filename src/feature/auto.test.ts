@@ -70,6 +70,18 @@ describe('features that nobody asked for by name', () => {
     expect(again.measure(builder.finish()).values[1]).toBe(3);
   });
 
+  it('measure texts of which there are more than can be saved the same before and after saving', () => {
+    const builder = new TableBuilder(schema, 10_000);
+    for (let i = 0; i < 10_000; i++) builder.setText(1, builder.addRow(), `host ${i % 5000}`);
+    const table = builder.finish();
+    const many = new AutoFeatures(schema);
+    many.learn(table);
+    const before = many.measure(table);
+    const after = AutoFeatures.of(schema, JSON.parse(JSON.stringify(many.encoding())));
+    expect(after.measure(table).values).toEqual(before.values);
+    expect(new Set(before.values)).toEqual(new Set([Math.fround(Math.log2(10_000)), Math.fround(Math.log2(5000))]));
+  });
+
   it('refuse what was not saved by them, and a table without the columns', () => {
     expect(() => AutoFeatures.of(schema, { kind: 'other' })).toThrow(
       'the model was not fitted on the columns of a table as they are',

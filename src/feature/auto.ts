@@ -35,8 +35,7 @@ export class AutoFeatures {
     const texts: [string, readonly (readonly [string, number])[]][] = [];
     for (const { column, part } of this.#planned()) {
       if (part !== 'rarity') continue;
-      const counts = [...(this.#counts[column] ?? [])].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-      texts.push([this.#schema.columns[column]?.name ?? '', counts.slice(0, MAX_SAVED)]);
+      texts.push([this.#schema.columns[column]?.name ?? '', mostFrequent(this.#counts[column] ?? new Map())]);
     }
     const features = this.#planned().map(({ column, part }): readonly [string, string] => [
       this.#schema.columns[column]?.name ?? '',
@@ -122,7 +121,7 @@ export class AutoFeatures {
     return this.#planned().map(({ column, part }) => ({ column, category: part === 'rarity' }));
   }
 
-  /** How many rows have the text, as learned; 1 for one that was not counted. */
+  /** How many rows have the text, as learned; 1 for one that was not counted, or is not among the most frequent. */
   count(column: number, text: string): number {
     return this.#counts[column]?.get(text) ?? 1;
   }
@@ -151,7 +150,13 @@ export class AutoFeatures {
   }
 
   #planned(): readonly Plan[] {
-    this.#plan ??= this.#schema.columns.flatMap((spec, column): Plan[] => {
+    if (this.#plan === undefined) this.#plan = this.#settle();
+    return this.#plan;
+  }
+
+  /** All rows were learned: what can't be saved is forgotten now, so that a row measures the same before and after. */
+  #settle(): readonly Plan[] {
+    const plan = this.#schema.columns.flatMap((spec, column): Plan[] => {
       const present = this.#present[column] ?? 0;
       if (spec.kind === 'string') {
         const distinct = this.#counts[column]?.size ?? 0;
@@ -165,8 +170,10 @@ export class AutoFeatures {
       const span = (this.#most[column] ?? 0) - (this.#least[column] ?? 0);
       return TIME_PARTS.filter(({ leastMs }) => span >= leastMs).map(({ part }) => planOf(column, spec, part));
     });
-    this.#plan = unique(this.#plan);
-    return this.#plan;
+    this.#counts.forEach((counts, column) => {
+      if (counts !== undefined && counts.size > MAX_SAVED) this.#counts[column] = new Map(mostFrequent(counts));
+    });
+    return unique(plan);
   }
 }
 
@@ -182,8 +189,12 @@ function unique(plans: readonly Plan[]): Plan[] {
 }
 
 const MAX_TEXTS = 100_000;
-/** Texts of a column that are saved; a rarer one was in so few rows that one more or less makes no difference. */
+/** Texts of a column that are kept once all were seen, the most frequent ones; the others are as rare as one of all rows, at fit and at score. */
 const MAX_SAVED = 4096;
+
+function mostFrequent(counts: ReadonlyMap<string, number>): readonly (readonly [string, number])[] {
+  return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, MAX_SAVED);
+}
 
 /** Unit of columns that hold times. */
 export const TIME_UNIT = 'ms since 1970 UTC';

@@ -180,7 +180,7 @@ function encodedFeatures(features: BoundDefinitions['features']): Feature[] {
   });
 }
 
-/** Texts of a category that are saved with a model. */
+/** Texts of a category that are kept once all rows were measured, and saved with a model; the others are as rare as one of all rows. */
 const MAX_SAVED = 4096;
 
 interface Category {
@@ -198,6 +198,7 @@ class CategoryCounts {
     | undefined;
   /** Information of each category's numbers, as they were met by `encode`. */
   readonly #bits: readonly Map<number, number>[];
+  #isSettled = false;
 
   constructor(categories: readonly Category[], encoding: Json | undefined) {
     this.#categories = categories;
@@ -222,6 +223,7 @@ class CategoryCounts {
 
   encode(matrix: FeatureMatrix, textsOf: (name: string) => readonly string[]): FeatureMatrix {
     if (this.#categories.length === 0) return matrix;
+    this.#settle(textsOf);
     const { features, rowCount } = matrix;
     const values = matrix.values.slice();
     this.#categories.forEach((category, c) => {
@@ -243,6 +245,19 @@ class CategoryCounts {
       }
     });
     return { features, rowCount, values };
+  }
+
+  /** All rows were measured: what can't be saved is forgotten now, so that a row is the same to the model before and after. */
+  #settle(textsOf: (name: string) => readonly string[]): void {
+    if (this.#saved !== undefined || this.#isSettled) return;
+    this.#isSettled = true;
+    this.#categories.forEach(({ name }, c) => {
+      const seen = this.#seen[c];
+      if (seen === undefined || seen.size <= MAX_SAVED) return;
+      const texts = textsOf(name);
+      const order = [...seen].sort(([a, m], [b, n]) => n - m || (textOf(a, texts) < textOf(b, texts) ? -1 : 1));
+      this.#seen[c] = new Map(order.slice(0, MAX_SAVED));
+    });
   }
 
   /** -log2 of the share of the rows that had it; what none had is as rare as one of all of them. */
