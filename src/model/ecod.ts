@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { checkPart } from './file.ts';
-import { type FittedModel, fitKernel, type Kernel, loadKernel } from './fit.ts';
+import { type FitInput, type FittedModel, fitKernel, type Kernel, loadKernel } from './fit.ts';
 import type { FitOptions } from './model.ts';
 import {
   addTailGuards,
@@ -74,7 +74,13 @@ function largest(sides: Float64Array[]): Float64Array {
   return sides.reduce((best, side) => (total(side) > total(best) ? side : best));
 }
 
-const kernel: Kernel<EcodPart> = {
+/** The part of an ECOD. */
+export function learnEcod(input: FitInput, sides: 'each' | 'whole', rangeGuard: boolean): EcodPart {
+  return complete(learnTails(input, rangeGuard), sides);
+}
+
+/** See the top of this file; an ensemble has it as a member. */
+export const ecodKernel: Kernel<EcodPart> = {
   kind: KIND,
   title: 'ECOD',
   raw(part, block, count, into, at) {
@@ -115,10 +121,10 @@ const parametersSchema = z.strictObject({
 /** Fits ECOD. Throws a `ModelError` when there is no row or no feature. */
 export function fitEcod(matrix: FeatureMatrix, options: EcodOptions = {}): FittedModel<EcodPart> {
   const { sides = 'each', rangeGuard = true } = options;
-  return fitKernel(kernel, matrix, options, MAX_FEATURES, (input) => complete(learnTails(input, rangeGuard), sides));
+  return fitKernel(ecodKernel, matrix, options, MAX_FEATURES, (input) => learnEcod(input, sides, rangeGuard));
 }
 
 /** Reads a saved ECOD. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
 export function loadEcod(bytes: Uint8Array): FittedModel<EcodPart> {
-  return loadKernel(kernel, bytes);
+  return loadKernel(ecodKernel, bytes);
 }

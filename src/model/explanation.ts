@@ -29,37 +29,15 @@ export interface RawShares {
  */
 export function divideScore(from: RawShares): Explanation {
   const { featureNames, values, imputed, raw, rawBase, rawShares, guards, calibrate, isExtrapolated } = from;
-  const d = featureNames.length;
-  let up = 0;
-  let down = 0;
-  for (let j = 0; j < d; j++) {
-    if (rawShares[j] > 0) up += rawShares[j];
-    else down -= rawShares[j];
-  }
-  const score = calibrate(raw);
-  // Nothing pushed either way: raw and rawBase are one number but for rounding, which a steep calibration would blow up.
-  const base = up === 0 && down === 0 ? score : calibrate(rawBase);
-  const onlyUp = calibrate(rawBase + up);
-  const onlyDown = calibrate(rawBase - down);
-  // `score` itself stands for calibrate(rawBase + up - down), for the same reason.
-  let upShare = (onlyUp - base + (score - onlyDown)) / 2;
-  let downShare = (onlyDown - base + (score - onlyUp)) / 2;
-  if (up === 0) {
-    upShare = 0;
-    downShare = score - base;
-  } else if (down === 0) {
-    upShare = score - base;
-    downShare = 0;
-  }
+  const { value: score, base, shares } = divideBent(rawBase, rawShares, raw, calibrate);
   const contributions: Contribution[] = featureNames.map((feature, j) => {
-    const share = rawShares[j];
     const value = values[j];
     return {
       feature,
       value,
       ...(value === undefined ? { imputed: imputed[j] } : {}),
-      contribution: share > 0 ? (upShare * share) / up : share < 0 ? (downShare * -share) / down : 0,
-      rawContribution: share,
+      contribution: shares[j],
+      rawContribution: rawShares[j],
       guard: guards[j],
     };
   });
@@ -71,6 +49,40 @@ export function divideScore(from: RawShares): Explanation {
   const explanation = { score, raw, base, rawBase, extrapolated: isExtrapolated(score), contributions };
   assertExact(explanation);
   return explanation;
+}
+
+/** Divides `bend(raw)` as `divideScore` says: `base` plus all shares is `value`. `bend` never falls; raw is `rawBase` plus all raw shares. */
+export function divideBent(
+  rawBase: number,
+  rawShares: Float64Array,
+  raw: number,
+  bend: (raw: number) => number,
+): { readonly value: number; readonly base: number; readonly shares: Float64Array } {
+  let up = 0;
+  let down = 0;
+  for (const share of rawShares) {
+    if (share > 0) up += share;
+    else down -= share;
+  }
+  const value = bend(raw);
+  // Nothing pushed either way: raw and rawBase are one number but for rounding, which a steep bend would blow up.
+  const base = up === 0 && down === 0 ? value : bend(rawBase);
+  const onlyUp = bend(rawBase + up);
+  const onlyDown = bend(rawBase - down);
+  // `value` itself stands for bend(rawBase + up - down), for the same reason.
+  let upShare = (onlyUp - base + (value - onlyDown)) / 2;
+  let downShare = (onlyDown - base + (value - onlyUp)) / 2;
+  if (up === 0) {
+    upShare = 0;
+    downShare = value - base;
+  } else if (down === 0) {
+    upShare = value - base;
+    downShare = 0;
+  }
+  const shares = rawShares.map((share) =>
+    share > 0 ? (upShare * share) / up : share < 0 ? (downShare * -share) / down : 0,
+  );
+  return { value, base, shares };
 }
 
 /** How far the two sums of an explanation may be off. */

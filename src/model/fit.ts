@@ -9,10 +9,14 @@ import {
   clampFinite,
   type FeatureStatistics,
   measureFeatures,
+  robustScales,
   summarise,
   type TrainingSummary,
 } from './training.ts';
 import { MAX_ANCHOR_ROWS, makeReference } from './training-reference.ts';
+import { isPlain, learnTransforms, type TransformOption, Transforms } from './transform.ts';
+
+export { robustScales } from './training.ts';
 
 /**
  * What the models have in common: checks of what they are fitted on, calibration by rows that the scoring part did not see, what stands in for
@@ -74,15 +78,18 @@ export interface Calibrated<P> {
  * where there were fewer than 200 rows.
  *
  * @param fitPart fits on the listed rows, in ascending order but for folds.
- * @param scoresOf raw scores of the listed rows.
+ * @param scoresOf raw scores of the listed rows; with `settle`, as many for each row as its width.
  * @param options what of the rows is kept beside the part, see `TrainingReference`.
  */
-export function fitCalibrated<P extends { readonly statistics: FeatureStatistics }>(
+export function fitCalibrated<
+  P extends { readonly statistics: FeatureStatistics; readonly transforms?: Transforms | undefined },
+>(
   matrix: FeatureMatrix,
   random: Random,
   fitPart: (rows: Int32Array) => P,
   scoresOf: (part: P, rows: Int32Array) => Float64Array,
   options: Pick<FitOptions, 'seed' | 'anchorRows' | 'anchor' | 'cautions'> = {},
+  settle?: Settle<P>,
 ): Calibrated<P> {
   const { seed = 0, anchorRows, anchor } = options;
   if (anchorRows !== undefined) checkWhole('A model', 'anchorRows', anchorRows, 0, MAX_ANCHOR_ROWS);
@@ -101,15 +108,17 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
     method = n > 1 ? 'cross-fitted' : 'in-sample';
     const rows = Int32Array.from({ length: n }, (_, i) => i);
     part = fitPart(rows);
-    raw = n > 1 ? crossFit(n, random, fitPart, scoresOf) : scoresOf(part, rows);
+    raw = n > 1 ? crossFit(n, settle?.width ?? 1, random, fitPart, scoresOf) : scoresOf(part, rows);
   }
+  if (settle !== undefined) ({ part, raw } = settle.finish(part, raw));
   const cautions: string[] = [...(options.cautions?.slice(0, MAX_GIVEN_CAUTIONS) ?? [])];
   if (n < FEW_ROWS) {
     cautions.push(
       `Fitted on ${counted(n, 'row')}: no score can say more than one in ${humanCount(n + 1)}, and a model of so few is rough.`,
     );
   }
-  const unseen = part.statistics.observed.filter((count) => count === 0).length;
+  const given = part.transforms?.statistics ?? part.statistics;
+  const unseen = given.observed.filter((count) => count === 0).length;
   if (unseen > 0)
     cautions.push(
       `${counted(unseen, 'feature')} had no value in any row and ${unseen === 1 ? 'plays' : 'play'} no part in the scores.`,
@@ -124,12 +133,20 @@ export function fitCalibrated<P extends { readonly statistics: FeatureStatistics
       cautions,
       features: summarise(
         matrix.features.map((feature) => feature.name),
-        part.statistics,
+        given,
       ),
       reference: makeReference(matrix, seed, anchorRows, anchor),
     },
     calibration: new Calibration(raw.sort()),
   };
+}
+
+/** For a part whose own parts are calibrated too, by the same rows: those that the part which scored them did not see. */
+export interface Settle<P> {
+  /** Scores that `scoresOf` gives for each row, row-major. */
+  readonly width: number;
+  /** The part as it is kept, and one raw score for each row. */
+  readonly finish: (part: P, scores: Float64Array) => { readonly part: P; readonly raw: Float64Array };
 }
 
 /** Draws `count` of n rows evenly, count <= n / 2; both parts in ascending order. */
@@ -152,16 +169,17 @@ function holdBack(n: number, count: number, random: Random): { kept: Int32Array;
   return { kept, held };
 }
 
-/** The score of each row by a part that was fitted without it. */
+/** The scores of each row by a part that was fitted without it. */
 function crossFit<P>(
   n: number,
+  width: number,
   random: Random,
   fitPart: (rows: Int32Array) => P,
   scoresOf: (part: P, rows: Int32Array) => Float64Array,
 ): Float64Array {
   const order = shuffled(n, random);
   const folds = Math.min(FOLDS, n);
-  const raw = new Float64Array(n);
+  const raw = new Float64Array(n * width);
   for (let fold = 0, at = 0; fold < folds; fold++) {
     const out = order.filter((_, i) => i % folds === fold);
     const scores = scoresOf(fitPart(order.filter((_, i) => i % folds !== fold)), out);
@@ -194,20 +212,6 @@ export function sampleRows(rows: Int32Array, count: number, random: Random): Int
     pool[j] = row;
   }
   return pool.slice(0, count).sort();
-}
-
-/**
- * What a spread of 1 means for a feature: the largest of IQR / 1.349 and (q99 - q01) / 4.653, which are standard deviations if the values are
- * normal, and range / 20, which keeps heavy tails calm; a tenth of the value, at least 0.1, where the feature was constant. Infinity where no
- * value was ever seen: nothing is far from nothing. Always above 0.
- */
-export function robustScales(statistics: FeatureStatistics): Float64Array {
-  const { observed, min, q01, q25, q75, q99, max } = statistics;
-  return observed.map((n, j) => {
-    if (n === 0) return Number.POSITIVE_INFINITY;
-    const spread = Math.max((q75[j] - q25[j]) / 1.349, (q99[j] - q01[j]) / 4.653, (max[j] - min[j]) / 20);
-    return spread > 0 ? spread : 0.1 * Math.max(1, Math.abs(max[j]));
-  });
 }
 
 /** Row-major values and where in a row each feature of the model is. */
@@ -416,6 +420,19 @@ export interface Kernel<P extends FittedPart> {
   save(part: P): { readonly parameters: { readonly [key: string]: Json }; readonly tensors: readonly Tensor[] };
   /** The part that `save` saved. Throws what `damaged` makes for parameters or tensors that are not sound. */
   load(file: LoadedModel): P;
+  /** Of a kind that is made of several: their scores, from which its own is made once they are calibrated. */
+  readonly several?: Several<P>;
+}
+
+/** See `Kernel.several`. */
+export interface Several<P extends FittedPart> {
+  readonly width: number;
+  /** As `raw`, with `width` scores for each row, row-major. */
+  raw(part: P, block: Float64Array, count: number, into: Float64Array, at: number): void;
+  /** The part with what calibrates each of its scores. */
+  settle(part: P, scores: Float64Array): P;
+  /** The raw score of one row from its scores, which begin at `at`. */
+  combine(part: P, scores: Float64Array, at: number): number;
 }
 
 /** Values in a block of rows: 32 kB of numbers stay in the first-level cache. */
@@ -428,19 +445,35 @@ export function rawScoresOf<P extends FittedPart>(
   source: Rows,
   count: number,
   rows?: Int32Array,
+  transforms?: Transforms,
 ): Float64Array {
+  const scores = new Float64Array(count);
+  inBlocks(part.statistics, source, count, rows, transforms, (block, size, from) => {
+    kernel.raw(part, block, size, scores, from);
+  });
+  return scores;
+}
+
+/** Hands the rows over, gathered and transformed, as many at a time as stay in cache. */
+function inBlocks(
+  statistics: FeatureStatistics,
+  source: Rows,
+  count: number,
+  rows: Int32Array | undefined,
+  transforms: Transforms | undefined,
+  take: (block: Float64Array, size: number, from: number) => void,
+): void {
   const d = source.columns.length;
   const blockRows = Math.max(1, Math.min(256, Math.floor(BLOCK_VALUES / d), count));
   const block = new Float64Array(blockRows * d);
-  const scores = new Float64Array(count);
+  const given = transforms?.statistics ?? statistics;
   for (let from = 0; from < count; from += blockRows) {
     const size = Math.min(blockRows, count - from);
-    for (let i = 0; i < size; i++) {
-      gatherRow(source, rows === undefined ? from + i : rows[from + i], part.statistics, block, i * d);
-    }
-    kernel.raw(part, block, size, scores, from);
+    for (let i = 0; i < size; i++)
+      gatherRow(source, rows === undefined ? from + i : rows[from + i], given, block, i * d);
+    transforms?.apply(block, 0, size);
+    take(block, size, from);
   }
-  return scores;
 }
 
 /** What a `FittedModel` is made of. */
@@ -452,6 +485,8 @@ export interface FittedState<P extends FittedPart> {
   readonly calibration: Calibration;
   readonly encoding: Json | undefined;
   readonly part: P;
+  /** What is done to the features first; the part knows them only so. */
+  readonly transforms?: Transforms | undefined;
 }
 
 /** A model made of a kernel and what was learned. Use `fitKernel` or `loadKernel`. */
@@ -465,6 +500,8 @@ export class FittedModel<P extends FittedPart> implements Model {
   readonly encoding: Json | undefined;
   /** What was learned, for tests and for other ways to look at it. Not to be written to. */
   readonly part: P;
+  /** What is done to the features before the part sees them; undefined where nothing is. */
+  readonly transforms: Transforms | undefined;
   readonly #kernel: Kernel<P>;
   #saved: { readonly bytes: Uint8Array; readonly checksum: string } | undefined;
 
@@ -477,6 +514,7 @@ export class FittedModel<P extends FittedPart> implements Model {
     this.calibration = state.calibration;
     this.encoding = state.encoding;
     this.part = state.part;
+    this.transforms = state.transforms;
     this.#kernel = kernel;
   }
 
@@ -487,7 +525,7 @@ export class FittedModel<P extends FittedPart> implements Model {
   rawScore(matrix: FeatureMatrix): Float64Array {
     const columns = alignFeatures(this.featureNames, matrix);
     const source = { values: matrix.values, width: matrix.features.length, columns };
-    return rawScoresOf(this.#kernel, this.part, source, matrix.rowCount);
+    return rawScoresOf(this.#kernel, this.part, source, matrix.rowCount, undefined, this.transforms);
   }
 
   score(matrix: FeatureMatrix): Float64Array {
@@ -502,7 +540,7 @@ export class FittedModel<P extends FittedPart> implements Model {
     if (!Number.isInteger(row) || row < 0 || row >= matrix.rowCount) {
       throw new RangeError(`row ${row} is not in a matrix of ${matrix.rowCount} rows`);
     }
-    const { statistics } = this.part;
+    const { statistics } = this.transforms ?? this.part;
     const width = matrix.features.length;
     const source = { values: matrix.values, width, columns };
     const values: (number | undefined)[] = [];
@@ -512,11 +550,12 @@ export class FittedModel<P extends FittedPart> implements Model {
     }
     const record = new Float64Array(columns.length);
     gatherRow(source, row, statistics, record, 0);
+    this.transforms?.apply(record, 0, 1);
     return divideScore({
       featureNames: this.featureNames,
       values,
       imputed: statistics.median,
-      raw: rawScoresOf(this.#kernel, this.part, source, 1, Int32Array.of(row))[0],
+      raw: rawScoresOf(this.#kernel, this.part, source, 1, Int32Array.of(row), this.transforms)[0],
       ...this.#kernel.divide(this.part, record),
       calibrate: (raw) => this.calibration.score(raw),
       isExtrapolated: (score) => this.calibration.isExtrapolated(score),
@@ -529,15 +568,18 @@ export class FittedModel<P extends FittedPart> implements Model {
 
   #write(): { readonly bytes: Uint8Array; readonly checksum: string } {
     if (this.#saved === undefined) {
+      const { parameters, tensors } = this.#kernel.save(this.part);
+      const transform = this.transforms?.save();
       this.#saved = writeModel({
         kind: this.kind,
         schemaVersion: this.schemaVersion,
         seed: this.seed,
         featureNames: this.featureNames,
-        statistics: this.part.statistics,
+        statistics: (this.transforms ?? this.part).statistics,
         training: this.training,
         calibration: this.calibration,
-        ...this.#kernel.save(this.part),
+        parameters: transform === undefined ? parameters : { ...parameters, transform: transform.parameter },
+        tensors: transform === undefined ? tensors : [...tensors, ...transform.tensors],
         encoding: this.encoding,
       });
     }
@@ -563,37 +605,108 @@ export function fitKernel<P extends FittedPart>(
   maxFeatures: number,
   fitPart: (input: FitInput) => P,
 ): FittedModel<P> {
-  const { seed = 0, schemaVersion = '1', encoding } = options;
+  const { seed = 0, schemaVersion = '1', encoding, transform } = options;
   checkFit(matrix, seed, kernel.title, maxFeatures);
   const random = new Random(seed);
   const source = rowsOf(matrix);
-  const d = matrix.features.length;
-  const calibrated = fitCalibrated(
+  const names = matrix.features.map((feature) => feature.name);
+  const { several } = kernel;
+  const learn = (rows: Int32Array): Learned<P> => {
+    const { transforms, ...input } = learnTransformed({ transform, names, source, rows, random });
+    const statistics = transforms?.statistics ?? input.statistics;
+    return { statistics, part: fitPart({ ...input, random }), transforms };
+  };
+  const { part, training, calibration } = fitCalibrated(
     matrix,
     random,
-    (rows) => fitPart({ source, rows, statistics: measureFeatures(matrix.values, d, rows, random), random }),
-    (part, rows) => rawScoresOf(kernel, part, source, rows.length, rows),
+    learn,
+    (learned, rows) => {
+      if (several === undefined)
+        return rawScoresOf(kernel, learned.part, source, rows.length, rows, learned.transforms);
+      const scores = new Float64Array(rows.length * several.width);
+      inBlocks(learned.statistics, source, rows.length, rows, learned.transforms, (block, size, from) => {
+        several.raw(learned.part, block, size, scores, from * several.width);
+      });
+      return scores;
+    },
     options,
+    several === undefined
+      ? undefined
+      : {
+          width: several.width,
+          finish(learned, scores) {
+            const settled = several.settle(learned.part, scores);
+            const raw = new Float64Array(scores.length / several.width);
+            for (let i = 0; i < raw.length; i++) raw[i] = several.combine(settled, scores, i * several.width);
+            return { part: { ...learned, part: settled }, raw };
+          },
+        },
   );
   return new FittedModel(kernel, {
-    featureNames: matrix.features.map((feature) => feature.name),
+    featureNames: names,
     schemaVersion,
     seed,
     encoding,
-    ...calibrated,
+    training,
+    calibration,
+    part: part.part,
+    transforms: part.transforms,
   });
 }
 
+/** A part, with what its features went through and how they were before. */
+interface Learned<P extends FittedPart> extends FittedPart {
+  readonly part: P;
+  readonly transforms: Transforms | undefined;
+}
+
+/** The rows as a part is to see them, of a source whose columns are those of the model, with their statistics and what was done to them. */
+export function learnTransformed(from: {
+  readonly transform: TransformOption | undefined;
+  readonly names: readonly string[];
+  readonly source: Rows;
+  readonly rows: Int32Array;
+  readonly random: Random;
+}): Omit<FitInput, 'random'> & { readonly transforms: Transforms | undefined } {
+  const { transform, names, source, rows, random } = from;
+  const d = names.length;
+  const statistics = measureFeatures(source.values, d, rows, random);
+  if (transform === undefined || isPlain(transform)) return { source, rows, statistics, transforms: undefined };
+  const values = new Float32Array(rows.length * d);
+  for (let i = 0; i < rows.length; i++) values.set(source.values.subarray(rows[i] * d, (rows[i] + 1) * d), i * d);
+  const all = Int32Array.from(rows, (_, i) => i);
+  const sample = rows.length > TRANSFORM_ROWS ? sampleRows(all, TRANSFORM_ROWS, random) : undefined;
+  const transforms = learnTransforms(transform, { values, rowCount: rows.length, names, statistics, sample }, (moved) =>
+    measureFeatures(moved, d, all, random),
+  );
+  return { source: { ...source, values }, rows: all, statistics: transforms.transformed, transforms };
+}
+
+/** Rows from which the shapes of transforms are learned. */
+const TRANSFORM_ROWS = 20_000;
+
 /** Reads a saved model of the kernel's kind. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
 export function loadKernel<P extends FittedPart>(kernel: Kernel<P>, bytes: Uint8Array): FittedModel<P> {
-  const file = readModel(bytes);
-  checkKind(file, kernel.kind);
+  const whole = readModel(bytes);
+  checkKind(whole, kernel.kind);
+  const taken = Transforms.takeFrom(whole);
+  const file = taken?.rest ?? whole;
   const part = kernel.load(file);
   if (file.tensors.size !== 2 + kernel.save(part).tensors.length) {
     throw damaged(`it holds arrays that a model of kind '${kernel.kind}' does not have`);
   }
   const { featureNames, schemaVersion, seed, training, calibration, encoding } = file;
-  return new FittedModel(kernel, { featureNames, schemaVersion, seed, training, calibration, encoding, part });
+  const transforms = taken?.transforms;
+  return new FittedModel(kernel, {
+    featureNames,
+    schemaVersion,
+    seed,
+    training,
+    calibration,
+    encoding,
+    part,
+    transforms,
+  });
 }
 
 /** Throws a `ModelError` when the file holds a model of another kind. */

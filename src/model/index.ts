@@ -3,6 +3,7 @@ import { nearest, safeText } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { fitCopod, loadCopod } from './copod.ts';
 import { fitEcod, loadEcod } from './ecod.ts';
+import { fitEnsemble, loadEnsemble } from './ensemble.ts';
 import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './extended-isolation-forest.ts';
 import { readModel } from './file.ts';
 import { fitHalfSpaceTrees, loadHalfSpaceTrees, streamHalfSpaceTrees } from './half-space-trees.ts';
@@ -66,6 +67,7 @@ export {
   stabilityOfCounts,
 } from './drift.ts';
 export { type EcodOptions, fitEcod, loadEcod } from './ecod.ts';
+export { type EnsembleOptions, type EnsemblePart, fitEnsemble, loadEnsemble } from './ensemble.ts';
 export { assertExact, EXACTNESS } from './explanation.ts';
 export {
   type ExtendedForest,
@@ -135,10 +137,28 @@ export {
 export type { StreamingModel, StreamLook, StreamOptions } from './streaming.ts';
 export type { CalibrationMethod, FeatureSummary, TrainingSummary } from './training.ts';
 export { type Anchor, countBins, type TrainingReference } from './training-reference.ts';
+export {
+  TRANSFORM_METHODS,
+  type TransformChoice,
+  type TransformMethod,
+  type TransformOption,
+  type TransformSummary,
+  Transforms,
+} from './transform.ts';
 export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
 
 /** Every model there is. A new one is a file and an entry here; the contract suite then holds for it as for the others. */
 export const models: readonly ModelEntry[] = [
+  {
+    kind: 'ensemble',
+    summary:
+      'Distance to the nearest tenth of the rows, random projections and the tails of each feature, in one score: what to take without a reason for another.',
+    blindTo:
+      'Attacks that make a tenth or more of what it was fitted on, and what only one of its three members sees weakly.',
+    source: 'Members: Ramaswamy et al. 2000, Pevny 2016, Li et al. 2022; combined as Fisher 1932',
+    fit: fitEnsemble,
+    load: loadEnsemble,
+  },
   {
     kind: 'isolation-forest',
     summary: 'Strange is what few random splits set apart: quick, needs no scaling, explains itself exactly.',

@@ -4,7 +4,17 @@ import type { FeatureMatrix } from '../feature/index.ts';
 import type { Calibration } from './calibration.ts';
 import { divideScore } from './explanation.ts';
 import { checkPart, damaged, readModel, takeTensor, writeModel } from './file.ts';
-import { checkFit, checkKind, checkWhole, fitCalibrated, type Rows, robustScales, rowsOf } from './fit.ts';
+import {
+  checkFit,
+  checkKind,
+  checkWhole,
+  fitCalibrated,
+  gatherRow,
+  learnTransformed,
+  type Rows,
+  robustScales,
+  rowsOf,
+} from './fit.ts';
 import {
   averagePathLength,
   depthFor,
@@ -17,7 +27,8 @@ import {
   packForest,
 } from './forest.ts';
 import { alignFeatures, type Explanation, type FitOptions, type Model } from './model.ts';
-import { clampFinite, type FeatureStatistics, measureFeatures, type TrainingSummary } from './training.ts';
+import { clampFinite, type FeatureStatistics, type TrainingSummary } from './training.ts';
+import { Transforms } from './transform.ts';
 import { explainPathLength } from './tree-shap.ts';
 import { type PackedForest, walkForest } from './walk.ts';
 
@@ -58,6 +69,8 @@ export class IsolationForest implements Model {
   readonly calibration: Calibration;
   readonly rangeGuard: boolean;
   readonly encoding: Json | undefined;
+  /** What is done to the features before the trees see them; undefined where nothing is. */
+  readonly transforms: Transforms | undefined;
   readonly #part: FittedPart;
   #saved: { readonly bytes: Uint8Array; readonly checksum: string } | undefined;
 
@@ -80,6 +93,7 @@ export class IsolationForest implements Model {
     this.rangeGuard = state.rangeGuard;
     this.encoding = state.encoding;
     this.#part = state.part;
+    this.transforms = state.part.transforms;
   }
 
   /** The trees, for tests and for other ways to look at them. Not to be written to. */
@@ -126,7 +140,8 @@ export class IsolationForest implements Model {
       throw new RangeError(`row ${row} is not in a matrix of ${matrix.rowCount} rows`);
     }
     const part = this.#part;
-    const { forest, statistics, guardScale } = part;
+    const { forest, statistics, guardScale, transforms } = part;
+    const given = transforms?.statistics ?? statistics;
     const d = this.featureNames.length;
     const record = new Float32Array(d);
     const values: (number | undefined)[] = [];
@@ -134,8 +149,9 @@ export class IsolationForest implements Model {
     for (let j = 0; j < d; j++) {
       const v = matrix.values[row * matrix.features.length + columns[j]];
       const missing = Number.isNaN(v);
-      record[j] = missing ? statistics.median[j] : clampFinite(v);
+      record[j] = missing ? given.median[j] : clampFinite(v);
       values.push(missing ? undefined : record[j]);
+      if (transforms !== undefined) record[j] = given.observed[j] > 0 ? transforms.at(j, record[j]) : 0;
       if (this.rangeGuard) guards[j] = guardOf(record[j], statistics.min[j], statistics.max[j], guardScale[j]);
     }
     const source = { values: matrix.values, width: matrix.features.length, columns };
@@ -145,7 +161,7 @@ export class IsolationForest implements Model {
     return divideScore({
       featureNames: this.featureNames,
       values,
-      imputed: statistics.median,
+      imputed: given.median,
       raw,
       rawBase: c > 0 ? -base / c : -1,
       rawShares: shares.map((share, j) => (c > 0 ? -share / c : 0) + guards[j]),
@@ -161,7 +177,8 @@ export class IsolationForest implements Model {
 
   #write(): { readonly bytes: Uint8Array; readonly checksum: string } {
     if (this.#saved === undefined) {
-      const { forest, statistics } = this.#part;
+      const { forest, statistics, transforms } = this.#part;
+      const transform = transforms?.save();
       const { treeCount, subsample, feature, threshold, size } = forest;
       const inner = 2 ** depthFor(subsample) - 1;
       this.#saved = writeModel({
@@ -169,14 +186,20 @@ export class IsolationForest implements Model {
         schemaVersion: this.schemaVersion,
         seed: this.seed,
         featureNames: this.featureNames,
-        statistics,
+        statistics: transforms?.statistics ?? statistics,
         training: this.training,
         calibration: this.calibration,
-        parameters: { trees: treeCount, subsample, rangeGuard: this.rangeGuard },
+        parameters: {
+          trees: treeCount,
+          subsample,
+          rangeGuard: this.rangeGuard,
+          ...(transform === undefined ? {} : { transform: transform.parameter }),
+        },
         tensors: [
           { name: 'tree.threshold', shape: [treeCount, inner], data: threshold },
           { name: 'tree.feature', shape: [treeCount, inner], data: feature },
           { name: 'tree.size', shape: [treeCount, 2 * inner + 1], data: size },
+          ...(transform?.tensors ?? []),
         ],
         encoding: this.encoding,
       });
@@ -195,6 +218,8 @@ interface FittedPart {
   readonly statistics: FeatureStatistics;
   /** Infinity where there is nothing to guard. */
   readonly guardScale: Float64Array;
+  /** `statistics` are of what comes out of these. */
+  readonly transforms?: Transforms | undefined;
 }
 
 const RAW_STEPS = 2 ** 40;
@@ -207,6 +232,24 @@ function guardOf(v: number, min: number, max: number, scale: number): number {
   return beyond === 0 ? 0 : GUARD_LIMIT * (1 - GUARD_HALF / (beyond / scale + GUARD_HALF));
 }
 
+/** Rows that are transformed at a time. */
+const TRANSFORMED_ROWS = 8192;
+
+function transformedRows(
+  transforms: Transforms,
+  source: Rows,
+  from: number,
+  count: number,
+  rows: Int32Array | undefined,
+): Rows {
+  const d = source.columns.length;
+  const block = new Float64Array(count * d);
+  for (let i = 0; i < count; i++)
+    gatherRow(source, rows === undefined ? from + i : rows[from + i], transforms.statistics, block, i * d);
+  transforms.apply(block, 0, count);
+  return { values: Float32Array.from(block), width: d, columns: Int32Array.from({ length: d }, (_, j) => j) };
+}
+
 /** Raw scores of `count` rows: the rows that `rows` lists, or the first ones. */
 function rawScores(
   part: FittedPart,
@@ -215,6 +258,16 @@ function rawScores(
   rows: Int32Array | undefined,
   rangeGuard: boolean,
 ): Float64Array {
+  const { transforms } = part;
+  if (transforms !== undefined) {
+    const scores = new Float64Array(count);
+    for (let from = 0; from < count; from += TRANSFORMED_ROWS) {
+      const size = Math.min(TRANSFORMED_ROWS, count - from);
+      const moved = transformedRows(transforms, source, from, size, rows);
+      scores.set(rawScores({ ...part, transforms: undefined }, moved, size, undefined, rangeGuard), from);
+    }
+    return scores;
+  }
   const { forest, packed, statistics, guardScale } = part;
   const { values, width, columns } = source;
   const { min, max } = statistics;
@@ -268,25 +321,27 @@ export interface IsolationForestOptions extends FitOptions {
  * Throws a `ModelError` when there is no row, no feature or an option is out of range.
  */
 export function fitIsolationForest(matrix: FeatureMatrix, options: IsolationForestOptions = {}): IsolationForest {
-  const { seed = 0, schemaVersion = '1', encoding, trees = 100, subsample = 256, rangeGuard = true } = options;
+  const { seed = 0, schemaVersion = '1', encoding, transform } = options;
+  const { trees = 100, subsample = 256, rangeGuard = true } = options;
   const d = matrix.features.length;
   checkWhole(TITLE, 'trees', trees, 1, MAX_TREES);
   checkWhole(TITLE, 'subsample', subsample, 1, MAX_SUBSAMPLE);
   checkFit(matrix, seed, TITLE, MAX_FEATURES);
 
   const random = new Random(seed);
-  const { values } = matrix;
   const source = rowsOf(matrix);
-  const fitPart = (rows: Int32Array): FittedPart => {
-    const statistics = measureFeatures(values, d, rows, random);
-    const forest = growForest(values, d, rows, statistics.median, { trees, subsample, random });
-    return { forest, packed: packForest(forest), statistics, guardScale: robustScales(statistics) };
+  const names = matrix.features.map((feature) => feature.name);
+  const fitPart = (given: Int32Array): FittedPart => {
+    const learned = learnTransformed({ transform, names, source, rows: given, random });
+    const { statistics, transforms, rows } = learned;
+    const forest = growForest(learned.source.values, d, rows, statistics.median, { trees, subsample, random });
+    return { forest, packed: packForest(forest), statistics, guardScale: robustScales(statistics), transforms };
   };
   const scoresOf = (part: FittedPart, rows: Int32Array): Float64Array =>
     rawScores(part, source, rows.length, rows, rangeGuard);
 
   return new IsolationForest({
-    featureNames: matrix.features.map((feature) => feature.name),
+    featureNames: names,
     schemaVersion,
     seed,
     encoding,
@@ -308,8 +363,10 @@ const parametersSchema = z.strictObject({
 
 /** Reads a saved forest. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
 export function loadIsolationForest(bytes: Uint8Array): IsolationForest {
-  const file = readModel(bytes);
-  checkKind(file, KIND);
+  const whole = readModel(bytes);
+  checkKind(whole, KIND);
+  const taken = Transforms.takeFrom(whole);
+  const file = taken?.rest ?? whole;
   const { trees, subsample, rangeGuard } = checkPart(file.parameters, parametersSchema, 'parameters');
   const inner = 2 ** depthFor(subsample) - 1;
   const forest: Forest = {
@@ -336,6 +393,7 @@ export function loadIsolationForest(bytes: Uint8Array): IsolationForest {
       packed: packForest(forest),
       statistics: file.statistics,
       guardScale: robustScales(file.statistics),
+      transforms: taken?.transforms,
     },
   });
 }

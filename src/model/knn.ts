@@ -5,6 +5,7 @@ import {
   applyScales,
   checkFooting,
   checkWhole,
+  type FitInput,
   type FittedModel,
   type FittedPart,
   type Footing,
@@ -73,7 +74,22 @@ export interface KnnPart extends FittedPart {
   readonly index: PointIndex;
 }
 
-const kernel: Kernel<KnnPart> = {
+/** The part of a kNN that keeps at most `members` rows and looks at `neighbours` of them, of which undefined is the usual share. */
+export function learnKnn(
+  input: FitInput,
+  members: number,
+  neighbours: number | ((rowCount: number) => number) | undefined,
+  distance: 'mean' | 'largest',
+  footing: Footing,
+): KnnPart {
+  const index = indexPoints(learnPoints(input, members, footing));
+  const usual = Math.max(LEAST_NEIGHBOURS, Math.ceil(SHARE * index.rowCount));
+  const wanted = typeof neighbours === 'function' ? neighbours(index.rowCount) : (neighbours ?? usual);
+  return { statistics: input.statistics, neighbours: wanted, distance, index };
+}
+
+/** See the top of this file; an ensemble has it as a member. */
+export const knnKernel: Kernel<KnnPart> = {
   kind: KIND,
   title: TITLE,
   raw({ neighbours, distance, index }, block, count, into, at) {
@@ -137,18 +153,12 @@ export function fitKnn(matrix: FeatureMatrix, options: KnnOptions = {}): FittedM
   checkWhole(TITLE, 'members', members, 1, MAX_MEMBERS);
   if (neighbours !== undefined) checkWhole(TITLE, 'neighbours', neighbours, 1, MAX_NEIGHBOURS);
   checkFooting(TITLE, footing);
-  return fitKernel(kernel, matrix, options, MAX_FEATURES, (input) => {
-    const index = indexPoints(learnPoints(input, members, footing));
-    return {
-      statistics: input.statistics,
-      neighbours: neighbours ?? Math.max(LEAST_NEIGHBOURS, Math.ceil(SHARE * index.rowCount)),
-      distance,
-      index,
-    };
-  });
+  return fitKernel(knnKernel, matrix, options, MAX_FEATURES, (input) =>
+    learnKnn(input, members, neighbours, distance, footing),
+  );
 }
 
 /** Reads a saved kNN. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
 export function loadKnn(bytes: Uint8Array): FittedModel<KnnPart> {
-  return loadKernel(kernel, bytes);
+  return loadKernel(knnKernel, bytes);
 }

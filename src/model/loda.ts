@@ -84,7 +84,7 @@ function normal(random: Random): number {
   return radius * Math.cos(2 * Math.PI * random.float());
 }
 
-function learnLoda(
+export function learnLoda(
   { source, rows, statistics, random }: FitInput,
   projections: number,
   bins: number,
@@ -153,7 +153,8 @@ function project(
   return Math.fround(total);
 }
 
-const kernel: Kernel<LodaPart> = {
+/** See the top of this file; an ensemble has it as a member. */
+export const lodaKernel: Kernel<LodaPart> = {
   kind: KIND,
   title: TITLE,
   raw({ scales, width, feature, weight, histograms, meanTerms }, block, count, into, at) {
@@ -243,10 +244,10 @@ export function fitLoda(matrix: FeatureMatrix, options: LodaOptions = {}): Fitte
   checkWhole(TITLE, 'projections', projections, 1, MAX_PROJECTIONS);
   checkWhole(TITLE, 'bins', bins, 2, MAX_BINS);
   checkFooting(TITLE, footing);
-  return fitKernel(kernel, matrix, options, MAX_FEATURES, (input) => learnLoda(input, projections, bins, footing));
+  return fitKernel(lodaKernel, matrix, options, MAX_FEATURES, (input) => learnLoda(input, projections, bins, footing));
 }
 
 /** Reads a saved LODA. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
 export function loadLoda(bytes: Uint8Array): FittedModel<LodaPart> {
-  return loadKernel(kernel, bytes);
+  return loadKernel(lodaKernel, bytes);
 }

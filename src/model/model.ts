@@ -4,6 +4,7 @@ import type { Calibration } from './calibration.ts';
 import type { StreamingModel, StreamOptions } from './streaming.ts';
 import type { TrainingSummary } from './training.ts';
 import type { Anchor } from './training-reference.ts';
+import type { TransformOption } from './transform.ts';
 
 /**
  * A model can't do what was asked, for a reason that the operator can do something about: the file given with `--model` is damaged, newer or
@@ -34,6 +35,10 @@ export interface FitOptions {
   readonly anchorRows?: number;
   /** Rows to keep instead of ones drawn from the matrix; in the order of its features. */
   readonly anchor?: Anchor;
+  /**
+   * What is done to each feature before the model sees it, learned on the rows that it is fitted on and saved with it: for all of them, or by name. Default: nothing; 'auto' for an ensemble. See `transform.ts`.
+   */
+  readonly transform?: TransformOption;
   /** What a reader of the scores should know besides, saved with the training summary; at most 10 sentences. */
   readonly cautions?: readonly string[];
 }

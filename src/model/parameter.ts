@@ -64,6 +64,26 @@ const members = {
 
 /** By kind of model, in the order of `models`. A kind that takes nothing has an empty list. */
 export const PARAMETERS: Readonly<Record<string, readonly Parameter[]>> = {
+  ensemble: [
+    {
+      name: 'members',
+      type: 'whole',
+      standard: 1024,
+      min: 50,
+      max: 100_000,
+      meaning: 'Rows that its kNN keeps, drawn at random where there are more.',
+      search: { min: 256, max: 4096, log: true },
+    },
+    {
+      name: 'projections',
+      type: 'whole',
+      standard: 100,
+      min: 1,
+      max: 1000,
+      meaning: 'Random projections of its LODA.',
+      search: { min: 50, max: 400, log: true },
+    },
+  ],
   'isolation-forest': [
     {
       name: 'trees',

@@ -301,3 +301,17 @@ export function summarise(names: readonly string[], statistics: FeatureStatistic
     max: statistics.max[j],
   }));
 }
+
+/**
+ * What a spread of 1 means for a feature: the largest of IQR / 1.349 and (q99 - q01) / 4.653, which are standard deviations if the values are
+ * normal, and range / 20, which keeps heavy tails calm; a tenth of the value, at least 0.1, where the feature was constant. Infinity where no
+ * value was ever seen: nothing is far from nothing. Always above 0.
+ */
+export function robustScales(statistics: FeatureStatistics): Float64Array {
+  const { observed, min, q01, q25, q75, q99, max } = statistics;
+  return observed.map((n, j) => {
+    if (n === 0) return Number.POSITIVE_INFINITY;
+    const spread = Math.max((q75[j] - q25[j]) / 1.349, (q99[j] - q01[j]) / 4.653, (max[j] - min[j]) / 20);
+    return spread > 0 ? spread : 0.1 * Math.max(1, Math.abs(max[j]));
+  });
+}
