@@ -70,8 +70,11 @@ const HYPOTHESIS_LIST = [
       'T1047',
       'T1049',
       'T1053.005',
+      'T1070.001',
       'T1087.002',
+      'T1112',
       'T1135',
+      'T1210',
       'T1569.002',
       'T1570',
     ],
@@ -79,7 +82,7 @@ const HYPOTHESIS_LIST = [
   {
     name: 'theft of credentials',
     meaning: 'Somebody takes passwords or their like from a machine or a domain.',
-    techniques: ['T1003.002', 'T1003.003', 'T1003.006', 'T1187'],
+    techniques: ['T1003.002', 'T1003.003', 'T1003.004', 'T1003.006', 'T1187', 'T1207'],
   },
   {
     name: 'interception on the local network',

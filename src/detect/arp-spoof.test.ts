@@ -13,10 +13,11 @@ const THIEF = '00:11:22:00:00:66';
 const GATE = '192.168.1.1';
 const isHome = (address: string): boolean => address.startsWith('192.168.');
 
-const claim = (mac: string, told: number, unasked: number, fromMin = 0, toMin = 30): ArpClaim => ({
+const claim = (mac: string, told: number, unasked: number, fromMin = 0, toMin = 30, announced = 0): ArpClaim => ({
   mac,
   told,
   unasked,
+  announced,
   firstMs: T0 + fromMin * MIN,
   lastMs: T0 + toMin * MIN,
 });
@@ -136,6 +137,15 @@ describe('false claims', () => {
     expect(detect([place(GATE, 3, claim(ROUTER, 9, 0), claim(THIEF, 0, 10, 1))])[0]?.score).toBe(0.7);
   });
 
+  it('need one change of hands alone where one neighbour is told again and again', () => {
+    const kinds = (unasked: number, announced: number, changes: number): string[] =>
+      detect([place(GATE, changes, claim(ROUTER, 9, 0), claim(THIEF, 0, unasked, 1, 5, announced))]).map((d) => d.kind);
+    expect(kinds(20, 0, 1)).toEqual(['arp-spoof.poisoning']);
+    expect(kinds(19, 0, 1)).toEqual([]);
+    expect(kinds(60, 41, 1)).toEqual([]);
+    expect(kinds(20, 0, 0)).toEqual([]);
+  });
+
   it('are the later one’s, unless the first claims unasked nearly always and the other does not', () => {
     const actor = (first: ArpClaim, second: ArpClaim): string[] =>
       detect([place(GATE, 9, first, second)]).map((d) => d.actor);
@@ -158,7 +168,7 @@ describe('innocent claims', () => {
   });
 
   it('of a failover and of a lease that goes to another host change hands once or twice', () => {
-    expect(detect([place('192.168.1.9', 1, claim(VICTIM, 9, 2), claim(THIEF, 20, 9, 31, 60))])).toEqual([]);
+    expect(detect([place('192.168.1.9', 1, claim(VICTIM, 9, 2), claim(THIEF, 20, 60, 31, 60, 60))])).toEqual([]);
     expect(detect([place('192.168.1.9', 2, claim(VICTIM, 9, 9), claim(THIEF, 20, 9, 31, 60))])).toEqual([]);
   });
 

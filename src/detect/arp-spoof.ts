@@ -22,6 +22,7 @@ import { isGroupMac } from './service.ts';
  * What it sees. The flow table notes who claims which address (`flow/arp-claim.ts`). An address is contested when two hardware addresses claim it and it changed hands at least three times,
  * each time within ten minutes of the last claim of the other: both hold on to it. `arp-spoof.poisoning` is a hardware address that claims
  *   - a contested address by at least 5 answers that nobody asked for, announcements included, or
+ *   - an address that changed hands at least once by 20 of them that were no announcements, which a short capture may be too short for to show the owner's answer, or
  *   - two contested addresses or more, 5 times each in whatever way: a man in the middle needs both ends.
  * The rightful owner of a contested address is who claimed it first, unless more than 80 % of its claims were unasked where less than half of another's were: then the capture began in
  * the middle of the attack. One detection per hardware address; the actor is its own network address where it has one that nobody else claims, else the hardware address.
@@ -53,6 +54,8 @@ export interface ArpSpoofOptions {
   readonly minUnasked: number;
   /** Changes of hands, each within ten minutes. */
   readonly minChanges: number;
+  /** Unasked answers, announcements left out, from which on one change of hands is enough: who takes an address over announces it, and does not tell one neighbour again and again. */
+  readonly minDirected: number;
   /** From so many addresses on, answers on request are those of a router that stands in for others. */
   readonly proxyAddresses: number;
   readonly maxAddresses: number;
@@ -61,6 +64,7 @@ export interface ArpSpoofOptions {
 export const DEFAULT_ARP_SPOOF_OPTIONS: ArpSpoofOptions = {
   minUnasked: 5,
   minChanges: 3,
+  minDirected: 20,
   proxyAddresses: 8,
   maxAddresses: 512,
 };
@@ -133,7 +137,7 @@ class ArpSpoofDetector implements Detector {
   finish(): Detection[] {
     const byMac = new Map<string, Usurped[]>();
     const { minChanges } = this.#options;
-    const places = (this.#context.arp?.contested() ?? []).filter((place) => place.changes >= minChanges);
+    const places = (this.#context.arp?.contested() ?? []).filter((place) => place.changes > 0);
     for (const place of places) {
       const claims = this.#realClaims(place);
       const owner = ownerOf(claims);
@@ -150,7 +154,8 @@ class ArpSpoofDetector implements Detector {
     }
     for (const place of places) {
       const claims = this.#realClaims(place);
-      if (!poisoned.has(place) && claims.length > 1) found.push(this.#conflict(place, claims));
+      if (!poisoned.has(place) && claims.length > 1 && place.changes >= minChanges)
+        found.push(this.#conflict(place, claims));
     }
     return found.sort(byScore);
   }
@@ -165,9 +170,15 @@ class ArpSpoofDetector implements Detector {
 
   /** What of the claims of one hardware address is no mistake. */
   #hostile(usurped: readonly Usurped[]): readonly Usurped[] {
-    const { minUnasked } = this.#options;
-    const often = usurped.filter(({ claim }) => claim.told + claim.unasked >= minUnasked);
-    return often.length > 1 ? often : usurped.filter(({ claim }) => claim.unasked >= minUnasked);
+    const { minUnasked, minChanges, minDirected } = this.#options;
+    const often = usurped.filter(
+      ({ place, claim }) => place.changes >= minChanges && claim.told + claim.unasked >= minUnasked,
+    );
+    const unasked = usurped.filter(
+      ({ place, claim }) =>
+        (place.changes >= minChanges && claim.unasked >= minUnasked) || claim.unasked - claim.announced >= minDirected,
+    );
+    return often.length > 1 ? [...new Set([...often, ...unasked])] : unasked;
   }
 
   #poisoning(mac: string, hostile: readonly Usurped[]): Detection {

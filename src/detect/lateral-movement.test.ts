@@ -84,6 +84,10 @@ describe('remote execution', () => {
     ['task', rpc('ITaskSchedulerService:SchRpcRegisterTask, task \\x'), 0.85],
     ['task', smb('atsvc:NetrJobAdd'), 0.9 - 0.05],
     ['wmi', rpc('IWbemServices:GetObject, IWbemServices:ExecMethod'), 0.85],
+    ['dcom', rpc('IDispatch:GetIDsOfNames, IDispatch:Invoke'), 0.7],
+    ['registry', smb('winreg:OpenLocalMachine, winreg:BaseRegSetValue'), 0.6],
+    ['log', rpc('IEventService:EvtRpcClearLog'), 0.85],
+    ['exploit', smb('tree \\\\ws\\IPC$, TRANS2_SESSION_SETUP'), 0.85],
     ['program', smb('tree \\\\ws\\ADMIN$, create ADMIN$\\Temp\\a.exe'), 0.6],
     ['powershell', session('http', { responderPort: 5985, httpRequest: 'POST /wsman?PSVersion=5.1.19041' }), 0.7],
   ])('by %s', (name, record, score) => {
@@ -148,6 +152,8 @@ describe('secrets', () => {
   });
 
   it.each([
+    ['dcshadow', rpc('drsuapi:DsBind, drsuapi:DsReplicaAdd'), 0.9],
+    ['lsa-secrets', smb('lsarpc:LsarOpenPolicy2, lsarpc:LsarRetrievePrivateData'), 0.8],
     ['hive', rpc('winreg:OpenLocalMachine, winreg:BaseRegSaveKey'), 0.8],
     ['database', smb('open C$\\Windows\\NTDS\\ntds.dit'), 0.85],
     ['database', smb('open C$\\Windows\\System32\\config\\SAM'), 0.85],

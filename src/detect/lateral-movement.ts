@@ -19,9 +19,10 @@ import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
  * What it sees, between two hosts of the home network.
  *
  * `lateral-movement.execution`: a remote procedure call that runs something on the other host: a service created or started (svcctl), a task registered (ITaskSchedulerService,
- * atsvc), a method called through WMI (IWbemServices ExecMethod), PowerShell remoting (POST /wsman?PSVersion=), a program written to an administrative share.
+ * atsvc), a method called through WMI (IWbemServices ExecMethod) or DCOM, PowerShell remoting (POST /wsman?PSVersion=), a program written to an administrative share, the registry changed,
+ * an event log cleared, the requests of SMB that exploits send (MS17-010, DoublePulsar).
  * `lateral-movement.credentials`: the domain's secrets asked for by a host that is no domain controller (drsuapi DsGetNCChanges, "DCSync"), hives of the registry saved
- * from afar, the directory's database or a hive read from an administrative share, a server made to sign on to a path that the caller names (coerced authentication).
+ * from afar, secrets of the local security authority, a domain controller registered ("DCShadow"), the directory's database or a hive read from an administrative share, a server made to sign on to a path that the caller names (coerced authentication).
  * `lateral-movement.enumeration`: who is logged on where (NetrSessionEnum, NetrWkstaUserEnum), lists of accounts (SAMR), shares of many hosts.
  * One detection per host that acts and kind. Score: the weight of the strongest call (`FACTS`), 0.03 more for each further target, at most 0.98; times 0.7 where all calls
  * were refused; times 0.6 where the host is used to reaching many (see below).
@@ -139,6 +140,48 @@ const FACTS: readonly Fact[] = [
     test: /^(create|write) (ADMIN|[A-Z])\$\\.*\.(exe|dll|bat|ps1|cmd|vbs|sys|scr|msi)\b/i,
   },
   {
+    name: 'dcom',
+    kind: 'execution',
+    weight: 0.7,
+    did: 'called methods of a program by DCOM',
+    test: /^IDispatch:Invoke\b/,
+  },
+  {
+    name: 'registry',
+    kind: 'execution',
+    weight: 0.6,
+    did: 'changed the registry',
+    test: /^winreg:BaseReg(SetValue|CreateKey)\b/,
+  },
+  {
+    name: 'log',
+    kind: 'execution',
+    weight: 0.85,
+    did: 'cleared an event log',
+    test: /^(eventlog:ElfrClearELF[WA]|IEventService:EvtRpcClearLog)\b/,
+  },
+  {
+    name: 'exploit',
+    kind: 'execution',
+    weight: 0.85,
+    did: 'sent requests of SMB that only attacks on it send',
+    test: /^TRANS(_PEEK_NMPIPE|2_SESSION_SETUP)\b/,
+  },
+  {
+    name: 'dcshadow',
+    kind: 'credentials',
+    weight: 0.9,
+    did: 'registered itself as a domain controller',
+    test: /^drsuapi:DsReplicaAdd\b/,
+  },
+  {
+    name: 'lsa-secrets',
+    kind: 'credentials',
+    weight: 0.8,
+    did: 'asked for secrets of the local security authority',
+    test: /^lsarpc:Lsar(RetrievePrivateData|QuerySecret)\b/,
+  },
+  {
     name: 'dcsync',
     kind: 'credentials',
     weight: 0.9,
@@ -189,9 +232,11 @@ const FACTS: readonly Fact[] = [
   },
 ];
 
+/** What domain controllers do among themselves. */
+const OF_CONTROLLERS: ReadonlySet<string> = new Set(['dcsync', 'dcshadow']);
+
 const NO_FACTS = 0;
 const SHARES = FACTS.findIndex(({ name }) => name === 'shares');
-const DCSYNC = FACTS.findIndex(({ name }) => name === 'dcsync');
 /** PowerShell remoting is told by its request. */
 const POWERSHELL: Fact = {
   name: 'powershell',
@@ -258,8 +303,8 @@ function factsOf(text: string): number {
   return done === NO_FACTS && refused === NO_FACTS ? NO_FACTS : (done | refused) + refused * REFUSED_SHIFT;
 }
 
-/** Facts take fewer than 16 bits; those that were refused stand above. */
-const REFUSED_SHIFT = 2 ** 16;
+/** Facts take fewer than 24 bits; those that were refused stand above. */
+const REFUSED_SHIFT = 2 ** 24;
 
 class Acts extends Case {
   /** Targets of each fact, bounded. */
@@ -458,7 +503,7 @@ class LateralMovementDetector implements Detector {
       if (fact.kind !== kind || targets === 0) return false;
       // Everybody lists the shares of the server they work with.
       if (i === SHARES) return targets >= minShareTargets;
-      return i !== DCSYNC || this.#controllers.get(source) === undefined;
+      return !OF_CONTROLLERS.has(fact.name) || this.#controllers.get(source) === undefined;
     });
     if (present.length === 0) return undefined;
     const targets = new Set(present.flatMap(({ i }) => [...(acts.targets[i] ?? [])]));

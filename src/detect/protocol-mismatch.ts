@@ -34,17 +34,7 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturat
 export const protocolMismatchInfo: DetectorInfo = {
   id: 'protocol-mismatch',
   kinds: ['protocol-mismatch.shell', 'protocol-mismatch.service', 'protocol-mismatch.plain-text'],
-  needs: [
-    'initiator',
-    'responder',
-    'responderPort',
-    'protocol',
-    'startMs',
-    'service',
-    'serviceBasis',
-    'initiatorFirstBytes',
-    'responderFirstBytes',
-  ],
+  needs: ['initiator', 'responder', 'responderPort', 'protocol', 'startMs', 'service', 'serviceBasis'],
   sees: 'A command shell in plain text on any port, content of one protocol on the port of another, readable text where TLS belongs.',
   fooledBy:
     'Encrypted shells; tunnels inside a protocol that fits its port. Administrators who move SSH to port 443 are found too.',

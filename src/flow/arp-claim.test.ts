@@ -66,8 +66,8 @@ describe('claims by ARP', () => {
         vlan: -1,
         changes: 1,
         claims: [
-          { mac: ROUTER, told: 2, unasked: 0, firstMs: 0, lastMs: 1001 },
-          { mac: THIEF, told: 0, unasked: 2, firstMs: 20_000, lastMs: 22_000 },
+          { mac: ROUTER, told: 2, unasked: 0, announced: 0, firstMs: 0, lastMs: 1001 },
+          { mac: THIEF, told: 0, unasked: 2, announced: 0, firstMs: 20_000, lastMs: 22_000 },
         ],
       },
     ]);
@@ -92,8 +92,8 @@ describe('claims by ARP', () => {
     wire.ask(2, ROUTER, GATE, GATE);
     wire.answer(3, THIEF, GATE, GATE);
     expect(wire.claims.contested()[0]?.claims).toMatchObject([
-      { told: 1, unasked: 1 },
-      { told: 0, unasked: 1 },
+      { told: 1, unasked: 1, announced: 1 },
+      { told: 0, unasked: 1, announced: 1 },
     ]);
   });
 

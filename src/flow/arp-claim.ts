@@ -7,6 +7,8 @@ export interface ArpClaim {
   readonly told: number;
   /** Answers that nobody had asked for, announcements (RFC 5227 section 3) included. */
   readonly unasked: number;
+  /** Those of them that were announcements to everybody, as hosts make when they get an address and routers when they take one over. */
+  readonly announced: number;
   readonly firstMs: number;
   readonly lastMs: number;
 }
@@ -52,6 +54,7 @@ class Claimant {
   readonly mac: number;
   told = 0;
   unasked = 0;
+  announced = 0;
   firstNs: number;
   lastNs: number;
 
@@ -142,8 +145,10 @@ export class ArpClaims implements ArpView {
     }
     // What was asked before the address was known was not noted, so the first answer counts as asked for.
     const wasAsked = !isKnown || Math.abs(timeNs - address.askedNs) <= ASKED_NS;
-    if (isAnnouncement ? isKnown : isReply && !wasAsked) claimant.unasked++;
-    else claimant.told++;
+    if (isAnnouncement ? isKnown : isReply && !wasAsked) {
+      claimant.unasked++;
+      if (isAnnouncement) claimant.announced++;
+    } else claimant.told++;
     const { last } = address;
     if (last !== undefined && last !== claimant && Math.abs(timeNs - last.lastNs) <= QUARREL_NS) address.changes++;
     address.last = claimant;
@@ -184,10 +189,11 @@ export class ArpClaims implements ArpView {
         changes,
         claims: claimants
           .toSorted((a, b) => a.firstNs - b.firstNs || a.mac - b.mac)
-          .map(({ mac, told, unasked, firstNs, lastNs }) => ({
+          .map(({ mac, told, unasked, announced, firstNs, lastNs }) => ({
             mac: macText(mac),
             told,
             unasked,
+            announced,
             firstMs: this.#base.epochMs(firstNs),
             lastMs: this.#base.epochMs(lastNs),
           })),
