@@ -18,6 +18,8 @@ import { Random } from '../src/core/index.ts';
 import type { FeatureMatrix } from '../src/feature/index.ts';
 import {
   fitEcod,
+  fitHbos,
+  fitIsolationForest,
   fitKnn,
   fitModel,
   fitOneClassSvm,
@@ -134,6 +136,12 @@ function casesOf(kinds: readonly string[], ordinary: number): Case[] {
       if (kind === 'ecod') models.push(['ecod-whole', fitEcod(fitted, { sides: 'whole' })]);
       if (kind === 'knn') models.push(['knn-largest-log', fitKnn(fitted, { distance: 'largest', footing: 'log' })]);
       if (kind === 'one-class-svm') models.push(['svm-linear', fitOneClassSvm(fitted, { kernel: 'linear' })]);
+      if (kind === 'hbos')
+        for (const transform of ['log', 'robust', 'quantile', 'frequency'] as const)
+          models.push([`hbos-${transform}`, fitHbos(fitted, { transform })]);
+      if (kind === 'isolation-forest')
+        models.push(['isolation-forest-auto', fitIsolationForest(fitted, { transform: 'auto' })]);
+      if (kind === 'knn') models.push(['knn-auto', fitKnn(fitted, { transform: 'auto' })]);
       if (kind === 'pca') models.push(['pca-error', fitPca(fitted, { centre: false, components: 6 })]);
       return models.map(([name, model]) => ({ name: `${name}.${table}`, model, rows, ordinary }));
     }),
@@ -236,6 +244,7 @@ function writeFixture(file: string): number {
   const few = { ...rows, rowCount: 60, values: rows.values.slice(0, 60 * WIDTH) };
   for (let i = 5; i < 60; i++) few.values.set(rows.values.subarray(i * 12 * WIDTH, (i * 12 + 1) * WIDTH), i * WIDTH);
   const small: Record<string, object> = {
+    ensemble: { members: 50, projections: 10 },
     'isolation-forest': { trees: 5, subsample: 16 },
     'extended-isolation-forest': { trees: 5, subsample: 16 },
     'half-space-trees': { trees: 4, depth: 4, window: 30 },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { compareScores, diffModels, fitIsolationForest, fitKnn, ModelError, models } from './index.ts';
+import { compareScores, diffModels, fitEnsemble, fitIsolationForest, fitKnn, ModelError, models } from './index.ts';
 
 function rowsOf(
   rowCount: number,
@@ -53,6 +53,17 @@ describe('two models', () => {
       b: b.calibration.thresholdFor(0.01),
     });
     expect(diff.arrays).toContain('tree.threshold');
+  });
+
+  test('of parts and with transforms are told apart by the choices in them, and not by what was learned', () => {
+    const rows = rowsOf(200, 1);
+    const a = fitEnsemble(rows, { projections: 20, members: 60 });
+    const b = fitEnsemble(rowsOf(200, 2), { projections: 30, members: 60, transform: { a: 'quantile' } });
+    expect(diffModels(a, b).parameters).toEqual([
+      { name: 'members.loda.projections', a: 20, b: 30 },
+      { name: 'transform.a', a: 'robust', b: 'quantile' },
+      { name: 'transform.b', a: 'robust', b: 'none' },
+    ]);
   });
 
   test('of other features are told apart by names, whatever their order', () => {

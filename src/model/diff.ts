@@ -94,7 +94,7 @@ export function diffModels(a: Model, b: Model): ModelDiff {
     a: name(a),
     b: name(b),
     changes: changesOf(commonOf(a), commonOf(b)),
-    parameters: changesOf(parametersOf(readModel(fileA).parameters), parametersOf(readModel(fileB).parameters)),
+    parameters: changesOf(flatParameters(fileA), flatParameters(fileB)),
     features: {
       added: b.featureNames.filter((feature) => !before.has(feature)),
       removed: a.featureNames.filter((feature) => !after.has(feature)),
@@ -119,6 +119,41 @@ function commonOf({ kind, seed, schemaVersion, training, encoding }: Model): { [
     // Long, and not for reading: that it differs is what there is to say.
     encoding: encoding === undefined ? undefined : canonicalJson(encoding),
   };
+}
+
+/**
+ * The parameters of a file under one name each: `members.knn.neighbours`, `transform.flow.duration`. Of transforms only the method is a choice; their numbers, and tails of calibrations, are learned like
+ * arrays.
+ */
+function flatParameters(file: Uint8Array): { [name: string]: Json | undefined } {
+  const { parameters, featureNames } = readModel(file);
+  const flat: { [name: string]: Json | undefined } = {};
+  const add = (path: string, value: Json | undefined): void => {
+    if (value === null || typeof value !== 'object') {
+      flat[path] = value;
+      return;
+    }
+    const entries = Array.isArray(value) ? listEntries(value) : Object.entries(value as { [key: string]: Json });
+    for (const [key, member] of entries) {
+      if (key === 'tail' || key === 'kind') continue;
+      add(key === 'parameters' ? path : path === '' ? key : `${path}.${key}`, member);
+    }
+  };
+  const { transform, ...rest } = parametersOf(parameters);
+  add('', rest);
+  if (Array.isArray(transform))
+    transform.forEach((step: Json, j) => {
+      flat[`transform.${featureNames[j]}`] = parametersOf(step).method;
+    });
+  return flat;
+}
+
+/** Parts that say their kind go by it, others by their place. */
+function listEntries(list: readonly Json[]): [string, Json][] {
+  return list.map((part, i): [string, Json] => {
+    const { kind } = parametersOf(part);
+    return [typeof kind === 'string' ? kind : String(i), part];
+  });
 }
 
 function changesOf(a: { readonly [key: string]: Json | undefined }, b: typeof a): Change[] {

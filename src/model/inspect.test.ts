@@ -91,11 +91,15 @@ test('thresholds are given for usual budgets, and none for what is rarer than th
 test('the scaling inside a model is told by feature; a feature that was never seen has no scale', () => {
   const told = inspectModel(fitKnn(rowsOf(300, 1), { footing: 'log' }).save());
   expect(told.transforms).toMatchObject([
-    { feature: 'size', log: true },
-    { feature: 'never', centre: 0, scale: Number.POSITIVE_INFINITY, log: true },
+    { feature: 'size', method: 'log scaled' },
+    { feature: 'never', method: 'log scaled', centre: 0, scale: Number.POSITIVE_INFINITY },
   ]);
   expect(told.training.cautions).toEqual(['1 feature had no value in any row and plays no part in the scores.']);
   expect(inspectModel(fitIsolationForest(rowsOf(300, 1)).save()).transforms).toEqual([]);
+  expect(inspectModel(fitKnn(rowsOf(300, 1), { transform: 'auto' }).save()).transforms).toMatchObject([
+    { feature: 'size', method: 'robust' },
+    { feature: 'never', method: 'none' },
+  ]);
 });
 
 test('an array in which values are missing counts them', () => {

@@ -1,10 +1,13 @@
 import type { Json } from '../core/index.ts';
 import type { Threshold } from './calibration.ts';
-import { FORMAT_VERSION, readModel } from './file.ts';
+import { FORMAT_VERSION, type LoadedModel, readModel } from './file.ts';
+import { FittedModel } from './fit.ts';
+import { IsolationForest } from './isolation-forest.ts';
 import { type DType, fileOfJson, isJsonModel, type RawArray, takeApart } from './json-file.ts';
 import type { Model } from './model.ts';
 import { onnxKinds } from './onnx.ts';
 import type { CalibrationMethod, FeatureSummary } from './training.ts';
+import type { TransformMethod } from './transform.ts';
 
 /** One array of a model file. */
 export interface ArraySummary {
@@ -17,13 +20,16 @@ export interface ArraySummary {
   readonly missing: number;
 }
 
-/** How a feature is put on one footing inside the model: y = (x - centre) / scale, of logarithms where `log` says so. */
+/** What is done to a feature before distances or projections are measured: (shape of x - centre) / scale. */
 export interface FeatureTransform {
   readonly feature: string;
+  /**
+   * A method of `transform.ts`, of a model that was fitted with transforms; else `scaled`, or `log scaled` where sign(x) ln(1 + |x|) is taken first, of a kind that scales inside.
+   */
+  readonly method: TransformMethod | 'scaled' | 'log scaled';
   readonly centre: number;
   /** Infinity where no value was ever seen. */
   readonly scale: number;
-  readonly log: boolean;
 }
 
 /** A false-positive budget and the threshold that spends it; undefined where the model was calibrated on too few rows to tell so rare a thing. */
@@ -117,11 +123,8 @@ export function inspectFile(given: Uint8Array, load: (bytes: Uint8Array) => Mode
   const container = isJsonModel(given) ? 'json' : 'safetensors';
   const bytes = container === 'json' ? fileOfJson(given) : given;
   const file = readModel(bytes);
-  const { calibration, training } = load(bytes);
-  const { featureNames, tensors } = file;
-  const centre = tensors.get('scale.centre');
-  const scale = tensors.get('scale.scale');
-  const log = tensors.get('scale.log')?.data[0] === 1;
+  const model = load(bytes);
+  const { calibration, training } = model;
   const { metadata, arrays } = takeApart(bytes);
   return {
     container,
@@ -133,10 +136,7 @@ export function inspectFile(given: Uint8Array, load: (bytes: Uint8Array) => Mode
     seed: file.seed,
     checksum: file.checksum,
     features: training.features,
-    transforms:
-      centre === undefined || scale === undefined
-        ? []
-        : featureNames.map((feature, j) => ({ feature, centre: centre.data[j], scale: scale.data[j], log })),
+    transforms: transformsOf(file, model),
     training: {
       rows: training.rows,
       fittedRows: training.fittedRows,
@@ -155,6 +155,16 @@ export function inspectFile(given: Uint8Array, load: (bytes: Uint8Array) => Mode
     arrays: arrays.map(summarise),
     hasOnnx: onnxKinds.includes(file.kind),
   };
+}
+
+function transformsOf({ featureNames, tensors }: LoadedModel, model: Model): FeatureTransform[] {
+  if ((model instanceof FittedModel || model instanceof IsolationForest) && model.transforms !== undefined)
+    return model.transforms.summaries(featureNames);
+  const centre = tensors.get('scale.centre')?.data;
+  const scale = tensors.get('scale.scale')?.data;
+  if (centre === undefined || scale === undefined) return [];
+  const method = tensors.get('scale.log')?.data[0] === 1 ? 'log scaled' : 'scaled';
+  return featureNames.map((feature, j) => ({ feature, method, centre: centre[j], scale: scale[j] }));
 }
 
 /** The kind's loader found them sound. */

@@ -111,7 +111,7 @@ export class GraphBuilder {
     return this.op('CumSum', [a, this.#once('axis', () => this.constant(BigInt64Array.of(1n), []))]);
   }
 
-  /** ln(1 + x), x >= 0 and finite, also where 1 + x has lost digits of x (Kahan). */
+  /** ln(1 + x), x above -1 and finite, also where 1 + x has lost digits of x (Kahan). */
   log1p(x: Ref): Ref {
     const one = this.add(x, 1);
     const kept = this.sub(one, 1);

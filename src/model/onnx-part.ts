@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Calibration } from './calibration.ts';
 import type { CopodPart } from './copod.ts';
 import type { EcodPart } from './ecod.ts';
@@ -19,6 +20,7 @@ import type { GraphBuilder, Ref } from './onnx-graph.ts';
 import { keepsFew, type PcaPart, ROUNDING, SOFT_RAW } from './pca.ts';
 import type { TailPart } from './tail.ts';
 import { type FeatureStatistics, FLOAT32_MAX } from './training.ts';
+import { MAX_OUT, SOFT, type Transforms } from './transform.ts';
 
 /**
  * The arithmetic of each kind of model as operations of a graph: the same steps in the same order as the kind's own `raw`, in float64, so that sums
@@ -34,6 +36,148 @@ export function cleanRecords(g: GraphBuilder, features: Ref, { observed, median 
   const unseen = Uint8Array.from(observed, (n) => (n > 0 ? 0 : 1));
   const replaced = unseen.includes(1) ? g.op('Or', [absent, g.constant(unseen)]) : absent;
   return g.where(replaced, g.constant(median), finite);
+}
+
+/** What is done to features first, see `transform.ts`: what a model file has of it. */
+interface TransformStep {
+  readonly method: string;
+  readonly symmetric: boolean;
+  readonly origin: number;
+  readonly unit: number;
+  readonly centre: number;
+  readonly scale: number;
+  readonly at: Float64Array;
+  readonly to: Float64Array;
+  readonly otherwise: number;
+}
+
+const stepsSchema = z.array(
+  z.object({
+    method: z.string(),
+    symmetric: z.boolean().default(false),
+    origin: z.number().default(0),
+    unit: z.number().default(1),
+    centre: z.number().default(0),
+    scale: z.number().default(1),
+    table: z.number().default(0),
+    otherwise: z.number().default(0),
+  }),
+);
+
+function stepsOf(transforms: Transforms): TransformStep[] {
+  const { parameter, tensors } = transforms.save();
+  const table = tensors.find(({ name }) => name === 'transform.table')?.data;
+  let from = 0;
+  return stepsSchema.parse(parameter).map(({ table: size, ...step }) => {
+    const at = Float64Array.from(table?.slice(from, from + size) ?? []);
+    const to = Float64Array.from(table?.slice(from + size, from + 2 * size) ?? []);
+    from += 2 * size;
+    return { ...step, at, to };
+  });
+}
+
+/** What no value reaches that a model has seen, and what squares of it do not overflow. */
+const HUGE = 1e150;
+
+/** `Transforms.apply`: columns of one method together, and then in their places again. */
+export function transformed(g: GraphBuilder, x: Ref, transforms: Transforms): Ref {
+  const steps = stepsOf(transforms);
+  const groups = new Map<string, number[]>();
+  steps.forEach(({ method, symmetric }, j) => {
+    const key = method === 'log' && symmetric ? 'symmetric' : method;
+    const group = groups.get(key) ?? [];
+    group.push(j);
+    groups.set(key, group);
+  });
+  const order: number[] = [];
+  const parts = [...groups].map(([key, group]) => {
+    order.push(...group);
+    const own = group.map((j) => steps[j]);
+    const column = g.gather(x, g.constant(Int32Array.from(group)), 1);
+    return key === 'none' ? column : settled(g, shapedColumns(g, column, key, own), own);
+  });
+  const places = new Int32Array(steps.length);
+  order.forEach((j, k) => {
+    places[j] = k;
+  });
+  const joined = parts.length === 1 ? parts[0] : g.op('Concat', parts, { axis: 1 });
+  return g.gather(joined, g.constant(places), 1);
+}
+
+function each(g: GraphBuilder, steps: readonly TransformStep[], of: (step: TransformStep) => number): Ref {
+  return g.constant(Float64Array.from(steps, of));
+}
+
+function shapedColumns(g: GraphBuilder, x: Ref, key: string, steps: readonly TransformStep[]): Ref {
+  if (key === 'log' || key === 'symmetric') {
+    const plain = g.div(
+      g.sub(
+        x,
+        each(g, steps, ({ origin }) => origin),
+      ),
+      each(g, steps, ({ unit }) => unit),
+    );
+    const size = g.min(g.op('Abs', [plain]), HUGE);
+    if (key === 'log') return g.withSign(plain, g.log1p(size));
+    // arsinh a = ln(1 + a + a^2 / (1 + sqrt(1 + a^2))).
+    const root = g.op('Sqrt', [g.add(1, g.square(size))]);
+    return g.withSign(plain, g.log1p(g.add(size, g.mul(size, g.div(size, g.add(1, root))))));
+  }
+  if (key !== 'quantile' && key !== 'frequency') return x;
+  const offset = [0];
+  for (const { at } of steps) offset.push(offset[offset.length - 1] + at.length);
+  const all = (of: (step: TransformStep) => Float64Array): Float64Array =>
+    Float64Array.from(steps.flatMap((step) => [...of(step)]));
+  const at = all((step) => step.at);
+  const { below, atMost } = g.rank(x, at, offset);
+  const ats = g.constant(at);
+  const tos = g.constant(all(({ to }) => to));
+  const first = g.constant(Int32Array.from(offset.slice(0, -1)));
+  const last = g.constant(Int32Array.from(steps, (step) => step.at.length - 1));
+  const inside = (place: Ref): Ref => g.op('Add', [g.op('Max', [g.op('Min', [place, last]), g.integer(0)]), first]);
+  const found = g.op('Greater', [atMost, below]);
+  const here = inside(below);
+  if (key === 'frequency')
+    return g.where(
+      found,
+      g.gather(tos, here),
+      each(g, steps, ({ otherwise }) => otherwise),
+    );
+  const low = each(g, steps, (step) => step.at[0]);
+  const high = each(g, steps, (step) => step.at[step.at.length - 1]);
+  const range = each(g, steps, (step) => {
+    const width = step.at[step.at.length - 1] - step.at[0];
+    return width > 0 ? width : Math.max(1, Math.abs(step.at[0]));
+  });
+  const before = inside(g.op('Sub', [below, g.integer(1)]));
+  const from = g.gather(ats, before);
+  const step = g.sub(g.gather(ats, here), from);
+  const rise = g.sub(g.gather(tos, here), g.gather(tos, before));
+  const along = g.div(g.mul(rise, g.sub(x, from)), g.where(g.greater(step, 0), step, 1));
+  const between = g.where(found, g.gather(tos, here), g.add(g.gather(tos, before), along));
+  const above = g.add(
+    each(g, steps, ({ to }) => to[to.length - 1]),
+    g.log1p(g.div(g.max(g.sub(x, high), 0), range)),
+  );
+  const under = g.sub(
+    each(g, steps, ({ to }) => to[0]),
+    g.log1p(g.div(g.max(g.sub(low, x), 0), range)),
+  );
+  return g.where(g.greater(x, high), above, g.where(g.less(x, low), under, between));
+}
+
+/** Scaled, clipped softly, and rounded to float32. */
+function settled(g: GraphBuilder, shaped: Ref, steps: readonly TransformStep[]): Ref {
+  const y = g.div(
+    g.sub(
+      shaped,
+      each(g, steps, ({ centre }) => centre),
+    ),
+    each(g, steps, ({ scale }) => scale),
+  );
+  const size = g.min(g.op('Abs', [y]), HUGE);
+  const soft = g.min(MAX_OUT, g.add(SOFT, g.log1p(g.max(g.sub(size, SOFT), 0))));
+  return g.toDouble(g.toFloat(g.where(g.greater(size, SOFT), g.withSign(y, soft), y)));
 }
 
 /** `applyScales`. */
@@ -446,6 +590,22 @@ export function kitNetRaw(g: GraphBuilder, x: Ref, part: KitNet): Ref {
   });
   const all = errors.length === 1 ? errors[0] : g.op('Concat', errors, { axis: 1 });
   return g.sum(reconstruction(g, stretched(g, all, errorLow, errorHigh), output));
+}
+
+/** The mean of -ln p of the members, each calibrated by itself, and the range guard. */
+export function ensembleRaw(
+  g: GraphBuilder,
+  x: Ref,
+  statistics: FeatureStatistics,
+  members: readonly { readonly raw: Ref; readonly calibration: Calibration }[],
+): Ref {
+  let total: Ref | undefined;
+  for (const { raw, calibration } of members) {
+    const score = calibrated(g, raw, calibration);
+    const surprise = g.op('Neg', [g.log1p(g.op('Neg', [score]))]);
+    total = total === undefined ? surprise : g.add(total, surprise);
+  }
+  return g.add(g.div(total ?? 0, members.length), rangeGuards(g, x, statistics));
 }
 
 /** `Calibration.score`: raw scores to calibrated ones, both [n]. */

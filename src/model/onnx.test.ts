@@ -5,6 +5,7 @@ import { type Json, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import {
   fitEcod,
+  fitEnsemble,
   fitHbos,
   fitIsolationForest,
   fitKnn,
@@ -17,6 +18,7 @@ import {
   models,
   onnxFingerprint,
   onnxKinds,
+  TRANSFORM_METHODS,
   toOnnx,
 } from './index.ts';
 
@@ -69,6 +71,7 @@ function expectSame(model: Model, matrix: FeatureMatrix): void {
 }
 
 const small: Record<string, object> = {
+  ensemble: { members: 50, projections: 10 },
   'isolation-forest': { trees: 8, subsample: 32 },
   'extended-isolation-forest': { trees: 8, subsample: 32 },
   'half-space-trees': { trees: 6, depth: 5, window: 100 },
@@ -105,6 +108,26 @@ test('the options of a kind are in its graph', () => {
   expectSame(fitOneClassSvm(rows, { kernel: 'linear' }), extremeRows(9));
   expectSame(fitPca(rows, { components: 0 }), extremeRows(9));
   expectSame(fitPca(rows, { components: 5, centre: false, footing: 'none' }), extremeRows(9));
+});
+
+describe.each([...TRANSFORM_METHODS, 'auto'] as const)('a model that was fitted with the transform %s', (transform) => {
+  test('has it in its graph', () => {
+    const rows = rowsOf(200, 8);
+    // Negative numbers, for the logarithm to both sides.
+    rows.values.forEach((v, at) => {
+      if (at % WIDTH === 1) rows.values[at] = at % 3 === 0 ? -v : v;
+    });
+    expectSame(fitHbos(rows, { transform }), extremeRows(9));
+    expectSame(fitKnn(rows, { transform }), extremeRows(9));
+    expectSame(fitIsolationForest(rows, { transform, trees: 8, subsample: 32 }), extremeRows(9));
+    expectSame(fitEnsemble(rows, { transform, members: 50, projections: 10 }), extremeRows(9));
+    expectSame(fitEnsemble(rowsOf(3, 8), { transform, members: 50, projections: 10 }), extremeRows(9));
+  });
+});
+
+test('transforms of single features are in the graph, each at its feature', () => {
+  const transform = { f4: 'quantile', f1: 'log', f2: 'frequency' } as const;
+  expectSame(fitHbos(rowsOf(200, 8), { transform }), extremeRows(9));
 });
 
 test('the file says what it is, what its features are, and where to draw the line', () => {

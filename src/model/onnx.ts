@@ -2,8 +2,13 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { canonicalJson, counted, humanBytes, type Json, safeText } from '../core/index.ts';
 import type { Feature } from '../feature/index.ts';
+import { ecodKernel } from './ecod.ts';
+import type { EnsemblePart } from './ensemble.ts';
+import { readModel } from './file.ts';
 import { FittedModel, type FittedPart } from './fit.ts';
 import { IsolationForest } from './isolation-forest.ts';
+import { knnKernel } from './knn.ts';
+import { lodaKernel } from './loda.ts';
 import { type Model, ModelError } from './model.ts';
 import { GraphBuilder, type Ref } from './onnx-graph.ts';
 import {
@@ -11,6 +16,7 @@ import {
   cleanRecords,
   copodRaw,
   ecodRaw,
+  ensembleRaw,
   extendedForestRaw,
   halfSpaceRaw,
   hbosRaw,
@@ -22,6 +28,7 @@ import {
   minimumCovarianceRaw,
   oneClassSvmRaw,
   pcaRaw,
+  transformed,
 } from './onnx-part.ts';
 import { ELEMENT, type OnnxModel, writeGraph, writeOnnx } from './onnx-protobuf.ts';
 import { type FeatureStatistics, STATISTICS, type TrainingSummary } from './training.ts';
@@ -59,10 +66,36 @@ type Graph = (g: GraphBuilder, features: Ref, model: Model) => Ref;
 function ofPart<P extends FittedPart>(raw: (g: GraphBuilder, x: Ref, part: P) => Ref): Graph {
   return (g, features, model) => {
     if (!(model instanceof FittedModel)) throw new Error(`a model of kind '${model.kind}' is not what it says it is`);
-    const part = model.part as P;
-    return raw(g, cleanRecords(g, features, part.statistics), part);
+    return raw(g, recordsOf(g, features, model), model.part as P);
   };
 }
+
+/** The records as the part of a model sees them. */
+function recordsOf(g: GraphBuilder, features: Ref, { part, transforms }: FittedModel<FittedPart>): Ref {
+  if (transforms === undefined) return cleanRecords(g, features, part.statistics);
+  return transformed(g, cleanRecords(g, features, transforms.statistics), transforms);
+}
+
+/** What an ensemble's members are is in its file: each is read from its own part of it. */
+const ensemble: Graph = (g, features, model) => {
+  if (!(model instanceof FittedModel)) throw new Error(`a model of kind '${model.kind}' is not what it says it is`);
+  const { members, calibrations, statistics } = model.part as EnsemblePart;
+  const file = readModel(model.save());
+  const x = recordsOf(g, features, model);
+  const raws = members.map((member) => {
+    const { parameters, tensors } = member.save();
+    const own = { ...file, statistics, parameters, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
+    if (member.kind === knnKernel.kind) return knnRaw(g, x, knnKernel.load(own));
+    if (member.kind === lodaKernel.kind) return lodaRaw(g, x, lodaKernel.load(own));
+    return ecodRaw(g, x, ecodKernel.load(own));
+  });
+  return ensembleRaw(
+    g,
+    x,
+    statistics,
+    raws.map((raw, m) => ({ raw, calibration: calibrations[m] })),
+  );
+};
 
 function statisticsOf({ features }: TrainingSummary): FeatureStatistics {
   const of = (name: (typeof STATISTICS)[number]): Float64Array =>
@@ -72,7 +105,11 @@ function statisticsOf({ features }: TrainingSummary): FeatureStatistics {
 
 const isolationForest: Graph = (g, features, model) => {
   if (!(model instanceof IsolationForest)) throw new Error(`a model of kind '${model.kind}' is not what it says it is`);
-  const { forest, rangeGuard } = model;
+  const { forest, rangeGuard, transforms } = model;
+  if (transforms !== undefined) {
+    const x = transformed(g, cleanRecords(g, features, transforms.statistics), transforms);
+    return isolationForestRaw(g, x, { forest, statistics: transforms.transformed, rangeGuard });
+  }
   const statistics = statisticsOf(model.training);
   // Its trees see a feature never seen as it comes, and medians as float32.
   const observed = statistics.observed.map(() => 1);
@@ -83,6 +120,7 @@ const isolationForest: Graph = (g, features, model) => {
 
 /** Every kind that has a graph. */
 const GRAPHS: ReadonlyMap<string, Graph> = new Map([
+  ['ensemble', ensemble],
   ['isolation-forest', isolationForest],
   ['extended-isolation-forest', ofPart(extendedForestRaw)],
   ['half-space-trees', ofPart(halfSpaceRaw)],

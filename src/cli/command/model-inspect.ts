@@ -50,10 +50,25 @@ const METHODS = {
   'in-sample': 'row that it was fitted on: its scores mean little',
 } as const;
 
-/** A value of a parameter, in one line. */
-export function jsonText(value: Json | undefined, max = 60): string {
-  if (value === undefined) return 'none';
-  return safeText(typeof value === 'string' ? value : JSON.stringify(value), max);
+/** A value of a parameter, in one line: parts that say their kind as `knn (neighbours 20, points 1,024)`. */
+export function jsonText(value: Json | undefined, max = 300): string {
+  return safeText(plainText(value), max);
+}
+
+function plainText(value: Json | undefined): string {
+  if (value === undefined || value === null) return 'none';
+  if (Array.isArray(value)) return value.map((part: Json) => plainText(part)).join('; ');
+  if (typeof value !== 'object') return typeof value === 'number' ? shortNumber(value) : String(value);
+  const { kind, parameters, ...rest } = value as { readonly [key: string]: Json | undefined };
+  // The tail of a part's calibration was learned, and is no choice.
+  const { tail: _learned, ...own } = rest;
+  const members = Object.entries({ ...own, ...(isObject(parameters) ? parameters : {}) });
+  const text = members.map(([name, member]) => `${name} ${plainText(member)}`).join(', ');
+  return typeof kind === 'string' ? `${kind}${text === '' ? '' : ` (${text})`}` : text;
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json | undefined } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function describeModel(file: string, told: ModelInspection, width: number): string {
@@ -72,10 +87,11 @@ function describeModel(file: string, told: ModelInspection, width: number): stri
       `scale ${shortNumber(calibration.tail.scale)}, shape ${shortNumber(calibration.tail.shape)}, tells up to ${describeRate(calibration.tail.floor)}`,
     ],
   ];
-  const parameters = Object.entries(told.parameters);
+  const parameters = Object.entries(told.parameters).filter(([name]) => name !== 'transform');
   if (parameters.length > 0)
     facts.push([
       'parameters',
+      // Transforms stand with the features.
       parameters.map(([name, value]) => `${safeText(name, 60)} ${jsonText(value)}`).join(', '),
     ]);
   if (told.encoding !== undefined) facts.push(['measured', encodingText(told.encoding)]);
@@ -176,10 +192,19 @@ const MAX_FEATURE_LINES = 200;
 
 function featureLines({ features, transforms }: ModelInspection): string {
   const isScaled = transforms.length > 0;
-  const log = transforms.some((transform) => transform.log);
+  const isLog = transforms.some(({ method }) => method === 'log scaled');
   const table = columns(
     [
-      ['feature', 'least', '5 %', 'median', '95 %', 'most', 'missing', ...(isScaled ? ['centre', 'scale'] : [])],
+      [
+        'feature',
+        'least',
+        '5 %',
+        'median',
+        '95 %',
+        'most',
+        'missing',
+        ...(isScaled ? ['transform', 'centre', 'scale'] : []),
+      ],
       ...features.slice(0, MAX_FEATURE_LINES).map((feature, j) => {
         const { name, observed, missing, min, q05, median, q95, max } = feature;
         const transform = transforms[j];
@@ -189,7 +214,12 @@ function featureLines({ features, transforms }: ModelInspection): string {
           safeText(name, 60),
           ...known,
           missing === 0 ? '0' : `${shortNumber(Number((100 * share).toPrecision(3)))} %`,
-          ...(transform === undefined ? [] : [shortNumber(transform.centre), shortNumber(transform.scale)]),
+          ...(transform === undefined
+            ? []
+            : [
+                transform.method,
+                ...(transform.method === 'none' ? [] : [shortNumber(transform.centre), shortNumber(transform.scale)]),
+              ]),
         ];
       }),
     ],
@@ -197,7 +227,7 @@ function featureLines({ features, transforms }: ModelInspection): string {
   );
   const more = features.length - MAX_FEATURE_LINES;
   const rest = more > 0 ? `... and ${counted(more, 'more feature')}; --json has them all\n` : '';
-  const note = log ? 'centre and scale are of logarithms: sign(x) ln(1 + |x|)\n' : '';
+  const note = isLog ? 'centre and scale are of logarithms: sign(x) ln(1 + |x|)\n' : '';
   return `${table}${rest}${note}`;
 }
 
