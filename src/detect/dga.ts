@@ -73,7 +73,7 @@ export const DEFAULT_DGA_OPTIONS: DgaOptions = {
   windowMs: 3_600_000,
   maxClients: 10_000,
   maxDomainsPerClient: 5000,
-  maxDomains: 300_000,
+  maxDomains: 150_000,
   maxEvidence: 5000,
 };
 

@@ -60,8 +60,8 @@ export interface ExfiltrationOptions {
 export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
   minScore: 0.5,
   minBytes: 10_000_000,
-  maxPairs: 20_000,
-  maxPlaces: 50_000,
+  maxPairs: 10_000,
+  maxPlaces: 20_000,
   maxEvidence: 20_000,
 };
 
