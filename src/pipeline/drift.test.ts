@@ -128,7 +128,7 @@ describe('drift of rows from what a model was fitted on', () => {
     expect(drift.scores?.gap).toBeGreaterThan(0.2);
     expect(drift.reasons[1]).toMatch(/^Of 100 ordinary rows 1 should score 0\.99 or more; here [\d.]+ of 100 do\.$/);
     expect(drift.reasons.at(-1)).toBe(
-      'Fit the model anew on recent rows once you have looked at the incidents: an attack moves features and scores too, and must not become ordinary. A model fitted from this one leaves out what this one finds strange.',
+      'Fit the model anew on recent rows once you have looked at the incidents: an attack moves features and scores too, and must not become ordinary. A model fitted from this one (anomalyst train --from) leaves out what this one finds strange.',
     );
   });
 

@@ -299,7 +299,7 @@ function judge(
   if (advice === 'watch') reasons.push('The model can still be used; look again on later traffic.');
   if (advice === 'retrain')
     reasons.push(
-      `Fit the model anew on recent rows once you have looked at the incidents: an attack moves features and scores too, and must not become ordinary.${model.training.reference?.anchor === undefined ? '' : ' A model fitted from this one leaves out what this one finds strange.'}`,
+      `Fit the model anew on recent rows once you have looked at the incidents: an attack moves features and scores too, and must not become ordinary.${model.training.reference?.anchor === undefined ? '' : ' A model fitted from this one (anomalyst train --from) leaves out what this one finds strange.'}`,
     );
   return { advice, reasons };
 }
