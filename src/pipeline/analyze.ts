@@ -33,6 +33,7 @@ import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
 import { MOST_DEVICES } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
+import { baselineBlindSpots } from './baseline.ts';
 import { describeBlindSpots, explainEmptiness, type IdleDetector } from './blind-spot.ts';
 import { type CensusCounts, FlowCensus } from './census.ts';
 import type { ClassifiedInput } from './classify.ts';
@@ -256,6 +257,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
           ...describeBlindSpots(facts),
           ...pluginBlindSpots(options.plugins, 'flows', FLOW_SCHEMA),
           ...(learning?.remarks('flow') ?? []),
+          ...baselineBlindSpots(baseline),
         ],
       },
       oddities: [

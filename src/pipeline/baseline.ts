@@ -1,5 +1,5 @@
 import type { Table } from '../core/index.ts';
-import { isoTime, numberAt, takeRows, textAt, UserError } from '../core/index.ts';
+import { counted, isoTime, numberAt, safeText, takeRows, textAt, UserError } from '../core/index.ts';
 import {
   BASELINE_LAYERS,
   type Baseline,
@@ -20,7 +20,7 @@ import { bindFlows, type DeviceFacts, type FlowTableOptions, shippedVendors, typ
 import { type ConnectionSheet, ConnectionSheetBuilder, SHEET_NOTES } from '../io/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, otherFrameKind, type Packet, type TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
-import { DeviceWatch, stationOf } from './device.ts';
+import { DeviceWatch } from './device.ts';
 import { type FlowsResult, streamFlows } from './flows.ts';
 
 /** What to read for an inventory or a baseline. */
@@ -449,9 +449,23 @@ export class AnomalySheet {
 /** Pairs of hosts whose conditions are noted. */
 const MAX_NOTED = 200_000;
 
-/** How a device of an inventory stands in a baseline, and what of it is beyond its entry. */
-export function standingText(device: DeviceFacts, baseline: Baseline): string {
-  const { mac, address } = stationOf(device);
-  const { standing, entry } = baseline.match(mac, address, device.lastMs);
-  return entry === undefined ? 'not in the baseline' : `${standing}: ${entry.label}`;
+/** What a baseline could not judge, each one sentence; none without a baseline. */
+export function baselineBlindSpots(baseline: Baseline | undefined): string[] {
+  if (baseline === undefined) return [];
+  const name = safeText(baseline.name, 60);
+  const judged = BASELINE_LAYERS.filter((layer) => baseline.judges(layer));
+  const proposed = baseline.entries.length - baseline.approvedDevices;
+  return [
+    ...(baseline.approvedDevices === 0
+      ? [`No device is approved in the baseline ${name}, so no device was judged by it.`]
+      : []),
+    ...(judged.length === 0
+      ? [`No protocol is approved in the baseline ${name}, so no protocol was judged by it.`]
+      : []),
+    ...(proposed > 0
+      ? [
+          `${counted(proposed, 'device')} of the baseline ${name} ${proposed === 1 ? 'is' : 'are'} only proposed and ${proposed === 1 ? 'counts' : 'count'} as unknown.`,
+        ]
+      : []),
+  ];
 }
