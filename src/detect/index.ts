@@ -48,7 +48,6 @@ export {
   parseAllowList,
 } from './allow-list.ts';
 export * from './baseline.ts';
-export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline-file.ts';
 export {
   flowProtocol,
   frameProtocol,
@@ -58,6 +57,7 @@ export {
   protocolLabel,
   UNRECOGNISED,
 } from './baseline-protocol.ts';
+export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline-file.ts';
 export type {
   BaselineDevice,
   BaselineDocument,
