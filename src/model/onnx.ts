@@ -45,9 +45,10 @@ import { type FeatureStatistics, STATISTICS, type TrainingSummary } from './trai
  * missing values, scales and guards are in the graph. A row is scored by itself, so any number of rows may be given at once; distances to neighbours
  * take rows x points numbers of memory.
  *
- * Against `Model.score` differences come of the last digits of logarithms, powers and matrix products: within 1e-9, with two exceptions. Where many calibration rows
+ * Against `Model.score` differences come of the last digits of logarithms, powers and matrix products: within 1e-9, but for rare cases. Where many calibration rows
  * have the same raw score (repeated records) and another group has one that differs from it in the last digits alone, the two steps of the score may be
- * taken for each other. And random features of a one-class SVM see a value far outside the fitted range at an angle of many turns.
+ * taken for each other. And random features of a one-class SVM see a value far outside the fitted range at an angle of many turns. Transforms of features
+ * (`transform.ts`) end in a float32, whose last digit may be another once in some hundred million values.
  */
 export interface OnnxOptions {
   /** Units and meanings of the model's features, by name, for the metadata; features that the model has not are passed over. */
