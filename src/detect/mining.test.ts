@@ -132,6 +132,12 @@ describe('the mining detector, where the content is hidden', () => {
     expect(detect([hidden({ responderPayloadBytes: 5_000_000 })])).toEqual([]);
     expect(detect([hidden({ service: 'http', serverName: 'xmr.pool.example' })])).toEqual([]);
     expect(detect([hidden({ responderPackets: 0, responderPayloadBytes: 0 })])).toEqual([]);
+    const bytes = (text: string): FlowRecord => {
+      const { service: _service, serviceBasis: _basis, ...unknown } = hidden();
+      return { ...unknown, initiatorFirstBytes: Buffer.from(text, 'latin1').toString('hex') };
+    };
+    expect(detect([bytes('HELLO world\n')])).toEqual([]);
+    expect(detect([bytes('\x00\x01\x80\xff')])).toHaveLength(1);
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap } from './bounded.ts';
 import { byScore, Case, CaseBook, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { readableText } from './protocol-mismatch.ts';
 
 /**
  * Cryptocurrency mining: a host that computes for a pool, most often because somebody put a miner on it.
@@ -267,6 +268,8 @@ class MiningDetector implements Detector {
     const sent = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
     const returned = numberAt(flows.responderPayloadBytes, row) ?? 0;
     if (sent === 0 || returned === 0) return;
+    // Text that can be read and is no Stratum is something else.
+    if (!isTls && readableText(textAt(flows.initiatorFirstBytes, row)) !== undefined) return;
     const hasShape = durationMs >= minSessionMs && this.#hasShape(flows, row, durationMs, sent + returned);
     if (name === NO_NAME && !hasShape && !POOL_PORTS.has(port)) return;
     const miner = textAt(flows.initiator, row);
