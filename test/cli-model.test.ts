@@ -672,7 +672,7 @@ describe('tune', () => {
   });
 
   it.each([
-    [['--algorithm', 'copod'], "a model of kind 'copod' has nothing to search"],
+    [['--algorithm', 'copod', '--set', 'transform=none'], "a model of kind 'copod' has nothing to search"],
     [['--algorithm', 'hbos', '--by', 'auroc'], '--by auroc needs labels'],
     [
       ['--algorithm', 'hbos', '--by', 'mass-volume', '--label-column', 'class'],

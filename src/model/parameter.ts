@@ -1,5 +1,6 @@
 import { nearest, safeText } from '../core/index.ts';
 import { ModelError } from './model.ts';
+import { TRANSFORM_METHODS } from './transform.ts';
 
 /**
  * What can be set of each kind of model: one table for `--set`, configuration, search, help and the reference page. The functions that fit check again what they are given; a test holds the defaults and
@@ -62,8 +63,7 @@ const members = {
   search: { min: 256, max: 8192, log: true },
 } as const satisfies Parameter;
 
-/** By kind of model, in the order of `models`. A kind that takes nothing has an empty list. */
-export const PARAMETERS: Readonly<Record<string, readonly Parameter[]>> = {
+const OWN: Readonly<Record<string, readonly Parameter[]>> = {
   ensemble: [
     {
       name: 'members',
@@ -390,6 +390,23 @@ export const PARAMETERS: Readonly<Record<string, readonly Parameter[]>> = {
     },
   ],
 };
+
+/** What is done to features first. An ensemble does what suits each unless told otherwise, any other kind nothing. */
+function transformOf(kind: string): Parameter {
+  return {
+    name: 'transform',
+    type: 'choice',
+    standard: kind === 'ensemble' ? 'auto' : 'none',
+    choices: [...TRANSFORM_METHODS, 'auto'],
+    meaning: 'What is done to each feature first, learned on the fitted rows; auto chooses by the shape of each.',
+    search: true,
+  };
+}
+
+/** By kind of model. */
+export const PARAMETERS: Readonly<Record<string, readonly Parameter[]>> = Object.fromEntries(
+  Object.entries(OWN).map(([kind, list]) => [kind, [...list, transformOf(kind)]]),
+);
 
 /** What can be set of a kind; empty for one that is not known. */
 export function parametersOf(kind: string): readonly Parameter[] {
