@@ -121,7 +121,10 @@ export class ScorePool {
   #start(): void {
     // Beside this file, in the tree as TypeScript, in the package as JavaScript.
     const file = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
-    for (let i = 0; i < this.threads; i++) this.#workers.push(new Worker(file, { name: 'anomalyst score' }));
+    // What a thread makes for itself is little and short-lived; left alone, the room for it grows to ten times as much.
+    const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+    for (let i = 0; i < this.threads; i++)
+      this.#workers.push(new Worker(file, { name: 'anomalyst score', resourceLimits }));
     // An idle pool does not keep the process running.
     for (const worker of this.#workers) worker.unref();
   }
