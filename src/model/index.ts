@@ -126,6 +126,7 @@ export { OnlineScaler } from './online-scaling.ts';
 export { type OnnxOptions, onnxFingerprint, onnxKinds, toOnnx } from './onnx.ts';
 export * from './parameter.ts';
 export { fitPca, loadPca, type PcaOptions } from './pca.ts';
+export { refitOptions } from './refit.ts';
 export {
   type CutForest,
   type CutForestOptions,

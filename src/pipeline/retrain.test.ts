@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { fitModel, loadModel, type Model } from '../model/index.ts';
+import { fitModel, loadModel, type Model, refitOptions } from '../model/index.ts';
 import { retrain } from './retrain.ts';
 
 const D = 4;
@@ -121,6 +121,18 @@ describe('a model that is fitted anew', () => {
       'The former model keeps no rows of its training, so that many small steps could still teach the new one what is not ordinary.',
     );
     expect(result.model.training.reference?.anchor).toBeUndefined();
+  });
+
+  it('transforms features as the former model does', () => {
+    const old = fitModel('pca', day(1, 500), { seed: 3, transform: { f1: 'robust', f3: 'quantile' } });
+    const { model } = retrain(old, day(28, 500));
+    expect(refitOptions(model)).toEqual(refitOptions(old));
+    expect(refitOptions(old).transform).toEqual({ f0: 'none', f1: 'robust', f2: 'none', f3: 'quantile' });
+    expect(refitOptions(retrain(fitModel('ensemble', day(1, 500), { transform: 'none' }), day(28, 500)).model)).toEqual(
+      {
+        transform: 'none',
+      },
+    );
   });
 
   it('gives the same model for the same rows, in whatever order their features stand', () => {

@@ -1,6 +1,14 @@
 import { counted, humanCount, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { type Anchor, alignFeatures, type FitOptions, fitModel, type Model, ModelError } from '../model/index.ts';
+import {
+  type Anchor,
+  alignFeatures,
+  type FitOptions,
+  fitModel,
+  type Model,
+  ModelError,
+  refitOptions,
+} from '../model/index.ts';
 import type { DriftSummary } from '../report/index.ts';
 import { DriftMeter } from './drift.ts';
 
@@ -33,7 +41,7 @@ export interface RetrainOptions {
   readonly seed?: number;
   /** Rows of the anchor that a model without one begins with, see `FitOptions.anchorRows`. A model that was fitted with none goes on with none. */
   readonly anchorRows?: number;
-  /** How the new model is fitted, where it is not by the former one's kind and the defaults. The options are to be passed on. */
+  /** How the new model is fitted, where it is not by the former one's kind and transforms and the kind's defaults. The options are to be passed on. */
   readonly fit?: (matrix: FeatureMatrix, options: FitOptions) => Model;
   /** Epoch ms of a row, for the drift. */
   readonly time?: (row: number) => number | undefined;
@@ -115,7 +123,7 @@ export function retrain(old: Model, matrix: FeatureMatrix, options: RetrainOptio
   const nextAnchor = anchor === undefined ? undefined : anchorWith(anchor, rows, strangeApproved, random);
   const expected = (guard === undefined ? 1 : 2) * budget * rows.rowCount;
   const remarks = remarksOf(rows.rowCount, trimmed.length, strangeApproved.length, expected, anchor);
-  const fitOn = options.fit ?? ((mix, fitOptions) => fitModel(old.kind, mix, fitOptions));
+  const fitOn = options.fit ?? ((mix, fitOptions) => fitModel(old.kind, mix, { ...refitOptions(old), ...fitOptions }));
   const model = fitOn(mixOf(rows, fitted, nextAnchor), {
     seed,
     schemaVersion: old.schemaVersion,
@@ -188,7 +196,8 @@ function selectFeatures(model: Model, matrix: FeatureMatrix): FeatureMatrix {
 
 /** A model of what the anchor alone shows. */
 function guardOf(old: Model, anchor: Anchor, options: RetrainOptions, seed: number): Model {
-  const fitOn = options.fit ?? ((matrix, fitOptions) => fitModel(old.kind, matrix, fitOptions));
+  const fitOn =
+    options.fit ?? ((matrix, fitOptions) => fitModel(old.kind, matrix, { ...refitOptions(old), ...fitOptions }));
   const features = old.featureNames.map((name) => ({ name, unit: '', meaning: '' }));
   return fitOn({ features, rowCount: anchor.rowCount, values: anchor.values }, { seed, anchorRows: 0 });
 }
