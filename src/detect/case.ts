@@ -32,10 +32,6 @@ export class CaseBook<T extends Case> {
     this.#make = make;
   }
 
-  get size(): number {
-    return this.#cases.size;
-  }
-
   /** The case of `key`, new where it is not known; undefined where there is no room for another one. */
   obtain(key: string): T | undefined {
     return this.#cases.get(key) ?? this.#cases.obtain(key, () => this.#make(this.#pool.collector()));
