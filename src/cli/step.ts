@@ -1,13 +1,10 @@
-/** Nothing is shown for work that is over before a person would wonder. */
-const PATIENCE_MS = 500;
 const LINE_MS = 2000;
 
 /** What long work does now, on standard error: one line that is redrawn on a terminal, a line every two seconds elsewhere. */
 export class StepLine {
   readonly #terminal: boolean;
   readonly #width: number;
-  readonly #started = performance.now();
-  #last = 0;
+  #last = Number.NEGATIVE_INFINITY;
   #drawn = false;
 
   constructor(stream: { readonly isTTY?: boolean; readonly columns?: number }) {
@@ -17,13 +14,13 @@ export class StepLine {
 
   update(text: string): void {
     const now = performance.now();
-    if (now - this.#started < PATIENCE_MS) return;
+    // At once: the step may be one that leaves no time to say so later.
     if (this.#terminal) {
       process.stderr.write(`\r\u001b[2K${text.slice(0, this.#width - 1)}`);
       this.#drawn = true;
       return;
     }
-    if (now - this.#last < LINE_MS) return;
+    if (text === '' || now - this.#last < LINE_MS) return;
     this.#last = now;
     process.stderr.write(`${text}\n`);
   }

@@ -117,6 +117,8 @@ async function runEvaluate(inputs: readonly string[], flags: EvaluateFlags): Pro
     first !== undefined
       ? aboutFile(first.name, () => recipeOf(first.model, flags.features !== undefined)).rows
       : undefined;
+  const output =
+    flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
   try {
     return await withModelRun(
       inputs,
@@ -139,7 +141,7 @@ async function runEvaluate(inputs: readonly string[], flags: EvaluateFlags): Pro
           maxRows: flags.rows,
           onStep: run.step,
         });
-        if (flags.out !== undefined) writePicture(flags.out, evaluation);
+        if (output !== undefined) writePicture(output, evaluation);
         run.step('');
         tellRows(evaluation.inputs, evaluation.notes, flags.quiet === true);
         if (flags.json === true) await print(`${JSON.stringify(evaluation, null, 2)}\n`);
@@ -152,6 +154,8 @@ async function runEvaluate(inputs: readonly string[], flags: EvaluateFlags): Pro
     if (!(error instanceof StoppedError)) throw error;
     note(error.message);
     return INTERRUPTED;
+  } finally {
+    output?.discard();
   }
 }
 
@@ -298,26 +302,21 @@ function legend({ measures }: Evaluated): string {
   return `AUROC ${interval(measures.auroc)}, average precision ${interval(measures.averagePrecision)}, found at 1 % ${interval(measures.tprAtFpr)}`;
 }
 
-function writePicture(file: string, evaluation: Evaluation): void {
+function writePicture(output: OutputFile, evaluation: Evaluation): void {
   const { results, rows, strange, rowKind } = evaluation;
   const svg = renderCurves(
     `${humanCount(strange)} strange among ${humanCount(rows)} ${rowKind}`,
     results.map((one) => ({ name: one.name, note: legend(one), points: one.curve })),
     strange / rows,
   );
-  const output = new OutputFile(path.dirname(file), path.basename(file));
-  try {
-    if (/\.svg$/i.test(file)) output.write(svg);
-    else {
-      const text = markup(describeEvaluation(evaluation, 120, undefined));
-      output.write(
-        `<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">\n<title>Evaluation</title>\n<style>body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}pre{overflow-x:auto;line-height:1.35}svg{max-width:100%;height:auto}</style>\n<h1>Evaluation</h1>\n${svg}<pre>${text}</pre>\n</html>\n`,
-      );
-    }
-    output.finish();
-  } finally {
-    output.discard();
+  if (/\.svg$/i.test(output.path)) output.write(svg);
+  else {
+    const text = markup(describeEvaluation(evaluation, 120, undefined));
+    output.write(
+      `<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">\n<title>Evaluation</title>\n<style>body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}pre{overflow-x:auto;line-height:1.35}svg{max-width:100%;height:auto}</style>\n<h1>Evaluation</h1>\n${svg}<pre>${text}</pre>\n</html>\n`,
+    );
   }
+  output.finish();
 }
 
 function markup(text: string): string {

@@ -101,6 +101,7 @@ async function runTrain(inputs: readonly string[], flags: TrainFlags): Promise<n
   const approved = approvedRows(flags.approve);
   // Before hours of reading, not after.
   if (flags.algorithm !== undefined) checkAlgorithm(flags.algorithm);
+  const output = new OutputFile(path.dirname(flags.out), path.basename(flags.out));
   try {
     return await withModelRun(
       inputs,
@@ -125,13 +126,8 @@ async function runTrain(inputs: readonly string[], flags: TrainFlags): Promise<n
           ...(former === undefined ? {} : { from: { model: former.model, approved, budget: flags.trim } }),
           onStep: run.step,
         });
-        const output = new OutputFile(path.dirname(flags.out), path.basename(flags.out));
-        try {
-          output.write(training.model.save());
-          output.finish();
-        } finally {
-          output.discard();
-        }
+        output.write(training.model.save());
+        output.finish();
         run.step('');
         tellRows(training.inputs, training.notes, flags.quiet === true);
         if (flags.json === true) await print(`${JSON.stringify(trainingNode(flags.out, training), null, 2)}\n`);
@@ -147,6 +143,8 @@ async function runTrain(inputs: readonly string[], flags: TrainFlags): Promise<n
     if (!(error instanceof StoppedError)) throw error;
     note(error.message);
     return INTERRUPTED;
+  } finally {
+    output.discard();
   }
 }
 

@@ -86,6 +86,8 @@ async function runTune(inputs: readonly string[], flags: TuneFlags): Promise<num
   const fixed = parseParameters(algorithm, flags.set ?? []);
   if (flags.out !== undefined && !/\.ya?ml$/i.test(flags.out))
     throw new UserError(`--out ${safeText(flags.out, 200)}: no .yaml file`, 'for example --out knn.yaml');
+  const output =
+    flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
   try {
     return await withModelRun(inputs, flags, async (run) => {
       const tuning = await tuneModel({
@@ -101,7 +103,7 @@ async function runTune(inputs: readonly string[], flags: TuneFlags): Promise<num
         maxRows: flags.rows,
         onStep: run.step,
       });
-      if (flags.out !== undefined) writeYaml(flags.out, tuning, inputs);
+      if (output !== undefined) writeYaml(output, tuning, inputs);
       run.step('');
       tellRows(tuning.inputs, tuning.notes, flags.quiet === true);
       if (flags.json === true) await print(`${JSON.stringify(tuning, null, 2)}\n`);
@@ -112,6 +114,8 @@ async function runTune(inputs: readonly string[], flags: TuneFlags): Promise<num
     if (!(error instanceof StoppedError)) throw error;
     note(error.message);
     return INTERRUPTED;
+  } finally {
+    output?.discard();
   }
 }
 
@@ -207,7 +211,7 @@ function describeTuning(tuning: Tuning, width: number, out: string | undefined):
 }
 
 /** What `train --config` takes, with how it came about. */
-function writeYaml(file: string, tuning: Tuning, inputs: readonly string[]): void {
+function writeYaml(output: OutputFile, tuning: Tuning, inputs: readonly string[]): void {
   const { final, parameters, algorithm } = tuning;
   const searchable = parametersOf(algorithm).map((one) => `${one.name} ${describeParameter(one).standard}`);
   const lines = [
@@ -225,11 +229,6 @@ function writeYaml(file: string, tuning: Tuning, inputs: readonly string[]): voi
       : ['  parameters:', ...Object.entries(parameters).map(([name, value]) => `    ${name}: ${String(value)}`)]),
     '',
   ];
-  const output = new OutputFile(path.dirname(file), path.basename(file));
-  try {
-    output.write(lines.join('\n'));
-    output.finish();
-  } finally {
-    output.discard();
-  }
+  output.write(lines.join('\n'));
+  output.finish();
 }
