@@ -15,7 +15,7 @@ import { EvidencePool } from './evidence-pool.ts';
  * Kinds: `station` for what has an address of a vendor's, of a virtual machine's or no hardware address at all; `randomised` for made-up hardware addresses, which phones and laptops change by the day: such a
  * one is a line in the list and no alarm, unless it does more.
  *
- * Score: 0.9 for a hardware address of a vendor's or a virtual machine's, 0.75 for an address alone, 0.6 for a made-up one.
+ * Score: 0.9 for a hardware address of a vendor's or a virtual machine's, 0.75 for an address alone, 0.5 for a made-up one.
  *
  * What fools it: who takes the hardware address of a known device is that device. What stands behind a known router has that router's hardware address and is told by address only where the baseline has
  * addresses. Innocent, and found: a phone with a new address, a replaced network card, a new telephone on the desk that nobody has entered yet.
@@ -51,7 +51,7 @@ const SERVICES = 16;
 
 const KNOWN_HARDWARE = 0.9;
 const ADDRESS_ALONE = 0.75;
-const RANDOMISED = 0.6;
+const RANDOMISED = 0.5;
 
 interface Seen {
   readonly station: Station;
@@ -137,7 +137,7 @@ class NewDeviceDetector implements Detector {
     for (const [, seen] of this.#seen.sortedEntries()) {
       if (seen.flows < this.#minFlows || !seen.span.known) continue;
       const { mac, key } = seen.station;
-      const isRandom = mac !== undefined && isLocalMac(mac) && virtualOwner(mac) === undefined;
+      const isRandom = isMadeUp(mac);
       const score = isRandom ? RANDOMISED : mac === undefined || key !== mac ? ADDRESS_ALONE : KNOWN_HARDWARE;
       found.push({
         kind: isRandom ? 'new-device.randomised' : 'new-device.station',
@@ -155,6 +155,11 @@ class NewDeviceDetector implements Detector {
     }
     return found.sort((a, b) => b.score - a.score);
   }
+}
+
+/** A local hardware address that no known software gives. */
+export function isMadeUp(mac: string | undefined): boolean {
+  return mac !== undefined && isLocalMac(mac) && virtualOwner(mac) === undefined;
 }
 
 function isUnknown({ match }: Station): boolean {

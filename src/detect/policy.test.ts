@@ -138,7 +138,7 @@ test('a made-up hardware address is told apart from that of a virtual machine, a
   expect(found.map(({ kind, actor, score }) => [kind, actor, score])).toEqual([
     ['new-device.station', '10.0.0.71', 0.9],
     ['new-device.station', '10.0.0.72', 0.75],
-    ['new-device.randomised', '10.0.0.70', 0.6],
+    ['new-device.randomised', '10.0.0.70', 0.5],
   ]);
 });
 

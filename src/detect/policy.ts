@@ -7,7 +7,7 @@ import { BaselineView, ownEntry, type Station } from './baseline-view.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
-import { bestAddress } from './new-device.ts';
+import { bestAddress, isMadeUp } from './new-device.ts';
 
 /**
  * What the baseline does not allow, told with the condition that fired: a source that it does not know, a destination that it does not know, a protocol that is not allowed, hours in which a device should be
@@ -21,7 +21,7 @@ import { bestAddress } from './new-device.ts';
  * outside address tries and nobody answers is no protocol of this network.
  * hours: a device whose entry has `hours` began `minOffHours` flows or more outside of them.
  *
- * Score: 0.8 unknown source or destination, 0.85 expired, 0.7 proposed and protocols, 0.6 hours; a rule is a rule, and how much it weighs is the severity's business.
+ * Score: 0.8 unknown source or destination (0.3 with a made-up hardware address, as phones have), 0.85 expired, 0.7 proposed and protocols, 0.6 hours; a rule is a rule, and how much it weighs is the severity's business.
  *
  * What fools it: taking the hardware address of a known device; speaking an allowed protocol, or inside of one (TLS carries anything). Innocent, and found: whatever is honest and not written down.
  *
@@ -64,6 +64,7 @@ const DYNAMIC_FROM = 49_152;
 const SCORES: Readonly<Record<string, number>> = { unknown: 0.8, expired: 0.85, proposed: 0.7 };
 const PROTOCOL_SCORE = 0.7;
 const HOURS_SCORE = 0.6;
+const MADE_UP_SCORE = 0.3;
 
 interface Finding {
   readonly kind: string;
@@ -321,7 +322,11 @@ class PolicyDetector implements Detector {
       const { kind, station, standing, span, peers, flows, port, transport } = found;
       if (flows < (kind === 'policy.hours' ? this.#minOffHours : this.#minFlows) || !span.known) continue;
       const score =
-        kind === 'policy.hours' ? HOURS_SCORE : kind === 'policy.protocol' ? PROTOCOL_SCORE : (SCORES[standing] ?? 0.8);
+        kind === 'policy.hours'
+          ? HOURS_SCORE
+          : kind === 'policy.protocol'
+            ? PROTOCOL_SCORE
+            : scoreOf(standing, station);
       detections.push({
         kind,
         detector: this.id,
@@ -340,6 +345,10 @@ class PolicyDetector implements Detector {
     }
     return detections.sort((a, b) => b.score - a.score);
   }
+}
+
+function scoreOf(standing: BaselineStanding, { mac, key }: Station): number {
+  return standing === 'unknown' && key === mac && isMadeUp(mac) ? MADE_UP_SCORE : (SCORES[standing] ?? 0.8);
 }
 
 /** An address outside as the one that speaks: no station, and yet somebody. */

@@ -97,8 +97,8 @@ export interface DeviceFacts {
   readonly hasMorePeers: boolean;
   /** Kinds of frames beside flows, as in 'LLDP'. */
   readonly frames: readonly string[];
-  /** Flows by hour of the week from Monday 00:00. */
-  readonly hours: Float64Array;
+  /** Flows by hour of the week from Monday 00:00; undefined where hours were not counted. */
+  readonly hours: Float64Array | undefined;
 }
 
 /** One pair of hardware and network address; either may be missing. */
@@ -148,7 +148,7 @@ const NAME_SOURCES: Readonly<Record<string, string>> = {
 
 export interface DeviceContext {
   readonly isHome: (address: string) => boolean;
-  /** Hour of the week of a time, 0 to 167 from Monday 00:00, -1 for none; in UTC where absent. */
+  /** Hour of the week of a time, 0 to 167 from Monday 00:00, -1 for none; hours are not counted where it is absent. */
   readonly hourOfWeek?: (epochMs: number) => number;
 }
 
@@ -284,7 +284,7 @@ export class DeviceTable {
     station.bytes += bytes;
     if (startMs < station.firstMs) station.firstMs = startMs;
     if (endMs > station.lastMs) station.lastMs = endMs;
-    const hour = this.#context.hourOfWeek?.(startMs) ?? utcHour(startMs);
+    const hour = this.#context.hourOfWeek?.(startMs) ?? -1;
     if (hour < 0) return;
     station.hours ??= new Float64Array(WEEK_HOURS);
     station.hours[hour]++;
@@ -469,8 +469,9 @@ export class DeviceTable {
     const uses = sums(stations.map((station) => station.uses));
     const software = mostFrequent(sums(stations.map((station) => station.software)), MAX_NAMES);
     const listed = namesOf(names);
-    const hours = new Float64Array(WEEK_HOURS);
-    for (const station of stations) for (let h = 0; h < WEEK_HOURS; h++) hours[h] += station.hours?.[h] ?? 0;
+    const hours = this.#context.hourOfWeek === undefined ? undefined : new Float64Array(WEEK_HOURS);
+    if (hours !== undefined)
+      for (const station of stations) for (let h = 0; h < WEEK_HOURS; h++) hours[h] += station.hours?.[h] ?? 0;
     const addresses = stations
       .filter(({ address }) => address !== '')
       .map(({ address, firstMs, lastMs, claimed }): DeviceAddress => ({ address, firstMs, lastMs, claimed }))
@@ -713,11 +714,6 @@ function reverseAddress(name: string): string | undefined {
   return v4 === null ? undefined : `${v4[4]}.${v4[3]}.${v4[2]}.${v4[1]}`;
 }
 
-function utcHour(epochMs: number): number {
-  const hour = Math.floor(epochMs / 3_600_000) + 72;
-  return Number.isFinite(hour) ? ((hour % WEEK_HOURS) + WEEK_HOURS) % WEEK_HOURS : -1;
-}
-
 function sums(maps: readonly (ReadonlyMap<string, number> | undefined)[]): Map<string, number> {
   const all = new Map<string, number>();
   for (const map of maps) for (const [key, n] of map ?? []) all.set(key, (all.get(key) ?? 0) + n);
@@ -776,7 +772,7 @@ function together(later: DeviceFacts, earlier: DeviceFacts): DeviceFacts {
     homePeers: [...new Set([...later.homePeers, ...earlier.homePeers])].sort(compareAddresses),
     places: [...new Set([...later.places, ...earlier.places])].sort(),
     hasMorePeers: later.hasMorePeers || earlier.hasMorePeers,
-    hours: later.hours.map((n, h) => n + (earlier.hours[h] ?? 0)),
+    hours: later.hours?.map((n, h) => n + (earlier.hours?.[h] ?? 0)),
   };
 }
 

@@ -37,7 +37,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
   {
     prefix: 'new-device.randomised',
     behaviour: STRANGER,
-    base: 6,
+    base: 18,
     rule: 'A device with a made-up hardware address that the baseline does not know: most often a phone',
     direction: {},
     steps: strangerSteps,

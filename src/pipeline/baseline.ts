@@ -270,7 +270,7 @@ function proposeDevice(
   const ips = macKind === 'randomised' ? [] : addresses;
   if (macs.length === 0 && ips.length === 0) return [];
   const role = roles[0]?.role;
-  const hours = withHours ? hoursText(device.hours) : undefined;
+  const hours = withHours && device.hours !== undefined ? hoursText(device.hours) : undefined;
   return [
     {
       ...(name === undefined ? {} : { name }),
