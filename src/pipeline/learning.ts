@@ -31,6 +31,8 @@ export interface LearningOptions {
 const LEARN_BELOW = 0.999;
 const WARM_UP = 500;
 const PIECE_ROWS = 1000;
+/** A tenth of a second of the slowest stream. */
+const STREAM_PIECE_ROWS = 500;
 const LEAST_WARM_UP = 50;
 const LEAST_PERIOD = 500;
 const DEFAULT_SEED = 42;
@@ -116,9 +118,10 @@ export class LearningModel {
     return this.#stream;
   }
 
-  /** Rows that are scored before the schedule is looked at again; undefined where there is none. */
+  /** Rows that are scored in one go, before the schedule is looked at again and others have their turn; undefined where it does not matter. */
   get pieceRows(): number | undefined {
     const { every } = this.#options;
+    if (this.#streams !== undefined) return STREAM_PIECE_ROWS;
     if (every === undefined) return undefined;
     return 'rows' in every ? Math.min(PIECE_ROWS, every.rows) : PIECE_ROWS;
   }
