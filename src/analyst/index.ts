@@ -1,5 +1,6 @@
 /** Floor 7: incident to verdict. */
 export * from './check.ts';
 export * from './hypothesis.ts';
+export * from './language-model.ts';
 export * from './rules.ts';
 export * from './verdict.ts';
