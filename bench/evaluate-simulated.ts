@@ -16,8 +16,13 @@ const SEED = 7;
 const START = '2026-03-02T09:00:00';
 const LIMIT_MS = 180_000;
 
-/** Beginnings of the kinds that name an attack rightly; and whether it must be found, at rank 1. */
-const EXPECTED: Readonly<Record<string, { readonly kinds: readonly string[]; readonly required?: true }>> = {
+/**
+ * Beginnings of the kinds that name an attack rightly; whether it must be found, at rank 1; and whether it takes a baseline, which is then learned from the same hour without the attack and approved as it is.
+ * The new device does not look around here: that is the case `scan`.
+ */
+const EXPECTED: Readonly<
+  Record<string, { readonly kinds: readonly string[]; readonly required?: true; readonly baseline?: true }>
+> = {
   scan: { kinds: ['scan.'], required: true },
   'arp-scan': { kinds: ['scan.arp'], required: true },
   'icmp-sweep': { kinds: ['scan.icmp'], required: true },
@@ -31,7 +36,7 @@ const EXPECTED: Readonly<Record<string, { readonly kinds: readonly string[]; rea
   'icmp-tunnel': { kinds: ['icmp-tunnel.'], required: true },
   mining: { kinds: ['mining.stratum'], required: true },
   shell: { kinds: ['protocol-mismatch.shell'], required: true },
-  'new-device': { kinds: ['device', 'new-device', 'scan.'] },
+  'new-device': { kinds: ['new-device.'], baseline: true, required: true },
   'arp-spoof': { kinds: ['arp-spoof.poisoning'], required: true },
   'rogue-dhcp': { kinds: ['rogue-dhcp.'], required: true },
   'lateral-movement': { kinds: ['lateral-movement.'], required: true },
@@ -87,13 +92,18 @@ async function run(
   const labels = join(folder, 'labels.csv');
   const results = join(folder, 'out');
   const what = ['simulate', '--seed', String(SEED), '--start', START, '--duration', `${hours}h`, '--quiet'];
-  const added = attack === '' ? [] : ['--attack', attack];
+  const added = attack === '' ? [] : ['--attack', attack === 'new-device' ? 'new-device:scans=false' : attack];
+  const baseline = EXPECTED[attack]?.baseline === true ? await learn(what, folder) : [];
   const made = spawn(process.execPath, [ANOMALYST, ...what, ...added, '--out', '-', '--labels', labels], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const judged = spawn(process.execPath, [ANOMALYST, 'analyze', '-', '--out', results, '--quiet', '--no-progress'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
+  const judged = spawn(
+    process.execPath,
+    [ANOMALYST, 'analyze', '-', ...baseline, '--out', results, '--quiet', '--no-progress'],
+    {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    },
+  );
   let complaint = '';
   judged.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, 4096);
@@ -114,6 +124,22 @@ async function run(
   if (judgedCode !== 0) return `analyze ended with ${judgedCode}: ${complaint.trim().split('\n')[0] ?? ''}`;
   const byFrame = new Map(readCsv(labels).map((row) => [Number(row.firstFrame), row.label ?? '']));
   return { outcome: readOutcome(results), labels: byFrame };
+}
+
+/** The office without attack as a baseline; the options by which `analyze` takes it. */
+async function learn(what: readonly string[], folder: string): Promise<string[]> {
+  const usual = join(folder, 'usual.pcapng');
+  const file = join(folder, 'baseline.yaml');
+  for (const args of [
+    [...what, '--out', usual, '--no-labels'],
+    ['baseline', 'learn', usual, '--out', file, '--quiet'],
+    ['baseline', 'approve', file, '--all', '--quiet'],
+  ]) {
+    const code = await ended(spawn(process.execPath, [ANOMALYST, ...args], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    if (code !== 0) throw new Error(`${args[0] ?? ''} ended with ${code}`);
+  }
+  rmSync(usual);
+  return ['--baseline', file];
 }
 
 function ended(child: ReturnType<typeof spawn>): Promise<number | string> {

@@ -46,6 +46,8 @@ export const DEFAULT_NEW_DEVICE_OPTIONS: NewDeviceOptions = { minFlows: 1, maxSt
 
 const PEERS = 64;
 const EVIDENCE = 10;
+/** What a log without times gives its findings. */
+const NO_TIME = 0;
 const MAX_ADDRESSES = 8;
 const SERVICES = 16;
 
@@ -119,7 +121,8 @@ class NewDeviceDetector implements Detector {
     if (address !== undefined && station.isHome && (seen.addresses.size < MAX_ADDRESSES || seen.addresses.has(address)))
       seen.addresses.set(address, (seen.addresses.get(address) ?? 0) + 1);
     const peer = textAt(flows[other], row);
-    if (peer !== undefined) seen.peers.add(peer);
+    // A device that announces its address speaks to itself.
+    if (peer !== undefined && peer !== address) seen.peers.add(peer);
     if (other === 'initiator' && textAt(flows.outcome, row) === 'answered' && seen.offers.size < SERVICES) {
       const port = numberAt(flows.responderPort, row);
       const service = textAt(flows.service, row);
@@ -135,7 +138,7 @@ class NewDeviceDetector implements Detector {
   finish(): Detection[] {
     const found: Detection[] = [];
     for (const [, seen] of this.#seen.sortedEntries()) {
-      if (seen.flows < this.#minFlows || !seen.span.known) continue;
+      if (seen.flows < this.#minFlows) continue;
       const { mac, key } = seen.station;
       const isRandom = isMadeUp(mac);
       const score = isRandom ? RANDOMISED : mac === undefined || key !== mac ? ADDRESS_ALONE : KNOWN_HARDWARE;
@@ -145,8 +148,8 @@ class NewDeviceDetector implements Detector {
         actor: bestAddress(seen.addresses) ?? key,
         peers: seen.peers.top(),
         peerCount: seen.peers.count,
-        firstMs: seen.span.firstMs,
-        lastMs: seen.span.lastMs,
+        firstMs: seen.span.known ? seen.span.firstMs : NO_TIME,
+        lastMs: seen.span.known ? seen.span.lastMs : NO_TIME,
         score,
         reasons: reasonsOf(seen, score, isRandom, this.#baseline),
         flows: this.#pool.flows(seen.evidence),

@@ -44,6 +44,8 @@ export const DEFAULT_NEW_EDGE_OPTIONS: NewEdgeOptions = { minFlows: 1, maxEdges:
 
 const PEERS = 64;
 const EVIDENCE = 10;
+/** What a log without times gives its findings. */
+const NO_TIME = 0;
 const MAX_ADDRESSES = 8;
 const SCORE = 0.7;
 const SCORE_OF_ACCESS = 0.85;
@@ -156,7 +158,7 @@ class NewEdgeDetector implements Detector {
     const found: Detection[] = [];
     for (const [, edge] of this.#edges.sortedEntries()) {
       const { station, entry, isInside, transport, service, access, port, peers, span, flows } = edge;
-      if (flows < this.#minFlows || !span.known) continue;
+      if (flows < this.#minFlows) continue;
       const score = access ? SCORE_OF_ACCESS : SCORE;
       const known = entry.peers?.length ?? 0;
       const reasons: Reason[] = [
@@ -186,8 +188,8 @@ class NewEdgeDetector implements Detector {
         ...(port === undefined ? {} : { port }),
         ...(transport === undefined ? {} : { protocol: transport }),
         ...(service === undefined ? {} : { service }),
-        firstMs: span.firstMs,
-        lastMs: span.lastMs,
+        firstMs: span.known ? span.firstMs : NO_TIME,
+        lastMs: span.known ? span.lastMs : NO_TIME,
         score,
         reasons,
         flows: this.#pool.flows(edge.evidence),

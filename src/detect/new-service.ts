@@ -51,6 +51,8 @@ export const DEFAULT_NEW_SERVICE_OPTIONS: NewServiceOptions = {
 
 const PEERS = 64;
 const EVIDENCE = 10;
+/** What a log without times gives its findings. */
+const NO_TIME = 0;
 const MAX_ADDRESSES = 8;
 const SCORE = 0.8;
 const SCORE_OF_SEVERAL = 0.9;
@@ -161,7 +163,7 @@ class NewServiceDetector implements Detector {
     const found: Detection[] = [];
     for (const [, offered] of this.#offered.sortedEntries()) {
       const { station, transport, port, service, peers, span, flows } = offered;
-      if (flows < this.#minFlows || !span.known) continue;
+      if (flows < this.#minFlows) continue;
       const score = peers.count > 1 ? SCORE_OF_SEVERAL : SCORE;
       found.push({
         kind: 'new-service.offered',
@@ -172,8 +174,8 @@ class NewServiceDetector implements Detector {
         port,
         protocol: transport,
         ...(service === undefined ? {} : { service }),
-        firstMs: span.firstMs,
-        lastMs: span.lastMs,
+        firstMs: span.known ? span.firstMs : NO_TIME,
+        lastMs: span.known ? span.lastMs : NO_TIME,
         score,
         reasons: reasonsOf(offered, score),
         flows: this.#pool.flows(offered.evidence),

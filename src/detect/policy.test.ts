@@ -387,3 +387,11 @@ test('the order of flows plays no part below the caps', () => {
     expect(run(create, document, rows.toReversed())).toEqual(forth);
   }
 });
+
+test('a log without times has its findings, too', () => {
+  const bare = { startMs: undefined, endMs: undefined };
+  const document = { devices: DEVICES, protocols: { application: ['DNS'] } };
+  const rows = [flow({ ...STRANGER, ...bare }), flow({ ...bare, responderPort: 22, service: 'ssh' })];
+  for (const create of [createNewDeviceDetector, createNewServiceDetector, createPolicyDetector])
+    expect(run(create, document, rows).map(({ firstMs, lastMs }) => [firstMs, lastMs])[0]).toEqual([0, 0]);
+});

@@ -57,6 +57,8 @@ export const DEFAULT_POLICY_OPTIONS: PolicyOptions = {
 
 const PEERS = 64;
 const EVIDENCE = 10;
+/** What a log without times gives its findings. */
+const NO_TIME = 0;
 const MAX_ADDRESSES = 8;
 /** RFC 6335 section 6: dynamic ports, which stand for no service. */
 const DYNAMIC_FROM = 49_152;
@@ -303,7 +305,7 @@ class PolicyDetector implements Detector {
     )
       found.addresses.set(address, (found.addresses.get(address) ?? 0) + 1);
     const peer = textAt(peerSide === 1 ? flows.responder : flows.initiator, row);
-    if (peer !== undefined) found.peers.add(peer);
+    if (peer !== undefined && peer !== address) found.peers.add(peer);
     if (protocol?.layer === 'application') {
       const port = numberAt(flows.responderPort, row);
       if (found.port === undefined || (port !== undefined && port < found.port)) found.port = port;
@@ -320,7 +322,7 @@ class PolicyDetector implements Detector {
     const detections: Detection[] = [];
     for (const [, found] of this.#found.sortedEntries()) {
       const { kind, station, standing, span, peers, flows, port, transport } = found;
-      if (flows < (kind === 'policy.hours' ? this.#minOffHours : this.#minFlows) || !span.known) continue;
+      if (flows < (kind === 'policy.hours' ? this.#minOffHours : this.#minFlows)) continue;
       const score =
         kind === 'policy.hours'
           ? HOURS_SCORE
@@ -335,8 +337,8 @@ class PolicyDetector implements Detector {
         peerCount: peers.count,
         ...(port === undefined ? {} : { port }),
         ...(transport === undefined ? {} : { protocol: transport }),
-        firstMs: span.firstMs,
-        lastMs: span.lastMs,
+        firstMs: span.known ? span.firstMs : NO_TIME,
+        lastMs: span.known ? span.lastMs : NO_TIME,
         score,
         reasons: reasonsOf(found, score),
         flows: this.#pool.flows(found.evidence),

@@ -51,8 +51,11 @@ export function isLocalMac(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 2) !== 0;
 }
 
-/** A single station's address: no group's, and not all zeros. */
+const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+
+/** A single station's address, as packets give it: no group's, not all zeros, and no other text that a log has in its place. */
 export function isStationMac(mac: string): boolean {
+  if (!MAC.test(mac)) return false;
   const first = Number.parseInt(mac.slice(0, 2), 16);
   return (first & 1) === 0 && mac !== '00:00:00:00:00:00';
 }

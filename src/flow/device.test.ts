@@ -66,6 +66,18 @@ test('a device is a hardware address with all its addresses, and its times', () 
   ]);
 });
 
+test('a log without times and hardware addresses gives devices without them', () => {
+  const [one] = devices([
+    flow({ startMs: undefined, endMs: undefined, initiatorMac: undefined, responderMac: undefined }),
+  ]);
+  expect([one?.mac, one?.addresses[0]?.address, one?.firstMs, one?.lastMs]).toEqual([
+    undefined,
+    '10.0.0.8',
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ]);
+});
+
 test('what a router carries is not its own: addresses outside are no devices, home addresses behind it are', () => {
   const rows = [
     ...['203.0.113.9', '198.51.100.1', '192.0.2.1'].map((responder) => flow({ responder })),
@@ -157,6 +169,11 @@ test('names come from DHCP, NetBIOS, mDNS and DNS, the own ones first, each once
     { name: 'ptr.office.example', source: 'DNS' },
   ]);
   expect(pc?.roles[0]?.role).toBe('computer');
+});
+
+test('what a log has in place of a hardware address is none', () => {
+  const list = devices([flow({ initiatorMac: '\u001b[31mred', responderMac: '3C-52-82-00-00-08' })]);
+  expect(told(list)).toEqual(['- 10.0.0.8']);
 });
 
 test('a relay tells nothing of itself by what it passes on', () => {

@@ -183,8 +183,9 @@ export class DeviceTable {
       new Ends(this, f.responderMac, f.responder, this.#context.isHome),
     ] as const;
     for (let row = 0; row < table.rowCount; row++) {
-      const startMs = f.startMs.values[row];
-      const endMs = f.endMs.values[row];
+      // A log may have no times; what is not a number moves no bound.
+      const startMs = numberAt(f.startMs, row) ?? Number.NaN;
+      const endMs = numberAt(f.endMs, row) ?? startMs;
       const isArp = textAt(f.protocol, row) === 'arp';
       const sent = numberAt(f.initiatorPackets, row);
       const answered = numberAt(f.responderPackets, row);
@@ -334,8 +335,8 @@ export class DeviceTable {
         const own = this.#context.isHome(address) ? this.station(station.mac.mac, address) : undefined;
         if (own === undefined) continue;
         own.claimed = true;
-        const startMs = f.startMs.values[row];
-        const endMs = f.endMs.values[row];
+        const startMs = numberAt(f.startMs, row) ?? Number.NaN;
+        const endMs = numberAt(f.endMs, row) ?? startMs;
         if (startMs < own.firstMs) own.firstMs = startMs;
         if (endMs > own.lastMs) own.lastMs = endMs;
       }

@@ -80,7 +80,7 @@ async function runDevices(inputs: readonly string[], flags: DevicesFlags): Promi
   else
     await print(
       shown.length === 0
-        ? 'No device of the home network was seen.\n'
+        ? 'No device of the home network was seen (--home-net says which that is).\n'
         : deviceTable(shown, terminalWidth(process.stdout)),
     );
   if (!quiet) {
@@ -189,7 +189,7 @@ function deviceLines(device: DeviceSummary, width: number): string[] {
     'addresses',
     addresses
       .slice(0, 8)
-      .map(({ address, claimed }) => `${address}${claimed ? '' : ' (seen, not claimed)'}`)
+      .map(({ address, claimed }) => `${safeText(address, 45)}${claimed ? '' : ' (seen, not claimed)'}`)
       .join(', '),
   );
   add(
@@ -214,7 +214,7 @@ function deviceLines(device: DeviceSummary, width: number): string[] {
     add('before', `${before} (sure to ${Math.round(100 * score)} %). ${evidence.join(' ')}`);
   add(
     'seen',
-    `${isoTime(device.firstMs)} to ${isoTime(device.lastMs)}, ${counted(device.flows, 'flow')}, ${humanBytes(device.bytes)}`,
+    `${Number.isFinite(device.firstMs) ? `${isoTime(device.firstMs)} to ${isoTime(device.lastMs)}` : 'at no known time'}, ${counted(device.flows, 'flow')}, ${humanBytes(device.bytes)}`,
   );
   if (baseline !== undefined) {
     const { standing, name: known, owner, importance } = baseline;
