@@ -136,6 +136,9 @@ describe('train', () => {
     const first = at('office.safetensors');
     expect(await run('train', OFFICE, '--out', first, '--algorithm', 'isolation-forest')).toBe(0);
     expect(out).toContain('fitted on    1,113 flows of 1,113');
+    // Ten minutes know nothing of hours.
+    expect(err).toContain('note: the time of day is no feature: it says something from two days on');
+    expect(loadModel(fs.readFileSync(first)).featureNames).not.toContain('flow.hour-sin');
     out = '';
     const result = await json<{ retrained: { trimmed: number; approved: number }; rows: { read: number } }>(
       ...['train', OFFICE, '--from', first, '--approve', '17-18', '--out', at('next.safetensors')],

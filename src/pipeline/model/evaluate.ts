@@ -130,7 +130,7 @@ export async function evaluateModels(options: EvaluateOptions): Promise<Evaluati
     throw new UserError(`--folds ${count}: expected a whole number from 2 to 20`);
   const fits = contenders.some((one) => 'algorithm' in one);
   // Labels and rows are those of the first reading; a model that measures otherwise is read again and matched by the number of the row.
-  const set = await openRows({ ...options, label: labelColumn(options) });
+  const set = await openRows({ ...options, label: labelColumn(options), fitting: fits });
   try {
     assertGoing(signal, set);
     const labels = labelsOf(set, options.labels, options.flowLabels);

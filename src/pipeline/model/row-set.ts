@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Json, nearest, type Schema, safeText, Table, UserError } from '../../core/index.ts';
-import { FEATURE_PACKS, type Feature, type FeatureMatrix } from '../../feature/index.ts';
+import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FlowFeatureName } from '../../feature/index.ts';
 import { FLOW_SCHEMA, FlowTable, type FlowTableOptions } from '../../flow/index.ts';
 import { type ColumnType, type Reject, ScratchFile } from '../../io/index.ts';
 import type { Model } from '../../model/index.ts';
@@ -13,6 +13,7 @@ import { FlowStore } from '../store.ts';
 import { measureRows, memoryRows } from '../table/measure.ts';
 import { autoPlan, type TablePlan } from '../table/plan.ts';
 import { openTables, readRows } from '../table/read.ts';
+import { takeFeatures } from './criterion.ts';
 
 /** What a model's rows are: conversations, whatever they were read from, or the rows of a table of any columns. */
 export type RowKind = 'flows' | 'rows';
@@ -23,6 +24,8 @@ export interface RowSetOptions {
   readonly rows?: RowKind | undefined;
   /** Written definitions; without them the flow pack for flows and every column for a table. */
   readonly plan?: ((schema: Schema, encoding: Json | undefined) => TablePlan) | undefined;
+  /** The rows are for a new model: features that say nothing yet are left out, as the time of day within two days. */
+  readonly fitting?: boolean | undefined;
   /** What a model was fitted with, where rows are to be measured for one. */
   readonly encoding?: Json | undefined;
   /** Columns of a table that are no features: labels, row numbers. */
@@ -119,6 +122,8 @@ export function kindOf(inputs: readonly ClassifiedInput[]): RowKind {
 
 const FLOW_TIME = 'startMs';
 const FLOW_ENTITY = 'initiator';
+const HOUR_FEATURES: readonly string[] = ['flow.hour-sin', 'flow.hour-cos'] satisfies readonly FlowFeatureName[];
+const HOURS_FROM_MS = 172_800_000;
 
 /** Flows with the features of the flow pack. */
 async function packRows(options: RowSetOptions): Promise<RowSet> {
@@ -135,16 +140,23 @@ async function packRows(options: RowSetOptions): Promise<RowSet> {
       values = copied && features.values.length > (values?.length ?? 0) ? features.values : copied ? values : undefined;
       return copied;
     });
+    // Within two days the hour only says when the capture was made, and every later one would be strange.
+    const spanMs = read.span === undefined ? 0 : read.span.lastMs - read.span.firstMs;
+    const hasHours = options.fitting !== true || spanMs >= HOURS_FROM_MS;
+    const kept = Int32Array.from(pack.features.keys()).filter(
+      (j) => hasHours || !HOUR_FEATURES.includes(pack.features[j]?.name ?? ''),
+    );
     return {
       kind: 'flows',
       schema: FLOW_SCHEMA,
-      features: pack.features,
+      features: [...kept].flatMap((j) => pack.features[j] ?? []),
       count: read.read - store.refusedRows,
       time: FLOW_TIME,
       entity: FLOW_ENTITY,
       ...read,
       notes: [
         ...refusals(store),
+        ...(hasHours ? [] : ['the time of day is no feature: it says something from two days on']),
         ...measurer
           .saturations()
           .map(({ what, cap, refused }) => `${refused} were refused: there is room for ${cap} ${what}`),
@@ -152,7 +164,11 @@ async function packRows(options: RowSetOptions): Promise<RowSet> {
       encoding: () => undefined,
       *batches() {
         for (const { table, features } of store.chunks())
-          yield { table, features, rows: Float64Array.from(table.numbers('id').values) };
+          yield {
+            table,
+            features: hasHours ? features : takeFeatures(features, kept),
+            rows: Float64Array.from(table.numbers('id').values),
+          };
       },
       close: () => store.close(),
     };

@@ -117,7 +117,12 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
   const { from } = options;
   const algorithm = checkAlgorithm(options.algorithm ?? from?.model.kind ?? defaultAlgorithm());
   const parameters = checkParameters(algorithm, options.parameters ?? {});
-  const set = await openRows({ ...options, label: labelColumn(options), encoding: from?.model.encoding });
+  const set = await openRows({
+    ...options,
+    label: labelColumn(options),
+    encoding: from?.model.encoding,
+    fitting: from === undefined,
+  });
   try {
     assertGoing(signal, set);
     if (from !== undefined) needFeatures(from.model, set);

@@ -116,7 +116,7 @@ export async function tuneModel(options: TuneOptions): Promise<Tuning> {
     );
   if (!Number.isInteger(count) || count < 1 || count > 10_000)
     throw new UserError(`--trials ${count}: expected a whole number from 1 to 10000`);
-  const set = await openRows({ ...options, label: labelColumn(options) });
+  const set = await openRows({ ...options, label: labelColumn(options), fitting: true });
   try {
     assertGoing(signal, set);
     const labels = labelsOf(set, options.labels, options.flowLabels);
