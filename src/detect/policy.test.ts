@@ -229,7 +229,15 @@ test('every layer is judged by its own list, and one without an approved entry i
   expect(named([flow({ ...unknown, responderPort: 49_151 })])).toEqual(['tcp/49151']);
   expect(named([flow({ ...unknown, responderPort: 49_152 })])).toEqual([]);
   expect(named([flow({ ...unknown, responderPort: 9101, responderPackets: 0, outcome: 'unanswered' })])).toEqual([]);
+  expect(named([flow({ ...unknown, responderPort: 9101, outcome: 'unknown' })])).toEqual([]);
   expect(named([flow({ ...unknown, responderPort: 9101 })], { application: ['SMB', 'unrecognised'] })).toEqual([]);
+});
+
+test('who speaks from outside is told by its own address, not by the router that carried it', () => {
+  const rows = [flow({ initiator: '203.0.113.9', initiatorMac: GATE, service: 'ssh', responderPort: 22 })];
+  expect(kinds(run(createPolicyDetector, { devices: DEVICES, protocols: { application: ['SMB'] } }, rows))).toEqual([
+    'policy.protocol 203.0.113.9',
+  ]);
 });
 
 test('an entry that says what a device uses decides for that device', () => {

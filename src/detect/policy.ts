@@ -180,7 +180,9 @@ export class PolicyRules {
   ): ProtocolBreach | undefined {
     const { flows } = this.view;
     const seen = seenService(this.view, row, this.#keys);
-    if (seen.service === undefined && (!isAnswered || seen.port === undefined || seen.port >= DYNAMIC_FROM))
+    // Where the beginning was not seen, either port may be the service's.
+    const isClear = isAnswered && textAt(flows.outcome, row) !== 'unknown';
+    if (seen.service === undefined && (!isClear || seen.port === undefined || seen.port >= DYNAMIC_FROM))
       return undefined;
     const key = seen.service ?? `${transport}/${seen.port ?? 0}`;
     if (entry?.uses !== undefined && !isGroupRow(flows, row))
@@ -259,7 +261,12 @@ class PolicyDetector implements Detector {
       if (destination !== undefined)
         this.#take('policy.unknown-destination', rules.view, row, destination, 0, destination.match.standing);
       if (protocol === undefined && !hours) continue;
-      const from = rules.view.station(row, 0) ?? strangerOf(rules.view, row);
+      // What comes from outside has the router's hardware address: its own address tells who it was.
+      const station = rules.view.station(row, 0);
+      const from =
+        station?.isHome === false && station.address !== undefined
+          ? strangerOf(rules.view, row)
+          : (station ?? strangerOf(rules.view, row));
       if (from === undefined) continue;
       if (protocol !== undefined) this.#take('policy.protocol', rules.view, row, from, 1, protocol.standing, protocol);
       if (hours) this.#take('policy.hours', rules.view, row, from, 1, 'approved');

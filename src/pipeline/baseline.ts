@@ -155,7 +155,8 @@ class ProtocolCounts {
       const service = textAt(f.service, row);
       const port = numberAt(f.responderPort, row);
       if (service !== undefined) this.#count('application', protocolKey(service));
-      else if (isAnswered && port !== undefined && port < DYNAMIC_FROM) this.#count('application', `${key}/${port}`);
+      else if (isAnswered && textAt(f.outcome, row) !== 'unknown' && port !== undefined && port < DYNAMIC_FROM)
+        this.#count('application', `${key}/${port}`);
     }
   }
 
