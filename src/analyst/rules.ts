@@ -1,4 +1,4 @@
-import type { Incident } from '../incident/index.ts';
+import { type Incident, kindInfo } from '../incident/index.ts';
 import { CLAIM_SECTIONS, checkCitations } from './check.ts';
 import { explanationOf, type Nature } from './rule/index.ts';
 import type { Action, Analyst, Assessment, Claim, Verdict } from './verdict.ts';
@@ -43,7 +43,7 @@ export function judgeByRules(incident: Incident): Verdict {
     action: choose(view, assessment),
     whatHappened: [...explanation.whatHappened(view), ...support(incident, lead.kind, others)],
     whyItMatters: explanation.whyItMatters(view),
-    whatToDoFirst: explanation.whatToDoFirst(view),
+    whatToDoFirst: [...explanation.whatToDoFirst(view), ...furtherSteps(incident, lead.kind, others)],
     whatWouldMakeItInnocent: explanation.whatWouldMakeItInnocent(view),
   };
   for (const section of CLAIM_SECTIONS) {
@@ -63,6 +63,19 @@ function support(incident: Incident, leadKind: string, others: Incident['detecti
     if (kinds.has(detection.kind) || kinds.size > MAX_SUPPORT) continue;
     kinds.add(detection.kind);
     claims.push(...explanationOf(detection.kind).inSupport(new View(incident, detection)));
+  }
+  return claims;
+}
+
+/** Of every further behaviour of the story its first step: where a search was followed by guessing, the login log waits too. */
+function furtherSteps(incident: Incident, leadKind: string, others: Incident['detections']): Claim[] {
+  const behaviours = new Set([kindInfo(leadKind).behaviour]);
+  const claims: Claim[] = [];
+  for (const detection of others) {
+    const { behaviour, opinion } = kindInfo(detection.kind);
+    if (opinion === true || behaviours.has(behaviour) || behaviours.size > MAX_SUPPORT) continue;
+    behaviours.add(behaviour);
+    claims.push(...explanationOf(detection.kind).whatToDoFirst(new View(incident, detection)).slice(0, 1));
   }
   return claims;
 }

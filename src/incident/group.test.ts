@@ -59,26 +59,84 @@ describe('joining', () => {
     expect(sizes(between(0, 10), between(0, 10, { actor: '192.168.1.11' }))).toEqual([1, 1]);
   });
 
-  it('keeps a scan and a brute force of the same host apart, and lets each make the other more urgent', () => {
+  it('joins a scan and guessing at the same targets, led by the heavier part with the other one beside it', () => {
     const scan = between(0, 10);
     const logins = between(0, 10, {}, 'brute-force.login');
-    const [first, second] = incidentsOf(scan, logins);
-    expect(first?.kind).toBe('brute-force.login');
-    expect(first?.severitySteps).toContainEqual({
+    const incident = incidentOf(scan, logins);
+    expect(incident.kind).toBe('brute-force.login');
+    expect(incident.detections.map((d) => d.kind)).toEqual(['brute-force.login', 'scan.horizontal']);
+    expect(incident.severitySteps).toContainEqual({
       rule: 'The same host also shows other behaviour (reconnaissance)',
       points: 15,
     });
-    expect(second?.severitySteps).toContainEqual({
+    expect(incident.techniques.map(({ id }) => id)).toEqual(['T1046', 'T1110.001']);
+    const apart = incidentsOf(scan, { ...logins, peers: ['192.168.1.99'] });
+    expect(apart.map((one) => one.kind)).toEqual(['brute-force.login', 'scan.horizontal']);
+    expect(apart[0]?.urgency).toBe(incident.urgency);
+    expect(apart[1]?.severitySteps).toContainEqual({
       rule: 'The same host also shows other behaviour (access)',
       points: 15,
     });
   });
 
+  it('joins a scan, guessing and movement by one host in a chain of targets, and tells each of them in the title', () => {
+    const steps = [
+      between(0, 1, { peers: ['192.168.1.20', '192.168.1.21'], peerCount: 2 }),
+      between(10, 11, { peers: ['192.168.1.20'] }, 'brute-force.login'),
+      between(50, 51, { peers: ['192.168.1.20'] }, 'lateral-movement.execution'),
+    ];
+    const incident = incidentOf(...steps);
+    expect(incident.detections).toHaveLength(3);
+    expect(incident.title.split('; it also ')).toHaveLength(3);
+    expect(incident.firstMs).toBe(START);
+    expect(incident.lastMs).toBe(START + 51 * MINUTE);
+  });
+
+  it('keeps steps against the same target apart after more than an hour of silence, and those of two hosts', () => {
+    const scan = between(0, 10);
+    expect(sizes(scan, between(70, 80, {}, 'brute-force.login'))).toEqual([2]);
+    expect(sizes(scan, between(71, 80, {}, 'brute-force.login'))).toEqual([1, 1]);
+    expect(sizes(scan, between(0, 10, { actor: '192.168.1.11' }, 'brute-force.login'))).toEqual([1, 1]);
+  });
+
+  it('takes a target in the same network for one of a search whose list of targets is cut, and not of one that is whole', () => {
+    const guess = between(0, 10, { peers: ['192.168.1.99'] }, 'brute-force.login');
+    expect(sizes(between(0, 10, { peerCount: 200 }), guess)).toEqual([2]);
+    expect(sizes(between(0, 10, { peerCount: 200, peers: ['192.168.2.20'] }), guess)).toEqual([1, 1]);
+    expect(sizes(between(0, 10, { peerCount: 1 }), guess)).toEqual([1, 1]);
+  });
+
+  it('never makes a story less urgent than its heaviest part would be alone', () => {
+    const parts = [between(0, 10, { score: 0.6 }), between(0, 10, { score: 1 }, 'brute-force.login')];
+    const alone = parts.map((part) => incidentOf(part).urgency);
+    expect(incidentOf(...parts).urgency).toBeGreaterThanOrEqual(Math.max(...alone));
+  });
+
+  it('joins calls to one service wherever it lives: by domain, by neighbours on one port, by a port of its own', () => {
+    const call = (peer: string, fields: Partial<Detection> = {}): Detection =>
+      between(0, 10, { peers: [peer], port: 443, protocol: 'tcp', ...fields }, 'beacon.interval');
+    const named = (name: string): Partial<Detection> => ({
+      reasons: [reason('beacon.name', name, '', 'It asked for a name.')],
+    });
+    expect(sizes(call('203.0.113.1'), call('198.51.100.1'))).toEqual([1, 1]);
+    expect(sizes(call('203.0.113.1'), call('203.0.113.200'))).toEqual([2]);
+    expect(sizes(call('203.0.113.1'), call('203.0.113.200', { port: 8443 }))).toEqual([1, 1]);
+    expect(sizes(call('203.0.113.1', named('a.example.com')), call('198.51.100.1', named('b.example.com')))).toEqual([
+      2,
+    ]);
+    expect(sizes(call('203.0.113.1', named('a.example.com')), call('198.51.100.1', named('a.example.org')))).toEqual([
+      1, 1,
+    ]);
+    const odd = { port: 7084 };
+    expect(sizes(call('203.0.113.1', odd), call('198.51.100.1', odd))).toEqual([2]);
+    expect(sizes(call('203.0.113.1', odd), call('198.51.100.1', { ...odd, actor: '192.168.1.11' }))).toEqual([1, 1]);
+  });
+
   it('joins a beacon and a lasting connection to the same peer, and not to another one', () => {
     expect(sizes(EXAMPLES['beacon.interval'], EXAMPLES['long-connection.open'])).toEqual([2]);
-    expect(
-      sizes(EXAMPLES['beacon.interval'], { ...EXAMPLES['long-connection.open'], peers: ['203.0.113.78'] }),
-    ).toEqual([1, 1]);
+    expect(sizes(EXAMPLES['beacon.interval'], { ...EXAMPLES['long-connection.open'], peers: ['192.0.2.78'] })).toEqual([
+      1, 1,
+    ]);
   });
 
   it('joins what floods one target, seen from the source and from the target', () => {
@@ -168,8 +226,8 @@ describe('opinions of a model', () => {
 
   it('choose the incident with most peers in common', () => {
     const peers = ['203.0.113.77', '203.0.113.78', '203.0.113.79'];
-    const one = { ...beacon, peers: peers.slice(0, 1) };
-    const two = { ...beacon, peers: peers.slice(1), peerCount: 2, score: 0.8 };
+    const one = { ...beacon, port: 443, reasons: [], flows: [], peers: peers.slice(0, 1) };
+    const two = { ...one, port: 8883, peers: peers.slice(1), peerCount: 2, score: 0.8 };
     const incident = incidentsOf(one, two, { ...strange, peers }).find((i) => i.detections.length === 2);
     expect(incident?.peers.map((peer) => peer.address)).toEqual(['203.0.113.78', '203.0.113.79', '203.0.113.77']);
   });
@@ -380,7 +438,7 @@ describe('for any detections', () => {
 
 describe('incidents of one host', () => {
   const scan = between(0, 10);
-  const guess = between(20, 25, {}, 'brute-force.login');
+  const guess = between(20, 25, { peers: ['192.168.1.99'] }, 'brute-force.login');
   const call = between(5, 300, { peers: ['203.0.113.7'] }, 'beacon.interval');
 
   it('name each other, most urgent first', () => {
@@ -397,7 +455,10 @@ describe('incidents of one host', () => {
   });
 
   it('stand alone where the hosts differ or more than an hour lies between', () => {
-    const apart = [between(100, 110, {}, 'brute-force.login'), { ...call, actor: '192.168.1.11' }];
+    const apart = [
+      between(100, 110, { peers: ['192.168.1.99'] }, 'brute-force.login'),
+      { ...call, actor: '192.168.1.11' },
+    ];
     for (const incident of incidentsOf(scan, ...apart)) {
       expect(incident).not.toHaveProperty('related');
       expect(incident).not.toHaveProperty('relatedCount');

@@ -2,8 +2,8 @@ import { fingerprint } from '../core/index.ts';
 import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.ts';
 import { distinctFlows, distinctRecords, nameEvidence } from './evidence.ts';
 import { type HostReference, type Incident, type RelatedIncident, severityRank } from './incident.ts';
-import { kindInfo, titleOf } from './kind.ts';
-import { leadWeight, MIN_DISTRIBUTED_ACTORS, rateSeverity } from './severity.ts';
+import { kindInfo, networkOf, titleOf } from './kind.ts';
+import { leadWeight, MIN_DISTRIBUTED_ACTORS, rateSeverity, type SeverityRating } from './severity.ts';
 import { directionOf, roleOf, type Story } from './story.ts';
 import { techniquesOf } from './technique.ts';
 
@@ -14,7 +14,11 @@ import { techniquesOf } from './technique.ts';
  *    what `kind.ts` says they must (the actor; for calls the actor and a peer; for floods the target or the source), and their spans overlap or
  *    lie no more than `gapMs` apart. The spans count, not the order of arrival, so slow scans stay whole and clocks that run backwards do no harm.
  * 2. Where at least five actors do the same to the same target in the same time, their groups become one incident with several actors.
- * 3. A model's opinion joins the group whose actor it shares, at an overlapping time, with most peers in common; otherwise opinions on one actor
+ * 3. What one host does to the same targets step by step is one story whatever its parts are called: a search, password guessing, sessions and movement from
+ *    host to host (`INTRUSION`). Two parts are joined where they share a target, or, where a list of targets is cut, a network of targets, and no longer silence
+ *    lies between them. Each part is rated as if it stood alone with the others beside it; the heaviest part leads and gives the severity, so that joining never
+ *    lowers one.
+ * 4. A model's opinion joins the group whose actor it shares, at an overlapping time, with most peers in common; otherwise opinions on one actor
  *    are grouped by themselves.
  *
  * Every detection ends in exactly one incident. The result does not depend on the order of the input: equal detections, equal bytes.
@@ -40,7 +44,7 @@ export function groupDetections(detections: readonly Detection[], settings: Grou
   const { context, options: { gapMs = HOUR_MS } = {} } = settings;
   const items = detections.map(toItem).sort(compareItems);
   const facts = items.filter((item) => !item.opinion);
-  const groups = joinDistributed(joinLinked(facts, gapMs), gapMs);
+  const groups = joinSteps(joinDistributed(joinLinked(facts, gapMs), gapMs), gapMs);
   const alone = attachOpinions(
     items.filter((item) => item.opinion),
     groups,
@@ -166,6 +170,58 @@ function joinDistributed(groups: readonly Group[], gapMs: number): Group[] {
   return collect(groups, sets).map((joined) => joined.flat().sort(compareItems));
 }
 
+/** What an intruder does to hosts one after the other; calls home and data that leave go to others, and stand beside it as related. */
+const INTRUSION: ReadonlySet<string> = new Set(['reconnaissance', 'access', 'lateral movement']);
+
+/** Groups of one and the same actor that are steps of one effort against the same targets. */
+function joinSteps(groups: readonly Group[], gapMs: number): Group[] {
+  const byActor = new Map<string, number[]>();
+  for (const [i, group] of groups.entries()) {
+    const actors = new Set(group.map(({ detection }) => detection.actor));
+    const [actor] = actors;
+    const [first] = group;
+    if (actor !== undefined && actors.size === 1 && first !== undefined && INTRUSION.has(first.behaviour))
+      append(byActor, actor, i);
+  }
+  const sets = new DisjointSets(groups.length);
+  for (const indexes of byActor.values()) {
+    if (indexes.length < 2) continue;
+    const parts = indexes.map((i) => ({ i, behaviour: groups[i]?.[0]?.behaviour, ...targetsOf(groups[i] ?? []) }));
+    // Parts of one behaviour lie apart in time, so that an actor has few of them: a pair each is cheap up to here.
+    for (const [at, a] of parts.entries())
+      for (const b of parts.slice(at + 1, at + 1 + MAX_PARTS)) {
+        if (a.behaviour === b.behaviour) continue;
+        if (Math.max(a.fromMs, b.fromMs) - Math.min(a.toMs, b.toMs) > gapMs) continue;
+        const isCut = a.isCut || b.isCut;
+        const shares = overlaps(a.targets, b.targets) || (isCut && overlaps(a.networks, b.networks));
+        if (shares) sets.join(a.i, b.i);
+      }
+  }
+  return collect(groups, sets).map((joined) => joined.flat().sort(compareItems));
+}
+
+/** Of a host with more parts than these each is compared with so many that follow it. */
+const MAX_PARTS = 200;
+
+function targetsOf(group: Group): {
+  readonly targets: ReadonlySet<string>;
+  readonly networks: ReadonlySet<string>;
+  /** True where a list of targets is not whole. */
+  readonly isCut: boolean;
+  readonly fromMs: number;
+  readonly toMs: number;
+} {
+  const targets = new Set(group.flatMap(({ detection }) => detection.peers));
+  const isCut = group.some(({ detection }) => detection.peerCount > detection.peers.length);
+  return { targets, networks: new Set([...targets].map(networkOf)), isCut, ...spanOf(group) };
+}
+
+function overlaps(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a];
+  for (const member of small) if (large.has(member)) return true;
+  return false;
+}
+
 function aimOf({ detection, behaviour }: Item): string | undefined {
   const aim = kindInfo(detection.kind).aim?.(detection);
   return aim === undefined ? undefined : `${behaviour} ${detection.kind} ${aim}`;
@@ -218,53 +274,32 @@ function toIncident(
   context: Pick<NetworkContext, 'isHome'>,
   behaviours: ReadonlyMap<string, ReadonlySet<string>>,
 ): Incident {
-  const ordered = group.toSorted(
-    (a, b) =>
-      Number(a.opinion) - Number(b.opinion) ||
-      leadWeight(b.detection) - leadWeight(a.detection) ||
-      b.detection.peerCount - a.detection.peerCount ||
-      compareItems(a, b),
+  const steps = [...Map.groupBy(group, stepOf)].flatMap(([step, members], _, all) =>
+    step === '' && all.length > 1 ? [] : [members],
   );
+  const parts = steps
+    .map((members) => ratePart(members, group, context, behaviours))
+    .sort((a, b) => b.rating.urgency - a.rating.urgency || compareItems(a.leader, b.leader));
+  const [first] = parts;
+  if (first === undefined) throw new Error('a group without detections');
+  const ordered =
+    parts.length === 1
+      ? first.ordered
+      : [...first.ordered, ...inOrder(group.filter((item) => !first.ordered.includes(item)))];
   const detections = ordered.map((item) => item.detection);
-  const [leader] = ordered;
-  if (leader === undefined) throw new Error('a group without detections');
-  const lead = leader.detection;
-  const role = roleOf(lead);
-  const { actors, peers } = sides(detections);
-  const macs = macsOf(detections);
-  const reference = (address: string): HostReference => {
-    const home = context.isHome(address);
-    const mac = home ? macs.get(address) : undefined;
-    return { address, home, ...(mac === undefined ? {} : { mac }) };
-  };
-  const peerReferences = peers.slice(0, MAX_PEERS).map(reference);
-  const actorReferences = actors.map(reference);
+  const { leader } = first;
   const { fromMs, toMs } = spanOf(group);
-  const story: Story = {
-    detections,
-    lead,
-    actors: actorReferences,
-    peers: peerReferences,
-    peerCount: peerCountOf(detections, peers),
-    firstMs: fromMs,
-    lastMs: toMs,
-    role,
-    direction: directionOf(
-      role,
-      actorReferences,
-      peers.map((address) => ({ home: context.isHome(address) })),
-    ),
-    alsoSeen: otherBehaviours(actors, leader.behaviour, role, behaviours),
-  };
-  const { severity, urgency, steps } = rateSeverity(story);
+  const story = parts.length === 1 ? first.story : storyOf(ordered, context, first.story.alsoSeen);
+  const { actors: actorReferences, peers: peerReferences } = story;
+  const { severity, urgency, steps: severitySteps } = first.rating;
   const named = nameEvidence(detections);
   return {
-    id: `inc-${incidentFingerprint(leader.behaviour, ordered)}`,
+    id: `inc-${incidentFingerprint([...new Set(ordered.filter(({ opinion }) => !opinion || leader.opinion).map(({ behaviour }) => behaviour))].sort(compareText).join('+'), ordered)}`,
     rank: 0,
     severity,
     urgency,
-    severitySteps: steps,
-    kind: lead.kind,
+    severitySteps,
+    kind: leader.detection.kind,
     title: sentence(titleOf(story)),
     actors: actorReferences,
     peers: peerReferences,
@@ -278,6 +313,84 @@ function toIncident(
     evidence: named.evidence,
     flowCount: flowCountOf(detections),
     ...recordCountOf(detections),
+  };
+}
+
+/** A part of a story: what belongs to one behaviour, opinions with what they support. */
+interface Part {
+  readonly leader: Item;
+  readonly ordered: readonly Item[];
+  readonly story: Story;
+  readonly rating: SeverityRating;
+}
+
+function stepOf({ behaviour, opinion }: Item): string {
+  return opinion ? '' : behaviour;
+}
+
+function ratePart(
+  members: readonly Item[],
+  group: readonly Item[],
+  context: Pick<NetworkContext, 'isHome'>,
+  behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+): Part {
+  const isOpinion = members.every(({ opinion }) => opinion);
+  // Opinions speak for every step; by themselves they are a part only where there is nothing else.
+  const opinions = isOpinion ? [] : group.filter(({ opinion }) => opinion);
+  const ordered = inOrder([...members, ...opinions]);
+  const [leader] = ordered;
+  if (leader === undefined) throw new Error('a part without detections');
+  const actors = [...new Set(ordered.map(({ detection }) => detection.actor))];
+  const role = roleOf(leader.detection);
+  const story = storyOf(ordered, context, otherBehaviours(actors, leader.behaviour, role, behaviours));
+  return { leader, ordered, story, rating: rateSeverity(story) };
+}
+
+/** The one that leads first. */
+function inOrder(items: readonly Item[]): Item[] {
+  return items.toSorted(
+    (a, b) =>
+      Number(a.opinion) - Number(b.opinion) ||
+      leadWeight(b.detection) - leadWeight(a.detection) ||
+      b.detection.peerCount - a.detection.peerCount ||
+      compareItems(a, b),
+  );
+}
+
+/** @param ordered the leading one first. */
+function storyOf(
+  ordered: readonly Item[],
+  context: Pick<NetworkContext, 'isHome'>,
+  alsoSeen: readonly string[],
+): Story {
+  const detections = ordered.map((item) => item.detection);
+  const [lead] = detections;
+  if (lead === undefined) throw new Error('a story without detections');
+  const role = roleOf(lead);
+  const { actors, peers } = sides(detections);
+  const macs = macsOf(detections);
+  const reference = (address: string): HostReference => {
+    const home = context.isHome(address);
+    const mac = home ? macs.get(address) : undefined;
+    return { address, home, ...(mac === undefined ? {} : { mac }) };
+  };
+  const actorReferences = actors.map(reference);
+  const { fromMs, toMs } = spanOf(ordered);
+  return {
+    detections,
+    lead,
+    actors: actorReferences,
+    peers: peers.slice(0, MAX_PEERS).map(reference),
+    peerCount: peerCountOf(detections, peers),
+    firstMs: fromMs,
+    lastMs: toMs,
+    role,
+    direction: directionOf(
+      role,
+      actorReferences,
+      peers.map((address) => ({ home: context.isHome(address) })),
+    ),
+    alsoSeen,
   };
 }
 

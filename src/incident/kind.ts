@@ -1,5 +1,6 @@
 import { counted, humanCount, humanDuration, safeText } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
+import { registrableDomain } from '../feature/index.ts';
 import type { SeverityStep } from './incident.ts';
 import { BASELINE_KINDS } from './kind-baseline.ts';
 import { MISUSE_KINDS } from './kind-misuse.ts';
@@ -236,7 +237,7 @@ const KINDS: readonly KindInfo[] = [
     direction: CALL_DIRECTION,
     place: (story) => callDirection(story, story.lead),
     steps: beaconSteps,
-    links: pairLinks,
+    links: callLinks,
     aim: placeAim,
     manyAreOrdinary: true,
     techniques: callTechniques,
@@ -254,7 +255,7 @@ const KINDS: readonly KindInfo[] = [
     rule: 'Attempts to connect to the same place again and again, where nobody answers',
     direction: CALL_DIRECTION,
     steps: beaconSteps,
-    links: pairLinks,
+    links: callLinks,
     aim: placeAim,
     manyAreOrdinary: true,
     techniques: callTechniques,
@@ -269,7 +270,7 @@ const KINDS: readonly KindInfo[] = [
     direction: CALL_DIRECTION,
     place: (story) => callDirection(story, story.lead),
     steps: (story) => oddPortSteps(story),
-    links: pairLinks,
+    links: callLinks,
     techniques: callTechniques,
     label: 'long connection',
     deed: (told) => {
@@ -333,7 +334,7 @@ export function kindInfo(kind: string): KindInfo {
 export function titleOf(story: Story): string {
   const told = telling(story, story.lead);
   const info = kindInfo(story.lead.kind);
-  return `${who(story, told)} ${info.deed(told)}${(info.end ?? within)(told)}${secondClause(story, told)}.`;
+  return `${who(story, told)} ${info.deed(told)}${(info.end ?? within)(told)}${furtherClauses(story, told)}.`;
 }
 
 /** What is done to a host is told of that host alone, whoever else suffered the same. */
@@ -362,16 +363,20 @@ function telling(story: Story, detection: Detection): Telling {
   };
 }
 
-function secondClause(story: Story, { detection: lead, role, many }: Telling): string {
-  const second = story.detections.find(
-    (d) =>
-      d.kind !== lead.kind &&
-      d.actor === lead.actor &&
-      roleOf(d) === role &&
-      kindInfo(d.kind).opinion !== true &&
-      !many,
+/** The strongest finding of every further behaviour, at most two; where there is one behaviour, of the second kind. */
+function furtherClauses(story: Story, { detection: lead, role, many }: Telling): string {
+  if (many) return '';
+  const others = story.detections.filter(
+    (d) => d.kind !== lead.kind && d.actor === lead.actor && roleOf(d) === role && kindInfo(d.kind).opinion !== true,
   );
-  return second === undefined ? '' : `; it also ${kindInfo(second.kind).deed(telling(story, second))}`;
+  const own = kindInfo(lead.kind).behaviour;
+  const steps = new Map<string, Detection>();
+  for (const d of others) {
+    const { behaviour } = kindInfo(d.kind);
+    if (behaviour !== own && !steps.has(behaviour)) steps.set(behaviour, d);
+  }
+  const further = steps.size > 0 ? [...steps.values()].slice(0, 2) : others.slice(0, 1);
+  return further.map((d) => `; it also ${kindInfo(d.kind).deed(telling(story, d))}`).join('');
 }
 
 function who(story: Story, { detection, many }: Telling): string {
@@ -590,10 +595,31 @@ export function callDirection(
 
 // ------------------------------------------------------------------------------------------------------------------------- joining
 
-/** One host that calls another: the same story whatever the detector and the port. */
-function pairLinks(detection: Detection): string[] {
-  if (detection.peers.length === 0) return [`actor ${detection.actor}`];
-  return detection.peers.map((peer) => `pair ${detection.actor} ${peer}`);
+/**
+ * One host that calls another: the same story whatever the detector and the port. So is one service that lives at several addresses: the same domain by
+ * name, neighbours (/24, /64) on one port, or one port that no usual service has, as peers of one program use.
+ */
+function callLinks(detection: Detection): string[] {
+  const { actor, peers, port, protocol = '' } = detection;
+  if (peers.length === 0) return [`actor ${actor}`];
+  const domain = domainOf(detection);
+  return [
+    ...peers.map((peer) => `pair ${actor} ${peer}`),
+    ...(domain === undefined ? [] : [`name ${actor} ${domain}`]),
+    ...(port === undefined
+      ? []
+      : [...new Set(peers.map((peer) => `network ${actor} ${networkOf(peer)} ${protocol} ${port}`))]),
+    ...(isOddPort(detection) ? [`port ${actor} ${protocol} ${port}`] : []),
+  ];
+}
+
+/** The registrable domain that is asked for, where all of the evidence asks for one and the same. */
+function domainOf(detection: Detection): string | undefined {
+  const named = nameOf(detection);
+  const names = named === '' ? detection.flows.map((flow) => flow.serverName ?? flow.httpHost) : [named];
+  const domains = new Set(names.map((name) => (name === undefined ? undefined : registrableDomain(name))));
+  const [domain] = domains;
+  return domains.size === 1 ? domain : undefined;
 }
 
 /** The name that is asked for, wherever it lives and through whatever proxy; else one host and port. */
@@ -621,7 +647,8 @@ function networkAim(detection: Detection): string | undefined {
   return network !== undefined && networks.size === 1 ? `${network} ${detection.port ?? ''}` : undefined;
 }
 
-function networkOf(address: string): string {
+/** The network that an address lies in for the joining of detections: /24 of IPv4, /64 of IPv6. */
+export function networkOf(address: string): string {
   return address.includes(':') ? expandedPrefix(address) : address.slice(0, address.lastIndexOf('.'));
 }
 
