@@ -3,7 +3,7 @@ import { dgaLabelScore, popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, HeavyMap, hash32, PeerCounter, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { DnsNames, dnsNameOf, dnsServices, furtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
+import { DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 
 /**
@@ -78,6 +78,7 @@ export const DEFAULT_DGA_OPTIONS: DgaOptions = {
 };
 
 const COUNT_SPAN = 16;
+const MOST_KNOWN = 16_384;
 const FULL_SHARE = 0.3;
 const FULL_FAILING = 0.3;
 const EVIDENCE_PER_CLIENT = 20;
@@ -136,12 +137,14 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     pool.release(client.failing);
   });
   const resolvers = new Resolvers(settings.maxClients);
+  /** Domains of late: a label is scored once, not once for each of its questions. */
+  const known = new Map<string, Domain>();
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
     const isDns = dnsServices(batch);
     const parsed = new DnsNames(batch.dnsQuery);
-    const known = new Map<string, Domain>();
+    const further = new FurtherQuestions(batch.operations);
     const failures = batch.dnsRcode.dictionary.map(isFailure);
     const queries = batch.dnsQuery.codes;
     for (let row = 0; row < batch.rowCount; row++) {
@@ -162,12 +165,12 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       const code = batch.dnsRcode.codes[row] ?? -1;
       if (code >= 0) client.hasCodes = true;
       const fate = code < 0 ? 0 : failures[code] === true ? FAILED : EXISTS;
-      if (domain !== '') ask(client, domainOf(domain, known), startMs, fate, batch, row);
+      if (domain !== '') ask(client, domainOf(domain), startMs, fate, batch, row);
       if (operations === undefined) continue;
       // What became of the further questions of a flow is not told.
-      for (const { name } of furtherQuestions(operations)) {
-        const further = dnsNameOf(name).domain;
-        if (further !== '' && further !== domain) ask(client, domainOf(further, known), startMs, 0, batch, row);
+      for (const { parts } of further.at(row)) {
+        const other = parts.domain;
+        if (other !== '' && other !== domain) ask(client, domainOf(other), startMs, 0, batch, row);
       }
     }
   }
@@ -179,10 +182,11 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     );
   }
 
-  function domainOf(name: string, known: Map<string, Domain>): Domain {
+  function domainOf(name: string): Domain {
     let domain = known.get(name);
     if (domain === undefined) {
       domain = { name, hash: hash32(name), generated: looksGenerated(name, minLabelScore) };
+      if (known.size >= MOST_KNOWN) known.clear();
       known.set(name, domain);
     }
     return domain;

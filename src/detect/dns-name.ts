@@ -19,6 +19,20 @@ const NOTHING: DnsName = { domain: '', owner: '', subdomain: '' };
  * with `_`), single labels.
  */
 export function dnsNameOf(text: string): DnsName {
+  let name = RECENT.get(text);
+  if (name === undefined) {
+    name = takenApart(text);
+    if (RECENT.size >= MOST_RECENT) RECENT.clear();
+    RECENT.set(text, name);
+  }
+  return name;
+}
+
+/** Names of late: hosts ask for the same ones all day, and taking one apart costs more than all else that is done with it. */
+const RECENT = new Map<string, DnsName>();
+const MOST_RECENT = 16_384;
+
+function takenApart(text: string): DnsName {
   const parts = domainParts(text, { privateSuffixes: true });
   // The name of a company's suffix itself is a domain that the company registered.
   if (parts === undefined || parts.name.endsWith('.arpa') || parts.name.startsWith('_') || parts.name.includes('._'))
@@ -60,18 +74,50 @@ const KNOWN = new WeakMap<StringColumn, (DnsName | undefined)[]>();
 export interface FurtherQuestion {
   readonly type: string;
   readonly name: string;
+  /** The name in its parts; of a name that was cut the middle is missing, which no domain reaches into. */
+  readonly parts: DnsName;
 }
 
 /** More operations than this a flow does not tell, so there may have been more questions. */
 export const MOST_QUESTIONS_TOLD = 16;
-const QUESTION = /^([A-Z?][A-Z0-9-]*) (\S+)$/;
+/** The further questions of the rows of a batch, each text taken apart once for all detectors. */
+export class FurtherQuestions {
+  #column: StringColumn;
+  #known: (readonly FurtherQuestion[] | undefined)[];
+
+  constructor(column: StringColumn) {
+    this.#column = column;
+    const known = KNOWN_FURTHER.get(column);
+    this.#known = known ?? [];
+    if (known === undefined) KNOWN_FURTHER.set(column, this.#known);
+  }
+
+  /** Of a row that has operations. */
+  at(row: number): readonly FurtherQuestion[] {
+    const code = this.#column.codes[row] ?? -1;
+    let questions = this.#known[code];
+    if (questions === undefined) {
+      questions = furtherQuestions(this.#column.dictionary[code] ?? '');
+      this.#known[code] = questions;
+    }
+    return questions;
+  }
+}
+
+const KNOWN_FURTHER = new WeakMap<StringColumn, (readonly FurtherQuestion[] | undefined)[]>();
 
 /** The questions in the operations of a DNS flow, the first one included where there are others: 'TXT a.example, A b.example'. */
 export function furtherQuestions(operations: string): FurtherQuestion[] {
-  return operations.split(', ', MOST_QUESTIONS_TOLD).flatMap((text) => {
-    const [, type, name] = QUESTION.exec(text) ?? [];
-    return type === undefined || name === undefined ? [] : [{ type, name }];
-  });
+  const questions: FurtherQuestion[] = [];
+  for (const text of operations.split(', ', MOST_QUESTIONS_TOLD)) {
+    const blank = text.indexOf(' ');
+    const type = text.slice(0, Math.max(0, blank));
+    // Other operations of a DNS flow, such as 'update corp.example', are written in lower case.
+    if (blank < 1 || type !== type.toUpperCase() || text.indexOf(' ', blank + 1) >= 0) continue;
+    const name = text.slice(blank + 1);
+    questions.push({ type, name, parts: dnsNameOf(name.includes('…') ? name.replace('…', '') : name) });
+  }
+  return questions;
 }
 
 /** Whether a row is a question to a DNS server: not to the whole network (mDNS, LLMNR), not NetBIOS. */

@@ -6,8 +6,9 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from '
 import {
   answerAddresses,
   DnsNames,
-  dnsNameOf,
   dnsServices,
+  type FurtherQuestion,
+  FurtherQuestions,
   furtherQuestions,
   isDnsRow,
   isFailure,
@@ -108,7 +109,9 @@ const MAX_ADDRESSES = 32;
 /** Different answers over answers below which they say nothing. */
 const SAYING = 0.1;
 const EVIDENCE_PER_PAIR = 10;
-/** Names that are shorter carry next to nothing, and are no evidence: `www` and `api` are most of all names. */
+/** What is shorter before a domain carries nothing and is not counted: `www`, `api` and nothing at all are most of all names. */
+const CARRYING_LENGTH = 4;
+/** Names that are shorter carry next to nothing, and are no evidence. */
 const TELLING_LENGTH = 8;
 const MAX_TYPES = 16;
 /** Bytes of a question beside its name: header, type and class, the two ends of the name, and EDNS (RFC 1035, RFC 6891). */
@@ -151,9 +154,9 @@ class Asked {
   answerBytes = 0;
   answered = 0;
   failed = 0;
-  readonly answers = new Set<number>();
+  answers: Set<number> | undefined;
   loopback = 0;
-  readonly addresses = new Set<string>();
+  addresses: Set<string> | undefined;
   readonly servers = new PeerCounter(16);
   readonly span = new TimeSpan();
   flows = 0;
@@ -192,6 +195,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const batch = bindFlows(flows);
     const isDns = dnsServices(batch);
     const parsed = new DnsNames(batch.dnsQuery);
+    const further = new FurtherQuestions(batch.operations);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     const last = new Int32Array(batch.initiator.dictionary.length).fill(-1);
     const queries = batch.dnsQuery.codes;
@@ -203,7 +207,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
         if (client < 0 || peer < 0 || last[client] === peer) continue;
         last[client] = peer;
         if (!isDnsRow(batch, row, isDns)) remember(hashes.initiator.at(row), hashes.responder.at(row));
-      } else if (isDnsRow(batch, row, isDns)) take(batch, row, parsed);
+      } else if (isDnsRow(batch, row, isDns)) take(batch, row, parsed, further);
     }
   }
 
@@ -218,7 +222,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     contacts.add(contactKey(client, 0));
   }
 
-  function take(batch: FlowBatch, row: number, parsed: DnsNames): void {
+  function take(batch: FlowBatch, row: number, parsed: DnsNames, further: FurtherQuestions): void {
     const client = textAt(batch.initiator, row);
     const server = textAt(batch.responder, row);
     if (client === undefined || server === undefined) return;
@@ -229,25 +233,28 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const type = textAt(batch.dnsType, row) ?? '';
     if (operations === undefined || packets < 2) {
       const { owner: domain, subdomain } = parsed.at(row);
-      if (domain === '') return;
+      if (subdomain.length < CARRYING_LENGTH) return;
       // Sent again because no answer came, or for the other kind of address: the same name.
       const asked = obtain(client, domain, day);
       ask(asked, subdomain, type, 1);
       saw(asked, batch, row, server, 1, subdomain.length >= TELLING_LENGTH);
       return;
     }
-    takeMany(batch, row, furtherQuestions(operations), { client, server, day, packets });
+    takeMany(batch, row, further.at(row), { client, server, day, packets });
   }
 
   /** A flow with many questions: those that it tells, and where it tells as many as it can, the others as more of the same. */
   function takeMany(
     batch: FlowBatch,
     row: number,
-    told: ReturnType<typeof furtherQuestions>,
+    told: readonly FurtherQuestion[],
     { client, server, day, packets }: { client: string; server: string; day: number; packets: number },
   ): void {
     const questions =
-      told.length > 0 ? told : [{ type: textAt(batch.dnsType, row) ?? '', name: textAt(batch.dnsQuery, row) ?? '' }];
+      told.length > 0
+        ? told
+        : furtherQuestions(`${textAt(batch.dnsType, row) ?? '?'} ${textAt(batch.dnsQuery, row) ?? ''}`);
+    if (questions.length === 0) return;
     const payload = numberAt(batch.initiatorPayloadBytes, row);
     const meanName = questions.reduce((sum, { name }) => sum + name.length, 0) / questions.length;
     // Over TCP packets are no questions.
@@ -258,10 +265,9 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const further = isFull ? Math.max(0, all - (numberAt(batch.continued, row) === 1 ? 0 : questions.length)) : 0;
     const length = payload === undefined || all === 0 ? meanName : payload / all - QUESTION_OVERHEAD;
     const shares = new Map<string, number>();
-    for (const { type, name } of questions) {
-      // Of a name that was cut the middle is missing, which no domain reaches into.
-      const { owner: domain, subdomain } = dnsNameOf(name.replace('…', ''));
-      if (domain === '') continue;
+    for (const { type, parts } of questions) {
+      const { owner: domain, subdomain } = parts;
+      if (subdomain.length < CARRYING_LENGTH) continue;
       shares.set(domain, (shares.get(domain) ?? 0) + 1);
       ask(obtain(client, domain, day), subdomain, type, Math.max(1, all / questions.length));
     }
@@ -325,9 +331,13 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     }
     asked.answered++;
     if (LOOPBACK.test(answers)) asked.loopback++;
-    else if (asked.answers.size < MAX_ANSWERS) asked.answers.add(hash32(answers));
-    if (asked.addresses.size < MAX_ADDRESSES)
-      for (const address of answerAddresses(answers, 4)) asked.addresses.add(address);
+    else if ((asked.answers?.size ?? 0) < MAX_ANSWERS) {
+      asked.answers ??= new Set();
+      asked.answers.add(hash32(answers));
+    }
+    if ((asked.addresses?.size ?? 0) >= MAX_ADDRESSES || !isTelling) return;
+    asked.addresses ??= new Set();
+    for (const address of answerAddresses(answers, 4)) asked.addresses.add(address);
   }
 
   function finish(): Detection[] {
@@ -384,10 +394,12 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   /** Share of the addresses in the answers that the client never connected to; undefined where no address was answered, or nothing else is known of the client. */
   function unusedShare(asked: Asked): number | undefined {
     const client = hash32(asked.client);
-    if (asked.addresses.size === 0 || !contacts.has(contactKey(client, 0))) return undefined;
+    const addresses = asked.addresses ?? [];
+    const total = asked.addresses?.size ?? 0;
+    if (total === 0 || !contacts.has(contactKey(client, 0))) return undefined;
     let unused = 0;
-    for (const address of asked.addresses) if (!contacts.has(contactKey(client, hash32(address)))) unused++;
-    return unused / asked.addresses.size;
+    for (const address of addresses) if (!contacts.has(contactKey(client, hash32(address)))) unused++;
+    return unused / total;
   }
 
   function report(one: Judged, score: number, common: number): Detection {
@@ -460,7 +472,7 @@ function isMute(asked: Asked): boolean {
   const saying = answered - failed - loopback;
   if (saying < 0.2 * answered) return true;
   // A flow of many questions shows the answer of the first one only.
-  return saying >= 20 && answers.size < SAYING * Math.min(saying, MAX_ANSWERS);
+  return saying >= 20 && (answers?.size ?? 0) < SAYING * Math.min(saying, MAX_ANSWERS);
 }
 
 function contactKey(client: number, peer: number): number {
