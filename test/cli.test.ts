@@ -93,8 +93,9 @@ test('an empty result says why it is empty', async () => {
   const calm = file('one.pcap', pcapOf([arpRequest(1_700_000_000, '10.0.0.1', '10.0.0.2')]));
   const out = freshOut();
   const run = await runCli(['analyze', calm, '--out', out]);
-  expect(documentIn(out).run.emptyBecause).toBe(
-    '1 flow of 1 host was looked at by 5 detectors, and nothing reached a threshold. No model of the usual was fitted: that takes 100 flows.',
+  // How many detectors there are is not this test's business.
+  expect(documentIn(out).run.emptyBecause?.replace(/by [1-9]\d* detectors/, 'by N detectors')).toBe(
+    '1 flow of 1 host was looked at by N detectors, and nothing reached a threshold. No model of the usual was fitted: that takes 100 flows.',
   );
   expect(run.stdout.replace(/\s+/g, ' ')).toContain('nothing reached a threshold');
 });
