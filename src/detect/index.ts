@@ -48,6 +48,7 @@ export {
   parseAllowList,
 } from './allow-list.ts';
 export * from './baseline.ts';
+export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline-file.ts';
 export {
   flowProtocol,
   frameProtocol,
@@ -57,7 +58,6 @@ export {
   protocolLabel,
   UNRECOGNISED,
 } from './baseline-protocol.ts';
-export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline-file.ts';
 export type {
   BaselineDevice,
   BaselineDocument,
