@@ -1,4 +1,5 @@
 import { type ColumnSpec, isValid, type Schema, safeText, type Table, UserError } from '../core/index.ts';
+import { isSavedPair, type PairCodes, type PairCounts, PairLearner, pairsOf, type SavedPair } from './auto-pair.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
 
 /**
@@ -7,6 +8,10 @@ import type { Feature, FeatureMatrix } from './matrix.ts';
  * It takes two looks: the first counts how often each text stands in its column, the second measures. A text's value is its information, -log2 of its share of the rows, so a text that
  * stands in every row is 0 and one of a thousand rows is 10. Texts beyond `MAX_TEXTS` in a column count as seen once, which is what most of them were. A column with one value alone, and one of
  * texts that are all different, tells nothing apart and gives no feature. Missing stays missing.
+ *
+ * Two columns of few values that tell something of one another are also measured together, by how rare the two values are side by side: a service that is common, on a protocol that is common, may
+ * never have been seen on that protocol. Which pairs these are, and their bounds, see `auto-pair.ts`. Numbers stay in their own units here; logarithms, scales and the rarity of numbers that are classes
+ * are learned with the model and belong to it (`transform` in model/transform.ts).
  */
 export class AutoFeatures {
   readonly #schema: Schema;
@@ -19,6 +24,9 @@ export class AutoFeatures {
   #rows = 0;
   #plan: readonly Plan[] | undefined;
   #isFixed = false;
+  readonly #learner: PairLearner;
+  #pairs: readonly PairCounts[] | undefined;
+  #features: readonly Feature[] | undefined;
 
   constructor(schema: Schema) {
     this.#schema = schema;
@@ -28,6 +36,7 @@ export class AutoFeatures {
     this.#uncounted = new Float64Array(n);
     this.#least = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
     this.#most = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
+    this.#learner = new PairLearner(schema);
   }
 
   /** What was learned, as plain data: the features, and how often each text was, of a column the `MAX_SAVED` most frequent. Equal tables give equal data. */
@@ -41,8 +50,15 @@ export class AutoFeatures {
       this.#schema.columns[column]?.name ?? '',
       part,
     ]);
+    const pairs = this.#pairing().map((pair) => pair.save());
     // A column may be called __proto__; as an entry it is one like any other.
-    return { kind: 'auto', rows: this.#rows, features, texts: Object.fromEntries(texts) };
+    return {
+      kind: 'auto',
+      rows: this.#rows,
+      features,
+      texts: Object.fromEntries(texts),
+      ...(pairs.length > 0 ? { pairs } : {}),
+    };
   }
 
   /**
@@ -69,7 +85,8 @@ export class AutoFeatures {
         );
       return planOf(column, spec, part);
     });
-    auto.#plan = unique(plans);
+    auto.#plan = plans;
+    auto.#pairs = pairsOf(schema, data.pairs ?? [], auto.#rows);
     for (const [name, counts] of Object.entries(data.texts)) {
       const column = schema.columns.findIndex((spec) => spec.name === name);
       if (column >= 0) auto.#counts[column] = new Map(counts);
@@ -81,6 +98,7 @@ export class AutoFeatures {
   learn(table: Table): void {
     if (this.#isFixed) return;
     this.#rows += table.rowCount;
+    this.#learner.learn(table);
     table.columns.forEach((column, c) => {
       if (column.kind === 'string') {
         const counts = this.#counts[c];
@@ -113,10 +131,14 @@ export class AutoFeatures {
 
   /** What is measured, once all rows were learned. */
   get features(): readonly Feature[] {
-    return this.#planned().map(({ feature }) => feature);
+    this.#features ??= unique([
+      ...this.#planned().map(({ feature }) => feature),
+      ...this.#pairing().map(({ feature }) => feature),
+    ]);
+    return this.#features;
   }
 
-  /** For each feature the column that it comes from, and whether that one is compared by equality. */
+  /** For each feature of one column that column, and whether it is compared by equality; pairs, which come last, are not among them. */
   get origins(): readonly { readonly column: number; readonly category: boolean }[] {
     return this.#planned().map(({ column, part }) => ({ column, category: part === 'rarity' }));
   }
@@ -129,7 +151,8 @@ export class AutoFeatures {
   /** Second look. */
   measure(table: Table): FeatureMatrix {
     const plan = this.#planned();
-    const width = plan.length;
+    const pairs = this.#pairing();
+    const width = plan.length + pairs.length;
     const values = new Float32Array(table.rowCount * width).fill(Number.NaN);
     plan.forEach(({ column: c, part }, j) => {
       const column = table.columns[c];
@@ -146,7 +169,16 @@ export class AutoFeatures {
       for (let row = 0; row < table.rowCount; row++)
         if (isValid(column, row)) values[row * width + j] = partOf(part, column.values[row] ?? 0);
     });
+    const codes: PairCodes = new Map();
+    pairs.forEach((pair, k) => {
+      pair.measure(table, codes, values, width, plan.length + k);
+    });
     return { features: this.features, rowCount: table.rowCount, values };
+  }
+
+  #pairing(): readonly PairCounts[] {
+    this.#pairs ??= this.#learner.finish(this.#rows);
+    return this.#pairs;
   }
 
   #planned(): readonly Plan[] {
@@ -173,18 +205,18 @@ export class AutoFeatures {
     this.#counts.forEach((counts, column) => {
       if (counts !== undefined && counts.size > MAX_SAVED) this.#counts[column] = new Map(mostFrequent(counts));
     });
-    return unique(plan);
+    return plan;
   }
 }
 
-/** Plans whose features all have names of their own: a column may be called what a feature of another one is. */
-function unique(plans: readonly Plan[]): Plan[] {
+/** Features that all have names of their own: a column may be called what a feature of another one is. */
+function unique(features: readonly Feature[]): Feature[] {
   const taken = new Set<string>();
-  return plans.map((plan) => {
-    let { name } = plan.feature;
-    for (let i = 2; taken.has(name); i++) name = `${plan.feature.name}#${i}`;
+  return features.map((feature) => {
+    let { name } = feature;
+    for (let i = 2; taken.has(name); i++) name = `${feature.name}#${i}`;
     taken.add(name);
-    return name === plan.feature.name ? plan : { ...plan, feature: { ...plan.feature, name } };
+    return name === feature.name ? feature : { ...feature, name };
   });
 }
 
@@ -244,13 +276,15 @@ export type AutoEncoding = {
   readonly features: readonly (readonly [string, string])[];
   /** Text and rows of each column of texts, most frequent first. */
   readonly texts: Readonly<Record<string, readonly (readonly [string, number])[]>>;
+  /** The pairs of columns that are measured together; absent where there are none. */
+  readonly pairs?: readonly SavedPair[];
 };
 
 function isEncoding(data: unknown): data is Omit<AutoEncoding, 'features'> & {
   readonly features: readonly (readonly [string, PartName])[];
 } {
   if (typeof data !== 'object' || data === null) return false;
-  const { kind, rows, features, texts } = data as Partial<Record<keyof AutoEncoding, unknown>>;
+  const { kind, rows, features, texts, pairs } = data as Partial<Record<keyof AutoEncoding, unknown>>;
   const isPair = (pair: unknown): pair is [string, unknown] =>
     Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string';
   return (
@@ -259,6 +293,7 @@ function isEncoding(data: unknown): data is Omit<AutoEncoding, 'features'> & {
     Number.isSafeInteger(rows) &&
     Array.isArray(features) &&
     features.every((pair) => isPair(pair) && PART_NAMES.includes(String(pair[1]))) &&
+    (pairs === undefined || (Array.isArray(pairs) && pairs.every(isSavedPair))) &&
     typeof texts === 'object' &&
     texts !== null &&
     Object.values(texts).every(

@@ -46,7 +46,7 @@ import type { FitOptions } from './model.ts';
  * **Cost.** Score: nearly all of it is kNN, distances to `members` rows. Memory: members x features, and the knots of ECOD.
  */
 export interface EnsembleOptions extends FitOptions {
-  /** Rows that kNN keeps, 50 .. 100,000, default 1024. */
+  /** Rows that kNN keeps, 50 .. 100,000, default 512. */
   readonly members?: number;
   /** Random projections of LODA, 1 .. 1000, default 100. */
   readonly projections?: number;
@@ -258,7 +258,7 @@ function learnEnsemble(input: FitInput, members: number, projections: number): E
 
 /** Fits an ensemble. Throws a `ModelError` when there is no row or no feature, or an option is out of range. */
 export function fitEnsemble(matrix: FeatureMatrix, options: EnsembleOptions = {}): FittedModel<EnsemblePart> {
-  const { members = 1024, projections = 100, transform = 'auto' } = options;
+  const { members = 512, projections = 100, transform = 'auto' } = options;
   checkWhole(TITLE, 'members', members, LEAST_MEMBERS, MAX_MEMBERS);
   checkWhole(TITLE, 'projections', projections, 1, MAX_PROJECTIONS);
   return fitKernel(kernel, matrix, { ...options, transform }, MAX_FEATURES, (input) =>

@@ -68,7 +68,7 @@ const OWN: Readonly<Record<string, readonly Parameter[]>> = {
     {
       name: 'members',
       type: 'whole',
-      standard: 1024,
+      standard: 512,
       min: 50,
       max: 100_000,
       meaning: 'Rows that its kNN keeps, drawn at random where there are more.',
