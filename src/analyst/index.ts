@@ -1,6 +1,9 @@
 /** Floor 7: incident to verdict. */
+export * from './brief.ts';
 export * from './check.ts';
 export * from './hypothesis.ts';
 export * from './language-model.ts';
+export * from './redaction.ts';
+export * from './reference.ts';
 export * from './rules.ts';
 export * from './verdict.ts';
