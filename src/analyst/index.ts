@@ -3,6 +3,7 @@ export * from './brief.ts';
 export * from './check.ts';
 export * from './hypothesis.ts';
 export * from './language-model.ts';
+export * from './language-verdict.ts';
 export * from './redaction.ts';
 export * from './reference.ts';
 export * from './rules.ts';
