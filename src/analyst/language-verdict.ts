@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Json } from '../core/index.ts';
 import type { Incident, Severity } from '../incident/index.ts';
 import { HYPOTHESES } from './hypothesis.ts';
-import { ACTIONS, type Action, ASSESSMENTS, type Claim, type Verdict } from './verdict.ts';
+import { ACTIONS, type Action, ASSESSMENTS, type Assessment, type Claim, type Verdict } from './verdict.ts';
 
 /**
  * What a language model must answer, its JSON Schema for the request, and how an answer is read. The schema has no `pattern` and no lengths: servers
