@@ -38,6 +38,11 @@ const HYPOTHESIS_LIST = [
     techniques: ['T1071', 'T1071.001', 'T1071.003', 'T1095', 'T1571', 'T1573'],
   },
   {
+    name: 'contact with a listed host',
+    meaning: 'A host or a name that somebody else calls hostile; what it was about is not known from here.',
+    techniques: ['T1071', 'T1071.001', 'T1071.004'],
+  },
+  {
     name: 'cryptocurrency mining',
     meaning: 'A program computes for a pool, at the cost of whoever owns the machine.',
     techniques: ['T1496.001'],

@@ -21,6 +21,16 @@ export function collectHomeNetworks(text: string, before: string[] | undefined):
   return [...(before ?? []), ...networks];
 }
 
+/** An option given once or more, each a list of files. */
+export function collectFiles(option: string, text: string, before: string[] | undefined): string[] {
+  const files = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  if (files.length === 0) throw new UserError(`${option}: no file given`, `for example ${option} list.txt`);
+  return [...(before ?? []), ...files];
+}
+
 /** The set that `--home-net`, the configuration or, without both, private addresses make. Throws UserError for what is no network. */
 export function homeNetworks(given: readonly string[] | undefined, config: Config): NetworkSet {
   const networks = given ?? config.homeNet ?? DEFAULT_HOME_NETWORKS;

@@ -2,6 +2,7 @@ import type { Table } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import type { ArpView, FlowColumnName, FlowRecord } from '../flow/index.ts';
 import type { Baseline } from './baseline.ts';
+import type { ThreatLists } from './threat-list-parse.ts';
 
 /**
  * One number that speaks for a detection, with what it was compared with. A reason is computed by code and becomes an evidence item of its own,
@@ -85,6 +86,8 @@ export interface NetworkContext {
   readonly arp?: ArpView;
   /** What the network is supposed to hold, where somebody has written it down. */
   readonly baseline?: Baseline;
+  /** Lists of what others know to be hostile, where the user gave any. */
+  readonly threats?: ThreatLists;
 }
 
 /**
@@ -107,6 +110,8 @@ export interface DetectorInfo {
   readonly needs: readonly FlowColumnName[];
   /** True where it sees nothing without a baseline: without one it does not run. */
   readonly needsBaseline?: true;
+  /** True where it sees nothing without threat lists: without any it does not run. */
+  readonly needsLists?: true;
   /** What it sees, in one sentence. */
   readonly sees: string;
   /** What fools it. */

@@ -26,6 +26,7 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'new-service',
     'new-edge',
     'policy',
+    'threat-list',
     'strange-flow',
   ]);
   for (const { info } of DETECTORS) {

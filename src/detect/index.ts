@@ -36,6 +36,7 @@ import {
 import { createRogueDhcpDetector, DEFAULT_ROGUE_DHCP_OPTIONS, rogueDhcpInfo } from './rogue-dhcp.ts';
 import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
+import { createThreatListDetector, DEFAULT_THREAT_LIST_OPTIONS, threatListInfo } from './threat-list.ts';
 
 export { alertDetections, type SensorAlert } from './alert.ts';
 export {
@@ -100,6 +101,13 @@ export {
   type StrangeRecordOptions,
   StrangeRecords,
 } from './strange-record.ts';
+export { createThreatListDetector } from './threat-list.ts';
+export {
+  MAX_THREAT_ENTRIES,
+  type ThreatListInfo,
+  type ThreatListProblem,
+  ThreatLists,
+} from './threat-list-parse.ts';
 
 /** What a user may set of a detector: its thresholds and caps by name. */
 export type DetectorSettings = Readonly<Record<string, number | boolean>>;
@@ -133,6 +141,7 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(newServiceInfo, { ...DEFAULT_NEW_SERVICE_OPTIONS }, createNewServiceDetector),
   entry(newEdgeInfo, { ...DEFAULT_NEW_EDGE_OPTIONS }, createNewEdgeDetector),
   entry(policyInfo, { ...DEFAULT_POLICY_OPTIONS }, createPolicyDetector),
+  entry(threatListInfo, { ...DEFAULT_THREAT_LIST_OPTIONS }, createThreatListDetector),
   { info: strangeFlowInfo, defaults: { ...DEFAULT_STRANGE_FLOW_OPTIONS } },
 ];
 

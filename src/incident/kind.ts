@@ -6,6 +6,7 @@ import { BASELINE_KINDS } from './kind-baseline.ts';
 import { MISUSE_KINDS } from './kind-misuse.ts';
 import { OUTFLOW_KINDS } from './kind-outflow.ts';
 import { RECORD_KINDS } from './kind-record.ts';
+import { THREAT_LIST_KINDS } from './kind-threat-list.ts';
 import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
 import { addressLabel, addressList, knownService, nameLabel, portLabel, serviceLabel, usualService } from './words.ts';
@@ -296,6 +297,7 @@ const KINDS: readonly KindInfo[] = [
   },
   ...MISUSE_KINDS,
   ...OUTFLOW_KINDS,
+  ...THREAT_LIST_KINDS,
   ...BASELINE_KINDS,
   ...RECORD_KINDS,
 ];

@@ -61,6 +61,7 @@ export {
 } from './source/record-stream.ts';
 export * from './source/stream-client.ts';
 export * from './source/table-source.ts';
+export * from './source/threat-list.ts';
 export * from './source/udp-collector.ts';
 export * from './source/windows.ts';
 export * from './source/zeek-flow.ts';

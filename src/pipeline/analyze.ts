@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../analyst/index.ts';
+import type { Analyst } from '../analyst/index.ts';
 import { type Schema, type Table, UserError } from '../core/index.ts';
 import {
   alertDetections,
@@ -12,6 +12,7 @@ import {
   type NetworkContext,
   type Saturation,
   type SensorAlert,
+  type ThreatLists,
 } from '../detect/index.ts';
 import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FeaturePack } from '../feature/index.ts';
 import {
@@ -27,12 +28,13 @@ import {
   TimelineCounter,
   type VendorTable,
 } from '../flow/index.ts';
-import { groupDetections, type Severity } from '../incident/index.ts';
+import type { AlertKeeper, Feedback } from '../incident/index.ts';
 import { type ByteSource, type PluginHost, type Reject, ScratchFile, type TableSource } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
 import { MOST_DEVICES } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
+import { assembleResult } from './assemble.ts';
 import { baselineBlindSpots } from './baseline.ts';
 import { describeBlindSpots, explainEmptiness, type IdleDetector } from './blind-spot.ts';
 import { type CensusCounts, FlowCensus } from './census.ts';
@@ -47,6 +49,7 @@ import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
 import { type FlowChunk, FlowStore } from './store.ts';
 import { ColumnCounts, findInRows, type TableFindings, type TablePlan } from './table/index.ts';
+import { threatListBlindSpots } from './threat-list.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 import { productVersion } from './version.ts';
 
@@ -95,14 +98,29 @@ export interface AnalyzeOptions {
   readonly onReject?: (input: string, reject: Reject) => void;
   /** What the network is supposed to hold; without it nothing is judged by it. */
   readonly baseline?: Baseline;
+  /** Lists of hostile addresses, names and the like; without any nothing is held against them. */
+  readonly threats?: ThreatLists;
   /** Whose blocks hardware addresses are from; the table that ships where absent. */
   readonly vendors?: VendorTable;
+  /** What a person said of incidents before: rules that hide, labels. */
+  readonly feedback?: Feedback;
+  /** Keeps the alert budget; the same one for every window of an input without an end. */
+  readonly keeper?: AlertKeeper;
 }
 
 export interface Analysis {
   readonly result: AnalysisResult;
+  /** What the result was put together of: the archive keeps it. */
+  readonly parts: AnalysisParts;
   /** The model that scored the flows; undefined when there were too few. */
   readonly model: Model | undefined;
+}
+
+/** A result before its incidents, and the detections that make them. */
+export interface AnalysisParts {
+  /** The result as it would be without any incident. */
+  readonly base: AnalysisResult;
+  readonly detections: readonly Detection[];
 }
 
 const DEFAULT_SEED = 42;
@@ -117,7 +135,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     homeNet = DEFAULT_HOME_NETWORKS,
     seed = DEFAULT_SEED,
     detect = {},
-    analyst = createRuleAnalyst(),
+    analyst,
     onProgress,
   } = options;
   const home = NetworkSet.parse(homeNet);
@@ -127,8 +145,12 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       'give networks in CIDR notation, as in 192.168.0.0/16,fd00::/8',
     );
   const isHome = memoize((address) => home.has(address));
-  const { baseline } = options;
-  const context: NetworkContext = { isHome, ...(baseline === undefined ? {} : { baseline }) };
+  const { baseline, threats } = options;
+  const context: NetworkContext = {
+    isHome,
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(threats === undefined ? {} : { threats }),
+  };
 
   const pack = FEATURE_PACKS[0];
   if (pack === undefined) throw new Error('there is no feature pack');
@@ -212,9 +234,6 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       detections.push(...defined.detections);
       saturations.push(...defined.saturations);
     }
-    const grouped = groupDetections(detections, { context });
-    const incidents: JudgedIncident[] = [];
-    for (const incident of grouped) incidents.push({ ...incident, verdict: await analyst.judge(incident) });
 
     const read = summaries.filter((input) => input.firstMs !== undefined);
     const run = {
@@ -235,7 +254,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       ...(model === undefined ? {} : { model: summarizeModel(model, options.model?.name, learning) }),
       ...(drift === undefined ? {} : { drift: drift.finish() }),
       saturations,
-      severityCounts: countSeverities(incidents),
+      severityCounts: { info: 0, low: 0, medium: 0, high: 0, critical: 0 },
     };
     const facts = {
       run,
@@ -248,16 +267,16 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       cautions: model?.training.cautions ?? [],
       idle: pass.idle,
     };
-    const emptyBecause = incidents.length === 0 ? explainEmptiness(facts) : undefined;
-    const result: AnalysisResult = {
+    const base: AnalysisResult = {
       run: {
         ...run,
-        ...(emptyBecause === undefined ? {} : { emptyBecause }),
+        emptyBecause: explainEmptiness(facts),
         blindSpots: [
           ...describeBlindSpots(facts),
           ...pluginBlindSpots(options.plugins, 'flows', FLOW_SCHEMA),
           ...(learning?.remarks('flow') ?? []),
           ...baselineBlindSpots(baseline),
+          ...threatListBlindSpots(threats),
         ],
       },
       oddities: [
@@ -268,14 +287,21 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
           ),
         ...(defined?.oddities ?? []),
       ],
-      incidents,
+      incidents: [],
       hosts: summarizeHosts(hosts.shown, isHome),
       devices: pass.devices.slice(0, MOST_DEVICES).map((device) => summarizeDevice(device, baseline)),
       deviceCount: pass.devices.length,
       timeline: pass.timeline,
       ...(defined === undefined ? {} : { table: defined.table }),
     };
-    return { result, model };
+    const result = await assembleResult(base, detections, {
+      isHome,
+      importanceOf: baseline === undefined ? undefined : (address, mac) => baseline.importanceOf(address, mac),
+      feedback: options.feedback,
+      keeper: options.keeper,
+      analyst,
+    });
+    return { result, parts: { base, detections }, model };
   } finally {
     store.close();
   }
@@ -506,6 +532,7 @@ function createDetectors(context: NetworkContext, settings: NonNullable<Config['
   return DETECTORS.flatMap((entry) => {
     const setting = settings[entry.info.id];
     if (entry.info.needsBaseline === true && context.baseline === undefined) return [];
+    if (entry.info.needsLists === true && context.threats === undefined) return [];
     return setting === false || entry.create === undefined ? [] : [entry.create(context, thresholds(setting))];
   });
 }
@@ -603,12 +630,6 @@ function summarizeModel(model: Model, given: string | undefined, learning: Learn
     checksum: model.checksum,
     ...(learning === undefined ? {} : { learning: learning.summary() }),
   };
-}
-
-function countSeverities(incidents: readonly JudgedIncident[]): Record<Severity, number> {
-  const counts = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
-  for (const incident of incidents) counts[incident.severity]++;
-  return counts;
 }
 
 function summarizeHosts(hosts: readonly HostFacts[], isHome: (address: string) => boolean): HostSummary[] {

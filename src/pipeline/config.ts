@@ -47,6 +47,12 @@ export const configSchema = z.strictObject({
   out: z.string().min(1).optional().describe('Folder for the report and the tables.'),
   model: z.string().min(1).optional().describe('Model file to score flows with, instead of one fitted on this input.'),
   baseline: z.string().min(1).optional().describe('Baseline to judge by (docs/baseline.md).'),
+  threatLists: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Threat lists to hold the traffic against (docs/threat-lists.md).'),
   vendors: z
     .string()
     .min(1)

@@ -9,6 +9,7 @@ import { RECORD_RULES } from './record.ts';
 import type { Explanation } from './rule.ts';
 import { SCAN_RULES } from './scan.ts';
 import { STRANGE_FLOW_RULES } from './strange-flow.ts';
+import { THREAT_LIST_RULES } from './threat-list.ts';
 
 export type { Explanation, Nature } from './rule.ts';
 
@@ -23,6 +24,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   ...MISUSE_RULES,
   ...BASELINE_RULES,
   ...RECORD_RULES,
+  ...THREAT_LIST_RULES,
 ];
 
 /** The entry with the longest prefix that fits, or the one for kinds without rules. */

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { counted, EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
+import type { ThreatLists } from '../../detect/index.ts';
 import type { FeatureMatrix } from '../../feature/index.ts';
 import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type PluginHost,
   parseDuration,
   type Reject,
+  readThreatLists,
   writeOutput,
 } from '../../io/index.ts';
 import {
@@ -26,6 +28,7 @@ import {
   LearningModel,
   parseRetrainEvery,
   type RetrainEvery,
+  threatListBlindSpots,
 } from '../../pipeline/index.ts';
 import {
   type AnalysisResult,
@@ -39,7 +42,7 @@ import {
   textCell,
 } from '../../report/index.ts';
 import { fitFlows, planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
-import { collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
+import { collectFiles, collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
@@ -53,6 +56,7 @@ interface AnalyzeFlags extends LiveFlags {
   readonly top?: number;
   readonly failOn?: Severity;
   readonly baseline?: string;
+  readonly threatList?: string[];
   readonly vendors?: string;
   readonly model?: string;
   readonly algorithm?: string;
@@ -108,6 +112,11 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       'definitions of features, filters and flags (docs/features.md), or a configuration of Anomal',
     )
     .option('--baseline <yaml>', 'judge devices, services and protocols by this baseline (docs/baseline.md)')
+    .option(
+      '--threat-list <files>',
+      'threat lists, comma-separated: lines, CSV, MISP or STIX 2.1 (docs/threat-lists.md)',
+      (text, before: string[] | undefined) => collectFiles('--threat-list', text, before),
+    )
     .option('--vendors <file>', 'table of vendors of hardware addresses, instead of the one that ships')
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
     .option(
@@ -145,6 +154,14 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       if (interfaces === undefined && inputs.length === 0) command.error("error: missing required argument 'input'");
       done(await runAnalyze(inputs, flags, interfaces, address));
     });
+}
+
+/** The threat lists, with a note on each that could not be used whole; undefined without any. Throws UserError. */
+function threatListsOf(files: readonly string[] | undefined, quiet: boolean): ThreatLists | undefined {
+  if (files === undefined) return undefined;
+  const threats = readThreatLists(files);
+  if (!quiet) for (const sentence of threatListBlindSpots(threats)) note(sentence);
+  return threats;
 }
 
 async function runAnalyze(
@@ -193,6 +210,7 @@ async function runConfigured(
         });
   const baseline = baselineOf(flags.baseline, config);
   const vendors = await vendorsOf(flags.vendors, config);
+  const threats = threatListsOf(flags.threatList ?? config.threatLists, flags.quiet === true);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -219,6 +237,7 @@ async function runConfigured(
       const sheet = baseline === undefined ? undefined : new AnomalySheet(baseline, { homeNet, vendors, notes: true });
       const analysis = await run({
         ...(baseline === undefined ? {} : { baseline }),
+        ...(threats === undefined ? {} : { threats }),
         vendors,
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
