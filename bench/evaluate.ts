@@ -2,12 +2,12 @@
  * What the product finds in real captures and logs whose truth is known, what it says about benign captures, and, apart from that, what it finds of simulated attacks:
  * `anomalyst analyze` on each, nothing else.
  *
- *     npm run evaluate -- [--only <text in the path>] [--json] [--markdown] [--check] [--no-build]
+ *     npm run evaluate -- [--only <text in the path>] [--quick] [--json] [--markdown] [--check] [--no-build]
  *
  * The truth is that of the data's own documentation and labels, and lives in evaluate-capture.ts and evaluate-log.ts alone; the product never reads it.
  * A case is found when one incident has a detection of the expected kind, the expected host among its actors (or on either side, for a flood's
  * victim), the expected peer, port and server name in its detections or evidence. --only takes cases by a part of their path, and a simulated attack by a part of
- * `simulated/<kind>`. --markdown writes docs/evaluation.md. --check exits with 1 when a required case is not found at rank 1, something benign has an incident of severity high or
+ * `simulated/<kind>`; `--only models` takes the models on labelled tables alone. --quick fits these with one seed instead of ten. --markdown writes docs/evaluation.md. --check exits with 1 when a required case is not found at rank 1, something benign has an incident of severity high or
  * critical, or a beacon score on RITA's data is not RITA's.
  */
 import { spawnSync } from 'node:child_process';
@@ -21,6 +21,17 @@ import { build, DATA, eachOf, has, ROOT, textTable } from './child.ts';
 import { BENIGN, CAPTURES } from './evaluate-capture.ts';
 import { analyze, type CaseResult, type Counts, evaluate, type Outcome } from './evaluate-case.ts';
 import { LOGS, type LogCase, logInputs, type Ranking, rankFlows, rankSources } from './evaluate-log.ts';
+import {
+  ADBENCH_HEAD,
+  adbenchRows,
+  evaluateModels,
+  INTRUSION_HEAD,
+  intrusionRows,
+  type ModelResults,
+  modelConclusions,
+  modelNode,
+  modelViolations,
+} from './evaluate-model.ts';
 import { RITA_HEAD, RITA_PATH, type RitaPair, ritaDisagreements, ritaPairs, ritaRows } from './evaluate-rita.ts';
 import {
   evaluateSimulated,
@@ -52,11 +63,14 @@ interface Results {
   readonly logs: readonly LogResult[];
   readonly benign: readonly BenignResult[];
   readonly simulated: readonly SimulatedResult[];
+  /** Undefined where they were not asked for. */
+  readonly models: ModelResults | undefined;
 }
 
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
+    quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
@@ -67,7 +81,7 @@ if (!existsSync(DATA)) {
   console.log(`skipped: the captures and logs are not there (${DATA})`);
   process.exit(0);
 }
-if (!flags['no-build']) build();
+if (!flags['no-build'] && flags.only !== 'models') build();
 const work = mkdtempSync(join(tmpdir(), 'anomalyst-evaluate-'));
 
 function benignCaptures(): { readonly path: string; readonly group: string }[] {
@@ -137,7 +151,7 @@ interface Summary {
   readonly skipped: readonly string[];
 }
 
-function summarize({ captures, logs, benign, simulated }: Results): Summary {
+function summarize({ captures, logs, benign, simulated, models }: Results): Summary {
   const cases = [...captures, ...logs.map(({ result }) => result)];
   const required = cases.filter((one) => one.case.need === 'required' && one.verdict !== 'skipped');
   const wanted = cases.filter((one) => one.case.need === 'wanted' && one.verdict !== 'skipped');
@@ -173,6 +187,7 @@ function summarize({ captures, logs, benign, simulated }: Results): Summary {
       ]),
       ...logs.flatMap(({ rita }) => (rita === undefined ? [] : ritaDisagreements(rita))),
       ...simulatedViolations(simulated),
+      ...(models === undefined ? [] : modelViolations(models)),
     ],
     skipped: cases.filter((one) => one.verdict === 'skipped').map((one) => `${one.case.path}: ${one.note}`),
   };
@@ -313,7 +328,7 @@ function ritaOf(
 }
 
 function print(results: Results, summary: Summary): void {
-  const { captures, logs, benign, simulated } = results;
+  const { captures, logs, benign, simulated, models } = results;
   const left = [0, 1, 2, 3, 5, 6];
   if (captures.length > 0) console.log(`${textTable(CAPTURE_HEAD, captures.map(caseRow), left)}\n`);
   if (logs.length > 0) {
@@ -350,12 +365,25 @@ function print(results: Results, summary: Summary): void {
         [0, 3, 5, 6],
       )}\n\n${simulatedConclusions(simulated).join('\n')}`,
     );
+  if (models !== undefined) {
+    for (const run of models.adbench)
+      console.log(`\n${adbenchTitle(run.isSemi, models.seeds)}\n\n${textTable(ADBENCH_HEAD, adbenchRows(run), [0])}`);
+    if (models.intrusion.length > 0)
+      console.log(`\n${intrusionTitle(models.seeds)}\n\n${textTable(INTRUSION_HEAD, intrusionRows(models), [0])}`);
+    console.log(`\n${modelConclusions(models).join('\n')}`);
+  }
   for (const line of summary.skipped) console.log(`skipped: ${line}`);
   if (summary.violations.length > 0)
     console.log(`\nNot as it should be:\n${summary.violations.map((line) => `  ${line}`).join('\n')}`);
 }
 
-function markdown({ captures, logs, benign, simulated }: Results, summary: Summary): string {
+const seedsText = (seeds: number): string => (seeds === 1 ? 'one seed' : `${seeds} seeds`);
+const adbenchTitle = (isSemi: boolean, seeds: number): string =>
+  `ADBench, fitted on ${isSemi ? 'the first half of the normal rows' : 'all rows'}: AUROC / average precision / TPR at 1 % FPR in percent, mean of ${seedsText(seeds)}; published: AUROC`;
+const intrusionTitle = (seeds: number): string =>
+  `Labelled network data: AUROC / average precision / TPR at 1 % FPR, mean of ${seedsText(Math.ceil(seeds / 2))}`;
+
+function markdown({ captures, logs, benign, simulated, models }: Results, summary: Summary): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
   const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
     [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
@@ -432,6 +460,23 @@ ${table(BENIGN_HEAD, benignRows(summary))}
 
 ${kindRows.length === 0 ? 'No incident of any severity.' : table(['incident on a benign capture', 'how often'], kindRows)}
 
+## Models on labelled tables
+${
+  models === undefined || models.adbench.length + models.intrusion.length === 0
+    ? '\nThe sets were not there.'
+    : `
+The models themselves, each with its defaults, apart from detectors and incidents. ADBench (Han et al. 2022) by the protocol of the published tables (vicliv/DTE, arXiv 2305.18593): sets under 1,000 rows drawn to 1,000 with replacement, over 50,000 to 50,000
+without, columns standardised on the rows that are fitted on. Labelled network data is measured as \`analyze\` measures a table, \`bench/intrusion.ts\` says how it is cut and mixed.
+
+${list(modelConclusions(models))}
+
+${models.adbench.map((run) => `${adbenchTitle(run.isSemi, models.seeds)}.\n\n${table(ADBENCH_HEAD, adbenchRows(run))}`).join('\n\n')}
+
+${intrusionTitle(models.seeds)}.
+
+${table(INTRUSION_HEAD, intrusionRows(models))}`
+}
+
 ## Simulated
 
 **Simulated, and in no figure above.** Each kind of attack with its defaults, alone, in one hour of a simulated office from 9 o'clock on, seed 7
@@ -472,7 +517,8 @@ try {
     2,
     (attack) => evaluateSimulated(attack, work),
   );
-  const results: Results = { captures, logs, benign, simulated };
+  const models = 'models'.includes(flags.only) ? evaluateModels(flags.quick) : undefined;
+  const results: Results = { captures, logs, benign, simulated, models };
   const summary = summarize(results);
   if (flags.json)
     console.log(
@@ -485,6 +531,7 @@ try {
           rita: logs.flatMap(({ rita }) => rita ?? []),
           benign: benign.map(benignNode),
           simulated: simulated.map(simulatedNode),
+          ...(models === undefined ? {} : { models: modelNode(models) }),
         },
         null,
         2,

@@ -5,6 +5,9 @@ import { fitModel, type Model } from '../model/index.ts';
 /** Rows that the model is fitted on, at most; of a table of very many features fewer, so that no more than `FIT_VALUES` values wait. */
 const FIT_ROWS = 20_000;
 const FIT_VALUES = 10_000_000;
+/** What is fitted where nobody says what: on flows, of which there may be hundreds of thousands, what scores a million of them a second; on tables what finds most. docs/decisions.md has the figures. */
+export const FLOW_MODEL = 'isolation-forest';
+export const TABLE_MODEL = 'ensemble';
 /** Fewer flows than this say nothing of what is usual. */
 export const LEAST_FIT_ROWS = 100;
 
@@ -30,7 +33,7 @@ export class FitSample {
   }
 
   /** The model of what is usual in this input, with what its features were measured with; undefined when there were too few flows to say. */
-  fit(seed: number, encoding?: Json, kind: string = 'isolation-forest'): Model | undefined {
+  fit(seed: number, encoding?: Json, kind: string = FLOW_MODEL): Model | undefined {
     if (this.#reservoir.size < LEAST_FIT_ROWS) return undefined;
     return fitModel(kind, this.matrix(), { seed, ...(encoding === undefined ? {} : { encoding }) });
   }
