@@ -10,7 +10,7 @@ import { OddityCounter } from '../../wire/index.ts';
 import type { Progress } from '../analyze.ts';
 import type { ClassifiedInput } from '../classify.ts';
 import { DriftMeter } from '../drift.ts';
-import { FitSample } from '../fit-sample.ts';
+import { FitSample, TABLE_MODEL } from '../fit-sample.ts';
 import { inPieces, type LearningBatch, type LearningModel } from '../learning.ts';
 import { PluginLooks, pluginBlindSpots } from '../plugin.ts';
 import { type FlowChunk, FlowStore } from '../store.ts';
@@ -282,7 +282,7 @@ function fitModelOf(
   if (plan.features.length === 0) return undefined;
   const sample = new FitSample(plan.modelFeatures, seed);
   for (const { features } of store.chunks()) sample.offer(plan.encode(features));
-  return sample.fit(seed, plan.encoding(), kind);
+  return sample.fit(seed, plan.encoding(), kind ?? TABLE_MODEL);
 }
 
 function planFor(
