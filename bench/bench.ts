@@ -121,6 +121,16 @@ function models(): void {
   if (status !== 0) process.exitCode = 1;
 }
 
+/** From flows to incidents, as that benchmark prints itself. */
+function detectRate(): void {
+  const args = [...(flags.quick ? ['--hours', '1', '--rounds', '1'] : []), ...(flags.check ? ['--check'] : [])];
+  console.log(`\n== node bench/${['detect-rate.ts', ...args].join(' ')}`);
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'bench', 'detect-rate.ts'), ...args], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exitCode = 1;
+}
+
 async function main(): Promise<void> {
   if (flags.models) {
     models();
@@ -233,6 +243,7 @@ async function main(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  detectRate();
   models();
 }
 

@@ -104,8 +104,10 @@ class ThreatListDetector implements Detector {
     const flows = bindFlows(table);
     const { has } = index;
     const isHome = this.#context.isHome;
-    const ofAddress = (address: string): number =>
-      isHome(address) || isGroupOrBroadcast(address) ? NO_ENTRY : index.findAddress(address);
+    const ofAddress = (address: string): number => {
+      const head = index.findAddress(address);
+      return head === NO_ENTRY || isHome(address) || isGroupOrBroadcast(address) ? NO_ENTRY : head;
+    };
     const initiator = has.address ? new Judged(flows.initiator, ofAddress, NO_ENTRY) : NOTHING;
     const responder = has.address ? new Judged(flows.responder, ofAddress, NO_ENTRY) : NOTHING;
     const ofName = (name: string): number => index.findName(name);
