@@ -3,7 +3,13 @@ import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.
 import { distinctFlows, distinctRecords, nameEvidence } from './evidence.ts';
 import { type HostReference, type Incident, type RelatedIncident, severityRank } from './incident.ts';
 import { kindInfo, networkOf, titleOf } from './kind.ts';
-import { leadWeight, MIN_DISTRIBUTED_ACTORS, rateSeverity, type SeverityRating } from './severity.ts';
+import {
+  leadWeight,
+  MIN_DISTRIBUTED_ACTORS,
+  type RatingWeights,
+  rateSeverity,
+  type SeverityRating,
+} from './severity.ts';
 import { directionOf, roleOf, type Story } from './story.ts';
 import { techniquesOf } from './technique.ts';
 
@@ -32,6 +38,10 @@ export interface GroupOptions {
 export interface GroupSettings {
   readonly context: Pick<NetworkContext, 'isHome'>;
   readonly options?: GroupOptions;
+  /** What detectors and hosts are worth, where somebody has said so. */
+  readonly weights?: RatingWeights;
+  /** Told of every incident, before its rank is known, with the detections it was made of. */
+  readonly onGroup?: (incident: Incident, detections: readonly Detection[]) => void;
 }
 
 const HOUR_MS = 3_600_000;
@@ -41,7 +51,7 @@ const SUPPORTING_WEIGHT = 40;
 
 /** Most urgent first: by severity, urgency, beginning, id. Throws where a detection has no finite time or score, which is its detector's bug. */
 export function groupDetections(detections: readonly Detection[], settings: GroupSettings): Incident[] {
-  const { context, options: { gapMs = HOUR_MS } = {} } = settings;
+  const { context, options: { gapMs = HOUR_MS } = {}, weights = {}, onGroup } = settings;
   const items = detections.map(toItem).sort(compareItems);
   const facts = items.filter((item) => !item.opinion);
   const groups = joinSteps(joinDistributed(joinLinked(facts, gapMs), gapMs), gapMs);
@@ -53,7 +63,14 @@ export function groupDetections(detections: readonly Detection[], settings: Grou
 
   const behaviours = behavioursByActor(groups);
   const incidents = groups
-    .map((group) => toIncident(group, context, behaviours))
+    .map((group) => {
+      const incident = toIncident(group, context, behaviours, weights);
+      onGroup?.(
+        incident,
+        group.map(({ detection }) => detection),
+      );
+      return incident;
+    })
     .sort(
       (a, b) =>
         severityRank(b.severity) - severityRank(a.severity) ||
@@ -273,12 +290,13 @@ function toIncident(
   group: Group,
   context: Pick<NetworkContext, 'isHome'>,
   behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+  weights: RatingWeights,
 ): Incident {
   const steps = [...Map.groupBy(group, stepOf)].flatMap(([step, members], _, all) =>
     step === '' && all.length > 1 ? [] : [members],
   );
   const parts = steps
-    .map((members) => ratePart(members, group, context, behaviours))
+    .map((members) => ratePart(members, group, context, behaviours, weights))
     .sort((a, b) => b.rating.urgency - a.rating.urgency || compareItems(a.leader, b.leader));
   const [first] = parts;
   if (first === undefined) throw new Error('a group without detections');
@@ -333,6 +351,7 @@ function ratePart(
   group: readonly Item[],
   context: Pick<NetworkContext, 'isHome'>,
   behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+  weights: RatingWeights,
 ): Part {
   const isOpinion = members.every(({ opinion }) => opinion);
   // Opinions speak for every step; by themselves they are a part only where there is nothing else.
@@ -343,7 +362,7 @@ function ratePart(
   const actors = [...new Set(ordered.map(({ detection }) => detection.actor))];
   const role = roleOf(leader.detection);
   const story = storyOf(ordered, context, otherBehaviours(actors, leader.behaviour, role, behaviours));
-  return { leader, ordered, story, rating: rateSeverity(story) };
+  return { leader, ordered, story, rating: rateSeverity(story, weights) };
 }
 
 /** The one that leads first. */

@@ -89,4 +89,12 @@ export interface Incident {
   readonly flowCount: number;
   /** How many rows of tables are involved, where the incident rests on such; else absent. */
   readonly recordCount?: number;
+  /** What a person said of this very incident. */
+  readonly label?: IncidentLabel;
+  /** Rules that speak of it and did not hide it, because the behaviour has changed; absent where there is none. */
+  readonly notHidden?: readonly { readonly rule: string; readonly changes: readonly string[] }[];
+  /** True where the alert budget was used up by more urgent incidents: it is listed, and is no alert. */
+  readonly heldBack?: true;
 }
+
+export type IncidentLabel = 'benign' | 'malicious';

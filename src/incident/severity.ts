@@ -1,7 +1,10 @@
+import { humanCount } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Severity, SeverityStep } from './incident.ts';
 import { kindInfo } from './kind.ts';
+import { type Reliability, reliabilityPoints } from './reliability.ts';
 import type { Story } from './story.ts';
+import { addressLabel, nameLabel } from './words.ts';
 
 /**
  * Severity: points that add up, and every one is shown.
@@ -30,10 +33,13 @@ import type { Story } from './story.ts';
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
  *   a model's opinion in support                                                6
  *   five actors or more at one target                                           5
- *   the same host inside (outside) shows another behaviour in another incident  15 (5)
+ *   the same host inside (outside) shows another behaviour as well              15 (5)
+ *   importance of the most important device in it: 5 x (importance - 3)         -10 to 10
+ *   labels moved the detector's reliability: 40 x (share now - share measured)  -20 to 10
  *   cap by kind: a model's opinion alone, echoes of floods                      at most low
  *
- * What the sum can't know: what the hosts are worth, and whether anyone allowed it. It says how much the facts weigh, in the same way every time.
+ * The kind's points stand for its detector as it was measured (`reliability.ts`); only what a person labels moves them. What a device is worth stands in the
+ * baseline, for approved devices alone; without one the sum can't know it. It says how much the facts weigh, in the same way every time.
  */
 const BANDS: readonly (readonly [least: number, severity: Severity])[] = [
   [85, 'critical'],
@@ -49,6 +55,14 @@ export interface SeverityRating {
   readonly severity: Severity;
   readonly urgency: number;
   readonly steps: readonly SeverityStep[];
+}
+
+/** What detectors and hosts are worth, where somebody has said so. */
+export interface RatingWeights {
+  /** Of a detector that labels speak of. */
+  readonly reliabilityOf?: (detector: string) => Reliability | undefined;
+  /** What a device is worth, 1 to 5; undefined where nobody says. */
+  readonly importanceOf?: (address: string, mac?: string) => number | undefined;
 }
 
 /** The level of a sum of points. */
@@ -67,7 +81,7 @@ export function leadWeight(detection: Detection): number {
 }
 
 /** Applies the table in the header. Rules that give nothing leave no step, but for the first two, which every incident has. */
-export function rateSeverity(story: Story): SeverityRating {
+export function rateSeverity(story: Story, weights: RatingWeights = {}): SeverityRating {
   const { lead } = story;
   const info = kindInfo(lead.kind);
   const steps: SeverityStep[] = [
@@ -86,10 +100,46 @@ export function rateSeverity(story: Story): SeverityRating {
       points: inside ? 15 : 5,
     });
   }
+  steps.push(...importance(story, weights), ...reliability(lead, weights));
   const sum = steps.reduce((total, step) => total + step.points, 0);
   if (info.cap !== undefined && sum > info.cap[0]) steps.push({ rule: info.cap[1], points: info.cap[0] - sum });
   const urgency = steps.reduce((total, step) => total + step.points, 0);
   return { severity: severityOf(urgency), urgency, steps };
+}
+
+/** The most important device among actors and peers speaks for the incident. */
+function importance(story: Story, { importanceOf }: RatingWeights): SeverityStep[] {
+  if (importanceOf === undefined) return [];
+  let most: { readonly address: string; readonly worth: number } | undefined;
+  for (const { address, mac } of [...story.actors, ...story.peers]) {
+    const worth = importanceOf(address, mac);
+    if (worth !== undefined && worth > (most?.worth ?? 0)) most = { address, worth };
+  }
+  if (most === undefined || most.worth === 3) return [];
+  const { address, worth } = most;
+  return [
+    {
+      rule: `${addressLabel(address)} has importance ${worth} of 5 in the baseline${worth < 3 ? ', and nothing more important takes part' : ''}`,
+      points: 5 * (worth - 3),
+    },
+  ];
+}
+
+function reliability(lead: Detection, { reliabilityOf }: RatingWeights): SeverityStep[] {
+  const known = reliabilityOf?.(lead.detector);
+  const points = known === undefined ? 0 : reliabilityPoints(known);
+  if (known === undefined || points === 0) return [];
+  const { benign, malicious, prior, now } = known;
+  const said = [
+    ...(benign > 0 ? [`${humanCount(benign)} benign`] : []),
+    ...(malicious > 0 ? [`${humanCount(malicious)} malicious`] : []),
+  ].join(', ');
+  return [
+    {
+      rule: `Incidents of detector ${nameLabel(lead.detector)} were labelled ${said}: its reliability is ${now.toFixed(2)}, and was ${prior.toFixed(2)}`,
+      points,
+    },
+  ];
 }
 
 function sureness(score: number): string {

@@ -34,6 +34,7 @@ import { loadModel, type Model } from '../model/index.ts';
 import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
 import { MOST_DEVICES } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
+import { importanceKey } from './archive.ts';
 import { assembleResult } from './assemble.ts';
 import { baselineBlindSpots } from './baseline.ts';
 import { describeBlindSpots, explainEmptiness, type IdleDetector } from './blind-spot.ts';
@@ -121,6 +122,8 @@ export interface AnalysisParts {
   /** The result as it would be without any incident. */
   readonly base: AnalysisResult;
   readonly detections: readonly Detection[];
+  /** Importance that a baseline gave, by `importanceKey`. */
+  readonly importance?: ReadonlyMap<string, number>;
 }
 
 const DEFAULT_SEED = 42;
@@ -131,13 +134,7 @@ const HOSTS_SHOWN = 200;
  * Memory is bounded whatever the input. Throws UserError when no input could be read at all.
  */
 export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
-  const {
-    homeNet = DEFAULT_HOME_NETWORKS,
-    seed = DEFAULT_SEED,
-    detect = {},
-    analyst,
-    onProgress,
-  } = options;
+  const { homeNet = DEFAULT_HOME_NETWORKS, seed = DEFAULT_SEED, detect = {}, analyst, onProgress } = options;
   const home = NetworkSet.parse(homeNet);
   if (home === undefined)
     throw new UserError(
@@ -294,14 +291,20 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       timeline: pass.timeline,
       ...(defined === undefined ? {} : { table: defined.table }),
     };
+    const importance = new Map<string, number>();
+    const importanceOf = (address: string, mac?: string): number | undefined => {
+      const worth = baseline?.importanceOf(address, mac);
+      if (worth !== undefined) importance.set(importanceKey(address, mac), worth);
+      return worth;
+    };
     const result = await assembleResult(base, detections, {
       isHome,
-      importanceOf: baseline === undefined ? undefined : (address, mac) => baseline.importanceOf(address, mac),
+      importanceOf: baseline === undefined ? undefined : importanceOf,
       feedback: options.feedback,
       keeper: options.keeper,
       analyst,
     });
-    return { result, parts: { base, detections }, model };
+    return { result, parts: { base, detections, importance }, model };
   } finally {
     store.close();
   }

@@ -1,4 +1,5 @@
 import type { LiveSource } from '../io/index.ts';
+import type { AnalysisResult } from '../report/index.ts';
 import { type Analysis, type AnalyzeOptions, analyze } from './analyze.ts';
 
 export interface AnalyzeLiveOptions extends Omit<AnalyzeOptions, 'inputs' | 'open'> {
@@ -13,9 +14,12 @@ export interface AnalyzeLiveOptions extends Omit<AnalyzeOptions, 'inputs' | 'ope
 export async function analyzeLive(live: LiveSource, options: AnalyzeLiveOptions): Promise<Analysis> {
   const { endMs, ...rest } = options;
   const source = endMs === undefined ? live : live.window(endMs);
-  const { result, model } = await analyze({ ...rest, inputs: [live.name], open: () => source });
-  const { run } = result;
-  return { result: { ...result, run: { ...run, blindSpots: [...live.remarks(), ...run.blindSpots] } }, model };
+  const { result, parts, model } = await analyze({ ...rest, inputs: [live.name], open: () => source });
+  const remarked = (of: AnalysisResult): AnalysisResult => ({
+    ...of,
+    run: { ...of.run, blindSpots: [...live.remarks(), ...of.run.blindSpots] },
+  });
+  return { result: remarked(result), parts: { ...parts, base: remarked(parts.base) }, model };
 }
 
 /** The end of the window that a time lies in: windows begin at whole multiples of their length, so that those of several runs and machines are the same. */

@@ -12,6 +12,7 @@ import {
   WHOLE_TABLE,
 } from '../incident/index.ts';
 import { type Html, html, type Part } from './escape.ts';
+import { incidentRemarks } from './feedback-words.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
@@ -129,7 +130,7 @@ export function incidentArticle(
 <p class="kicker"><span class="rank">${incident.rank}</span>${badge(incident.severity)}<span class="mono">${incident.kind}</span><span class="id mono">${incident.id}</span></p>
 <h3 id="incident-${position}-h">${keepUnits(incident.title)}</h3>
 ${facts(incident, positions)}
-<div class="verdict">${part('What happened', verdict.whatHappened)}${part('Why it matters', verdict.whyItMatters)}${part('What to do first', verdict.whatToDoFirst, ' act')}${part(
+${incidentRemarks(incident).map((remark) => html`<p class="note"><bdi>${remark}</bdi></p>`)}<div class="verdict">${part('What happened', verdict.whatHappened)}${part('Why it matters', verdict.whyItMatters)}${part('What to do first', verdict.whatToDoFirst, ' act')}${part(
     'What would make it innocent',
     verdict.whatWouldMakeItInnocent,
   )}

@@ -1,5 +1,6 @@
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Html, html, join, trusted } from './escape.ts';
+import { budgetSentence, feedbackSentences } from './feedback-words.ts';
 import { devicesSection } from './html-device.ts';
 import { driftSection } from './html-drift.ts';
 import { incidentArticle, incidentIndex, incidentsBeyond, MAX_FULL_INCIDENTS } from './html-incident.ts';
@@ -117,15 +118,25 @@ ${body}
 </section>`;
 }
 
+/** What suppressions, labels and the alert budget did. */
+function feedbackCard({ feedback, alerts }: AnalysisResult['run']): Html | undefined {
+  const budget = budgetSentence(alerts);
+  const said = [...feedbackSentences(feedback), ...(budget === undefined ? [] : [budget])];
+  if (said.length === 0) return undefined;
+  return html`<div class="card"><h3 class="plain">Hidden, labelled, held back</h3><ul class="list">${said.map((sentence) => html`<li><bdi>${sentence}</bdi></li>`)}</ul></div>`;
+}
+
 function incidentsSection({ incidents, run }: AnalysisResult): Html {
   if (incidents.length === 0) {
     return html`<section id="incidents" aria-labelledby="incidents-h"><h2 id="incidents-h">Incidents</h2>
 <p class="card">None. ${run.emptyBecause ?? ''}</p>
+${feedbackCard(run)}
 </section>`;
   }
   const full = incidents.slice(0, MAX_FULL_INCIDENTS);
   const positions = new Map(full.map((incident, i) => [incident.id, i + 1]));
   return html`<section id="incidents" aria-labelledby="incidents-h"><h2 id="incidents-h">Incidents, most urgent first</h2>
+${feedbackCard(run)}
 ${incidentIndex(full, run)}
 ${join(full.map((incident, i) => incidentArticle(incident, i + 1, run, positions)))}
 ${incidentsBeyond(incidents, run)}

@@ -11,7 +11,7 @@ export * from './drift-summary.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';
 export { renderHtml } from './html.ts';
-export { devicesJson, renderJson, renderJsonParts } from './json.ts';
+export { devicesJson, incidentJson, renderJson, renderJsonParts } from './json.ts';
 export * from './result.ts';
 export * from './row-csv.ts';
 export { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument, incidentsDocument, incidentsJsonSchema } from './schema.ts';

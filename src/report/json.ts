@@ -1,7 +1,7 @@
 import type { JudgedIncident } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
-import type { Evidence, HostReference } from '../incident/index.ts';
+import type { BudgetOutcome, Evidence, FeedbackOutcome, HostReference } from '../incident/index.ts';
 import type { DeviceSummary } from './device-summary.ts';
 import type { DriftSummary } from './drift-summary.ts';
 import type { AnalysisResult, HostSummary, InputSummary, TableSummary } from './result.ts';
@@ -35,6 +35,11 @@ export function* renderJsonParts(result: AnalysisResult): Generator<string> {
     before = ',';
   }
   yield `\n  ${text.slice(at + NO_INCIDENTS.length - 1)}\n`;
+}
+
+/** One incident as it stands in incidents.json, byte for byte. */
+export function incidentJson(incident: JudgedIncident): string {
+  return toText(incidentNode(incident), '    ');
 }
 
 /** The line of the document's own member: a string has no line break in JSON, and members of members are further in. */
@@ -106,6 +111,8 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
       ...optional('emptyBecause', run.emptyBecause),
       blindSpots: [...run.blindSpots],
       saturations: run.saturations.map(({ detector, what, cap, refused }) => ({ detector, what, cap, refused })),
+      ...optional('feedback', run.feedback && feedbackNode(run.feedback)),
+      ...optional('alerts', run.alerts && alertsNode(run.alerts)),
       severityCounts: {
         critical: run.severityCounts.critical,
         high: run.severityCounts.high,
@@ -133,6 +140,43 @@ export function toDocument(result: AnalysisResult): IncidentsDocument {
       flows: [...timeline.flows],
     },
     ...(result.table === undefined ? {} : { table: tableNode(result.table) }),
+  };
+}
+
+function feedbackNode(feedback: FeedbackOutcome): NonNullable<IncidentsDocument['run']['feedback']> {
+  return {
+    hidden: feedback.hidden,
+    hiddenIncidents: feedback.hiddenIncidents,
+    rules: feedback.rules.map(
+      ({ rule, meaning, reason, createdMs, expiresMs, hidden, incidents, changed, expired }) => ({
+        rule,
+        meaning,
+        ...optional('reason', reason),
+        created: iso(createdMs),
+        expires: iso(expiresMs),
+        hidden,
+        incidents,
+        changed,
+        expired,
+      }),
+    ),
+    reliability: feedback.reliability.map(({ detector, prior, now, malicious, benign }) => ({
+      detector,
+      prior,
+      now,
+      malicious,
+      benign,
+    })),
+  };
+}
+
+function alertsNode(alerts: BudgetOutcome): NonNullable<IncidentsDocument['run']['alerts']> {
+  return {
+    budget: alerts.budget,
+    alerts: alerts.alerts,
+    heldBack: alerts.heldBack,
+    ...optional('leastShown', alerts.leastShown),
+    ...optional('mostHeldBack', alerts.mostHeldBack),
   };
 }
 
@@ -292,6 +336,12 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
     ...times(incident),
     flowCount: incident.flowCount,
     ...optional('recordCount', incident.recordCount),
+    ...optional('label', incident.label),
+    ...optional(
+      'notHidden',
+      incident.notHidden?.map(({ rule, changes }) => ({ rule, changes: [...changes] })),
+    ),
+    ...optional('heldBack', incident.heldBack),
     detections: incident.detections.map((detection) => ({
       id: detection.id,
       kind: detection.kind,

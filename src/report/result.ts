@@ -1,6 +1,6 @@
 import type { JudgedIncident } from '../analyst/index.ts';
 import type { Saturation } from '../detect/index.ts';
-import type { Severity } from '../incident/index.ts';
+import type { BudgetOutcome, FeedbackOutcome, Severity } from '../incident/index.ts';
 import type { DeviceSummary } from './device-summary.ts';
 import type { DriftSummary } from './drift-summary.ts';
 
@@ -157,6 +157,10 @@ export interface RunSummary {
   /** What could not be seen in this traffic, each one sentence. */
   readonly blindSpots: readonly string[];
   readonly saturations: readonly Saturation[];
+  /** What rules and labels did; absent where there are none. */
+  readonly feedback?: FeedbackOutcome;
+  /** How the alert budget was used; absent without one. */
+  readonly alerts?: BudgetOutcome;
   /** How many incidents there are of each severity. */
   readonly severityCounts: Readonly<Record<Severity, number>>;
 }

@@ -167,6 +167,55 @@ const run = named(
       z.array(z.strictObject({ detector: z.string(), what: z.string(), cap: z.int().min(0), refused: z.int().min(0) })),
       'Bounded state that was full: what was refused, and how often.',
     ),
+    feedback: say(
+      z
+        .strictObject({
+          hidden: count('Detections that were hidden.'),
+          hiddenIncidents: count('Incidents of which nothing was left.'),
+          rules: say(
+            z.array(
+              z.strictObject({
+                rule: text('Its id in suppressions.yaml.'),
+                meaning: text('What it speaks of.'),
+                reason: say(z.string().optional(), 'Why, as the person who made it wrote.'),
+                created: time('Day that it was made'),
+                expires: time('Traffic from then on is not hidden'),
+                hidden: count('Detections that it hid.'),
+                incidents: count('Incidents that went with them.'),
+                changed: count('Detections that it speaks of and did not hide, because the behaviour has changed.'),
+                expired: count('Detections that it speaks of and that are later than its expiry.'),
+              }),
+            ),
+            'In the order of the file.',
+          ),
+          reliability: say(
+            z.array(
+              z.strictObject({
+                detector: z.string(),
+                prior: share('Measured.'),
+                now: share('With the labels.'),
+                malicious: count('Labels that count.'),
+                benign: count('Labels that count.'),
+              }),
+            ),
+            'Detectors that labels speak of.',
+          ),
+        })
+        .optional(),
+      'What suppressions and labels did; absent without any.',
+    ),
+    alerts: say(
+      z
+        .strictObject({
+          budget: text("As in '3/week'."),
+          alerts: count('Incidents of medium severity or more that are alerts.'),
+          heldBack: count('Those that are none because the budget was used up.'),
+          leastShown: say(z.number().optional(), 'Lowest urgency of an alert.'),
+          mostHeldBack: say(z.number().optional(), 'Highest urgency of what was held back.'),
+        })
+        .optional(),
+      'How the alert budget was used; absent without one.',
+    ),
     severityCounts: say(
       z.strictObject({
         critical: z.int().min(0),
@@ -351,6 +400,12 @@ const incident = named(
       z.int().min(0).optional(),
       'Rows of tables involved in truth, where it rests on such; evidence holds a bounded choice of them.',
     ),
+    label: say(z.enum(['benign', 'malicious']).optional(), 'What a person said of it.'),
+    notHidden: say(
+      z.array(z.strictObject({ rule: z.string(), changes: z.array(z.string()) })).optional(),
+      'Rules of suppressions that speak of it and did not hide it, with what has changed.',
+    ),
+    heldBack: say(z.literal(true).optional(), 'The alert budget was used up by more urgent incidents: it is no alert.'),
     detections: z.array(detection),
     evidence: z.array(evidence),
     verdict,

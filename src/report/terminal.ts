@@ -1,6 +1,7 @@
 import type { JudgedIncident } from '../analyst/index.ts';
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Painter, padEnd, painter, textWidth, wrapParts, wrapText } from './ansi.ts';
+import { budgetSentence, feedbackSentences, incidentRemarks } from './feedback-words.ts';
 import type { AnalysisResult, InputSummary, RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
 import { day, isOfTable, number, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
@@ -75,6 +76,21 @@ export function renderTerminal(result: AnalysisResult, options: TerminalOptions)
         ),
       );
     }
+  }
+
+  const said = feedbackSentences(result.run.feedback);
+  const budget = budgetSentence(result.run.alerts);
+  if (said.length > 0) {
+    const more = said.length - MAX_RULES;
+    lines.push('');
+    section('Feedback', [
+      ...said.slice(0, MAX_RULES).flatMap(wrap),
+      ...(more > 0 ? [`and ${humanCount(more)} more in the report`] : []),
+    ]);
+  }
+  if (budget !== undefined) {
+    lines.push('');
+    section('Alerts', wrap(budget));
   }
 
   for (const [label, text] of tableSections(result, width - LABEL)) {
@@ -251,6 +267,7 @@ function hasNote({ status, message }: InputSummary): boolean {
   return status === 'complete' && message !== undefined;
 }
 
+const MAX_RULES = 5;
 const MAX_STEP_LINES = 3;
 const MAX_RELATED = 3;
 /** On a narrower terminal the text goes below the badge instead of beside it. */
@@ -278,6 +295,7 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
     ...(ofTable ? [] : quiet(wrapText(hosts, room))),
     ...quiet(wrapParts([when(incident, run), safeText(incident.id, 20)], ', ', room)),
     ...quiet(sameHost(incident, room)),
+    ...incidentRemarks(incident).flatMap((remark) => wrapText(remark, room)),
     ...firstStep(incident, room),
   ];
   const head = `${rank}${paint(incident.severity, badge)}`;

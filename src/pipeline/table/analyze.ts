@@ -1,13 +1,14 @@
-import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../../analyst/index.ts';
+import type { Analyst } from '../../analyst/index.ts';
 import { type Json, type Schema, safeText, type Table, UserError } from '../../core/index.ts';
 import { type Detection, StrangeRecords } from '../../detect/index.ts';
 import type { FeatureMatrix } from '../../feature/index.ts';
-import { groupDetections as groupIncidents } from '../../incident/index.ts';
+import type { AlertKeeper, Feedback } from '../../incident/index.ts';
 import { type ColumnType, type PluginHost, type Reject, ScratchFile } from '../../io/index.ts';
 import { loadModel, type Model } from '../../model/index.ts';
 import type { AnalysisResult, DriftSummary, StrangeRow, TableSummary } from '../../report/index.ts';
 import { OddityCounter } from '../../wire/index.ts';
-import type { Progress } from '../analyze.ts';
+import type { AnalysisParts, Progress } from '../analyze.ts';
+import { assembleResult } from '../assemble.ts';
 import type { ClassifiedInput } from '../classify.ts';
 import { DriftMeter } from '../drift.ts';
 import { FitSample, TABLE_MODEL } from '../fit-sample.ts';
@@ -49,10 +50,14 @@ export interface AnalyzeTableOptions {
   readonly signal?: AbortSignal;
   /** Their detectors look at the rows; the plan is asked for their functions. */
   readonly plugins?: PluginHost;
+  /** As in `AnalyzeOptions`. */
+  readonly feedback?: Feedback;
+  readonly keeper?: AlertKeeper;
 }
 
 export interface TableAnalysis {
   readonly result: AnalysisResult;
+  readonly parts: AnalysisParts;
   readonly model: Model | undefined;
 }
 
@@ -63,7 +68,7 @@ const DEFAULT_SEED = 42;
  * Throws UserError when no input could be read, or when they are of different columns.
  */
 export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableAnalysis> {
-  const { seed = DEFAULT_SEED, analyst = createRuleAnalyst() } = options;
+  const { seed = DEFAULT_SEED, analyst } = options;
   const oddities = new OddityCounter();
   const given = options.model === undefined ? undefined : loadGiven(options.model);
   const sources = await openTables(options, oddities);
@@ -86,12 +91,7 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
       }
     const found = await findInRows(raw, plan, given, columns, schema, options);
     const { table, model, span } = found;
-    const incidents: JudgedIncident[] = [];
-    for (const incident of groupIncidents(found.detections, { context: { isHome: () => true } }))
-      incidents.push({ ...incident, verdict: await analyst.judge(incident) });
-    const counts = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
-    for (const incident of incidents) counts[incident.severity]++;
-    const result: AnalysisResult = {
+    const base: AnalysisResult = {
       run: {
         tool: { name: 'anomalyst', version: productVersion() },
         inputs: summaries,
@@ -106,8 +106,8 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         ...(model === undefined ? {} : { model: modelSummary(model, options) }),
         ...(found.drift === undefined ? {} : { drift: found.drift }),
         saturations: found.saturations,
-        severityCounts: counts,
-        ...(incidents.length > 0 ? {} : { emptyBecause: emptyBecause(table, model) }),
+        severityCounts: { info: 0, low: 0, medium: 0, high: 0, critical: 0 },
+        emptyBecause: emptyBecause(table, model),
         blindSpots: [
           ...blindSpots(table, summaries, model, found.unsorted),
           ...refusalWords([raw, found.refusals]),
@@ -119,12 +119,15 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
         ...oddities.list().map(({ firstFrame: _frame, firstInput: _input, ...oddity }) => oddity),
         ...found.oddities,
       ],
-      incidents,
+      incidents: [],
       hosts: [],
       timeline: found.timeline,
       table,
     };
-    return { result, model };
+    const { detections } = found;
+    const { feedback, keeper } = options;
+    const result = await assembleResult(base, detections, { isHome: () => true, feedback, keeper, analyst });
+    return { result, parts: { base, detections }, model };
   } finally {
     raw.close();
     for (const { source } of sources) source?.close();

@@ -1,0 +1,313 @@
+import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { nearest, safeText, UserError } from '../core/index.ts';
+import { DETECTORS, hoursOf } from '../detect/index.ts';
+import {
+  type Feedback,
+  type LabelledIncident,
+  MEASURED,
+  SCOPE_PARTS,
+  SEVERITIES,
+  type SuppressionRule,
+} from '../incident/index.ts';
+import { NetworkSet } from '../wire/index.ts';
+
+/**
+ * suppressions.yaml: what a person said of incidents, and the rules that hide what was called ordinary. It is meant to be read and edited; what a
+ * program adds leaves comments and order as they are. Version 1:
+ *
+ *     version: 1
+ *     last: 3                     # highest number that a rule ever had: none is given twice
+ *     rules:
+ *       - id: s3
+ *         incident: inc-26550e03ff93
+ *         created: 2026-11-21
+ *         expires: 2026-12-21     # of the traffic: what is later is shown again
+ *         reason: nightly backup
+ *         scope: { detector: [beacon], source: [192.168.20.66], destination: [198.51.100.77], port: [443] }
+ *         limits: { flowsPerHour: 800, peers: 2, ports: [443], bytesPerFlow: 12000, severity: medium }
+ *     labels:
+ *       - { incident: inc-26550e03ff93, label: benign, detectors: [beacon], at: 2026-11-21 }
+ */
+export const FEEDBACK_FILE = 'suppressions.yaml';
+const VERSION = 1;
+const MAX_RULES = 1000;
+const MAX_LABELS = 10_000;
+
+const text = z.string().min(1).max(1000);
+const network = z.string().refine((one) => NetworkSet.parse([one]) !== undefined || /^[^/\s]{1,200}$/.test(one), {
+  error: 'expected an address, or a network in CIDR notation as in 192.168.0.0/16',
+});
+const date = z
+  .string()
+  .refine((one) => !Number.isNaN(dateOf(one)), {
+    error: 'expected a day as in 2026-12-21, or a time as in 2026-12-21T08:00:00Z',
+  });
+const port = z.int().min(0).max(65_535);
+const incident = z
+  .string()
+  .regex(/^inc-[0-9a-f]{12}$/, { error: 'expected the id of an incident, as in inc-26550e03ff93' });
+const list = <T extends z.ZodType>(member: T) => z.array(member).min(1).max(1000);
+
+const scopeShape = z.strictObject({
+  detector: list(text).optional(),
+  source: list(network).optional(),
+  destination: list(network).optional(),
+  organisation: list(text).optional(),
+  port: list(port).optional(),
+  schedule: list(
+    z
+      .string()
+      .refine((one) => hoursOf(one) !== undefined, {
+        error: 'expected hours in UTC, as in mon-fri 22:00-06:00 or daily 02:00-04:00',
+      }),
+  ).optional(),
+});
+const limitsShape = z.strictObject({
+  flowsPerHour: z.number().nonnegative().optional(),
+  peers: z.int().nonnegative().optional(),
+  ports: z.array(port).max(1000).optional(),
+  bytesPerFlow: z.number().nonnegative().optional(),
+  severity: z.enum(SEVERITIES).optional(),
+});
+const ruleShape = z.strictObject({
+  id: z.string().regex(/^s[1-9]\d{0,8}$/, { error: "expected 's' and a number, as in s3" }),
+  incident: incident.optional(),
+  created: date.optional(),
+  expires: date.optional(),
+  reason: z.string().max(1000).optional(),
+  scope: scopeShape,
+  limits: limitsShape.optional(),
+});
+const labelShape = z.strictObject({
+  incident,
+  label: z.enum(['benign', 'malicious']),
+  detectors: z.array(text).max(100).optional(),
+  at: date.optional(),
+  reason: z.string().max(1000).optional(),
+});
+const documentShape = z.strictObject({
+  version: z.literal(VERSION),
+  last: z.int().nonnegative().optional(),
+  rules: z.array(ruleShape).max(MAX_RULES).nullish(),
+  labels: z.array(labelShape).max(MAX_LABELS).nullish(),
+});
+
+function dateOf(given: string): number {
+  if (!/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?Z)?$/.test(given)) return Number.NaN;
+  const ms = Date.parse(given);
+  // Some readers of dates roll the 31st of a short month over.
+  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== given.slice(0, 10) ? Number.NaN : ms;
+}
+
+/** The file with its comments, so that it can be added to. Throws UserError with file, line and column of the first mistake. */
+export class FeedbackFile {
+  readonly feedback: Feedback;
+  /** Highest number that a rule ever had. */
+  readonly last: number;
+  readonly #document: Document;
+
+  constructor(content: string, file: string) {
+    const lines = new LineCounter();
+    const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+    const at = (offset: number | undefined): string => {
+      const { line, col } = lines.linePos(offset ?? 0);
+      return `${file}:${Math.max(1, line)}:${Math.max(1, col)}`;
+    };
+    const [broken] = document.errors;
+    if (broken !== undefined) throw new UserError(`${at(broken.pos[0])}: ${broken.message}`, 'mend the YAML there');
+    let plain: unknown;
+    try {
+      plain = document.toJS({ maxAliasCount: 100 });
+    } catch (error) {
+      if (!(error instanceof ReferenceError)) throw error;
+      throw new UserError(`${file}: ${error.message}`, 'write the value out where the alias (*) stands');
+    }
+    const parsed = documentShape.safeParse(plain ?? { version: VERSION });
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      const path = [...(issue?.path ?? [])].filter((key): key is string | number => typeof key !== 'symbol');
+      if (issue?.code === 'unrecognized_keys') {
+        const key = issue.keys[0] ?? '';
+        const known = knownKeys(path);
+        const near = nearest(key, known);
+        throw new UserError(
+          `${at(offsetOf(document, [...path, key]))}: unknown key '${safeText(key, 60)}'`,
+          near === undefined ? `known keys here: ${known.join(', ')}` : `did you mean '${near}'?`,
+        );
+      }
+      throw new UserError(
+        `${at(offsetOf(document, path))}: ${path.length === 0 ? '' : `${path.join('.')}: `}${issue?.message ?? ''}`,
+        'see docs/incidents.md for what the file holds',
+      );
+    }
+    const { rules, labels, last = 0 } = parsed.data;
+    const seen = new Set<string>();
+    const detectors = [...new Set([...DETECTORS.map(({ info }) => info.id), ...Object.keys(MEASURED)])];
+    for (const [i, rule] of (rules ?? []).entries()) {
+      if (seen.has(rule.id))
+        throw new UserError(
+          `${at(offsetOf(document, ['rules', i, 'id']))}: there are two rules ${rule.id}`,
+          'give one of them another number',
+        );
+      seen.add(rule.id);
+      if (Object.values(rule.scope).every((part) => part === undefined))
+        throw new UserError(
+          `${at(offsetOf(document, ['rules', i, 'scope']))}: rule ${rule.id} has an empty scope and would hide everything`,
+          `give at least one of ${SCOPE_PARTS.join(', ')}`,
+        );
+      for (const [j, name] of (rule.scope.detector ?? []).entries()) {
+        const near = detectors.includes(name) ? undefined : nearest(name, detectors);
+        if (near !== undefined)
+          throw new UserError(
+            `${at(offsetOf(document, ['rules', i, 'scope', 'detector', j]))}: unknown detector '${safeText(name, 60)}'`,
+            `did you mean '${near}'?`,
+          );
+      }
+    }
+    this.#document = document;
+    this.feedback = { rules: (rules ?? []).map(ruleOf), labels: latestLabels((labels ?? []).map(labelOf)) };
+    this.last = Math.max(last, ...[...seen].map((id) => Number(id.slice(1))), 0);
+  }
+
+  static empty(): FeedbackFile {
+    return new FeedbackFile(
+      `# What was called ordinary or not, and the rules that follow from it (docs/incidents.md). Edit it as you like.\nversion: ${VERSION}\n`,
+      FEEDBACK_FILE,
+    );
+  }
+
+  /** The id that the next rule gets. */
+  get nextId(): string {
+    return `s${this.last + 1}`;
+  }
+
+  /** The file with a rule and a label more; an older label of the same incident goes, and rules that were made for it go with `replaceRules`. */
+  with(label: LabelledIncident, rule: SuppressionRule | undefined): FeedbackFile {
+    const document = this.#document.clone();
+    removeWhere(document, 'labels', (node) => node['incident'] === label.incident);
+    removeWhere(document, 'rules', (node) => node['incident'] === label.incident);
+    add(document, 'labels', labelNode(label));
+    if (rule !== undefined) {
+      add(document, 'rules', ruleNode(rule));
+      document.set('last', Number(rule.id.slice(1)));
+    }
+    return new FeedbackFile(textOf(document), FEEDBACK_FILE);
+  }
+
+  /** The file without a rule and the label that it came with; undefined where there is no such rule. */
+  without(id: string): FeedbackFile | undefined {
+    const rule = this.feedback.rules.find((one) => one.id === id);
+    if (rule === undefined) return undefined;
+    const document = this.#document.clone();
+    document.set('last', this.last);
+    removeWhere(document, 'rules', (node) => node['id'] === id);
+    if (rule.incident !== undefined) removeWhere(document, 'labels', (node) => node['incident'] === rule.incident);
+    return new FeedbackFile(textOf(document), FEEDBACK_FILE);
+  }
+
+  text(): string {
+    return textOf(this.#document);
+  }
+}
+
+function textOf(document: Document): string {
+  return document.toString({ lineWidth: 160 });
+}
+
+function add(document: Document, key: string, value: object): void {
+  const known: unknown = document.get(key);
+  if (known === undefined || known === null) document.set(key, document.createNode([value]));
+  else document.addIn([key], document.createNode(value));
+}
+
+function removeWhere(document: Document, key: string, fits: (node: Record<string, unknown>) => boolean): void {
+  const plain: unknown = (document.toJS() as Record<string, unknown> | null)?.[key];
+  if (!Array.isArray(plain)) return;
+  for (let i = plain.length - 1; i >= 0; i--) {
+    const node: unknown = plain[i];
+    if (typeof node === 'object' && node !== null && fits(node as Record<string, unknown>)) document.deleteIn([key, i]);
+  }
+}
+
+/** Where a key or a value stands; where it is missing, where its parent does. */
+function offsetOf(document: Document, path: readonly (string | number)[]): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const key = path[length - 1];
+    if (isMap(parent))
+      for (const pair of parent.items)
+        if (isPair(pair) && isScalar(pair.key) && pair.key.value === key && pair.key.range) return pair.key.range[0];
+    const node: unknown = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return undefined;
+}
+
+function knownKeys(path: readonly (string | number)[]): string[] {
+  if (path.length === 0) return Object.keys(documentShape.shape);
+  if (path[0] === 'labels') return Object.keys(labelShape.shape);
+  if (path[2] === 'scope') return Object.keys(scopeShape.shape);
+  return Object.keys(path[2] === 'limits' ? limitsShape.shape : ruleShape.shape);
+}
+
+function ruleOf({
+  created,
+  expires,
+  limits = {},
+  scope,
+  id,
+  incident: of,
+  reason,
+}: z.infer<typeof ruleShape>): SuppressionRule {
+  return {
+    id,
+    ...defined({ incident: of, reason }),
+    ...(created === undefined ? {} : { createdMs: dateOf(created) }),
+    ...(expires === undefined ? {} : { expiresMs: dateOf(expires) }),
+    scope: defined(scope),
+    limits: defined(limits),
+  };
+}
+
+function labelOf({ at, detectors = [], incident: of, label, reason }: z.infer<typeof labelShape>): LabelledIncident {
+  return { incident: of, label, detectors, ...(at === undefined ? {} : { atMs: dateOf(at) }), ...defined({ reason }) };
+}
+
+/** One label for each incident: the last one counts. */
+function latestLabels(labels: readonly LabelledIncident[]): LabelledIncident[] {
+  const byIncident = new Map<string, LabelledIncident>();
+  for (const label of labels) {
+    byIncident.delete(label.incident);
+    byIncident.set(label.incident, label);
+  }
+  return [...byIncident.values()];
+}
+
+/** Without members that are undefined. */
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function day(ms: number): string {
+  const iso = new Date(ms).toISOString();
+  return iso.endsWith('T00:00:00.000Z') ? iso.slice(0, 10) : iso;
+}
+
+function ruleNode({ id, incident: of, createdMs, expiresMs, reason, scope, limits }: SuppressionRule): object {
+  return {
+    id,
+    ...defined({ incident: of }),
+    ...(createdMs === undefined ? {} : { created: day(createdMs) }),
+    ...(expiresMs === undefined ? {} : { expires: day(expiresMs) }),
+    ...defined({ reason }),
+    scope,
+    limits,
+  };
+}
+
+function labelNode({ incident: of, label, detectors, atMs, reason }: LabelledIncident): object {
+  return { incident: of, label, detectors, ...(atMs === undefined ? {} : { at: day(atMs) }), ...defined({ reason }) };
+}
