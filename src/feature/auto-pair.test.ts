@@ -64,6 +64,21 @@ describe('pairs of columns', () => {
     expect([never.values[4], never.values[9]]).toEqual([Math.log2(800), Math.log2(800)].map(Math.fround));
   });
 
+  it('show the one row that breaks a rule which all others keep', () => {
+    const builder = new TableBuilder(schema, 1000);
+    for (let i = 0; i < 1000; i++) {
+      const row = builder.addRow();
+      const isDns = i % 3 === 0;
+      builder.setText(0, row, isDns || i === 500 ? 'udp' : 'tcp');
+      builder.setText(1, row, isDns ? 'dns' : 'http');
+    }
+    const all = builder.finish();
+    const { features, values } = learned(all).measure(all);
+    expect(features.map(({ name }) => name)).toEqual(['protocol.rarity', 'service.rarity', 'protocol+service.rarity']);
+    expect(values[500 * 3 + 2]).toBe(Math.fround(Math.log2(1000)));
+    expect(Math.max(...values.filter((_, k) => k % 3 === 2 && k !== 1502))).toBeLessThan(2);
+  });
+
   it('are measured from what was saved as they were before', () => {
     const again = AutoFeatures.of(schema, JSON.parse(JSON.stringify(auto.encoding())));
     expect(again.features).toEqual(auto.features);

@@ -6,8 +6,8 @@ import type { Feature } from './matrix.ts';
  * side by side.
  *
  * Candidates are chosen on the first batch: columns of texts with at most `MAX_COLUMN_VALUES` of them, then columns of whole numbers with at most `MAX_NUMBER_VALUES`, those first that are spread most
- * evenly, `MAX_COLUMNS` in all. A column that shows more values later is dropped with its pairs. Of what is left the `MAX_PAIRS` with the most mutual information are kept; a pair whose values say nothing of one
- * another adds nothing to what they say alone, and neither does one where either value follows from the other.
+ * evenly, `MAX_COLUMNS` in all. A column that shows more values later is dropped with its pairs. Of what is left the `MAX_PAIRS` with the most mutual information are kept: a pair whose values say nothing of one
+ * another adds nothing to what they say alone. Where one value follows from the other, the one row that breaks the rule is what a pair is there for.
  *
  * Memory: at most 66 counts of `MAX_PAIR_VALUES` combinations each while learning. Combinations beyond those count as seen once, which is what most of them were. Where either value is missing, so is the
  * feature.
@@ -17,7 +17,7 @@ const MAX_COLUMN_VALUES = 256;
 const MAX_NUMBER_VALUES = 16;
 const MAX_PAIR_VALUES = 4096;
 const MAX_PAIRS = 16;
-/** Bits that one column has to tell of the other, and that it has to leave open. */
+/** Bits that one column has to tell of the other. */
 const LEAST_BITS = 0.01;
 
 /** One pair as it is saved: both columns, and each combination that was counted with its rows. */
@@ -142,8 +142,8 @@ export class PairCounts {
     return this;
   }
 
-  /** Bits that one of the two tells of the other, and that each leaves open of the other, over the rows that had both. */
-  information(): { readonly mutual: number; readonly open: number } {
+  /** Bits that either of the two tells of the other, over the rows that had both. */
+  information(): number {
     const a = new Map<number, number>();
     const b = new Map<number, number>();
     for (const [key, n] of this.counts) {
@@ -151,9 +151,8 @@ export class PairCounts {
       a.set(x, (a.get(x) ?? 0) + n);
       b.set(y, (b.get(y) ?? 0) + n);
     }
-    const [both, one, other] = [this.counts, a, b].map((counts) => entropy([...counts.values()]));
-    const [h = 0, ha = 0, hb = 0] = [both, one, other];
-    return { mutual: ha + hb - h, open: Math.min(h - ha, h - hb) };
+    const [both = 0, one = 0, other = 0] = [this.counts, a, b].map((counts) => entropy([...counts.values()]));
+    return one + other - both;
   }
 
   /** @param codes of the columns of this batch that were asked for already. */
@@ -232,9 +231,9 @@ export class PairLearner {
 
   finish(rows: number): PairCounts[] {
     return this.#pairs
-      .map((pair, k) => ({ pair, k, ...pair.information() }))
-      .filter(({ mutual, open }) => mutual >= LEAST_BITS && open >= LEAST_BITS)
-      .sort((p, q) => q.mutual - p.mutual || p.k - q.k)
+      .map((pair, k) => ({ pair, k, bits: pair.information() }))
+      .filter(({ bits }) => bits >= LEAST_BITS)
+      .sort((p, q) => q.bits - p.bits || p.k - q.k)
       .slice(0, MAX_PAIRS)
       .sort((p, q) => p.k - q.k)
       .map(({ pair }) => pair.settle(rows));
