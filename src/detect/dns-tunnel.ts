@@ -1,4 +1,21 @@
-import { counted, humanBytes, humanCount, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  type Few,
+  type FewCounts,
+  fewAdd,
+  fewCount,
+  fewCounted,
+  fewEntries,
+  fewHas,
+  fewMembers,
+  fewSize,
+  fewTexts,
+  humanBytes,
+  humanCount,
+  numberAt,
+  type Table,
+  textAt,
+} from '../core/index.ts';
 import { InformationCounter, popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, DistinctCounter, HeavyMap, hash32, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
@@ -16,6 +33,7 @@ import {
   Resolvers,
 } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { NumberSet } from './number-table.ts';
 import { TextHashes } from './pair.ts';
 
 /**
@@ -141,7 +159,7 @@ class Asked {
   readonly client: string;
   readonly domain: string;
   readonly evidence: number;
-  readonly names = new Set<string>();
+  names: Few<string>;
   /** Counts different names once there are more than are kept. */
   more: DistinctCounter | undefined;
   /** Of the different names kept. */
@@ -150,13 +168,14 @@ class Asked {
   /** Questions that flows hold beyond those that they tell, taken to be new names, and their characters. */
   untold = 0;
   untoldCharacters = 0;
-  readonly types = new Map<string, number>();
+  types: FewCounts;
   answerBytes = 0;
   answered = 0;
   failed = 0;
-  answers: Set<number> | undefined;
+  /** Hashes. */
+  answers: Few<number>;
   loopback = 0;
-  addresses: Set<string> | undefined;
+  addresses: Few<string>;
   readonly servers = new PeerCounter(16);
   readonly span = new TimeSpan();
   flows = 0;
@@ -171,7 +190,7 @@ class Asked {
 
   /** Different names, those that no flow tells included. */
   get distinct(): number {
-    return Math.min(this.questions, (this.more?.count ?? this.names.size) + this.untold);
+    return Math.min(this.questions, (this.more?.count ?? fewSize(this.names)) + this.untold);
   }
 }
 
@@ -184,12 +203,12 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   const pool = new EvidencePool(settings.maxEvidence);
   let names = 0;
   const groups = new HeavyMap<Asked>(pairCap, (asked) => {
-    names -= asked.names.size;
+    names -= fewSize(asked.names);
     pool.release(asked.evidence);
   });
   const resolvers = new Resolvers(settings.maxPairs);
   /** Hashes of (client, address) that had a connection, and of clients that had one at all. */
-  const contacts = new Set<number>();
+  const contacts = new NumberSet();
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
@@ -289,15 +308,15 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
 
   function ask(asked: Asked, subdomain: string, type: string, count: number): void {
     asked.questions += count;
-    if (asked.types.has(type) || asked.types.size < MAX_TYPES)
-      asked.types.set(type, (asked.types.get(type) ?? 0) + count);
-    if (subdomain === '' || asked.names.has(subdomain)) return;
+    if (fewTexts(asked.types) < MAX_TYPES || fewCount(asked.types, type) > 0)
+      asked.types = fewCounted(asked.types, type, count);
+    if (subdomain === '' || fewHas(asked.names, subdomain)) return;
     if (asked.more !== undefined) {
       asked.more.add(subdomain);
       return;
     }
-    if (asked.names.size < maxNamesPerPair && names < nameCap.cap) {
-      asked.names.add(subdomain);
+    if (fewSize(asked.names) < maxNamesPerPair && names < nameCap.cap) {
+      asked.names = fewAdd(asked.names, subdomain);
       asked.characters += subdomain.length;
       asked.weight += subdomain.length;
       names++;
@@ -305,7 +324,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     }
     if (names >= nameCap.cap) nameCap.refused++;
     asked.more = new DistinctCounter(0);
-    for (const name of asked.names) asked.more.add(name);
+    for (const name of fewMembers(asked.names)) asked.more.add(name);
     asked.more.add(subdomain);
   }
 
@@ -331,13 +350,9 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     }
     asked.answered++;
     if (LOOPBACK.test(answers)) asked.loopback++;
-    else if ((asked.answers?.size ?? 0) < MAX_ANSWERS) {
-      asked.answers ??= new Set();
-      asked.answers.add(hash32(answers));
-    }
-    if ((asked.addresses?.size ?? 0) >= MAX_ADDRESSES || !isTelling) return;
-    asked.addresses ??= new Set();
-    for (const address of answerAddresses(answers, 4)) asked.addresses.add(address);
+    else if (fewSize(asked.answers) < MAX_ANSWERS) asked.answers = fewAdd(asked.answers, hash32(answers) | 0);
+    if (fewSize(asked.addresses) >= MAX_ADDRESSES || !isTelling) return;
+    for (const address of answerAddresses(answers, 4)) asked.addresses = fewAdd(asked.addresses, address);
   }
 
   function finish(): Detection[] {
@@ -371,7 +386,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const sample = sampleBits(asked.names);
     if (sample.names === 0) return undefined;
     const perCharacter = sample.bits / Math.max(1, asked.characters);
-    const counted = asked.more?.count ?? asked.names.size;
+    const counted = asked.more?.count ?? fewSize(asked.names);
     const characters = (asked.characters / sample.names) * counted + asked.untoldCharacters;
     const bytes = (perCharacter * characters) / 8;
     const bitsPerName = (8 * bytes) / distinct;
@@ -394,11 +409,10 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   /** Share of the addresses in the answers that the client never connected to; undefined where no address was answered, or nothing else is known of the client. */
   function unusedShare(asked: Asked): number | undefined {
     const client = hash32(asked.client);
-    const addresses = asked.addresses ?? [];
-    const total = asked.addresses?.size ?? 0;
+    const total = fewSize(asked.addresses);
     if (total === 0 || !contacts.has(contactKey(client, 0))) return undefined;
     let unused = 0;
-    for (const address of addresses) if (!contacts.has(contactKey(client, hash32(address)))) unused++;
+    for (const address of fewMembers(asked.addresses)) if (!contacts.has(contactKey(client, hash32(address)))) unused++;
     return unused / total;
   }
 
@@ -448,17 +462,17 @@ interface Judged {
 }
 
 /** The information of the names in order, so that it doesn't depend on who came first. */
-function sampleBits(names: ReadonlySet<string>): { readonly bits: number; readonly names: number } {
+function sampleBits(names: Few<string>): { readonly bits: number; readonly names: number } {
   const counter = new InformationCounter();
   let n = 0;
-  for (const name of [...names].sort()) counter.add(name, n++);
+  for (const name of [...fewMembers(names)].sort()) counter.add(name, n++);
   return { bits: counter.bits, names: n };
 }
 
-function carryingShare(types: ReadonlyMap<string, number>): number {
+function carryingShare(types: FewCounts): number {
   let all = 0;
   let carrying = 0;
-  for (const [type, count] of types) {
+  for (const [type, count] of fewEntries(types)) {
     all += count;
     if (!ADDRESS_TYPES.has(type)) carrying += count;
   }
@@ -472,7 +486,7 @@ function isMute(asked: Asked): boolean {
   const saying = answered - failed - loopback;
   if (saying < 0.2 * answered) return true;
   // A flow of many questions shows the answer of the first one only.
-  return saying >= 20 && (answers?.size ?? 0) < SAYING * Math.min(saying, MAX_ANSWERS);
+  return saying >= 20 && fewSize(answers) < SAYING * Math.min(saying, MAX_ANSWERS);
 }
 
 function contactKey(client: number, peer: number): number {
@@ -482,7 +496,7 @@ function contactKey(client: number, peer: number): number {
 function reasonsOf(one: Judged, score: number, common: number, isHome: boolean): Reason[] {
   const { asked, bytes, bitsPerName, carrying, unused, once, mute, popular, threshold, volume } = one;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const shown = [...asked.types].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0] ?? '';
+  const shown = [...fewEntries(asked.types)].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0] ?? '';
   const reasons: Reason[] = [
     {
       name: 'dns-tunnel.domain',

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { NO_ROW, NumberSet, OwnedRows, widened } from './number-table.ts';
+
+test('a set of numbers is what a Set of the same numbers is', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.nat(50), fc.maxSafeNat()), { maxLength: 300 }), (values) => {
+      const numbers = new NumberSet();
+      const set = new Set<number>();
+      for (const value of values) {
+        expect(numbers.has(value)).toBe(set.has(value));
+        numbers.add(value);
+        set.add(value);
+      }
+      expect(numbers.size).toBe(set.size);
+      for (const value of set) expect(numbers.has(value)).toBe(true);
+    }),
+  );
+});
+
+test('rows are found by owner and number, come in order, and are used again when an owner goes', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(5), fc.nat(40), fc.nat(30)), { maxLength: 400 }), (steps) => {
+      const rows = new OwnedRows();
+      const owners = new Map<number, Map<number, number>>();
+      for (const [owner, number, chance] of steps) {
+        const value = number * 0x0fff_ffff;
+        const own = owners.get(owner) ?? new Map<number, number>();
+        if (chance === 0) {
+          const [first = NO_ROW] = own.values();
+          if (first !== NO_ROW) rows.drop(first);
+          owners.delete(owner);
+          continue;
+        }
+        expect(rows.find(owner, value)).toBe(own.get(value) ?? NO_ROW);
+        if (!own.has(value)) own.set(value, rows.add(owner, value, [...own.values()].at(-1) ?? NO_ROW));
+        owners.set(owner, own);
+      }
+      for (const [owner, own] of owners) {
+        const listed: number[] = [];
+        for (let row = own.values().next().value ?? NO_ROW; row !== NO_ROW; row = rows.next(row)) listed.push(row);
+        expect(listed).toEqual([...own.values()]);
+        for (const [value, row] of own) expect(rows.find(owner, value)).toBe(row);
+      }
+      const all = [...owners.values()].flatMap((own) => [...own.values()]);
+      expect(new Set(all).size).toBe(all.length);
+      expect(rows.size).toBe(all.length);
+      expect(rows.capacity).toBeGreaterThanOrEqual(all.length);
+    }),
+  );
+});
+
+test('a column that is widened keeps its kind and values', () => {
+  expect(widened(Int32Array.of(1, 2), 4)).toEqual(Int32Array.of(1, 2, 0, 0));
+  expect(widened(Uint8Array.of(7), 2)).toEqual(Uint8Array.of(7, 0));
+});
