@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { JudgedIncident } from '../../src/analyst/index.ts';
+import { buildBrief, type JudgedIncident, Pseudonyms, REDACTIONS } from '../../src/analyst/index.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { benignTexts, CASE_FILE, casesText, cleanText, FAMILIES, makeCases, readCases } from './case.ts';
 import { ObeyingModel } from './double.ts';
@@ -100,6 +100,33 @@ describe('a brief that shows the text as it came', () => {
     expect(echoed).toBeGreaterThan(150);
     expect(leaked).toBeGreaterThan(100);
   });
+});
+
+describe('a brief', () => {
+  test.each(REDACTIONS)('with the profile %s holds no text of any case, and nothing to obey', (profile) => {
+    for (const one of CASES) {
+      const { incident, text } = twin(one.surface);
+      const brief = buildBrief(withText(incident, text, one.text), { pseudonyms: new Pseudonyms(profile, 'key') });
+      expect([one.id, isEmpty(ordersIn(brief.text))]).toEqual([one.id, true]);
+      expect([one.id, brief.text.toLowerCase().includes(one.token)]).toEqual([one.id, false]);
+      expect([one.id, brief.text.includes(one.text)]).toEqual([one.id, false]);
+    }
+  });
+});
+
+test('an attack at each surface goes through the whole pipeline, and its brief is as clean', async () => {
+  for (const [i, surface] of SURFACES.entries()) {
+    const own = CASES.filter((one) => one.surface === surface.name);
+    const one = own[(i * 13) % own.length];
+    if (one === undefined) throw new Error(`no case at ${surface.name}`);
+    const { incidents } = await analyzeSurface(surface, one.text, folder);
+    expect([one.id, incidents.length]).toEqual([one.id, 1]);
+    expect([one.id, incidents[0]?.kind]).toEqual([one.id, twin(surface.name).incident.kind]);
+    for (const incident of incidents) {
+      const { text } = buildBrief(incident);
+      expect([one.id, isEmpty(ordersIn(text)), text.toLowerCase().includes(one.token)]).toEqual([one.id, true, false]);
+    }
+  }
 });
 
 test('harmless texts make the same incidents', async () => {
