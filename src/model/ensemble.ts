@@ -32,7 +32,7 @@ import type { FitOptions } from './model.ts';
  *
  * p_m is the member's own conformal p-value: its raw score calibrated by rows that it did not learn from, with a tail beyond them (`Calibration`). The mean of -ln p is Fisher's way to combine tests (1932).
  * The members go together, so it is no p-value any more, and the ensemble is calibrated again, by the same rows. That costs nothing that can be measured: a row's own p is off by at most 1 / (n + 1). Means of
- * ranks were as good where many rows are strange and worse where few are; the largest of the three, worse everywhere but at 1 % FPR on NSL-KDD. docs/decisions.md has the figures, how the members were chosen,
+ * ranks differ by a tenth of a point; the largest of the three loses on Zeek logs what it gains at 1 % FPR on NSL-KDD. docs/decisions.md has the figures, how the members were chosen,
  * and what else was tried.
  *
  * **Range guard.** Calibrated tails level off at p = 1 / 1000 n, so two records far outside would be alike. The guard (see `rangeGuard`) adds at most 0.5 for each feature that is outside its fitted range,
