@@ -1,5 +1,6 @@
 /** Floor 9: the world: sources, sinks, scratch files. */
 export * from './capture/index.ts';
+export * from './llm/index.ts';
 export * from './plugin/index.ts';
 export * from './scratch.ts';
 export * from './sink/capture.ts';

@@ -4,6 +4,7 @@ import { nearest, UserError } from '../core/index.ts';
 import { DETECTORS } from '../detect/index.ts';
 import { DEFAULT_FLOW_OPTIONS } from '../flow/index.ts';
 import { SEVERITIES } from '../incident/index.ts';
+import { LANGUAGE_PROVIDERS } from '../io/index.ts';
 import { checkParameters, models, parametersOf } from '../model/index.ts';
 import { NetworkSet } from '../wire/index.ts';
 
@@ -40,6 +41,48 @@ const pluginShape = z.strictObject({
   settings: z.record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))).optional(),
   timeoutMs: z.int().min(100).max(600_000).optional(),
   memoryMb: z.int().min(16).max(16_384).optional(),
+});
+
+const timeout = z.int().min(100).max(86_400_000);
+
+/** The language model: how it is reached, and how much it may take. */
+const analystShape = z.strictObject({
+  provider: z.enum(LANGUAGE_PROVIDERS).optional(),
+  url: z.string().min(1).max(2000).optional(),
+  model: z.string().min(1).max(500).optional(),
+  allowRemote: z.boolean().optional(),
+  keyFrom: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, {
+      error:
+        'expected the name of a variable of the environment, as in MY_SERVER_KEY; the key itself is never written here',
+    })
+    .optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  maxOutputTokens: z.int().min(16).max(100_000).optional(),
+  maxContextTokens: z.int().min(2048).max(4_194_304).optional(),
+  keepAlive: z
+    .string()
+    .regex(/^(?:-1|0|\d{1,6}(?:s|m|h))$/, { error: "expected a time as Ollama takes it: '10m', '1h', '0', '-1'" })
+    .optional(),
+  concurrency: z.int().min(1).max(64).optional(),
+  attempts: z.int().min(1).max(20).optional(),
+  timeouts: z
+    .strictObject({
+      connectMs: timeout.optional(),
+      firstTokenMs: timeout.optional(),
+      idleMs: timeout.optional(),
+      totalMs: timeout.optional(),
+    })
+    .optional(),
+  budget: z
+    .strictObject({
+      tokens: z.int().positive().optional(),
+      money: positive.optional(),
+      inputPrice: z.number().nonnegative().optional(),
+      outputPrice: z.number().nonnegative().optional(),
+    })
+    .optional(),
 });
 
 export const configSchema = z.strictObject({
@@ -100,6 +143,7 @@ export const configSchema = z.strictObject({
     .describe(
       'What anomalyst train fits: the kind of model, and its parameters by name, as anomalyst tune writes them.',
     ),
+  analyst: analystShape.optional().describe('The language model that explains incidents (docs/analyst-providers.md).'),
   plugins: z.array(pluginShape).max(50).optional().describe('Plugins to run, each pinned (docs/plugins.md).'),
 });
 
@@ -220,6 +264,10 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'flow')
     return Object.keys(DEFAULT_FLOW_OPTIONS).filter((key) => key !== 'batchRows' && key !== 'hashSeed');
   if (path[0] === 'fit') return ['algorithm', 'parameters'];
+  if (path[0] === 'analyst')
+    return Object.keys(
+      path[1] === 'timeouts' || path[1] === 'budget' ? analystShape.shape[path[1]].unwrap().shape : analystShape.shape,
+    );
   if (path[0] === 'plugins')
     return Object.keys(path[2] === 'grant' ? pluginShape.shape.grant.unwrap().shape : pluginShape.shape);
   if (path[0] === 'detect' && path.length === 1) return DETECTORS.map((entry) => entry.info.id);
