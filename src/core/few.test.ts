@@ -8,9 +8,10 @@ import {
   fewCounted,
   fewEntries,
   fewHas,
+  fewKeys,
+  fewKnows,
   fewMembers,
   fewSize,
-  fewTexts,
 } from './few.ts';
 
 test('a set of few is what a set of the same members is, in the same order', () => {
@@ -38,9 +39,10 @@ test('counts of few are what a map of the same counts is, in the same order', ()
         const map = new Map<string, number>();
         for (const [text, times] of all) {
           expect(fewCount(counts, text)).toBe(map.get(text) ?? 0);
+          expect(fewKnows(counts, text)).toBe(map.has(text));
           counts = fewCounted(counts, text, times);
           map.set(text, (map.get(text) ?? 0) + times);
-          expect(fewTexts(counts)).toBe(map.size);
+          expect(fewKeys(counts)).toBe(map.size);
           expect([...fewEntries(counts)]).toEqual([...map]);
         }
       },

@@ -34,40 +34,48 @@ export function fewMembers<T extends string | number>(few: Few<T>): Iterable<T> 
   return few;
 }
 
-/** How often each text came: nothing, texts and numbers by turns in a list, or a `Map`. */
-export type FewCounts = (string | number)[] | Map<string, number> | undefined;
+/** A number for each key, most often how often it came: nothing, keys and numbers by turns in a list, or a `Map`. */
+export type FewCounts<T extends string | number = string> = (T | number)[] | Map<T, number> | undefined;
 
-/** Times that a text was counted; 0 for one that is not there. */
-export function fewCount(counts: FewCounts, text: string): number {
+/** The number of a key; 0 for one that is not there. */
+export function fewCount<T extends string | number>(counts: FewCounts<T>, key: T): number {
   if (counts === undefined) return 0;
-  if (!Array.isArray(counts)) return counts.get(text) ?? 0;
-  for (let i = 0; i < counts.length; i += 2) if (counts[i] === text) return counts[i + 1] as number;
+  if (!Array.isArray(counts)) return counts.get(key) ?? 0;
+  for (let i = 0; i < counts.length; i += 2) if (counts[i] === key) return counts[i + 1] as number;
   return 0;
 }
 
-/** The counts with a text counted `times` more, above 0. */
-export function fewCounted(counts: FewCounts, text: string, times = 1): FewCounts {
-  if (counts === undefined) return [text, times];
-  if (!Array.isArray(counts)) return counts.set(text, (counts.get(text) ?? 0) + times);
+/** The counts with `by` more for a key, which is there from then on. */
+export function fewCounted<T extends string | number>(counts: FewCounts<T>, key: T, by = 1): FewCounts<T> {
+  if (counts === undefined) return [key, by];
+  if (!Array.isArray(counts)) return counts.set(key, (counts.get(key) ?? 0) + by);
   for (let i = 0; i < counts.length; i += 2) {
-    if (counts[i] !== text) continue;
-    counts[i + 1] = (counts[i + 1] as number) + times;
+    if (counts[i] !== key) continue;
+    counts[i + 1] = (counts[i + 1] as number) + by;
     return counts;
   }
-  return counts.length < MOST_LISTED ? [...counts, text, times] : new Map(fewEntries(counts)).set(text, times);
+  return counts.length < MOST_LISTED ? [...counts, key, by] : new Map(fewEntries(counts)).set(key, by);
 }
 
-/** Number of different texts. */
-export function fewTexts(counts: FewCounts): number {
+/** Whether a key is there, with whatever number. */
+export function fewKnows<T extends string | number>(counts: FewCounts<T>, key: T): boolean {
+  if (counts === undefined) return false;
+  if (!Array.isArray(counts)) return counts.has(key);
+  for (let i = 0; i < counts.length; i += 2) if (counts[i] === key) return true;
+  return false;
+}
+
+/** Number of different keys. */
+export function fewKeys(counts: FewCounts | FewCounts<number>): number {
   if (counts === undefined) return 0;
   return Array.isArray(counts) ? counts.length / 2 : counts.size;
 }
 
-export function fewEntries(counts: FewCounts): Iterable<[string, number]> {
+export function fewEntries<T extends string | number>(counts: FewCounts<T>): Iterable<[T, number]> {
   if (counts === undefined) return [];
   return Array.isArray(counts) ? listed(counts) : counts;
 }
 
-function* listed(counts: readonly (string | number)[]): Generator<[string, number]> {
-  for (let i = 0; i < counts.length; i += 2) yield [counts[i] as string, counts[i + 1] as number];
+function* listed<T extends string | number>(counts: readonly (T | number)[]): Generator<[T, number]> {
+  for (let i = 0; i < counts.length; i += 2) yield [counts[i] as T, counts[i + 1] as number];
 }

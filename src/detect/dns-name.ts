@@ -1,4 +1,4 @@
-import { numberAt, type StringColumn } from '../core/index.ts';
+import { type Few, fewAdd, fewSize, numberAt, type StringColumn } from '../core/index.ts';
 import { domainParts } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 
@@ -154,7 +154,7 @@ export function isFailure(rcode: string | undefined): boolean {
  */
 export class Resolvers {
   #asked = new Map<string, string>();
-  #servers = new Map<string, Set<string>>();
+  #servers = new Map<string, Few<string>>();
   #most: number;
 
   /** @param most addresses told apart; those beyond count as hosts that ask for themselves. */
@@ -164,18 +164,16 @@ export class Resolvers {
 
   saw(client: string, server: string): void {
     if (this.#asked.size < this.#most && !this.#asked.has(server)) this.#asked.set(server, client);
-    let servers = this.#servers.get(client);
-    if (servers === undefined) {
-      if (this.#servers.size >= this.#most) return;
-      servers = new Set();
-      this.#servers.set(client, servers);
-    }
-    if (servers.size <= MANY_SERVERS) servers.add(server);
+    const servers = this.#servers.get(client);
+    if (servers === undefined && this.#servers.size >= this.#most) return;
+    if (fewSize(servers) > MANY_SERVERS) return;
+    const more = fewAdd(servers, server);
+    if (more !== servers) this.#servers.set(client, more);
   }
 
   /** True for a host that others ask, and one that asks many servers. */
   isResolver(address: string): boolean {
-    return this.#asked.has(address) || (this.#servers.get(address)?.size ?? 0) > MANY_SERVERS;
+    return this.#asked.has(address) || fewSize(this.#servers.get(address)) > MANY_SERVERS;
   }
 }
 

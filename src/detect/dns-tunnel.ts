@@ -3,13 +3,13 @@ import {
   type Few,
   type FewCounts,
   fewAdd,
-  fewCount,
   fewCounted,
   fewEntries,
   fewHas,
+  fewKeys,
+  fewKnows,
   fewMembers,
   fewSize,
-  fewTexts,
   humanBytes,
   humanCount,
   numberAt,
@@ -308,7 +308,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
 
   function ask(asked: Asked, subdomain: string, type: string, count: number): void {
     asked.questions += count;
-    if (fewTexts(asked.types) < MAX_TYPES || fewCount(asked.types, type) > 0)
+    if (fewKeys(asked.types) < MAX_TYPES || fewKnows(asked.types, type))
       asked.types = fewCounted(asked.types, type, count);
     if (subdomain === '' || fewHas(asked.names, subdomain)) return;
     if (asked.more !== undefined) {

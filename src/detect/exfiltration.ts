@@ -1,4 +1,22 @@
-import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  type Few,
+  type FewCounts,
+  fewAdd,
+  fewCount,
+  fewCounted,
+  fewEntries,
+  fewKeys,
+  fewKnows,
+  fewSize,
+  humanBytes,
+  humanCount,
+  humanDuration,
+  median,
+  numberAt,
+  type Table,
+  textAt,
+} from '../core/index.ts';
 import { popularRank, registrableDomain } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
@@ -113,7 +131,7 @@ class Pair {
   readonly evidence: number;
   received = 0;
   flows = 0;
-  readonly hours = new Map<number, number>();
+  hours: FewCounts<number>;
   readonly span = new TimeSpan();
   /** Of the flow that sent most. */
   address = '';
@@ -144,7 +162,7 @@ class Pair {
 interface Host {
   sent: number;
   received: number;
-  readonly hours: Map<number, number>;
+  hours: FewCounts<number>;
   /** When it asked for its own public address. */
   readonly askedMs: number[];
 }
@@ -174,7 +192,7 @@ export function createExfiltrationDetector(
   const pool = new EvidencePool(maxEvidence);
   const pairs = new HeavyMap<Pair>(pairCap, ({ evidence }) => pool.release(evidence));
   const hosts = new BoundedMap<string, Host>(hostCap);
-  const callers = new BoundedMap<string, Set<string>>(new Cap('places outside', maxPlaces));
+  const callers = new BoundedMap<string, { hosts: Few<string> }>(new Cap('places outside', maxPlaces));
   const handovers = new BoundedMap<string, Handover>(new Cap('hosts and servers with a login in clear', maxPairs));
   const inputSpan = new TimeSpan();
 
@@ -196,7 +214,7 @@ export function createExfiltrationDetector(
   }
 
   function hostOf(address: string): Host | undefined {
-    return hosts.obtain(address, () => ({ sent: 0, received: 0, hours: new Map(), askedMs: [] }));
+    return hosts.obtain(address, () => ({ sent: 0, received: 0, hours: undefined, askedMs: [] }));
   }
 
   function noteAsked(batch: FlowBatch, row: number): void {
@@ -219,10 +237,10 @@ export function createExfiltrationDetector(
     const hour = startMs === undefined || !Number.isFinite(startMs) ? undefined : Math.floor(startMs / HOUR_MS);
     host.sent += sent;
     host.received += received;
-    if (hour !== undefined) addTo(host.hours, hour, sent);
+    if (hour !== undefined) host.hours = added(host.hours, hour, sent);
     inputSpan.add(startMs, numberAt(batch.endMs, row));
-    const known = callers.obtain(place, () => new Set());
-    if (known !== undefined && known.size < MAX_CALLERS) known.add(address);
+    const known = callers.obtain(place, () => ({ hosts: undefined }));
+    if (known !== undefined && fewSize(known.hosts) < MAX_CALLERS) known.hosts = fewAdd(known.hosts, address);
     const operations = textAt(batch.operations, row);
     if (operations !== undefined) handOver(batch, row, address, responder, operations);
     const pair = pairs.obtain(
@@ -233,7 +251,7 @@ export function createExfiltrationDetector(
     pair.received += received;
     pair.flows++;
     pair.span.add(startMs, numberAt(batch.endMs, row));
-    if (hour !== undefined) addTo(pair.hours, hour, sent);
+    if (hour !== undefined) pair.hours = added(pair.hours, hour, sent);
     pair.saw(batch, row, sent);
     if (sent >= TELLING_BYTES) pool.offer(pair.evidence, batch.table, row, -sent);
   }
@@ -290,7 +308,7 @@ export function createExfiltrationDetector(
     if (excess < minBytes) return undefined;
     const ratio = (pair.weight - pair.received) / (pair.weight + pair.received);
     const giving = Math.min(1, Math.max(0, (ratio - GIVING_FROM) / (GIVING_FULL - GIVING_FROM)));
-    const known = callers.get(pair.place)?.size ?? 1;
+    const known = fewSize(callers.get(pair.place)?.hosts) || 1;
     const rare = Math.max(RARE_LEAST, 1 - RARE_STEP * (known - 1));
     const volume = 0.55 + 0.45 * Math.min(1, Math.log10(excess / minBytes) / 2);
     const habit = habitDays(pair);
@@ -372,30 +390,31 @@ interface Judged {
   readonly popular: boolean;
 }
 
-function addTo(hours: Map<number, number>, hour: number, bytes: number): void {
-  const known = hours.get(hour);
-  if (known !== undefined || hours.size < MAX_HOURS) hours.set(hour, (known ?? 0) + bytes);
+/** The bytes of each hour, or day, with more for one of them. */
+function added(hours: FewCounts<number>, hour: number, bytes: number): FewCounts<number> {
+  return fewKeys(hours) < MAX_HOURS || fewKnows(hours, hour) ? fewCounted(hours, hour, bytes) : hours;
 }
 
 /** The median, over the hours in which the host sent anything, of what went to other places than this. */
 function usualHour(host: Host, pair: Pair): number | undefined {
-  if (host.hours.size < MIN_HOURS) return undefined;
-  return median([...host.hours].map(([hour, bytes]) => Math.max(0, bytes - (pair.hours.get(hour) ?? 0))));
+  if (fewKeys(host.hours) < MIN_HOURS) return undefined;
+  return median([...fewEntries(host.hours)].map(([hour, bytes]) => Math.max(0, bytes - fewCount(pair.hours, hour))));
 }
 
 function excessOf(pair: Pair, usual: number): number {
-  if (pair.hours.size === 0) return pair.weight;
+  if (fewKeys(pair.hours) === 0) return pair.weight;
   let excess = 0;
-  for (const bytes of pair.hours.values()) excess += Math.max(0, bytes - usual);
+  for (const [, bytes] of fewEntries(pair.hours)) excess += Math.max(0, bytes - usual);
   return excess;
 }
 
 /** Days with at least a fifth of what the fullest one had. */
 function habitDays(pair: Pair): number {
-  const days = new Map<number, number>();
-  for (const [hour, bytes] of pair.hours) addTo(days, Math.floor(hour / DAY_HOURS), bytes);
-  const most = Math.max(0, ...days.values());
-  return [...days.values()].filter((bytes) => bytes >= HABIT_SHARE * most).length;
+  let days: FewCounts<number>;
+  for (const [hour, bytes] of fewEntries(pair.hours)) days = added(days, Math.floor(hour / DAY_HOURS), bytes);
+  const sums = [...fewEntries(days)].map(([, bytes]) => bytes);
+  const most = Math.max(0, ...sums);
+  return sums.filter((bytes) => bytes >= HABIT_SHARE * most).length;
 }
 
 /** Whether the addresses of a batch are of the home network, each asked once. */

@@ -1,5 +1,19 @@
-import { numberAt, type Table, textAt } from '../core/index.ts';
-import { compareAddresses } from '../wire/index.ts';
+import {
+  type Few,
+  type FewCounts,
+  fewAdd,
+  fewCounted,
+  fewEntries,
+  fewHas,
+  fewKeys,
+  fewKnows,
+  fewMembers,
+  fewSize,
+  numberAt,
+  type Table,
+  textAt,
+} from '../core/index.ts';
+import { compareAddresses, parseAddress } from '../wire/index.ts';
 import { type JoinCandidate, joinRotations } from './device-join.ts';
 import { derivedFrom, isStationMac, type MacKind, macKind, virtualOwner } from './device-mac.ts';
 import { guessRoles, MOST_CARRIED, type RoleGuess } from './device-role.ts';
@@ -111,15 +125,15 @@ interface Station {
   lastMs: number;
   flows: number;
   bytes: number;
-  names: Map<string, number> | undefined;
-  software: Map<string, number> | undefined;
-  offers: Map<string, number> | undefined;
-  uses: Map<string, number> | undefined;
-  homePeers: Set<string> | undefined;
-  places: Set<string> | undefined;
+  names: FewCounts;
+  software: FewCounts;
+  offers: FewCounts;
+  uses: FewCounts;
+  homePeers: Few<string>;
+  places: Few<string>;
   hasMorePeers: boolean;
-  announced: Set<string> | undefined;
-  fingerprints: Set<string> | undefined;
+  announced: Few<string>;
+  fingerprints: Few<string>;
   dhcpOptions: string | undefined;
   vendorClass: string | undefined;
   clientId: string | undefined;
@@ -128,10 +142,11 @@ interface Station {
 
 interface MacRecord {
   readonly mac: string;
-  readonly stations: Map<string, Station>;
+  /** The first station, while there is no other; by address where there are several. */
+  stations: Station | Map<string, Station> | undefined;
   /** Addresses outside that it carried traffic of, at most MOST_CARRIED. */
-  readonly carried: Set<string>;
-  frames: Set<string> | undefined;
+  carried: Few<string>;
+  frames: Few<string>;
   firstMs: number;
   lastMs: number;
 }
@@ -166,7 +181,7 @@ export class DeviceTable {
   #size = 0;
   #texts = 0;
   /** Names that DNS answers gave home addresses. */
-  #dnsNames = new Map<string, Set<string>>();
+  #dnsNames = new Map<string, Few<string>>();
 
   constructor(context: DeviceContext, options: Partial<DeviceTableOptions> = {}) {
     const { capacity, maxTexts } = { ...DEFAULT_DEVICE_OPTIONS, ...options };
@@ -221,10 +236,9 @@ export class DeviceTable {
   station(mac: string | undefined, address: string): Station | undefined {
     const record = mac === undefined ? undefined : this.#macOf(mac);
     if (mac !== undefined && record === undefined) return undefined;
-    const stations = record?.stations ?? this.#lone;
-    const known = stations.get(address);
+    const known = record === undefined ? this.#lone.get(address) : stationOf(record, address);
     if (known !== undefined) return known;
-    if (this.#size >= this.capacity || (record !== undefined && stations.size >= MAX_STATIONS_PER_MAC)) {
+    if (this.#size >= this.capacity || (record !== undefined && stationCount(record) >= MAX_STATIONS_PER_MAC)) {
       this.refused++;
       return undefined;
     }
@@ -251,14 +265,16 @@ export class DeviceTable {
       clientId: undefined,
       hours: undefined,
     };
-    stations.set(address, station);
+    if (record === undefined) this.#lone.set(address, station);
+    else addStation(record, station);
     return station;
   }
 
   /** Notes that a hardware address carried traffic of an address outside. */
   carries(mac: string, address: string): void {
     const record = this.#macOf(mac);
-    if (record !== undefined && record.carried.size < MOST_CARRIED) record.carried.add(address);
+    if (record !== undefined && fewSize(record.carried) < MOST_CARRIED)
+      record.carried = fewAdd(record.carried, address);
   }
 
   #macOf(mac: string): MacRecord | undefined {
@@ -270,8 +286,8 @@ export class DeviceTable {
     }
     const record: MacRecord = {
       mac,
-      stations: new Map(),
-      carried: new Set(),
+      stations: undefined,
+      carried: undefined,
       frames: undefined,
       firstMs: Number.POSITIVE_INFINITY,
       lastMs: Number.NEGATIVE_INFINITY,
@@ -347,15 +363,14 @@ export class DeviceTable {
     const address = textAt(f.responder, row);
     if (address === undefined || place === GROUP || place === NOBODY) return;
     if (place === HOME) {
-      if (station.homePeers?.has(address) === true) return;
-      if ((station.homePeers?.size ?? 0) >= MAX_PER_LIST) station.hasMorePeers = true;
+      if (fewHas(station.homePeers, address)) return;
+      if (fewSize(station.homePeers) >= MAX_PER_LIST) station.hasMorePeers = true;
       else station.homePeers = this.#add(station.homePeers, address, MAX_PER_LIST);
       return;
     }
     const name = textAt(f.serverName, row) ?? textAt(f.httpHost, row) ?? address;
-    if (station.places?.has(name) === true || name.length > MAX_NAME_LENGTH) return;
-    if ((station.places?.size ?? 0) >= MAX_PER_LIST)
-      station.hasMorePeers = station.places?.has(name.toLowerCase()) !== true;
+    if (fewHas(station.places, name) || name.length > MAX_NAME_LENGTH) return;
+    if (fewSize(station.places) >= MAX_PER_LIST) station.hasMorePeers = !fewHas(station.places, name.toLowerCase());
     else station.places = this.#add(station.places, name.toLowerCase(), MAX_PER_LIST);
   }
 
@@ -404,19 +419,17 @@ export class DeviceTable {
       return;
     }
     const names = this.#add(known, name, MAX_NAMES);
-    if (names !== undefined) this.#dnsNames.set(address, names);
+    if (names !== known) this.#dnsNames.set(address, names);
   }
 
-  #count(map: Map<string, number> | undefined, text: string, most = MAX_PER_LIST): Map<string, number> | undefined {
-    const known = map?.get(text);
-    if (map !== undefined && known !== undefined) return map.set(text, known + 1);
-    if (!this.#admits(map?.size ?? 0, most)) return map;
-    return (map ?? new Map<string, number>()).set(text, 1);
+  #count(counts: FewCounts, text: string, most = MAX_PER_LIST): FewCounts {
+    if (!fewKnows(counts, text) && !this.#admits(fewKeys(counts), most)) return counts;
+    return fewCounted(counts, text);
   }
 
-  #add(set: Set<string> | undefined, text: string, most: number): Set<string> | undefined {
-    if (set?.has(text) === true || !this.#admits(set?.size ?? 0, most)) return set;
-    return (set ?? new Set<string>()).add(text);
+  #add(set: Few<string>, text: string, most: number): Few<string> {
+    if (fewHas(set, text) || !this.#admits(fewSize(set), most)) return set;
+    return fewAdd(set, text);
   }
 
   #admits(size: number, most: number): boolean {
@@ -431,10 +444,18 @@ export class DeviceTable {
 
   /** All devices, earliest address first (IPv4, IPv6, then those without). @param vendorOf of a hardware address in lower case. */
   finish(vendorOf: (mac: string) => Vendor | undefined = () => undefined): DeviceFacts[] {
+    return this.first(Number.POSITIVE_INFINITY, vendorOf).devices;
+  }
+
+  /** The first devices in that order, and how many there are in all: only of those that are asked for the facts are put together. */
+  first(
+    most: number,
+    vendorOf: (mac: string) => Vendor | undefined,
+  ): { readonly devices: DeviceFacts[]; readonly count: number } {
     const made: Device[] = [];
     for (const record of this.#macs.values()) {
       const { own, others } = ownStations(record);
-      if (own.length > 0 || record.frames !== undefined || record.stations.size > 0)
+      if (own.length > 0 || record.frames !== undefined || record.stations !== undefined)
         made.push({ record, stations: own, behind: undefined, others: others.length });
       for (const station of others)
         made.push({ record: undefined, stations: [station], behind: record.mac, others: 0 });
@@ -453,8 +474,27 @@ export class DeviceTable {
       return true;
     });
     const isSeen = (mac: string): boolean => this.#macs.has(mac);
-    const facts = devices.map((device) => this.#facts(device, vendorOf, isSeen));
-    return this.#joined(devices, facts).sort(byAddress);
+    const factsOf = (device: Device): DeviceFacts => this.#facts(device, vendorOf, isSeen);
+    const { randomised = [], others: lasting = [] } = Object.groupBy(devices, ({ record }) =>
+      record !== undefined && macKind(record.mac, vendorOf(record.mac) !== undefined, isSeen) === 'randomised'
+        ? 'randomised'
+        : 'others',
+    );
+    const listed = [
+      ...lasting.map((device): Listed => {
+        const keys = device.stations.flatMap(({ address }) => (address === '' ? [] : [addressKey(address)]));
+        return listedBy(keys, device.record?.mac, () => factsOf(device));
+      }),
+      ...joined(randomised, randomised.map(factsOf)).map(
+        (facts): Listed =>
+          listedBy(
+            facts.addresses.map(({ address }) => addressKey(address)),
+            facts.mac,
+            () => facts,
+          ),
+      ),
+    ].sort((a, b) => compareText(a.key, b.key) || compareText(a.mac, b.mac));
+    return { devices: listed.slice(0, most).map(({ facts }) => facts()), count: listed.length };
   }
 
   #facts(device: Device, vendorOf: (mac: string) => Vendor | undefined, isSeen: (mac: string) => boolean): DeviceFacts {
@@ -462,13 +502,13 @@ export class DeviceTable {
     const mac = record?.mac;
     const vendor = mac === undefined ? undefined : vendorOf(mac);
     const kind = mac === undefined ? undefined : macKind(mac, vendor !== undefined, isSeen);
-    const names = sums(stations.map((station) => station.names));
+    const names = sums(stations.map((station) => fewEntries(station.names)));
     for (const { address } of stations)
-      for (const name of this.#dnsNames.get(address) ?? [])
+      for (const name of fewMembers(this.#dnsNames.get(address)))
         names.set(`DNS\n${name}`, (names.get(`DNS\n${name}`) ?? 0) + 1);
-    const offers = sums(stations.map((station) => station.offers));
-    const uses = sums(stations.map((station) => station.uses));
-    const software = mostFrequent(sums(stations.map((station) => station.software)), MAX_NAMES);
+    const offers = sums(stations.map((station) => fewEntries(station.offers)));
+    const uses = sums(stations.map((station) => fewEntries(station.uses)));
+    const software = mostFrequent(sums(stations.map((station) => fewEntries(station.software))), MAX_NAMES);
     const listed = namesOf(names);
     const hours = this.#context.hourOfWeek === undefined ? undefined : new Float64Array(WEEK_HOURS);
     if (hours !== undefined)
@@ -495,14 +535,14 @@ export class DeviceTable {
         vendor: vendor?.name,
         virtualOwner: mac === undefined ? undefined : virtualOwner(mac),
         isRandomised: kind === 'randomised',
-        carriedOutside: record?.carried.size ?? 0,
+        carriedOutside: fewSize(record?.carried),
         carriedHome: others,
         offered: new Set(offers.keys()),
         announced: union(stations.map((station) => station.announced)),
         used: new Set(uses.keys()),
         names: listed.map(({ name }) => name),
         software,
-        frames: record?.frames ?? NO_TEXTS,
+        frames: new Set(fewMembers(record?.frames)),
       }),
       behind,
       firstMs: Math.min(record?.firstMs ?? Number.POSITIVE_INFINITY, ...stations.map(({ firstMs }) => firstMs)),
@@ -514,64 +554,14 @@ export class DeviceTable {
       homePeers: [...homePeers].sort(compareAddresses),
       places: [...places].sort(),
       hasMorePeers: stations.some((station) => station.hasMorePeers),
-      frames: [...(record?.frames ?? [])].sort(),
+      frames: [...fewMembers(record?.frames)].sort(),
       hours,
     };
-  }
-
-  /** Made-up hardware addresses of one device put together; the latest stands for it. */
-  #joined(devices: readonly Device[], facts: readonly DeviceFacts[]): DeviceFacts[] {
-    const indexes = facts.flatMap(({ macKind: kind }, i) => (kind === 'randomised' ? [i] : []));
-    const candidates = indexes.map((i): JoinCandidate => {
-      const stations = devices[i]?.stations ?? [];
-      const { mac = '', firstMs = 0, lastMs = 0, names = [], places = [] } = facts[i] ?? {};
-      return {
-        mac,
-        firstMs,
-        lastMs,
-        names: new Set(
-          names
-            .filter(({ source }) => OWN_SOURCES.has(source))
-            .map(({ name }) => name.toLowerCase().replace(/\.local$/, '')),
-        ),
-        clientId: stations.find((station) => station.clientId !== undefined)?.clientId,
-        dhcpOptions: stations.find((station) => station.dhcpOptions !== undefined)?.dhcpOptions,
-        vendorClass: stations.find((station) => station.vendorClass !== undefined)?.vendorClass,
-        fingerprints: union(stations.map((station) => station.fingerprints)),
-        places: new Set(places),
-      };
-    });
-    const earlierOf = new Map<
-      number,
-      { readonly index: number; readonly score: number; readonly evidence: readonly string[] }
-    >();
-    const gone = new Set<number>();
-    for (const { earlier, later, score, evidence } of joinRotations(candidates)) {
-      const from = indexes[earlier];
-      const to = indexes[later];
-      if (from === undefined || to === undefined) continue;
-      earlierOf.set(to, { index: from, score, evidence });
-      gone.add(from);
-    }
-    return facts.flatMap((own, i) => {
-      if (gone.has(i)) return [];
-      let device = own;
-      const joined: DeviceJoin[] = [];
-      for (let next = earlierOf.get(i); next !== undefined; next = earlierOf.get(next.index)) {
-        const before = facts[next.index];
-        if (before === undefined) break;
-        const { mac = '', firstMs, lastMs } = before;
-        joined.push({ mac, firstMs, lastMs, score: next.score, evidence: next.evidence });
-        device = together(device, before);
-      }
-      return [joined.length === 0 ? own : { ...device, joined }];
-    });
   }
 }
 
 /** Names that a device gives itself, against those that others call it by. */
 const OWN_SOURCES = new Set(['DHCP', 'mDNS', 'NetBIOS', 'LLMNR', 'Windows']);
-const NO_TEXTS: ReadonlySet<string> = new Set();
 
 interface Device {
   readonly record: MacRecord | undefined;
@@ -581,14 +571,108 @@ interface Device {
   readonly others: number;
 }
 
+function stationOf({ stations }: MacRecord, address: string): Station | undefined {
+  if (stations instanceof Map) return stations.get(address);
+  return stations?.address === address ? stations : undefined;
+}
+
+function stationCount({ stations }: MacRecord): number {
+  if (stations instanceof Map) return stations.size;
+  return stations === undefined ? 0 : 1;
+}
+
+function stationsOf({ stations }: MacRecord): Station[] {
+  if (stations instanceof Map) return [...stations.values()];
+  return stations === undefined ? [] : [stations];
+}
+
+function addStation(record: MacRecord, station: Station): void {
+  const { stations } = record;
+  if (stations instanceof Map) stations.set(station.address, station);
+  else if (stations === undefined) record.stations = station;
+  else
+    record.stations = new Map([
+      [stations.address, stations],
+      [station.address, station],
+    ]);
+}
+
+/** Made-up hardware addresses put together where they are of one device; the latest stands for it. */
+function joined(devices: readonly Device[], facts: readonly DeviceFacts[]): DeviceFacts[] {
+  const candidates = facts.map(({ mac = '', firstMs, lastMs, names, places }, i): JoinCandidate => {
+    const stations = devices[i]?.stations ?? [];
+    return {
+      mac,
+      firstMs,
+      lastMs,
+      names: new Set(
+        names
+          .filter(({ source }) => OWN_SOURCES.has(source))
+          .map(({ name }) => name.toLowerCase().replace(/\.local$/, '')),
+      ),
+      clientId: stations.find((station) => station.clientId !== undefined)?.clientId,
+      dhcpOptions: stations.find((station) => station.dhcpOptions !== undefined)?.dhcpOptions,
+      vendorClass: stations.find((station) => station.vendorClass !== undefined)?.vendorClass,
+      fingerprints: union(stations.map((station) => station.fingerprints)),
+      places: new Set(places),
+    };
+  });
+  const earlierOf = new Map<
+    number,
+    { readonly index: number; readonly score: number; readonly evidence: readonly string[] }
+  >();
+  const gone = new Set<number>();
+  for (const { earlier, later, score, evidence } of joinRotations(candidates)) {
+    earlierOf.set(later, { index: earlier, score, evidence });
+    gone.add(earlier);
+  }
+  return facts.flatMap((own, i) => {
+    if (gone.has(i)) return [];
+    let device = own;
+    const joins: DeviceJoin[] = [];
+    for (let next = earlierOf.get(i); next !== undefined; next = earlierOf.get(next.index)) {
+      const before = facts[next.index];
+      if (before === undefined) break;
+      const { mac = '', firstMs, lastMs } = before;
+      joins.push({ mac, firstMs, lastMs, score: next.score, evidence: next.evidence });
+      device = together(device, before);
+    }
+    return [joins.length === 0 ? own : { ...device, joined: joins }];
+  });
+}
+
+/** A device and where it stands in the list; its facts are put together when they are asked for. */
+interface Listed {
+  readonly key: string;
+  readonly mac: string;
+  readonly facts: () => DeviceFacts;
+}
+
+function listedBy(keys: readonly string[], mac: string | undefined, facts: () => DeviceFacts): Listed {
+  const [first = addressKey(mac ?? '')] = keys.toSorted(compareText);
+  return { key: first, mac: mac ?? '', facts };
+}
+
+/** Orders as `compareAddresses` does, as a text, so that an address is taken apart once and not for every comparison. */
+function addressKey(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return `2${address}`;
+  const words = Array.from(parsed.words, (word) => (word >>> 0).toString(16).padStart(8, '0'));
+  return `${parsed.isV6 ? 1 : 0}${words.join('')}${address}`;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** Which stations behind a hardware address are its own. */
 function ownStations(record: MacRecord): { readonly own: Station[]; readonly others: Station[] } {
   const { carried } = record;
-  const stations = [...record.stations.values()];
+  const stations = stationsOf(record);
   const isOwn = ({ claimed, address }: Station): boolean => claimed || address === '' || isLinkLocal(address);
   const open = stations.filter((station) => !isOwn(station));
   const v4 = open.filter(({ address }) => !address.includes(':')).length;
-  const carries = carried.size >= 2 || v4 > MAX_UNCLAIMED;
+  const carries = fewSize(carried) >= 2 || v4 > MAX_UNCLAIMED;
   if (!carries) return { own: stations, others: [] };
   const claimed = stations.filter(isOwn);
   // A router that says nothing of itself has an address of its own all the same, where those behind it are few.
@@ -715,15 +799,15 @@ function reverseAddress(name: string): string | undefined {
   return v4 === null ? undefined : `${v4[4]}.${v4[3]}.${v4[2]}.${v4[1]}`;
 }
 
-function sums(maps: readonly (ReadonlyMap<string, number> | undefined)[]): Map<string, number> {
+function sums(counts: readonly Iterable<readonly [string, number]>[]): Map<string, number> {
   const all = new Map<string, number>();
-  for (const map of maps) for (const [key, n] of map ?? []) all.set(key, (all.get(key) ?? 0) + n);
+  for (const some of counts) for (const [key, n] of some) all.set(key, (all.get(key) ?? 0) + n);
   return all;
 }
 
-function union(sets: readonly (ReadonlySet<string> | undefined)[]): Set<string> {
+function union(sets: readonly Few<string>[]): Set<string> {
   const all = new Set<string>();
-  for (const set of sets) for (const text of set ?? []) all.add(text);
+  for (const set of sets) for (const text of fewMembers(set)) all.add(text);
   return all;
 }
 
@@ -775,10 +859,4 @@ function together(later: DeviceFacts, earlier: DeviceFacts): DeviceFacts {
     hasMorePeers: later.hasMorePeers || earlier.hasMorePeers,
     hours: later.hours?.map((n, h) => n + (earlier.hours?.[h] ?? 0)),
   };
-}
-
-function byAddress(a: DeviceFacts, b: DeviceFacts): number {
-  const key = ({ addresses, mac }: DeviceFacts): string =>
-    addresses.map(({ address }) => address).sort(compareAddresses)[0] ?? mac ?? '';
-  return compareAddresses(key(a), key(b)) || ((a.mac ?? '') < (b.mac ?? '') ? -1 : 1);
 }
