@@ -286,8 +286,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       ],
       incidents: [],
       hosts: summarizeHosts(hosts.shown, isHome),
-      devices: pass.devices.slice(0, MOST_DEVICES).map((device) => summarizeDevice(device, baseline)),
-      deviceCount: pass.devices.length,
+      devices: pass.devices.devices.map((device) => summarizeDevice(device, baseline)),
+      deviceCount: pass.devices.count,
       timeline: pass.timeline,
       ...(defined === undefined ? {} : { table: defined.table }),
     };
@@ -340,8 +340,8 @@ interface FirstPass {
   /** Detectors that saw nothing, because no input gave what they need. */
   readonly idle: readonly IdleDetector[];
   readonly saturations: readonly Saturation[];
-  /** Devices of the home network. */
-  readonly devices: readonly DeviceFacts[];
+  /** Devices of the home network, as many as are shown. */
+  readonly devices: { readonly devices: readonly DeviceFacts[]; readonly count: number };
   /** What other sensors said in the inputs. */
   readonly alerts: readonly SensorAlert[];
   readonly census: CensusCounts;
@@ -375,25 +375,32 @@ async function readPass(
   const base = new TimeBase();
   const arp = new ArpClaims(base);
   const detectors = createDetectors({ ...context, arp }, detect);
-  const looks = new DetectorLooks(detectors);
+  let looks: DetectorLooks | undefined = new DetectorLooks(detectors);
   const sample = new FitSample(pack.features, seed);
   const observe = (table: Table, features: FeatureMatrix, source: TableSource | undefined): void => {
-    for (const detector of looks.of(source)) detector.observe(table, features);
+    for (const detector of looks?.of(source) ?? []) detector.observe(table, features);
     sample.offer(features);
   };
   const read = await readFlows(options, pack, context, oddities, store, observe, { base, arp });
+  const idle = looks.idle();
+  const looked = detectors.length - idle.length;
+  // One after the other, and each is gone before the next remembers: together they are half of the memory of a run.
+  looks = undefined;
+  const found: Detection[] = [];
+  const saturations: Saturation[] = [];
+  for (let detector = detectors.shift(); detector !== undefined; detector = detectors.shift()) {
+    for (const detection of detector.finish()) found.push(detection);
+    saturations.push(...detector.saturations());
+  }
   const alerted = alertDetections(read.alerts);
+  for (const detection of alerted.detections) found.push(detection);
   return {
     ...read,
     model: modelOf(options, pack, sample, seed),
-    found: [...detectors.flatMap((detector) => detector.finish()), ...alerted.detections],
-    detectors: detectors.length - looks.idle().length,
-    idle: looks.idle(),
-    saturations: [
-      ...detectors.flatMap((detector) => detector.saturations()),
-      ...alerted.saturations,
-      ...read.saturations,
-    ],
+    found,
+    detectors: looked,
+    idle,
+    saturations: [...saturations, ...alerted.saturations, ...read.saturations],
   };
 }
 
@@ -474,7 +481,7 @@ async function readFlows(
         ? []
         : [{ detector: 'arp', what: 'addresses claimed by ARP', cap: arp.capacity, refused: arp.refused }]),
     ],
-    devices: devices.finish(options.vendors ?? (await shippedVendors())),
+    devices: devices.first(MOST_DEVICES, options.vendors ?? (await shippedVendors())),
     census: census.finish(),
     timeline: timeline.finish(),
     totals: {

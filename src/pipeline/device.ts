@@ -39,6 +39,11 @@ export class DeviceWatch {
   finish(vendors: VendorTable): DeviceFacts[] {
     return this.table.finish((mac) => vendors.lookup(mac));
   }
+
+  /** As many of them as are shown, and how many there are. */
+  first(most: number, vendors: VendorTable): { readonly devices: readonly DeviceFacts[]; readonly count: number } {
+    return this.table.first(most, (mac) => vendors.lookup(mac));
+  }
 }
 
 /** The hardware address and the address by which a baseline is asked for a device: IPv4 before IPv6, the latest first. */
