@@ -1,5 +1,6 @@
 /** Language models over HTTP: Ollama, and servers that are compatible with OpenAI. */
 export * from './egress.ts';
+export * from './language-queue.ts';
 export { type Place, placeOfAddress, placeOfAddresses, type Resolver, systemResolver } from './place.ts';
 export {
   type CallPolicy,

@@ -115,6 +115,9 @@ interface Effort {
   attempts: number;
   firstTokenMs: number | undefined;
   spoken: SpokenAnswer | undefined;
+  /** Of all requests together, as far as they were told. */
+  promptTokens: number | undefined;
+  completionTokens: number | undefined;
 }
 
 /**
@@ -174,21 +177,13 @@ export class ServedModel implements LanguageModel {
     };
   }
 
-  /** Tokens of a prompt with so many characters, by what the model's answers have shown so far. */
+  /** Tokens of a text with so many characters, by what the model's answers have shown so far. */
   estimateTokens(chars: number): number {
     return this.#tokens.estimate(chars);
   }
 
   async answer(request: LanguageRequest, signal?: AbortSignal): Promise<LanguageOutcome> {
-    const began = this.#timing.now();
-    const effort: Effort = {
-      began,
-      deadline: began + this.policy.totalMs,
-      signal,
-      attempts: 0,
-      firstTokenMs: undefined,
-      spoken: undefined,
-    };
+    const effort = this.#begin(this.policy.totalMs, signal);
     this.#calls++;
     const outcome = await this.#answer(request, effort);
     this.#outcomes[outcome.kind] = (this.#outcomes[outcome.kind] ?? 0) + 1;
@@ -197,15 +192,7 @@ export class ServedModel implements LanguageModel {
 
   /** The models that the server has. */
   async models(signal?: AbortSignal): Promise<ModelList> {
-    const began = this.#timing.now();
-    const effort: Effort = {
-      began,
-      deadline: began + LIST_MS,
-      signal,
-      attempts: 0,
-      firstTokenMs: undefined,
-      spoken: undefined,
-    };
+    const effort = this.#begin(LIST_MS, signal);
     const { result, text } = await this.#get(this.#dialect.modelsPath, effort);
     if (result.kind === 'answer' && result.status === 200) {
       const models = this.#dialect.models(text);
@@ -214,6 +201,20 @@ export class ServedModel implements LanguageModel {
     }
     const step = this.#judge(result, 1, effort);
     return this.#failure(step.next === 'answer' ? this.#foreign() : step.trouble, effort);
+  }
+
+  #begin(ms: number, signal: AbortSignal | undefined): Effort {
+    const began = this.#timing.now();
+    return {
+      began,
+      deadline: began + ms,
+      signal,
+      attempts: 0,
+      firstTokenMs: undefined,
+      spoken: undefined,
+      promptTokens: undefined,
+      completionTokens: undefined,
+    };
   }
 
   async #answer(request: LanguageRequest, effort: Effort): Promise<LanguageOutcome> {
@@ -322,6 +323,8 @@ export class ServedModel implements LanguageModel {
     const spoken = reader.end();
     effort.spoken = spoken;
     effort.firstTokenMs = first;
+    effort.promptTokens = sum(effort.promptTokens, spoken.promptTokens);
+    effort.completionTokens = sum(effort.completionTokens, spoken.completionTokens);
     return this.#weigh(spoken, request, chars, way);
   }
 
@@ -644,7 +647,7 @@ export class ServedModel implements LanguageModel {
   }
 
   #usage(effort: Effort): LanguageUsage {
-    const { spoken, firstTokenMs, attempts } = effort;
+    const { spoken, firstTokenMs, attempts, promptTokens, completionTokens } = effort;
     const durationMs = this.#timing.now() - effort.began;
     const tokens = spoken?.completionTokens;
     // A server that does not tell the time of the answer alone leaves the time since its first word.
@@ -652,8 +655,8 @@ export class ServedModel implements LanguageModel {
     return {
       durationMs,
       attempts,
-      ...(spoken?.promptTokens === undefined ? {} : { promptTokens: spoken.promptTokens }),
-      ...(tokens === undefined ? {} : { completionTokens: tokens }),
+      ...(promptTokens === undefined ? {} : { promptTokens }),
+      ...(completionTokens === undefined ? {} : { completionTokens }),
       ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
       ...(tokens === undefined || answerMs === undefined || answerMs <= 0
         ? {}
@@ -681,6 +684,10 @@ const LATE_HINTS: Readonly<Record<'connect' | 'first' | 'idle' | 'total', string
   idle: 'set a longer analyst.timeouts.idleMs if the machine is that slow',
   total: 'take a smaller model, or set a longer analyst.timeouts.totalMs',
 };
+
+function sum(before: number | undefined, more: number | undefined): number | undefined {
+  return more === undefined ? before : (before ?? 0) + more;
+}
 
 function requiredOf(schema: Json): string[] {
   const required = member(schema, 'required');
