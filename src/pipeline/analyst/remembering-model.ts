@@ -6,7 +6,7 @@ import { type AnswerStore, questionKey } from './answer-store.ts';
 export interface TalkCall {
   readonly request: LanguageRequest;
   readonly outcome: LanguageOutcome;
-  /** Whether the answer was there already. */
+  /** Whether the answer was there already, or on its way for somebody else: then it cost nothing here. */
   readonly isStored: boolean;
 }
 
@@ -52,14 +52,14 @@ export class RememberingModel {
     return isStored(answer) ? answer.text : undefined;
   }
 
-  async #ask(request: LanguageRequest, signal: AbortSignal | undefined): Promise<LanguageOutcome> {
+  async #ask(request: LanguageRequest, signal: AbortSignal | undefined): Promise<Came> {
     const key = this.#key(request);
     const already = this.#underWay.get(key);
-    if (already !== undefined) return already;
+    if (already !== undefined) return { outcome: await already, isShared: true };
     const answer = this.model.answer(request, signal);
     this.#underWay.set(key, answer);
     try {
-      return await answer;
+      return { outcome: await answer, isShared: false };
     } finally {
       this.#underWay.delete(key);
     }
@@ -70,9 +70,14 @@ function isStored(answer: Json | undefined): answer is { readonly text: string }
   return typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string';
 }
 
+interface Came {
+  readonly outcome: LanguageOutcome;
+  readonly isShared: boolean;
+}
+
 interface Memory {
   read(request: LanguageRequest): string | undefined;
-  ask(request: LanguageRequest, signal: AbortSignal | undefined): Promise<LanguageOutcome>;
+  ask(request: LanguageRequest, signal: AbortSignal | undefined): Promise<Came>;
   keep(request: LanguageRequest, text: string): void;
 }
 
@@ -95,11 +100,11 @@ export class Talk implements LanguageModel {
 
   async answer(request: LanguageRequest, signal?: AbortSignal): Promise<LanguageOutcome> {
     const text = this.#memory.read(request);
-    const isStored = text !== undefined;
-    const outcome: LanguageOutcome = isStored
-      ? { kind: 'answer', text, usage: NO_TIME }
-      : await this.#memory.ask(request, signal);
-    this.calls.push({ request, outcome, isStored });
+    const { outcome, isShared }: Came =
+      text !== undefined
+        ? { outcome: { kind: 'answer', text, usage: NO_TIME }, isShared: true }
+        : await this.#memory.ask(request, signal);
+    this.calls.push({ request, outcome, isStored: isShared });
     return outcome;
   }
 
