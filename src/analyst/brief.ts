@@ -12,6 +12,7 @@ import {
   serviceLabel,
   WHOLE_TABLE,
 } from '../incident/index.ts';
+import type { ContextFact } from './check.ts';
 import { Pseudonyms, shownReference } from './redaction.ts';
 import {
   describeReference,
@@ -42,12 +43,6 @@ export interface Brief {
   readonly pseudonyms: Pseudonyms;
   /** Facts that found no room. */
   readonly leftOut: number;
-}
-
-/** A fact that is no evidence but helps to judge. Ids c1, c2 ... */
-export interface ContextFact {
-  readonly id: string;
-  readonly text: string;
 }
 
 /** What is known beyond the incident. Nothing of it may come from the network: roles and vendors are from fixed lists, the rest is the operator's own. */

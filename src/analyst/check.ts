@@ -3,6 +3,7 @@ import type { FlowRecord } from '../flow/index.ts';
 import { type Evidence, type Incident, type IncidentDetection, percent } from '../incident/index.ts';
 import { parseAddress } from '../wire/index.ts';
 import { HYPOTHESES } from './hypothesis.ts';
+import type { References } from './reference.ts';
 import { ACTIONS, ASSESSMENTS, type Claim, type Verdict } from './verdict.ts';
 
 /**
@@ -19,7 +20,7 @@ import { ACTIONS, ASSESSMENTS, type Claim, type Verdict } from './verdict.ts';
  *
  * A claim that repeats the sentence of a measure that it cites, word for word, has nothing left to check.
  *
- * What it does not see: a true number in the wrong place, a wrong verb or direction, a false statement without numbers.
+ * What it does not see: a true number in the wrong place, a wrong verb or direction, a false statement without numbers. `check-sense.ts` looks for these.
  */
 export interface Problem {
   /** Dotted and stable, as in `claim.number`. */
@@ -41,7 +42,27 @@ export type ProblemKind =
   | 'claim.time'
   | 'claim.technique'
   | 'claim.number'
-  | 'claim.name';
+  | 'claim.name'
+  | 'claim.reference'
+  | 'claim.direction'
+  | 'claim.place'
+  | 'claim.verb'
+  | 'claim.count'
+  | 'claim.attribution';
+
+/** What a text may refer to beyond the incident. */
+export interface CheckOptions {
+  /** References to text from the network; without them every reference is a problem. */
+  readonly references?: References;
+  /** Facts with ids c1, c2 ... that a claim may cite as well. */
+  readonly context?: readonly ContextFact[];
+}
+
+/** A fact that is no evidence but helps to judge. Ids c1, c2 ... */
+export interface ContextFact {
+  readonly id: string;
+  readonly text: string;
+}
 
 /** The lists of claims of a verdict, in the order in which they are read. */
 export const CLAIM_SECTIONS = ['whatHappened', 'whyItMatters', 'whatToDoFirst', 'whatWouldMakeItInnocent'] as const;
@@ -68,8 +89,13 @@ export function checkVerdict(incident: Incident, verdict: Verdict): Problem[] {
 }
 
 /** The problems of the citations alone: a claim without any, and ids that the incident does not have. */
-export function checkCitations(incident: Incident, claim: Claim, where: string): Problem[] {
-  const known = knownIds(incident);
+export function checkCitations(
+  incident: Incident,
+  claim: Claim,
+  where: string,
+  context: readonly ContextFact[] = [],
+): Problem[] {
+  const known = new Set([...knownIds(incident), ...context.map((fact) => fact.id)]);
   if (claim.cites.length === 0) return [{ kind: 'claim.citation', where, message: 'The claim cites nothing.' }];
   return claim.cites
     .filter((id) => !known.has(id))
@@ -80,8 +106,9 @@ export function checkCitations(incident: Incident, claim: Claim, where: string):
     }));
 }
 
-export function checkClaim(incident: Incident, claim: Claim, where: string): Problem[] {
-  const problems = checkCitations(incident, claim, where);
+export function checkClaim(incident: Incident, claim: Claim, where: string, options: CheckOptions = {}): Problem[] {
+  const { references, context = [] } = options;
+  const problems = checkCitations(incident, claim, where, context);
   if (claim.text.trim() === '') problems.push({ kind: 'claim.empty', where, message: 'The claim has no text.' });
   if (HIDDEN.test(claim.text))
     problems.push({
@@ -90,7 +117,7 @@ export function checkClaim(incident: Incident, claim: Claim, where: string): Pro
       message: 'The text has control or invisible characters, or digits of another script.',
     });
   if (isQuotation(incident, claim)) return problems;
-  const facts = new Facts(incident, claim.cites);
+  const facts = new Facts(incident, claim.cites, context);
   const add = (kind: ProblemKind, token: string, what: string): unknown =>
     problems.push({ kind, where, message: `'${token}' is ${what} that the cited evidence does not show.` });
 
@@ -106,6 +133,9 @@ export function checkClaim(incident: Incident, claim: Claim, where: string): Pro
       return ' ';
     });
   };
+  take(/\{\{([^{}]*)\}\}|[{}]{2}/g, (token, [key = '']) => {
+    if (references?.get(key) === undefined) add('claim.reference', token, 'a reference');
+  });
   take(MAC_PATTERN, (token) => {
     if (!facts.addresses.has(normalAddress(token))) add('claim.address', token, 'an address');
   });
@@ -138,7 +168,7 @@ export function checkClaim(incident: Incident, claim: Claim, where: string): Pro
     if (!facts.quantities.has(quantity)) add('claim.number', quantity, 'a quantity');
   });
   take(MIXED_PATTERN, (token) => {
-    if (!/^[dfm]\d+$/.test(token) || !facts.ids.has(token)) add('claim.number', token, 'a number');
+    if (!/^[cdfmr]\d+$/.test(token) || !facts.ids.has(token)) add('claim.number', token, 'a number');
   });
   take(NUMBER_PATTERN, (token) => {
     const number = token.trim();
@@ -229,6 +259,12 @@ const NUMBER_WORD_PATTERN = new RegExp(
 
 // ---------------------------------------------------------------------------------------------------------------------------- facts
 
+const SUMMED = [
+  ['Bytes', 'bytes'],
+  ['PayloadBytes', 'bytes'],
+  ['Packets', ''],
+] as const;
+
 /** What a claim with these citations may state. */
 class Facts {
   readonly addresses = new Set<string>();
@@ -241,8 +277,9 @@ class Facts {
   /** Numbers with a unit, as texts. */
   readonly quantities = new Set<string>();
 
-  constructor(incident: Incident, cites: readonly string[]) {
-    this.ids = knownIds(incident);
+  constructor(incident: Incident, cites: readonly string[], context: readonly ContextFact[]) {
+    this.ids = new Set([...knownIds(incident), ...context.map((fact) => fact.id)]);
+    for (const fact of context) if (cites.includes(fact.id)) this.#sentence(fact.text);
     this.techniques = new Set(incident.techniques.map((technique) => technique.id));
     for (const host of [...incident.actors, ...incident.peers]) {
       this.#address(host.address);
@@ -264,6 +301,24 @@ class Facts {
     for (const item of incident.evidence) {
       if (item.type === 'measure' && (cited.has(item.id) || cited.has(item.detection))) this.#measure(item);
       if (item.type === 'flow' && cited.has(item.id)) this.#flow(item.flow);
+    }
+    this.#sums(incident.evidence.flatMap((item) => (item.type === 'flow' && cited.has(item.id) ? [item.flow] : [])));
+  }
+
+  /** Of several cited flows: how many they are, and what each side, and both, sent in all of them. */
+  #sums(flows: readonly FlowRecord[]): void {
+    if (flows.length === 0) return;
+    this.#plain(flows.length);
+    for (const [what, unit] of SUMMED) {
+      let both: number | undefined;
+      for (const side of ['initiator', 'responder'] as const) {
+        const values = flows.map((flow) => flow[`${side}${what}`]).filter((value) => value !== undefined);
+        if (values.length === 0) continue;
+        const sum = values.reduce((total, value) => total + value, 0);
+        this.#value(sum, unit);
+        both = (both ?? 0) + sum;
+      }
+      if (both !== undefined) this.#value(both, unit);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Floor 7: incident to verdict. */
 export * from './brief.ts';
 export * from './check.ts';
+export * from './check-sense.ts';
 export * from './hypothesis.ts';
 export * from './language-model.ts';
 export * from './language-verdict.ts';

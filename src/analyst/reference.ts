@@ -21,6 +21,7 @@ export const REFERENCE_KINDS = [
   'operation',
   'alert',
   'said',
+  'threat',
   'name',
   'value',
 ] as const;
@@ -40,6 +41,7 @@ export const REFERENCE_MEANINGS: Readonly<Record<ReferenceKind, string>> = {
   operation: 'commands or calls',
   alert: "name of another sensor's rule",
   said: 'message of a flag or a plugin',
+  threat: 'what a threat list of yours calls it',
   name: 'name of a host or of who acts',
   value: 'text of a measure or of a row',
 };
@@ -79,6 +81,8 @@ const MEASURE_TEXTS: Readonly<Record<string, ReferenceKind>> = {
   'plugin.message': 'said',
   'dns-tunnel.domain': 'dns',
   'dga.examples': 'dns',
+  'threat-list.label': 'threat',
+  'threat-list.group': 'threat',
 };
 
 /** Values of measures that code chose from a fixed list, and that so are no text from outside. */
