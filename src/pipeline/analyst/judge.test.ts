@@ -154,7 +154,7 @@ test('a budget of tokens stops questions before they are asked, and counts what 
   const judged = await run(model, { concurrency: 1, budget: { tokens: 350 } });
   expect(judged.map(({ call }) => call.outcome)).toEqual(['answer', 'answer', 'budget']);
   expect(judged[2]?.judgement).toMatchObject({
-    message: 'the budget has no room for it: 300 of 350 tokens are used',
+    message: 'the next call may take 200 tokens, and of the budget of 350 tokens 300 are spent',
   });
   expect(model.asked).toHaveLength(2);
 });
@@ -162,12 +162,24 @@ test('a budget of tokens stops questions before they are asked, and counts what 
 test('a budget of money bounds by the prices, and every call says what it cost', async () => {
   const judged = await run(good(), {
     concurrency: 1,
-    prices: { promptPerMillion: 1000, completionPerMillion: 2000 },
-    budget: { money: 0.45 },
+    budget: { money: 0.45, inputPrice: 1000, outputPrice: 2000 },
   });
   expect(judged.map(({ call }) => [call.outcome, call.cost])).toEqual([
     ['answer', 0.2],
     ['budget', undefined],
     ['budget', undefined],
   ]);
+});
+
+test('a key that the server does not take ends the run: the others are not asked', async () => {
+  const model = new Double(() => ({
+    kind: 'unauthorized',
+    message: 'wrong key',
+    usage: { durationMs: 1, attempts: 1 },
+  }));
+  const judged = await run(model);
+  expect(model.asked).toHaveLength(1);
+  expect(judged.map(({ judgement }) => judgement)).toEqual(
+    Array.from({ length: 3 }, () => ({ kind: 'unauthorized', message: 'wrong key' })),
+  );
 });

@@ -1,8 +1,8 @@
 import type { JudgedIncident, LanguageModel, LanguageVerdict } from '../../analyst/index.ts';
 import { severityRank } from '../../incident/index.ts';
+import { LanguageBudget, type LanguageBudgetOptions, LanguageQueue } from '../../io/index.ts';
 import type { AnswerStore } from './answer-store.ts';
-import { BudgetedModel, type LanguageBudget } from './budget.ts';
-import { type AnalystCall, type AnalystOutcome, costOf, type TokenPrices, textOf } from './metrics.ts';
+import { type AnalystCall, type AnalystOutcome, costOf, textOf } from './metrics.ts';
 import { runInOrder } from './pool.ts';
 import { RememberingModel } from './remembering-model.ts';
 
@@ -39,10 +39,10 @@ export interface LanguageRunOptions {
   readonly store?: AnswerStore | undefined;
   /** Asks anew what was answered before. */
   readonly again?: boolean | undefined;
-  /** Questions under way at a time. Default 2. */
+  /** Questions under way at a time. Default 1, which is what one graphics card or processor does best. */
   readonly concurrency?: number | undefined;
-  readonly prices?: TokenPrices | undefined;
-  readonly budget?: LanguageBudget | undefined;
+  /** What may be spent, and the prices. */
+  readonly budget?: LanguageBudgetOptions | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each question; `done` of `all`. */
   readonly onJudged?: (judged: JudgedQuestion, done: number, all: number) => void;
@@ -55,19 +55,21 @@ export interface JudgedQuestion {
   readonly call: AnalystCall;
 }
 
-const DEFAULT_CONCURRENCY = 2;
+const DEFAULT_CONCURRENCY = 1;
 
 /**
  * Asks about every incident, the most urgent first, every persona in turn. Incidents about which the very same would be asked are asked about once. What was
- * answered is stored as it comes, so a run that is stopped loses nothing. After the signal, what was not asked is 'cancelled'. Resolves with one entry a
+ * answered is stored as it comes, so a run that is stopped loses nothing. After the signal, and after a failure that every
+ * question would meet (a wrong key, a model that is not there), nothing more is sent. Resolves with one entry a
  * question, in the order of the incidents and personas as given. Rejects with UserError where answers can't be stored.
  */
 export async function judgeIncidents(
   incidents: readonly JudgedIncident[],
   options: LanguageRunOptions,
 ): Promise<JudgedQuestion[]> {
-  const { model, questioners, store, again, concurrency = DEFAULT_CONCURRENCY, prices, signal } = options;
-  const remembering = new RememberingModel(new BudgetedModel(model, options.budget ?? {}, prices), store, again);
+  const { model, questioners, store, again, concurrency = DEFAULT_CONCURRENCY, budget = {}, signal } = options;
+  const queue = new LanguageQueue({ model, concurrency, budget: new LanguageBudget(budget) });
+  const remembering = new RememberingModel(model, queue, store, again);
   const questions = incidents.flatMap((incident, i) =>
     questioners.map((questioner, k) => ({ incident, questioner, at: i * questioners.length + k })),
   );
@@ -87,11 +89,11 @@ export async function judgeIncidents(
     urgent,
     async ({ incident, questioner, at }) => {
       const estimated = questioner.estimate(incident);
-      const talk = remembering.talk();
+      const talk = remembering.talk(incident);
       const judgement = await questioner.judge(incident, talk, signal);
       if (judgement.kind === 'verdict') talk.keep();
       const { usage } = talk;
-      const cost = costOf(usage, prices);
+      const cost = costOf(usage, budget);
       finish(at, {
         incident: incident.id,
         persona: questioner.persona,

@@ -58,10 +58,10 @@ test('totals add up what is known, and say nothing of what is not', () => {
 });
 
 test('money is known where prices and tokens are', () => {
-  const prices = { promptPerMillion: 2, completionPerMillion: 10 };
+  const prices = { inputPrice: 2, outputPrice: 10 };
   expect(costOf({ promptTokens: 500_000, completionTokens: 100_000 }, prices)).toBe(2);
   expect(costOf({ promptTokens: 500_000 }, prices)).toBeUndefined();
-  expect(costOf({ promptTokens: 500_000, completionTokens: 100_000 }, undefined)).toBeUndefined();
+  expect(costOf({ promptTokens: 500_000, completionTokens: 100_000 }, {})).toBeUndefined();
 });
 
 test('the table has a line a call, an empty cell for what is not known, and no cell that a spreadsheet would compute', () => {

@@ -1,4 +1,5 @@
 import type { LanguageFailureKind, LanguageUsage } from '../../analyst/index.ts';
+import type { LanguageBudgetOptions } from '../../io/index.ts';
 import { textCell } from '../../report/index.ts';
 import { measureText, type TextMeasures } from './text-measure.ts';
 
@@ -50,19 +51,14 @@ export const ANALYST_OUTCOMES = [
 ] as const satisfies readonly (LanguageFailureKind | 'answer' | 'stored' | 'invalid' | 'leaked' | 'unsupported')[];
 export type AnalystOutcome = (typeof ANALYST_OUTCOMES)[number];
 
-/** What a million tokens cost. */
-export interface TokenPrices {
-  readonly promptPerMillion: number;
-  readonly completionPerMillion: number;
-}
-
 /** Undefined where tokens or prices are not known. */
 export function costOf(
   { promptTokens, completionTokens }: Pick<LanguageUsage, 'promptTokens' | 'completionTokens'>,
-  prices: TokenPrices | undefined,
+  { inputPrice, outputPrice }: Pick<LanguageBudgetOptions, 'inputPrice' | 'outputPrice'>,
 ): number | undefined {
-  if (prices === undefined || promptTokens === undefined || completionTokens === undefined) return undefined;
-  return (promptTokens * prices.promptPerMillion + completionTokens * prices.completionPerMillion) / 1e6;
+  if (inputPrice === undefined && outputPrice === undefined) return undefined;
+  if (promptTokens === undefined || completionTokens === undefined) return undefined;
+  return (promptTokens * (inputPrice ?? 0) + completionTokens * (outputPrice ?? 0)) / 1e6;
 }
 
 /** All calls of a run, added up. Means and sums are over the calls that tell; absent where none does. */

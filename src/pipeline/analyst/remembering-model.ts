@@ -1,5 +1,7 @@
 import type { LanguageModel, LanguageOutcome, LanguageRequest, LanguageUsage } from '../../analyst/index.ts';
 import type { Json } from '../../core/index.ts';
+import type { Incident } from '../../incident/index.ts';
+import type { LanguageQueue } from '../../io/index.ts';
 import { type AnswerStore, questionKey } from './answer-store.ts';
 
 /** A call of a talk: what was asked, and what came. */
@@ -16,22 +18,24 @@ export interface TalkCall {
  */
 export class RememberingModel {
   readonly model: LanguageModel;
+  readonly #queue: LanguageQueue;
   readonly #store: AnswerStore | undefined;
   readonly #again: boolean;
   readonly #underWay = new Map<string, Promise<LanguageOutcome>>();
 
-  /** @param store undefined remembers nothing. @param again asks anew what was answered. */
-  constructor(model: LanguageModel, store: AnswerStore | undefined, again = false) {
+  /** @param queue of the model. @param store undefined remembers nothing. @param again asks anew what was answered. */
+  constructor(model: LanguageModel, queue: LanguageQueue, store: AnswerStore | undefined, again = false) {
     this.model = model;
+    this.#queue = queue;
     this.#store = store;
     this.#again = again;
   }
 
-  /** All that is asked for one verdict. */
-  talk(): Talk {
+  /** All that is asked for one verdict on an incident. */
+  talk(about: Urgency): Talk {
     return new Talk(this.model, {
       read: (request) => this.#read(request),
-      ask: (request, signal) => this.#ask(request, signal),
+      ask: (request, signal) => this.#ask(request, about, signal),
       keep: (request, text) => this.#store?.write(this.#key(request), { text }),
     });
   }
@@ -52,11 +56,12 @@ export class RememberingModel {
     return isStored(answer) ? answer.text : undefined;
   }
 
-  async #ask(request: LanguageRequest, signal: AbortSignal | undefined): Promise<Came> {
+  async #ask(request: LanguageRequest, about: Urgency, signal: AbortSignal | undefined): Promise<Came> {
     const key = this.#key(request);
     const already = this.#underWay.get(key);
     if (already !== undefined) return { outcome: await already, isShared: true };
-    const answer = this.model.answer(request, signal);
+    const { severity, urgency } = about;
+    const answer = this.#queue.submit({ request, severity, score: urgency, fingerprint: key, signal });
     this.#underWay.set(key, answer);
     try {
       return { outcome: await answer, isShared: false };
@@ -69,6 +74,9 @@ export class RememberingModel {
 function isStored(answer: Json | undefined): answer is { readonly text: string } {
   return typeof answer === 'object' && answer !== null && 'text' in answer && typeof answer.text === 'string';
 }
+
+/** What the order of questions is read from: that of incidents. */
+export type Urgency = Pick<Incident, 'severity' | 'urgency'>;
 
 interface Came {
   readonly outcome: LanguageOutcome;
