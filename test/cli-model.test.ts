@@ -190,6 +190,25 @@ describe('train', () => {
     expect(fs.existsSync(at('none.safetensors'))).toBe(false);
   });
 
+  it('never writes over what it reads, by whatever name', async () => {
+    const before = fs.readFileSync(TRAIN);
+    fs.symlinkSync(TRAIN, at('link.csv'));
+    const commands = [
+      ['train', TRAIN, '--out', TRAIN],
+      ['train', TRAIN, '--out', at('link.csv')],
+      ['score', TRAIN, '--model', await trained(), '--out', TRAIN],
+      ['model', 'convert', await trained(), '--to', 'json', '--out', await trained()],
+    ];
+    for (const command of commands) {
+      err = '';
+      expect(await run(...command)).toBe(2);
+      expect(err).toContain(
+        `error: --out ${command.at(-1)}: this is one of the inputs, and would be overwritten\n  give another name\n`,
+      );
+    }
+    expect(fs.readFileSync(TRAIN).equals(before)).toBe(true);
+  });
+
   it('takes kind and parameters from a configuration, and names the place of what is wrong there', async () => {
     fs.writeFileSync(at('good.yaml'), 'fit:\n  algorithm: knn\n  parameters:\n    neighbours: 3\n');
     const result = await json<{ parameters: object }>(

@@ -26,7 +26,7 @@ export function addBaselineCommand(program: Command, done: (code: number) => voi
     .command('baseline')
     .summary('known devices and allowed protocols: learn, show, approve, compare, export')
     .description(
-      'Keeps a baseline: known devices with their services, partners and hours, and allowed protocols, in YAML that a person edits. What is learned is\na proposal until somebody approves it, and silences nothing until then. analyze --baseline uses it (docs/baseline.md).',
+      'Keeps a baseline: known devices with their services, partners and hours, and allowed protocols, in YAML that a person edits. What is learned is a proposal until somebody approves it, and silences nothing until then. analyze --baseline uses it (docs/baseline.md).',
     );
   addLearn(command, done);
   addShow(command, done);
@@ -52,7 +52,7 @@ function addLearn(command: Command, done: (code: number) => void): void {
     .command('learn')
     .summary('propose a baseline from captures or logs')
     .description(
-      'Proposes devices and protocols from what is seen. A file that is there keeps what stands in it, comments included: only what it does not know is\nadded, as proposals.',
+      'Proposes devices and protocols from what is seen. A file that is there keeps what stands in it, comments included: only what it does not know is added, as proposals.',
     )
     .argument('<input...>', 'captures or logs of flows, sheets of connections, or folders of them')
     .option('-o, --out <yaml>', 'the baseline to write, or to add to', 'baseline.yaml')

@@ -66,7 +66,7 @@ export function addCaptureCommand(program: Command, done: (code: number) => void
     .command('capture')
     .summary('capture interfaces into a ring of files; start, status, stop')
     .description(
-      'Captures network interfaces through tcpdump (or dumpcap) into a ring of pcap files. Only that program needs the right to capture,\nnot anomalyst: see `anomalyst doctor`. Files carry their final name when they are whole, and the oldest go when the quota is used up.',
+      'Captures network interfaces through tcpdump (or dumpcap) into a ring of pcap files. Only that program needs the right to capture, not anomalyst: see `anomalyst doctor`. Files carry their final name when they are whole, and the oldest go when the quota is used up.',
     )
     .enablePositionalOptions()
     .option('-i, --interface <name>', 'interface to capture, several by repeating it; on Linux also any', collect)

@@ -28,7 +28,7 @@ export function addCutCommand(program: Command, done: (code: number) => void): v
     .command('cut')
     .summary('write the packets of chosen flows into a capture of their own')
     .description(
-      'Reads captures twice, first for their flows and then for the packets of those that were chosen by a filter, by number (column id), by\nCommunity ID or by incident, and writes them, unchanged and in their order, as pcap or pcapng.',
+      'Reads captures twice, first for their flows and then for the packets of those that were chosen by a filter, by number (column id), by Community ID or by incident, and writes them, unchanged and in their order, as pcap or pcapng.',
     )
     .argument('<input...>', 'capture files or folders of them')
     .requiredOption('-o, --out <file>', 'the capture to write: .pcap or .pcapng; - is standard output, in pcapng')

@@ -30,7 +30,7 @@ export function addDevicesCommand(program: Command, done: (code: number) => void
     .command('devices')
     .summary('captures or logs in, an inventory of devices out')
     .description(
-      'Lists the devices of the home network: hardware address and vendor, addresses over time, names, what they probably are and why, what they offer\nand use, when they were seen. Made-up hardware addresses are told apart from those of virtual machines, and joined where they are one device.',
+      'Lists the devices of the home network: hardware address and vendor, addresses over time, names, what they probably are and why, what they offer and use, when they were seen. Made-up hardware addresses are told apart from those of virtual machines, and joined where they are one device.',
     )
     .argument('<input...>', 'captures or logs of flows, or folders of them; - is standard input')
     .option(

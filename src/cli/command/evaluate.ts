@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
 import { counted, EXIT, humanCount, humanDuration, safeText, UserError } from '../../core/index.ts';
-import { OutputFile } from '../../io/index.ts';
+import type { OutputFile } from '../../io/index.ts';
 import { describeRate, type Interval, models, parseBudget, parseParameters } from '../../model/index.ts';
 import {
   type Contender,
@@ -30,6 +30,7 @@ import {
   wholeFrom,
   withModelRun,
 } from '../model-input.ts';
+import { openOutput } from '../output.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
 
@@ -50,7 +51,7 @@ export function addEvaluateCommand(program: Command, done: (code: number) => voi
     .command('evaluate')
     .summary('how well models tell strange from ordinary on labelled records')
     .description(
-      'Measures models on records that are labelled: AUROC, average precision and the share found at 1 % false alarms, with 95 % intervals, and what is found at a budget, for each\nlabel. --compare fits kinds of models on other records of the same inputs, round by round: by time where there are times.',
+      'Measures models on records that are labelled: AUROC, average precision and the share found at 1 % false alarms, with 95 % intervals, and what is found at a budget, for each label. --compare fits kinds of models on other records of the same inputs, round by round: by time where there are times.',
     )
     .argument('<input...>', 'files or folders of them; - is standard input')
     .option('-m, --model <file>', 'a saved model; more than once for several', collect)
@@ -117,8 +118,7 @@ async function runEvaluate(inputs: readonly string[], flags: EvaluateFlags): Pro
     first !== undefined
       ? aboutFile(first.name, () => recipeOf(first.model, flags.features !== undefined)).rows
       : undefined;
-  const output =
-    flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
+  const output = flags.out === undefined ? undefined : openOutput(flags.out, [...inputs, ...(flags.labels ?? [])]);
   try {
     return await withModelRun(
       inputs,

@@ -79,7 +79,7 @@ export function addExplainCommand(program: Command, done: (code: number) => void
     .command('explain')
     .summary('what a detector, model, oddity, column or feature is; with --model, why a record is strange')
     .description(
-      'Explains a name that a report uses: a detector or what it finds, a model, an oddity, a flow column, a feature. Without a name, lists them all.\nWith --model and --row, explains the score of one record of the inputs: the share of every feature, which add up to it exactly.',
+      'Explains a name that a report uses: a detector or what it finds, a model, an oddity, a flow column, a feature. Without a name, lists them all. With --model and --row, explains the score of one record of the inputs: the share of every feature, which add up to it exactly.',
     )
     .argument(
       '[name...]',

@@ -1,8 +1,7 @@
-import * as path from 'node:path';
 import { type Command, Option } from 'commander';
 import { counted, EXIT, humanCount, safeText } from '../../core/index.ts';
 import type { FlowFilter } from '../../flow/index.ts';
-import { expandInputs, OutputFile, type PluginHost, parseDuration } from '../../io/index.ts';
+import { expandInputs, type PluginHost, parseDuration } from '../../io/index.ts';
 import { type Config, streamFlows } from '../../pipeline/index.ts';
 import {
   defaultFlowFields,
@@ -13,6 +12,7 @@ import {
 } from '../../report/index.ts';
 import { catchInterrupt, INTERRUPTED } from '../interrupt.ts';
 import { collectHomeNetworks, configOf, filterOf, flowOptionsOf, homeNetworks, tellInputs } from '../option.ts';
+import { openOutput } from '../output.ts';
 import { startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
 import { note } from '../terminal.ts';
@@ -40,7 +40,7 @@ export function addFlowsCommand(program: Command, done: (code: number) => void):
     .command('flows')
     .summary('captures in, flows out: CSV, NDJSON or a table, with a filter')
     .description(
-      'Joins the packets of captures into flows and prints each when it ends, without models and detectors; the flows of logs (Zeek, Suricata ...)\nin the same columns. Columns are those of flows.csv (anomalyst fields lists them); a filter chooses among them.',
+      'Joins the packets of captures into flows and prints each when it ends, without models and detectors; the flows of logs (Zeek, Suricata ...) in the same columns. Columns are those of flows.csv (anomalyst fields lists them); a filter chooses among them.',
     )
     .argument('<input...>', 'captures or logs of flows, or folders of them; - is standard input')
     .option(
@@ -101,8 +101,7 @@ async function printFlows(
   plugins: PluginHost | undefined,
 ): Promise<number> {
   const follow = flags.follow === true || flags.followFor !== undefined;
-  const output =
-    flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
+  const output = flags.out === undefined ? undefined : openOutput(flags.out, files);
   const write = (text: string): void => {
     if (text === '') return;
     if (output === undefined) process.stdout.write(text);

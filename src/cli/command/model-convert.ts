@@ -1,10 +1,9 @@
-import * as path from 'node:path';
 import { counted, EXIT, humanBytes, safeText, UserError } from '../../core/index.ts';
 import { type AllowList, type AllowListKind, allowListKind, baselineText, parseAllowList } from '../../detect/index.ts';
 import { FEATURE_PACKS } from '../../feature/index.ts';
-import { OutputFile } from '../../io/index.ts';
 import { loadModel, toJson, toOnnx } from '../../model/index.ts';
 import { aboutFile } from '../model-input.ts';
+import { openOutput } from '../output.ts';
 import { note } from '../terminal.ts';
 import type { ConvertFlags, Target } from './model.ts';
 import { readWholeFile } from './model-inspect.ts';
@@ -40,13 +39,13 @@ export function runConvert(inputs: readonly string[], flags: ConvertFlags): numb
     if (to === 'json') return toJson(model);
     return to === 'onnx' ? toOnnx(model, { features: FEATURE_PACKS.flatMap((pack) => pack.features) }) : model.save();
   });
-  const size = write(flags.out, content);
+  const size = write(flags.out, [file], content);
   if (flags.quiet !== true) note(`wrote ${safeText(flags.out, 300)} (${humanBytes(size)})`);
   return EXIT.done;
 }
 
-function write(file: string, content: string | Uint8Array): number {
-  const output = new OutputFile(path.dirname(file), path.basename(file));
+function write(file: string, read: readonly string[], content: string | Uint8Array): number {
+  const output = openOutput(file, read);
   try {
     output.write(content);
     output.finish();
@@ -78,7 +77,11 @@ function convertLists(inputs: readonly string[], flags: ConvertFlags): number {
     flags.out,
     flags.proposed === true ? 'proposed' : undefined,
   );
-  write(flags.out, text);
+  write(
+    flags.out,
+    asked.map(([file]) => file),
+    text,
+  );
   if (flags.quiet !== true)
     note(
       `wrote ${safeText(flags.out, 300)}: ${counted(devices, 'device entry', 'device entries')}, ${counted(protocols, 'protocol')}`,

@@ -51,7 +51,7 @@ export function addModelCommand(program: Command, done: (code: number) => void):
     .command('convert')
     .summary('a model file as JSON, safetensors or ONNX; allow-lists of older tools as a baseline')
     .description(
-      'Writes a model file in another form: JSON and safetensors without loss, ONNX as a graph with which other programs compute the same scores. With --to yaml the\ninputs are text files that list known devices (MACs, beginnings of MACs, addresses, networks) or allowed protocols, as older tools have them, and the result is a\nbaseline (docs/baseline.md). Nothing in any of them is run.',
+      'Writes a model file in another form: JSON and safetensors without loss, ONNX as a graph with which other programs compute the same scores. With --to yaml the inputs are text files that list known devices (MACs, beginnings of MACs, addresses, networks) or allowed protocols, as older tools have them, and the result is a baseline (docs/baseline.md). Nothing in any of them is run.',
     )
     .argument('[input...]', 'a model file; with --to yaml, lists')
     .addOption(new Option('--to <form>', 'what to write (default: by the ending of --out)').choices(TARGETS))
@@ -72,7 +72,7 @@ export function addModelCommand(program: Command, done: (code: number) => void):
     .command('diff')
     .summary('what differs between two models, and between their scores')
     .description(
-      'Compares two model files: kind, seed, parameters, features and how far they moved (population stability index), thresholds for the same false-positive budgets. With --on\nboth score the same inputs: rank correlation, rows that change sides, and the rows whose scores differ most with their reasons.',
+      'Compares two model files: kind, seed, parameters, features and how far they moved (population stability index), thresholds for the same false-positive budgets. With --on both score the same inputs: rank correlation, rows that change sides, and the rows whose scores differ most with their reasons.',
     )
     .argument('<a>', 'model file')
     .argument('<b>', 'model file')

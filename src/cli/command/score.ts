@@ -1,7 +1,6 @@
-import * as path from 'node:path';
 import type { Command } from 'commander';
 import { counted, EXIT, humanCount, humanDuration, safeText, UserError } from '../../core/index.ts';
-import { OutputFile } from '../../io/index.ts';
+import type { OutputFile } from '../../io/index.ts';
 import { conventionOf, conventions, describeRate, type Model, parseBudget } from '../../model/index.ts';
 import {
   type RowEnds,
@@ -28,6 +27,7 @@ import {
   wholeFrom,
   withModelRun,
 } from '../model-input.ts';
+import { openOutput } from '../output.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
 
@@ -51,7 +51,7 @@ export function addScoreCommand(program: Command, done: (code: number) => void):
     .command('score')
     .summary('how strange each record is to a model, and why')
     .description(
-      'Scores every record of the inputs with a saved model: 0 ordinary to 1 strange, the same for a record whatever stands beside it. The threshold is asked as a budget of\nfalse alarms; how many records lie above it is said beside what was promised.',
+      'Scores every record of the inputs with a saved model: 0 ordinary to 1 strange, the same for a record whatever stands beside it. The threshold is asked as a budget of false alarms; how many records lie above it is said beside what was promised.',
     )
     .argument('<input...>', 'files or folders of them; - is standard input')
     .requiredOption('-m, --model <file>', 'the model, as anomalyst train or analyze wrote it')
@@ -93,8 +93,7 @@ async function runScore(inputs: readonly string[], flags: ScoreFlags): Promise<n
   const given = readModelFile(flags.model);
   const { model } = given;
   const recipe = aboutFile(given.name, () => recipeOf(model, flags.features !== undefined));
-  const output =
-    flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
+  const output = flags.out === undefined ? undefined : openOutput(flags.out, [...inputs, ...(flags.labels ?? [])]);
   try {
     return await withModelRun(
       inputs,

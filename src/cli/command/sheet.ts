@@ -28,7 +28,7 @@ export function addSheetCommand(program: Command, done: (code: number) => void):
     .command('sheet')
     .summary('connections as a sheet (CSV or XLSX): from captures and logs, or from one file of it to the other')
     .description(
-      'Writes the sheet of connections (PROTOCOL ... CNT, groups of one pair of hosts parted by blank rows, EPH for ephemeral ports): of the\nconversations of captures and logs, or of a sheet that is there already, without loss.',
+      'Writes the sheet of connections (PROTOCOL ... CNT, groups of one pair of hosts parted by blank rows, EPH for ephemeral ports): of the conversations of captures and logs, or of a sheet that is there already, without loss.',
     )
     .argument('<input...>', 'captures, logs of flows, or one sheet (.csv, .xlsx)')
     .requiredOption('-o, --out <file>', 'where to: the name ends in .csv or .xlsx')

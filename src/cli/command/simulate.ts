@@ -29,7 +29,7 @@ export function addSimulateCommand(program: Command, done: (code: number) => voi
     .command('simulate')
     .summary('makes traffic of an office from a scenario and a seed, with attacks and the truth about every flow')
     .description(
-      'Writes a capture, flows or plain records of a network that does not exist, and a label for every flow. The same scenario and seed make the same bytes.\nWhat is simulated says so: in the capture, in every label and in the name of the file.',
+      'Writes a capture, flows or plain records of a network that does not exist, and a label for every flow. The same scenario and seed make the same bytes. What is simulated says so: in the capture, in every label and in the name of the file.',
     )
     .option('-s, --scenario <name|yaml>', 'a scenario that comes with the program, or a file', 'office-day')
     .option('--seed <number>', 'seed of all chance', integerOf, 1)

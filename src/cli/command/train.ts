@@ -1,7 +1,5 @@
-import * as path from 'node:path';
 import type { Command } from 'commander';
 import { counted, EXIT, humanCount, humanDuration, safeText, UserError } from '../../core/index.ts';
-import { OutputFile } from '../../io/index.ts';
 import { describeRate, models, parseParameters } from '../../model/index.ts';
 import {
   checkAlgorithm,
@@ -27,6 +25,7 @@ import {
   wholeFrom,
   withModelRun,
 } from '../model-input.ts';
+import { openOutput } from '../output.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
 
@@ -47,7 +46,7 @@ export function addTrainCommand(program: Command, done: (code: number) => void):
     .command('train')
     .summary('captures, logs or a table in, a model of what is ordinary out')
     .description(
-      'Learns what is ordinary in captures, logs of flows or a table of any columns, and writes it into a model file: data only, with what is needed to measure other\ninputs alike. A table gives all its columns as features, flows those of the flow pack; --features defines your own.',
+      'Learns what is ordinary in captures, logs of flows or a table of any columns, and writes it into a model file: data only, with what is needed to measure other inputs alike. A table gives all its columns as features, flows those of the flow pack; --features defines your own.',
     )
     .argument('<input...>', 'files or folders of them; - is standard input')
     .requiredOption('-o, --out <file>', 'where the model goes, as in model.safetensors')
@@ -101,7 +100,7 @@ async function runTrain(inputs: readonly string[], flags: TrainFlags): Promise<n
   const approved = approvedRows(flags.approve);
   // Before hours of reading, not after.
   if (flags.algorithm !== undefined) checkAlgorithm(flags.algorithm);
-  const output = new OutputFile(path.dirname(flags.out), path.basename(flags.out));
+  const output = openOutput(flags.out, [...inputs, ...(flags.labels ?? [])]);
   try {
     return await withModelRun(
       inputs,

@@ -1,7 +1,6 @@
-import * as path from 'node:path';
 import { type Command, Option } from 'commander';
 import { counted, EXIT, humanCount, safeText, UserError } from '../../core/index.ts';
-import { OutputFile } from '../../io/index.ts';
+import type { OutputFile } from '../../io/index.ts';
 import { describeParameter, type Interval, type Parameters, parametersOf, parseParameters } from '../../model/index.ts';
 import {
   checkAlgorithm,
@@ -24,6 +23,7 @@ import {
   wholeFrom,
   withModelRun,
 } from '../model-input.ts';
+import { openOutput } from '../output.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
 
@@ -47,7 +47,7 @@ export function addTuneCommand(program: Command, done: (code: number) => void): 
     .command('tune')
     .summary('searches the parameters of a kind of model, and says whether anything beats the defaults')
     .description(
-      'Tries parameters of a kind of model at random on rows that the fit did not see: by average precision where there are labels, else by the mass-volume curve. A third of the rows is\nkept aside, and what the best gains over the defaults is measured there. The file that --out writes is for anomalyst train --config.',
+      'Tries parameters of a kind of model at random on rows that the fit did not see: by average precision where there are labels, else by the mass-volume curve. A third of the rows is kept aside, and what the best gains over the defaults is measured there. The file that --out writes is for anomalyst train --config.',
     )
     .argument('<input...>', 'files or folders of them; - is standard input')
     .option('--algorithm <kind>', `kind of model (default: ${defaultAlgorithm()})`)
@@ -86,8 +86,7 @@ async function runTune(inputs: readonly string[], flags: TuneFlags): Promise<num
   const fixed = parseParameters(algorithm, flags.set ?? []);
   if (flags.out !== undefined && !/\.ya?ml$/i.test(flags.out))
     throw new UserError(`--out ${safeText(flags.out, 200)}: no .yaml file`, 'for example --out knn.yaml');
-  const output =
-    flags.out === undefined ? undefined : new OutputFile(path.dirname(flags.out), path.basename(flags.out));
+  const output = flags.out === undefined ? undefined : openOutput(flags.out, [...inputs, ...(flags.labels ?? [])]);
   try {
     return await withModelRun(inputs, flags, async (run) => {
       const tuning = await tuneModel({
