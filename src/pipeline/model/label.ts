@@ -1,5 +1,5 @@
 import { counted, nearest, safeText, type Table, UserError } from '../../core/index.ts';
-import { needColumn, type RowSet } from './row-set.ts';
+import { needColumn, type RowBatch, type RowSet } from './row-set.ts';
 
 /** Which rows are known to be ordinary, and what the others are called. */
 export interface LabelOptions {
@@ -51,7 +51,11 @@ export class Labels {
   }
 
   /** Looks at all rows. Throws a UserError where no row has a label, there are too many, or none is what is called ordinary. */
-  static of(set: Pick<RowSet, 'batches'>, source: LabelSource, normal: readonly string[] | undefined): Labels {
+  static of(
+    set: { readonly batches: () => Iterable<Pick<RowBatch, 'table'>> },
+    source: LabelSource,
+    normal: readonly string[] | undefined,
+  ): Labels {
     const labels = new Labels(source);
     for (const { table } of set.batches()) labels.#observe(table);
     labels.#settle(normal);

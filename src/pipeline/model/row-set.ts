@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { type Json, nearest, type Schema, safeText, Table, UserError } from '../../core/index.ts';
+import { type Json, nearest, type Schema, safeText, Table, takeRows, UserError } from '../../core/index.ts';
 import { FEATURE_PACKS, type Feature, type FeatureMatrix, type FlowFeatureName } from '../../feature/index.ts';
 import { FLOW_SCHEMA, FlowTable, type FlowTableOptions } from '../../flow/index.ts';
 import { type ColumnType, type Reject, ScratchFile } from '../../io/index.ts';
@@ -14,6 +14,7 @@ import { measureRows, memoryRows } from '../table/measure.ts';
 import { autoPlan, type TablePlan } from '../table/plan.ts';
 import { openTables, readRows } from '../table/read.ts';
 import { takeFeatures } from './criterion.ts';
+import { columnLabels, type LabelOptions, Labels } from './label.ts';
 
 /** What a model's rows are: conversations, whatever they were read from, or the rows of a table of any columns. */
 export type RowKind = 'flows' | 'rows';
@@ -32,6 +33,11 @@ export interface RowSetOptions {
   readonly without?: readonly string[] | undefined;
   /** Column of a table that holds labels: no feature either. */
   readonly label?: string | undefined;
+  /**
+   * How the rows of a table are measured is learned on those alone that their labels call ordinary: how rare a text is among the attacks is not to be known. Written definitions learn on all
+   * rows nevertheless.
+   */
+  readonly ordinary?: LabelOptions | undefined;
   /** Default: private addresses. */
   readonly homeNet?: readonly string[] | undefined;
   readonly flow?: Partial<FlowTableOptions> | undefined;
@@ -243,6 +249,7 @@ async function readFlows(options: RowSetOptions, onTable: (table: Table) => bool
 async function tableRows(options: RowSetOptions): Promise<RowSet> {
   const { inputs, types, signal, onReject, scratchFolder, onProgress, label, encoding } = options;
   const without = [...(options.without ?? []), ...(label === undefined ? [] : [label])];
+  const ordinary = options.plan === undefined && encoding === undefined ? options.ordinary : undefined;
   const reading = {
     inputs,
     scratchFolder,
@@ -264,9 +271,17 @@ async function tableRows(options: RowSetOptions): Promise<RowSet> {
     let rows = 0;
     const summaries = await readRows(sources, reading, (table) => {
       rows += table.rowCount;
-      if (plan.prepare === undefined) plan.learn(table);
+      if (plan.prepare === undefined && ordinary === undefined) plan.learn(table);
       store.append({ table, features: noFeatures(table) });
     });
+    if (ordinary !== undefined) {
+      const labels = Labels.of(
+        { batches: () => store.chunks() },
+        columnLabels({ schema }, ordinary.column),
+        ordinary.normal,
+      );
+      for (const { table } of store.chunks()) plan.learn(takeRows(table, ordinaryRows(table, labels)));
+    }
     if (plan.prepare !== undefined)
       for (const { table } of store.chunks()) {
         await plan.prepare(table);
@@ -286,6 +301,11 @@ async function tableRows(options: RowSetOptions): Promise<RowSet> {
     raw?.close();
     for (const { source } of sources) source?.close();
   }
+}
+
+function ordinaryRows(table: Table, labels: Labels): Int32Array {
+  const rows = Int32Array.from({ length: table.rowCount }, (_, row) => row);
+  return rows.filter((row) => labels.isNormal(labels.code(table, row)));
 }
 
 /** Throws a UserError with the nearest name unless the table has the column. @param what as the message begins. */

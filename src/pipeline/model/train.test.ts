@@ -52,6 +52,34 @@ describe('rows for models', () => {
     }
   });
 
+  it('learn how rare a text is on ordinary rows alone where labels say which those are', async () => {
+    const odd = path.join(folder, 'odd.csv');
+    const lines = Array.from({ length: 400 }, (_, i) =>
+      i % 4 === 0 ? `bad${i % 8},${i},attack` : `good${i % 3},${i},normal`,
+    );
+    fs.writeFileSync(odd, `name,value,class\n${lines.join('\n')}\n`);
+    const options = { inputs: await classifyInputs([odd], {}), scratchFolder: folder, label: 'class' };
+    const rows = async (ordinary: { column: string } | undefined): Promise<unknown> => {
+      const set = await openRows({ ...options, ordinary });
+      try {
+        return set.encoding();
+      } finally {
+        set.close();
+      }
+    };
+    expect(await rows({ column: 'class' })).toMatchObject({
+      rows: 300,
+      texts: {
+        name: [
+          ['good0', 100],
+          ['good1', 100],
+          ['good2', 100],
+        ],
+      },
+    });
+    expect(await rows(undefined)).toMatchObject({ rows: 400 });
+  });
+
   it('are measured by what other rows teach, so that a text of the judged rows is not known beforehand', async () => {
     const set = await openRows({ ...(await reading()), label: 'class' });
     try {

@@ -120,13 +120,22 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
   const set = await openRows({
     ...options,
     label: labelColumn(options),
+    ordinary: contaminated || labelColumn(options) === undefined ? undefined : wanted,
     encoding: from?.model.encoding,
     fitting: from === undefined,
   });
   try {
     assertGoing(signal, set);
-    if (from !== undefined) needFeatures(from.model, set);
+    if (from !== undefined) {
+      needFeatures(from.model, set);
+      needRows(from.approved, set);
+    }
     const labels = labelsOf(set, wanted, flowLabels);
+    if (set.read === 0 && set.features.length === 0)
+      throw new UserError(
+        `there is no ${set.kind === 'flows' ? 'flow' : 'row'} to fit on`,
+        'give an input with at least one record, better 1,000 or more',
+      );
     if (set.features.length === 0)
       throw new UserError(
         'there is nothing to fit on: no column of the input tells rows apart',
@@ -245,6 +254,19 @@ export function labelsOf(
   if (flowLabels !== undefined) return Labels.of(set, flowLabels, wanted?.normal);
   if (wanted === undefined) return undefined;
   return Labels.of(set, columnLabels(set, wanted.column), wanted.normal);
+}
+
+/** Throws a UserError where a row is approved that is not there. */
+function needRows(approved: ReadonlySet<number> | undefined, set: RowSet): void {
+  if (approved === undefined || approved.size === 0) return;
+  const missing = new Set(approved);
+  for (const { rows } of set.batches()) for (const row of rows) missing.delete(row);
+  const [first] = missing;
+  if (first !== undefined)
+    throw new UserError(
+      `--approve ${first}: there is no such ${set.kind === 'flows' ? 'flow' : 'row'}, the input has ${humanCount(set.count)}`,
+      'give numbers as anomalyst score prints them for this input',
+    );
 }
 
 /** How long the records took; undefined without times. */
