@@ -40,7 +40,13 @@ test('a capture with a port sweep ends with the scanner named first and a report
   expect(run.code).toBe(0);
   expect(run.stdout).toContain('192.168.1.66');
   expect(run.stdout).toContain('report.html');
-  expect(fs.readdirSync(out).sort()).toEqual(['flows.csv', 'incidents.csv', 'incidents.json', 'report.html']);
+  expect(fs.readdirSync(out).sort()).toEqual([
+    'archive.ndjson.gz',
+    'flows.csv',
+    'incidents.csv',
+    'incidents.json',
+    'report.html',
+  ]);
   const { incidents } = documentIn(out);
   expect(incidents[0]?.kind).toBe('scan.horizontal');
   expect(incidents[0]?.actors.map((actor) => actor.address)).toEqual(['192.168.1.66']);
@@ -52,7 +58,7 @@ test('the same capture gives the same bytes, in plain, gzip and zstd and by stan
   await runCli(['analyze', 'sweep.pcap', '--out', plain, '--quiet'], { cwd: folder });
   const again = freshOut();
   await runCli(['analyze', 'sweep.pcap', '--out', again, '--quiet'], { cwd: folder });
-  for (const name of ['incidents.json', 'report.html', 'flows.csv', 'incidents.csv']) {
+  for (const name of ['incidents.json', 'report.html', 'flows.csv', 'incidents.csv', 'archive.ndjson.gz']) {
     expect(fs.readFileSync(path.join(again, name)), name).toEqual(fs.readFileSync(path.join(plain, name)));
   }
   const ids = documentIn(plain).incidents.map((incident) => incident.id);

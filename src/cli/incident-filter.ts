@@ -26,8 +26,8 @@ export function incidentFilter(incident: Incident): string {
   return [...clauses].map((clause) => `(${clause})`).join(' or ');
 }
 
-/** The incident of a report by its id or rank. Throws UserError where file or incident are not there. */
-export function findIncident(file: string, wanted: string): Incident {
+/** The document of an incidents.json. Throws UserError where it is not there, or is none of this version. */
+export function readReport(file: string): IncidentsDocument {
   let document: unknown;
   try {
     document = JSON.parse(fs.readFileSync(file, 'utf8'));
@@ -52,7 +52,12 @@ export function findIncident(file: string, wanted: string): Incident {
       'run anomalyst analyze again',
     );
   }
-  const { incidents } = parsed.data;
+  return parsed.data;
+}
+
+/** The incident of a report by its id or rank. Throws UserError where file or incident are not there. */
+export function findIncident(file: string, wanted: string): Incident {
+  const { incidents } = readReport(file);
   const found = incidents.find(({ id, rank }) => id === wanted || String(rank) === wanted);
   if (found === undefined)
     throw new UserError(

@@ -10,13 +10,16 @@ import { addDevicesCommand } from './command/devices.ts';
 import { addDoctorCommand } from './command/doctor.ts';
 import { addEvaluateCommand } from './command/evaluate.ts';
 import { addExplainCommand } from './command/explain.ts';
+import { addFeedbackCommand } from './command/feedback.ts';
 import { addFieldsCommand } from './command/fields.ts';
 import { addFlowsCommand } from './command/flows.ts';
 import { addFormatsCommand } from './command/formats.ts';
 import { addModelCommand } from './command/model.ts';
 import { addPluginCommand } from './command/plugin.ts';
+import { addReplayCommand } from './command/replay.ts';
 import { addScoreCommand } from './command/score.ts';
 import { addSheetCommand } from './command/sheet.ts';
+import { addShowCommand } from './command/show.ts';
 import { addSimulateCommand } from './command/simulate.ts';
 import { addTrainCommand } from './command/train.ts';
 import { addTuneCommand } from './command/tune.ts';
@@ -49,6 +52,9 @@ export function createProgram(done: (code: number) => void): Command {
     })
     .exitOverride();
   addAnalyzeCommand(program, done);
+  addShowCommand(program, done);
+  addFeedbackCommand(program, done);
+  addReplayCommand(program, done);
   addFlowsCommand(program, done);
   addTrainCommand(program, done);
   addScoreCommand(program, done);

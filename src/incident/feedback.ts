@@ -118,7 +118,10 @@ export function groupWithFeedback(
   const left = hidden.size === 0 ? detections : detections.filter((detection) => !hidden.has(detection));
   const after = groupDetections(left, {
     ...weighted,
-    onGroup: (incident, members) => membersOf.set(incident.id, members),
+    onGroup: (incident, members) => {
+      membersOf.set(incident.id, members);
+      settings.onGroup?.(incident, members);
+    },
   });
   const incidents = after.map((incident): Incident => {
     const label = labelOf.get(incident.id);

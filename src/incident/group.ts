@@ -1,7 +1,7 @@
 import { fingerprint } from '../core/index.ts';
 import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.ts';
 import { distinctFlows, distinctRecords, nameEvidence } from './evidence.ts';
-import { type HostReference, type Incident, type RelatedIncident, severityRank } from './incident.ts';
+import { type HostReference, type Incident, type RelatedIncident, severityRank, type Technique } from './incident.ts';
 import { kindInfo, networkOf, titleOf } from './kind.ts';
 import {
   leadWeight,
@@ -10,8 +10,8 @@ import {
   rateSeverity,
   type SeverityRating,
 } from './severity.ts';
-import { directionOf, roleOf, type Story } from './story.ts';
-import { techniquesOf } from './technique.ts';
+import { directionOf, placeWords, roleOf, type Story } from './story.ts';
+import { techniqueFact, techniquesOf } from './technique.ts';
 
 /**
  * Detections to incidents: one story, one incident.
@@ -322,9 +322,7 @@ function toIncident(
     actors: actorReferences,
     peers: peerReferences,
     peerCount: story.peerCount,
-    techniques: techniquesOf(
-      detections.flatMap((d) => [...(kindInfo(d.kind).techniques?.(story, d) ?? []), ...(d.techniques ?? [])]),
-    ),
+    techniques: techniquesWithReasons(story, named.detections),
     firstMs: fromMs,
     lastMs: toMs,
     detections: named.detections,
@@ -340,6 +338,24 @@ interface Part {
   readonly ordered: readonly Item[];
   readonly story: Story;
   readonly rating: SeverityRating;
+}
+
+/** Each technique once, with the first detection that shows it. */
+function techniquesWithReasons(story: Story, named: readonly { readonly id: string }[]): Technique[] {
+  const reasons = new Map<string, string>();
+  for (const [i, detection] of story.detections.entries()) {
+    const { rule, techniques } = kindInfo(detection.kind);
+    const of = `(${named[i]?.id ?? ''})`;
+    for (const id of techniques?.(story, detection) ?? [])
+      if (!reasons.has(id))
+        reasons.set(
+          id,
+          `${techniqueFact(id)}; found: ${rule.charAt(0).toLowerCase()}${rule.slice(1)}, ${placeWords(story.direction)} ${of}.`,
+        );
+    for (const id of detection.techniques ?? [])
+      if (!reasons.has(id)) reasons.set(id, `The author of the rule that fired names it ${of}.`);
+  }
+  return techniquesOf(reasons.keys()).map((technique) => ({ ...technique, reason: reasons.get(technique.id) ?? '' }));
 }
 
 function stepOf({ behaviour, opinion }: Item): string {

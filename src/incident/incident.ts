@@ -15,6 +15,8 @@ export interface Technique {
   readonly id: string;
   readonly name: string;
   readonly tactic: string;
+  /** In an incident: why it was chosen, one sentence. */
+  readonly reason?: string;
 }
 
 /** A host in an incident, with what is known of it from the traffic alone. */

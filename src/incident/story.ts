@@ -7,6 +7,18 @@ import type { HostReference } from './incident.ts';
  */
 export type Direction = 'inside' | 'outward' | 'inward' | 'outside';
 
+const PLACE_WORDS: Readonly<Record<Direction, string>> = {
+  inside: 'within the home network',
+  outward: 'from the home network to outside',
+  inward: 'from outside into the home network',
+  outside: 'between hosts outside the home network',
+};
+
+/** Who stands where, as part of a sentence. */
+export function placeWords(direction: Direction): string {
+  return PLACE_WORDS[direction];
+}
+
 /** What the actor of a detection is in it: it does something (`source`), or something is done to it (`target`, `victim`). */
 export type Role = 'source' | 'target' | 'victim';
 

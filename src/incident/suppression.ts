@@ -1,4 +1,4 @@
-import { counted, humanBytes, humanCount, isoTime } from '../core/index.ts';
+import { counted, humanCount, isoTime } from '../core/index.ts';
 import { type Detection, hoursOf } from '../detect/index.ts';
 import { registrableDomain } from '../feature/index.ts';
 import { NetworkSet } from '../wire/index.ts';
@@ -62,12 +62,14 @@ export interface Behaviour {
 }
 
 const HOUR_MS = 3_600_000;
+/** What lasted shorter counts as so long: the rate of a burst says little, and that of a regular call shows after a few minutes. */
+const LEAST_SPAN_MS = 600_000;
 /** A rule lists so many ports; a behaviour with more is told by its peers and its rate. */
 const MAX_PORTS = 64;
 
 export function behaviourOf(detection: Detection): Behaviour {
   const { flows, firstMs, lastMs, flowCount, recordCount = 0, peerCount, port } = detection;
-  const hours = Math.max(1, Math.abs(lastMs - firstMs) / HOUR_MS);
+  const hours = Math.max(LEAST_SPAN_MS, Math.abs(lastMs - firstMs)) / HOUR_MS;
   const ports = new Set(port === undefined ? [] : [port]);
   let bytes: number | undefined;
   for (const flow of flows) {
@@ -144,7 +146,7 @@ export class Suppressor {
       behaviour.bytesPerFlow > limits.bytesPerFlow
     )
       changes.push(
-        `a flow of ${humanBytes(behaviour.bytesPerFlow)} instead of at most ${humanBytes(limits.bytesPerFlow)}`,
+        `a flow of ${humanCount(behaviour.bytesPerFlow)} bytes instead of at most ${humanCount(limits.bytesPerFlow)}`,
       );
     if (limits.severity !== undefined && severityRank(severity) > severityRank(limits.severity))
       changes.push(`severity ${severity} instead of at most ${limits.severity}`);

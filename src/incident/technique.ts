@@ -54,6 +54,63 @@ const TECHNIQUE_LIST = [
 
 export type TechniqueId = (typeof TECHNIQUE_LIST)[number]['id'];
 
+/** What a technique is in the traffic: the fact that it is chosen for. */
+const FACTS: Readonly<Record<TechniqueId, string>> = {
+  'T1003.002': 'Secrets of the account database (SAM) are read over the network',
+  'T1003.003': 'The database of domain accounts is read',
+  'T1003.004': 'Secrets of the local security authority are read over the network',
+  'T1003.006': 'Replication of domain accounts is asked for, which only domain controllers do',
+  T1018: 'It looks for hosts, not for services',
+  'T1021.001': 'A Remote Desktop session to another host',
+  'T1021.002': 'Files or pipes of another Windows host are used with its own file sharing',
+  'T1021.003': 'Objects on another host are made and called (DCOM)',
+  'T1021.004': 'An SSH session to another host',
+  'T1021.005': 'A VNC session to another host',
+  'T1021.006': 'Commands on another host by Windows Remote Management',
+  T1046: 'Ports are tried to see which services answer',
+  T1047: 'A program is started on another host by WMI',
+  'T1048.002': 'Data leaves through an encrypted channel of its own',
+  'T1048.003': 'Data leaves through a channel that is not encrypted',
+  T1049: 'Sessions of another host are listed',
+  'T1053.005': 'A task is scheduled on another host',
+  T1059: 'A command shell is used over the network',
+  'T1070.001': 'Event logs of a host are cleared',
+  T1071: 'Calls home in an application protocol',
+  'T1071.001': 'Calls home that look like web traffic',
+  'T1071.002': 'Calls home by file transfer',
+  'T1071.003': 'Calls home by mail',
+  'T1071.004': 'Calls home in the DNS',
+  'T1087.002': 'Accounts of the domain are listed',
+  T1095: 'Calls home without any known application protocol',
+  'T1110.001': 'Many logins to few hosts, as guessing makes',
+  'T1110.003': 'The same logins are tried at many hosts or accounts',
+  T1112: 'The registry of another host is changed',
+  T1135: 'Shared folders of another host are listed',
+  T1187: 'A host is made to log in to another one',
+  T1200: 'A device that does not belong to the network',
+  T1207: 'A host acts as a domain controller that it is not',
+  T1210: 'A flaw of a remote service is used',
+  'T1496.001': 'Computing time is used for mining',
+  'T1498.001': 'More packets than the target can take are sent to it straight',
+  'T1498.002': 'Answers to requests with a forged sender flood the target',
+  'T1499.001': 'Half-open connections use up what the target has for new ones',
+  'T1557.002': 'Addresses of others are claimed by ARP',
+  'T1557.003': 'A second DHCP server tells clients where to send their traffic',
+  'T1568.002': 'Names that a program made up are asked for',
+  'T1569.002': 'A service is made or started on another host',
+  T1570: 'A program is copied to another host',
+  T1571: 'The content is of a protocol that has another port',
+  T1572: 'Traffic is carried inside another protocol',
+  T1573: 'The channel is encrypted',
+  T1595: 'Ports of a host are tried across the border of the network',
+  'T1595.001': 'Addresses are tried one after the other across the border of the network',
+};
+
+/** The fact that a technique is chosen for, without a full stop. */
+export function techniqueFact(id: TechniqueId): string {
+  return FACTS[id];
+}
+
 /** In order of id. */
 export const TECHNIQUES: readonly Technique[] = TECHNIQUE_LIST;
 

@@ -36,7 +36,13 @@ export function budgetSentence(alerts: BudgetOutcome | undefined): string | unde
 }
 
 /** What is to be said of one incident: its label, rules that did not hide it, that it was held back. */
-export function incidentRemarks({ label, notHidden = [], heldBack }: Incident): string[] {
+export function incidentRemarks({
+  label,
+  notHidden = [],
+  heldBack,
+}: {
+  readonly [K in 'label' | 'notHidden' | 'heldBack']?: Incident[K] | undefined;
+}): string[] {
   return [
     ...(label === undefined ? [] : [`Labelled ${label}.`]),
     ...notHidden.map(

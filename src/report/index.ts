@@ -15,6 +15,7 @@ export { devicesJson, incidentJson, renderJson, renderJsonParts } from './json.t
 export * from './result.ts';
 export * from './row-csv.ts';
 export { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument, incidentsDocument, incidentsJsonSchema } from './schema.ts';
+export { type ShownIncident, type ShowOptions, showIncident } from './show.ts';
 export { renderTerminal, type TerminalOptions } from './terminal.ts';
 
 /** One line of the table of report formats. */

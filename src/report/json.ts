@@ -332,7 +332,12 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       incident.related?.map(({ id, rank, label }) => ({ id, rank, label })),
     ),
     ...optional('relatedCount', incident.relatedCount),
-    techniques: incident.techniques.map(({ id, name, tactic }) => ({ id, name, tactic })),
+    techniques: incident.techniques.map(({ id, name, tactic, reason }) => ({
+      id,
+      name,
+      tactic,
+      ...optional('reason', reason),
+    })),
     ...times(incident),
     flowCount: incident.flowCount,
     ...optional('recordCount', incident.recordCount),

@@ -268,6 +268,7 @@ const technique = named(
     id: say(z.string().regex(/^T\d{4}(\.\d{3})?$/), 'As in T1046 or T1110.001.'),
     name: z.string(),
     tactic: z.string(),
+    reason: say(z.string().optional(), 'Why it was chosen: what was found, and where.'),
   }),
   'A technique of MITRE ATT&CK, Enterprise matrix.',
 );

@@ -2,10 +2,18 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { counted, EXIT, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
+import { counted, EXIT, humanBytes, humanDuration, safeText, type Table, UserError } from '../../core/index.ts';
 import type { ThreatLists } from '../../detect/index.ts';
 import type { FeatureMatrix } from '../../feature/index.ts';
-import { SEVERITIES, type Severity, severityRank } from '../../incident/index.ts';
+import {
+  type AlertBudget,
+  AlertKeeper,
+  NO_FEEDBACK,
+  parseAlertBudget,
+  SEVERITIES,
+  type Severity,
+  severityRank,
+} from '../../incident/index.ts';
 import {
   describeFileError,
   encodeConnectionCsv,
@@ -20,15 +28,20 @@ import {
 } from '../../io/index.ts';
 import {
   AnomalySheet,
+  ARCHIVE_FILE,
+  type Archive,
   analyze,
   analyzeTable,
+  archiveOf,
   type ClassifiedInput,
   type Config,
   classifyInputs,
+  FEEDBACK_FILE,
   LearningModel,
   parseRetrainEvery,
   type RetrainEvery,
   threatListBlindSpots,
+  writeArchive,
 } from '../../pipeline/index.ts';
 import {
   type AnalysisResult,
@@ -42,6 +55,7 @@ import {
   textCell,
 } from '../../report/index.ts';
 import { fitFlows, planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
+import { readFeedback } from '../feedback-file.ts';
 import { collectFiles, collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
@@ -69,6 +83,8 @@ interface AnalyzeFlags extends LiveFlags {
   readonly homeNet?: string[];
   readonly as?: string;
   readonly features?: string;
+  readonly suppressions?: string;
+  readonly alertBudget?: AlertBudget;
 }
 
 const DEFAULT_OUT = 'anomalyst-out';
@@ -89,7 +105,7 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
     .command('analyze')
     .summary('captures or logs in, ranked and explained incidents out')
     .description(
-      'Reads captures (pcap, pcapng), logs of flows (Zeek, Suricata, NetFlow ...) or tables of any columns (CSV, JSON, Parquet ...); plain, gzip, zstd\nor lz4; files, folders, patterns, or - for standard input. Finds what is strange in them, and writes report.html, incidents.json,\nincidents.csv, flows.csv (rows.csv for a table) and the fitted model into the output folder. anomalyst formats lists what can be read.',
+      'Reads captures (pcap, pcapng), logs of flows (Zeek, Suricata, NetFlow ...) or tables of any columns (CSV, JSON, Parquet ...); plain, gzip, zstd or lz4; files, folders, patterns, or - for standard input. Finds what is strange in them, and writes report.html, incidents.json, incidents.csv, flows.csv (rows.csv for a table) and the fitted model into the output folder. anomalyst formats lists what can be read.',
     )
     .argument('[input...]', 'files or folders of them; - is standard input; live:eth0 is an interface')
     .option('-o, --out <folder>', `where the report goes (default: ./${DEFAULT_OUT})`)
@@ -128,6 +144,11 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       'fit the model anew along the way, as in 6h or 10000, leaving out what it finds strange',
       (given) => parseRetrainEvery(given, (text) => parseDuration('--retrain-every', text)),
     )
+    .option(
+      '--suppressions <yaml>',
+      `what was called ordinary before (default: ${FEEDBACK_FILE} in the output folder, where there is one; docs/incidents.md)`,
+    )
+    .option('--alert-budget <n/time>', 'at most so many alerts, as in 3/week, 2/day or 1/hour', alertBudget)
     .option('--config <yaml>', 'configuration file; flags win over it')
     .option('--seed <n>', 'seed of all chance in the run (default: 42)', integer('--seed'))
     .option('-q, --quiet', 'print nothing but errors')
@@ -209,8 +230,16 @@ async function runConfigured(
           endless: interfaces !== undefined || address !== undefined,
         });
   const baseline = baselineOf(flags.baseline, config);
-  const vendors = await vendorsOf(flags.vendors, config);
+  // The table that ships is 4 MB: a run reads it at its end, when most of its memory is free again.
+  const vendors =
+    flags.vendors === undefined && config.vendors === undefined && baseline === undefined
+      ? undefined
+      : await vendorsOf(flags.vendors, config);
   const threats = threatListsOf(flags.threatList ?? config.threatLists, flags.quiet === true);
+  const suppressions = flags.suppressions ?? path.join(out, FEEDBACK_FILE);
+  const feedback =
+    flags.suppressions !== undefined || fs.existsSync(suppressions) ? readFeedback(suppressions).feedback : undefined;
+  const keeper = flags.alertBudget === undefined ? undefined : new AlertKeeper(flags.alertBudget);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -234,11 +263,16 @@ async function runConfigured(
     flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
   const once: RunOnce = (folder, run) =>
     inFolder(folder, FLOWS_FILE, async (output) => {
-      const sheet = baseline === undefined ? undefined : new AnomalySheet(baseline, { homeNet, vendors, notes: true });
+      const sheet =
+        baseline === undefined || vendors === undefined
+          ? undefined
+          : new AnomalySheet(baseline, { homeNet, vendors, notes: true });
       const analysis = await run({
         ...(baseline === undefined ? {} : { baseline }),
         ...(threats === undefined ? {} : { threats }),
-        vendors,
+        ...(vendors === undefined ? {} : { vendors }),
+        ...(feedback === undefined ? {} : { feedback }),
+        ...(keeper === undefined ? {} : { keeper }),
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
@@ -265,6 +299,8 @@ async function runConfigured(
     inFolder(folder, ROWS_FILE, (output) =>
       analyzeTable({
         inputs,
+        ...(feedback === undefined ? {} : { feedback }),
+        ...(keeper === undefined ? {} : { keeper }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
         ...(learning === undefined ? {} : { learning }),
@@ -281,12 +317,13 @@ async function runConfigured(
   const inFolder = async (
     folder: string,
     table: string,
-    run: (output: RunOutput) => Promise<Pick<Awaited<ReturnType<typeof analyze>>, 'result' | 'model'>>,
+    run: (output: RunOutput) => Promise<Pick<Awaited<ReturnType<typeof analyze>>, 'result' | 'parts' | 'model'>>,
   ): Promise<number> => {
     const begun = performance.now();
     const output = new RunOutput(folder, table);
+    const alertsBefore = [...(keeper?.times ?? [])];
     try {
-      const { result, model: fitted } = await run(output);
+      const { result, parts, model: fitted } = await run(output);
       progress?.end();
       output.finishTables(result.table);
       for (const format of REPORT_FORMATS)
@@ -295,6 +332,23 @@ async function runConfigured(
       if (fitted !== undefined && (model === undefined || learning?.goesOn === true))
         output.write(MODEL_FILE, () => fitted.save());
       else if (modelPath === undefined) output.remove(MODEL_FILE);
+      output.archive(
+        archiveOf(parts, {
+          kind: table === FLOWS_FILE ? 'flows' : 'rows',
+          feedback: feedback ?? NO_FEEDBACK,
+          feedbackFile: path.relative(path.resolve(folder), path.resolve(suppressions)),
+          ...(keeper === undefined ? {} : { alertBudget: { text: keeper.budget.text, before: alertsBefore } }),
+          config: {
+            seed,
+            detect: config.detect,
+            flow: config.flow,
+            model: modelPath,
+            algorithm: flags.algorithm,
+            baseline: flags.baseline ?? config.baseline,
+            features: flags.features,
+          },
+        }),
+      );
       const elapsedMs = performance.now() - begun;
       await show(result, flags, config, output, elapsedMs);
       if (plugins !== undefined) tellPluginFailures(plugins);
@@ -493,6 +547,14 @@ class RunOutput {
     });
   }
 
+  /** Keeps what the report was put together of; its size is told. */
+  archive(archive: Archive): void {
+    this.#keep(() => {
+      const bytes = writeArchive(this.folder, archive);
+      this.files.push(`${ARCHIVE_FILE} (${humanBytes(bytes)})`);
+    });
+  }
+
   /** Takes away what an earlier run left under this name and this one has nothing for: it would lie beside a report that it does not belong to. */
   remove(name: string): void {
     const file = path.join(this.folder, name);
@@ -533,6 +595,16 @@ function readWhole(file: string): Uint8Array {
   } catch (error) {
     throw describeFileError(error, file, 'read');
   }
+}
+
+function alertBudget(text: string): AlertBudget {
+  const budget = parseAlertBudget(text);
+  if (budget === undefined)
+    throw new UserError(
+      `--alert-budget ${text}: expected a number of alerts and a time`,
+      'for example --alert-budget 3/week; also /day and /hour',
+    );
+  return budget;
 }
 
 function positiveInteger(flag: string): (text: string) => number {
