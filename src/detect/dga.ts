@@ -121,10 +121,14 @@ class Client {
 
 /** All domains of all clients in columns, by row; a client without a domain takes nothing. */
 class Domains {
-  readonly rows = new OwnedRows();
+  readonly rows: OwnedRows;
   firstMs = new Float64Array(0);
   lastMs = new Float64Array(0);
   bits = new Uint8Array(0);
+
+  constructor(most: number) {
+    this.rows = new OwnedRows(most);
+  }
 
   /** The row of a client's domain that is new; `NO_ROW` where there is no place. */
   add(client: Client, hash: number, startMs: number): number {
@@ -167,7 +171,7 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   const perClientCap = new Cap('domains of one host', maxDomainsPerClient);
   const domainCap = new Cap('domains in all', settings.maxDomains);
   const pool = new EvidencePool(settings.maxEvidence);
-  const domains = new Domains();
+  const domains = new Domains(settings.maxDomains);
   let made = 0;
   const clients = new HeavyMap<Client>(clientCap, (client) => {
     if (client.first !== NO_ROW) domains.rows.drop(client.first);

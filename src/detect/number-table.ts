@@ -47,7 +47,7 @@ export class NumberSet {
 }
 
 /**
- * Rows of tables in columns, found by an owner and a 32-bit number of the owner's: 20 to 28 bytes a row beside the columns of whoever uses it, where a map of each owner
+ * Rows of tables in columns, found by an owner and a 32-bit number of the owner's: 18 to 24 bytes a row beside the columns of whoever uses it, where a map of each owner
  * takes a hundred. The rows of an owner are a list in the order in which they were added. Rows that were given up are used again.
  */
 export class OwnedRows {
@@ -58,9 +58,15 @@ export class OwnedRows {
   #value = new Int32Array(0);
   /** The row of the same owner that was added after; the next free one of those given up. */
   #next = new Int32Array(0);
-  /** Row + 1; 0 is empty. Its length is a power of two, twice the number of rows. Linear probing. */
+  /** Row + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of rows. Linear probing. */
   #table = new Int32Array(0);
   #isStale = false;
+  #most: number;
+
+  /** @param most how many rows are ever held at a time; its columns never grow beyond. */
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
 
   /** Whoever keeps columns needs so many places. */
   get capacity(): number {
@@ -80,9 +86,12 @@ export class OwnedRows {
     return NO_ROW;
   }
 
-  /** A new row behind `last`, the owner's latest (`NO_ROW` for its first); `NO_ROW` where its way through the table would be too long. */
+  /** A new row behind `last`, the owner's latest (`NO_ROW` for its first); `NO_ROW` where its way through the table would be too long or the rows are full. */
   add(owner: number, value: number, last: number): number {
-    if (this.#free === NO_ROW && this.#used === this.#owner.length) this.#grow();
+    if (this.#free === NO_ROW && this.#used === this.#owner.length) {
+      if (this.#used >= this.#most) return NO_ROW;
+      this.#grow();
+    }
     if (this.#isStale) this.#rebuild();
     const at = this.#vacant(mix(owner, value | 0));
     if (at === NO_ROW) return NO_ROW;
@@ -127,11 +136,13 @@ export class OwnedRows {
   }
 
   #grow(): void {
-    const n = Math.max(64, 2 * this.#owner.length);
+    const n = Math.min(this.#most, Math.max(64, 2 * this.#owner.length));
     this.#owner = widened(this.#owner, n);
     this.#value = widened(this.#value, n);
     this.#next = widened(this.#next, n);
-    this.#table = new Int32Array(2 * n);
+    let slots = 128;
+    while (slots < 1.5 * n) slots *= 2;
+    this.#table = new Int32Array(slots);
     this.#isStale = true;
   }
 

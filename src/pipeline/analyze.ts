@@ -286,7 +286,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       ],
       incidents: [],
       hosts: summarizeHosts(hosts.shown, isHome),
-      devices: pass.devices.devices.map((device) => summarizeDevice(device, baseline)),
+      devices: pass.devices.shown.map((device) => summarizeDevice(device, baseline)),
       deviceCount: pass.devices.count,
       timeline: pass.timeline,
       ...(defined === undefined ? {} : { table: defined.table }),
@@ -340,8 +340,8 @@ interface FirstPass {
   /** Detectors that saw nothing, because no input gave what they need. */
   readonly idle: readonly IdleDetector[];
   readonly saturations: readonly Saturation[];
-  /** Devices of the home network, as many as are shown. */
-  readonly devices: { readonly devices: readonly DeviceFacts[]; readonly count: number };
+  /** Devices of the home network: as many as are shown, and their number. */
+  readonly devices: { readonly shown: readonly DeviceFacts[]; readonly count: number };
   /** What other sensors said in the inputs. */
   readonly alerts: readonly SensorAlert[];
   readonly census: CensusCounts;
@@ -396,6 +396,7 @@ async function readPass(
   for (const detection of alerted.detections) found.push(detection);
   return {
     ...read,
+    devices: read.devices.first(MOST_DEVICES, options.vendors ?? (await shippedVendors())),
     model: modelOf(options, pack, sample, seed),
     found,
     detectors: looked,
@@ -424,7 +425,7 @@ async function readFlows(
   store: FlowStore,
   observe: (table: Table, features: FeatureMatrix, source: TableSource | undefined) => void,
   { base, arp }: { readonly base: TimeBase; readonly arp: ArpClaims },
-): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors' | 'idle'>> {
+): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors' | 'idle' | 'devices'> & { readonly devices: DeviceWatch }> {
   const { inputs, flow = {}, onProgress, signal } = options;
   // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
   const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
@@ -481,7 +482,7 @@ async function readFlows(
         ? []
         : [{ detector: 'arp', what: 'addresses claimed by ARP', cap: arp.capacity, refused: arp.refused }]),
     ],
-    devices: devices.first(MOST_DEVICES, options.vendors ?? (await shippedVendors())),
+    devices,
     census: census.finish(),
     timeline: timeline.finish(),
     totals: {

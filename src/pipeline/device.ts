@@ -41,8 +41,9 @@ export class DeviceWatch {
   }
 
   /** As many of them as are shown, and how many there are. */
-  first(most: number, vendors: VendorTable): { readonly devices: readonly DeviceFacts[]; readonly count: number } {
-    return this.table.first(most, (mac) => vendors.lookup(mac));
+  first(most: number, vendors: VendorTable): { readonly shown: readonly DeviceFacts[]; readonly count: number } {
+    const { devices, count } = this.table.first(most, (mac) => vendors.lookup(mac));
+    return { shown: devices, count };
   }
 }
 
