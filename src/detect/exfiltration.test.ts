@@ -177,6 +177,13 @@ describe('innocent twins of exfiltration', () => {
       endMs: T0 + (i * HOUR) / 10,
     }));
     expect(detect([...camera, ...workplace])).toEqual([]);
+    // It may ask for the time and an update, but who goes to more places is a computer that does much of one thing.
+    const elsewhere = (n: number): FlowRecord[] =>
+      browsing()
+        .slice(0, n)
+        .map((row) => ({ ...row, responderPayloadBytes: 2000 }));
+    expect(detect([...camera, ...elsewhere(7), ...workplace])).toEqual([]);
+    expect(detect([...camera, ...elsewhere(8), ...workplace])).toHaveLength(1);
     // A host that does this once, as malware in a test machine does, is no camera.
     expect(detect([flow(40 * MB, 2000), ...workplace])).toHaveLength(1);
   });

@@ -34,7 +34,7 @@ import { EvidencePool } from './evidence-pool.ts';
  *            other places together (the median of its hours, where there are at least six), added up over the hours: slow and long counts like fast and short
  *   giving   the ratio (sent - received) / (sent + received): 0 at 0.4, full from 0.8 on. A call sends as much as it gets
  *   rare     1 where no other host inside sends or gets anything there, 0.1 less for each further host, at least 0.4
- *   unusual  0.4 where three days or more were alike (a backup to its usual place); 0.5 where the host does nothing else and does it all the time (a camera); 0.7 where the
+ *   unusual  0.4 where three days or more were alike (a backup to its usual place); 0.5 where the host does nothing else, has hardly another place to go to, and does it all the time (a camera); 0.7 where the
  *            domain is on the list of popular ones, each where it holds
  *
  * **`exfiltration.mail` and `exfiltration.ftp`: little, in clear.** Thieves of passwords (AgentTesla, Snake Keylogger and many others) send a few hundred bytes by mail or FTP with an account of
@@ -106,6 +106,8 @@ const HABIT = 0.4;
 const DEVICE_REST = 0.1;
 const DEVICE_FLOWS = 5;
 const DEVICE_SPAN = 0.5;
+/** Places outside at most: who browses beside it is a computer that does much of one thing, and no device. */
+const DEVICE_PLACES = 8;
 const DEVICE = 0.5;
 const POPULAR = 0.7;
 
@@ -288,8 +290,10 @@ export function createExfiltrationDetector(
 
   function finish(): Detection[] {
     const found: Detection[] = [];
+    const places = new Map<string, number>();
+    for (const { host } of pairs.values()) places.set(host, (places.get(host) ?? 0) + 1);
     for (const [, pair] of pairs.sortedEntries()) {
-      const judged = judge(pair);
+      const judged = judge(pair, places.get(pair.host) ?? 1);
       if (judged !== undefined && judged.score >= minScore) found.push(report(pair, judged));
     }
     for (const [, one] of handovers.sortedEntries()) {
@@ -300,7 +304,8 @@ export function createExfiltrationDetector(
     return found.sort((a, b) => b.score - a.score);
   }
 
-  function judge(pair: Pair): Judged | undefined {
+  /** @param places outside that its host exchanged anything with */
+  function judge(pair: Pair, places: number): Judged | undefined {
     const host = hosts.get(pair.host);
     if (pair.weight < minBytes || host === undefined || !pair.span.known) return undefined;
     const usual = usualHour(host, pair);
@@ -314,6 +319,7 @@ export function createExfiltrationDetector(
     const habit = habitDays(pair);
     const rest = host.sent + host.received - pair.weight - pair.received;
     const isDevice =
+      places <= DEVICE_PLACES &&
       rest < DEVICE_REST * (pair.weight + pair.received) &&
       pair.flows >= DEVICE_FLOWS &&
       pair.span.lengthMs >= DEVICE_SPAN * inputSpan.lengthMs;
