@@ -190,6 +190,42 @@ describe('train', () => {
     expect(fs.existsSync(at('none.safetensors'))).toBe(false);
   });
 
+  it('names a file that is empty or of no known format, whatever is asked of it', async () => {
+    fs.writeFileSync(at('empty.csv'), '');
+    fs.writeFileSync(at('text.txt'), 'no table and no capture\nat all\n');
+    for (const [file, what] of [
+      ['empty.csv', 'the input is empty (0 bytes)'],
+      ['text.txt', 'of no known format'],
+    ] as const)
+      for (const command of [
+        ['train', at(file), '--label-column', 'class', '--out', at('none.safetensors')],
+        ['score', at(file), '--model', await trained()],
+      ]) {
+        err = '';
+        expect(await run(...command)).toBe(2);
+        expect(err).toContain(`error: ${at(file)}: ${what}\n`);
+      }
+    fs.writeFileSync(at('head.csv'), 'a,b\n');
+    err = '';
+    expect(await run('train', at('head.csv'), '--out', at('none.safetensors'))).toBe(2);
+    expect(err).toContain(
+      'error: there is no row to fit on\n  give an input with at least one record, better 1,000 or more\n',
+    );
+  });
+
+  it('says which numbers of --approve and --trim are none', async () => {
+    const again = ['train', TRAIN, '--from', await trained(), '--out', at('none.safetensors')];
+    expect(await run(...again, '--approve', '1199-1201')).toBe(2);
+    expect(err).toContain(
+      'error: --approve 1201: there is no such row, the input has 1,200\n  give numbers as anomalyst score prints them for this input\n',
+    );
+    err = '';
+    expect(await run(...again, '--trim', '2')).toBe(2);
+    expect(err).toContain(
+      'error: --trim 2: expected a share from 0.0001 to 0.2\n  for example --trim 0.01: of a hundred ordinary rows one may be left out\n',
+    );
+  });
+
   it('never writes over what it reads, by whatever name', async () => {
     const before = fs.readFileSync(TRAIN);
     fs.symlinkSync(TRAIN, at('link.csv'));

@@ -290,6 +290,7 @@ async function labelsOf(
     return { column, flowLabels: undefined };
   }
   const capture = inputs.find(({ format }) => format?.openTable === undefined);
+  if (capture?.unreadable !== undefined) throw capture.unreadable;
   if (labels === undefined && capture !== undefined)
     throw new UserError(
       `--label-column ${safeText(column.column, 60)}: flows of ${safeText(capture.name, 200)} have no columns of labels`,

@@ -42,7 +42,7 @@ export function formatProgress(progress: Progress, elapsedMs: number): string {
   const { stage, input, bytes, totalBytes, packets, flows } = progress;
   const fraction = totalBytes !== undefined && totalBytes > 0 ? Math.min(1, bytes / totalBytes) : undefined;
   const percent = fraction === undefined ? '' : `  ${Math.floor(fraction * 100)} %`;
-  if (stage === 'scoring') return `scoring flows${percent}  ${humanCount(flows)} of ${humanCount(totalBytes ?? flows)}`;
+  if (stage === 'scoring') return `scoring${percent}  ${humanCount(flows)} of ${humanCount(totalBytes ?? flows)}`;
   const rate = elapsedMs > 0 ? (packets / elapsedMs) * 1000 : 0;
   const left =
     fraction === undefined || fraction === 0 ? '' : `  ${formatLeft((elapsedMs / fraction) * (1 - fraction))} left`;

@@ -63,6 +63,16 @@ describe('a budget', () => {
     }
   });
 
+  it('does not take a percentage above 100 for a number of alarms', () => {
+    try {
+      parseBudget('200%');
+      expect.unreachable();
+    } catch (error) {
+      expect((error as ModelError).message).toBe('--budget 200%: expected a share above 0 and at most 1');
+      expect((error as ModelError).hint).toBe("for example '3/week', '10 a day', '0.1%' or '1 in 10000'");
+    }
+  });
+
   it('is a budget or a clear error, whatever the text', () => {
     fc.assert(
       fc.property(

@@ -99,7 +99,7 @@ export function parseBudget(text: string, what = '--budget'): Budget {
   if (!(rate > 0 && rate <= 1))
     throw new ModelError(
       `${what} ${shown}: expected a share above 0 and at most 1`,
-      rate > 1 && share !== null
+      rate > 1 && share !== null && share[2] === undefined
         ? `a number of alarms needs a time: '${shown}/week'; a share is '0.1%' or '1 in 1000'`
         : HINT,
     );

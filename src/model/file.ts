@@ -252,7 +252,7 @@ export function readModel(bytes: Uint8Array): LoadedModel {
 function splitFile(bytes: Uint8Array): { header: Record<string, unknown>; headerBytes: Uint8Array; data: Uint8Array } {
   const notAModel = new ModelError(
     'This is not a model file.',
-    "A model file is the model.safetensors that 'anomalyst analyze' wrote; captures and logs are given as inputs, not with --model.",
+    "A model file is what 'anomalyst train --out' wrote, or the model.safetensors of 'anomalyst analyze'; captures, logs and tables are inputs, and an ONNX graph is for other programs.",
   );
   if (bytes.length < 10) throw notAModel;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -278,7 +278,7 @@ function checkVersion(header: Record<string, unknown>): z.infer<typeof metadataS
   if (!marks.success) {
     throw new ModelError(
       'This is a safetensors file, but not a model of Anomalyst.',
-      "A model file is the model.safetensors that 'anomalyst analyze' wrote; weights of other programs can't be used.",
+      "A model file is what 'anomalyst train --out' wrote, or the model.safetensors of 'anomalyst analyze'; weights of other programs can't be used.",
     );
   }
   const version = Number(marks.data.format_version);

@@ -21,6 +21,8 @@ export interface ClassifiedInput {
   readonly isTable?: boolean;
   /** Opened already, where it can't be opened twice: standard input, a pipe. */
   readonly source?: ByteSource;
+  /** Why it can be neither a capture nor a table: it is empty, or of no known format. */
+  readonly unreadable?: UserError;
   /** It says of itself that it was made up. */
   readonly simulated?: boolean;
   /** Its rows, where it is no file but a place that gives rows: a collector, a stream. Then there is no format. */
@@ -71,17 +73,29 @@ async function classify(name: string, options: OpenOptions, stated: RowFormat | 
     const format = stated ?? (looksLikeCapture(head) ? undefined : formatOf(head, name));
     const hasFlows =
       head.length === 0 || (format?.flows !== false && format?.givesFlows?.(head, plainName(name)) !== false);
-    const simulated = format === undefined && isSimulated(head) ? { simulated: true } : {};
+    const told = {
+      ...(format === undefined && isSimulated(head) ? { simulated: true } : {}),
+      ...(format === undefined && !looksLikeCapture(head) ? { unreadable: unreadable(name, head) } : {}),
+    };
     // What has a size is a file and is opened again when its turn comes.
-    if (source.totalBytes === undefined) return { input: { name, format, source, ...simulated }, hasFlows };
+    if (source.totalBytes === undefined) return { input: { name, format, source, ...told }, hasFlows };
     source.close();
-    return { input: { name, format, ...simulated }, hasFlows };
+    return { input: { name, format, ...told }, hasFlows };
   } catch (error) {
     opened?.close();
     // Whoever stopped the waiting for a pipe is told so; any other reason comes when the input is read.
     if (!(error instanceof UserError) || options.signal?.aborted === true) throw error;
     return { input: { name, format: stated }, hasFlows: true };
   }
+}
+
+function unreadable(name: string, head: Uint8Array): UserError {
+  return head.length === 0
+    ? new UserError(`${name}: the input is empty (0 bytes)`, 'give a capture, a log or a table')
+    : new UserError(
+        `${name}: of no known format`,
+        'anomalyst formats lists what can be read, plain or compressed with gzip, zstd or lz4',
+      );
 }
 
 /** The first format that the bytes fit; undefined where none does. */

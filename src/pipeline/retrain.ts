@@ -163,7 +163,7 @@ function checkRange(name: string, value: number, min: number, max: number): void
   if (!(value >= min && value <= max))
     throw new ModelError(
       `A model can't be fitted anew with ${name} ${value}.`,
-      `Give a number from ${min} to ${humanCount(max)}.`,
+      `Give a number from ${min} to ${max < 1 ? max : humanCount(max)}.`,
     );
 }
 

@@ -98,8 +98,12 @@ async function learn(inputs: readonly string[], flags: LearnFlags): Promise<numb
     note(
       `note: the table of ${what} was full at ${humanCount(cap)}; ${counted(refused, 'entry', 'entries')} more could not be followed`,
     );
+  if (change.added === 0 && change.widened === 0) {
+    note(`nothing new: ${safeText(out, 200)} has all of it already`);
+    return EXIT.done;
+  }
   note(
-    `${counted(change.added, 'proposal')} added${change.widened > 0 ? `, ${counted(change.widened, 'proposal')} widened` : ''} in ${safeText(out, 200)}; nothing is approved yet (anomalyst baseline approve)`,
+    `${counted(change.added, 'proposal')} added${change.widened > 0 ? `, ${counted(change.widened, 'proposal')} widened` : ''} in ${safeText(out, 200)}; a proposal counts once it is approved (anomalyst baseline approve)`,
   );
   return EXIT.done;
 }

@@ -1,4 +1,4 @@
-import { EXIT, humanCount, type Json, safeText, UserError } from '../../core/index.ts';
+import { counted, EXIT, humanCount, type Json, safeText, UserError } from '../../core/index.ts';
 import type { Feature } from '../../feature/index.ts';
 import { changeSentence, type Explanation, type SmallestChange, smallestChange } from '../../model/index.ts';
 import { type ExplainedRow, explainRow, recipeOf, StoppedError, sayValue } from '../../pipeline/index.ts';
@@ -106,7 +106,7 @@ function describe(
     '',
     total('nothing known', base),
     ...lines,
-    ...(rest.length === 0 ? [] : [total(`${humanCount(rest.length)} others`, restSum)]),
+    ...(rest.length === 0 ? [] : [total(counted(rest.length, 'other'), restSum)]),
     `${total('sum', base + contributions.reduce((sum, { contribution }) => sum + contribution, 0), 6)} = the score`,
     '',
     wrap(change, width),

@@ -76,7 +76,7 @@ export function addTrainCommand(program: Command, done: (code: number) => void):
     .option(
       '--trim <share>',
       'with --from: share of ordinary rows that may be left out as strange (default: 0.01)',
-      numberOf('--trim', '0.01'),
+      shareOfTrim,
     )
     .option('--json', 'print the summary as JSON on standard output');
   addRunOptions(command)
@@ -145,6 +145,19 @@ async function runTrain(inputs: readonly string[], flags: TrainFlags): Promise<n
   } finally {
     output.discard();
   }
+}
+
+const LEAST_TRIM = 0.0001;
+const MOST_TRIM = 0.2;
+
+function shareOfTrim(text: string): number {
+  const value = numberOf('--trim', '0.01')(text);
+  if (!(value >= LEAST_TRIM && value <= MOST_TRIM))
+    throw new UserError(
+      `--trim ${safeText(text, 40)}: expected a share from ${LEAST_TRIM} to ${MOST_TRIM}`,
+      'for example --trim 0.01: of a hundred ordinary rows one may be left out',
+    );
+  return value;
 }
 
 /** '17,40-52' as numbers of rows. Throws UserError. */

@@ -107,9 +107,12 @@ export async function openRows(options: RowSetOptions): Promise<RowSet> {
   }
   const capture = options.inputs.find(({ format, rows }) => format?.openTable === undefined && rows === undefined);
   if (capture !== undefined && options.rows === 'rows')
-    throw new UserError(
-      `${capture.name}: no table, but the model was fitted on one`,
-      'give a table of the same columns, or a model that was fitted on flows',
+    throw (
+      capture.unreadable ??
+      new UserError(
+        `${capture.name}: no table, but the model was fitted on one`,
+        'give a table of the same columns, or a model that was fitted on flows',
+      )
     );
   return await tableRows(options);
 }

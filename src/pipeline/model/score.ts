@@ -1,4 +1,4 @@
-import { type Table, UserError } from '../../core/index.ts';
+import { humanCount, type Table, UserError } from '../../core/index.ts';
 import { FLOW_SCHEMA } from '../../flow/index.ts';
 import {
   type Budget,
@@ -315,8 +315,8 @@ export function lineOf(model: Model, ask: ThresholdAsk, rate: RecordRate): Line 
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     throw new UserError(
-      `--budget ${ask.budget.text}: that is 1 in ${Math.round(1 / share)} of these records, rarer than the model can tell: it was calibrated on ${calibration.size} scores`,
-      `allow more than 1 in ${Math.floor(1 / calibration.tail.floor)}, or fit on more rows`,
+      `--budget ${ask.budget.text}: that is 1 in ${humanCount(1 / share)} of these records, rarer than the model can tell: it was calibrated on ${humanCount(calibration.size)} scores`,
+      `allow more than 1 in ${humanCount(Math.floor(1 / calibration.tail.floor))}, or fit on more rows`,
     );
   }
 }

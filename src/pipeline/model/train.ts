@@ -1,5 +1,6 @@
 import {
   concatTables,
+  humanCount,
   type Json,
   nearest,
   Random,
