@@ -1,4 +1,6 @@
 import type { Incident } from '../incident/index.ts';
+import type { IncidentContext } from './brief.ts';
+import type { Opinion } from './opinion.ts';
 
 /** A sentence that can be checked: every one cites at least one evidence id of the incident. */
 export interface Claim {
@@ -26,12 +28,15 @@ export interface Verdict {
   readonly whyItMatters: readonly Claim[];
   readonly whatToDoFirst: readonly Claim[];
   readonly whatWouldMakeItInnocent: readonly Claim[];
+  /** What language models think beside it; absent where none was asked. They change nothing of the verdict. */
+  readonly opinions?: readonly Opinion[];
 }
 
 /** Judges incidents: written rules, or a language model behind the same interface. */
 export interface Analyst {
   readonly name: string;
-  judge(incident: Incident): Promise<Verdict>;
+  /** Never rejects for what a model does. @param context what is known beyond the incident, of no use to rules */
+  judge(incident: Incident, context?: IncidentContext, signal?: AbortSignal): Promise<Verdict>;
 }
 
 /** An incident with its verdict: what reports show. */
