@@ -203,6 +203,15 @@ test('services are those that were answered, on ports that are not given to clie
   expect(offers({ service: 'ssh', outcome: 'refused' })).toEqual([]);
 });
 
+test('a refused connection is no use of a service, and makes no telephone', () => {
+  const [pc] = devices([
+    flow({ service: 'sip', responderPort: 5060, outcome: 'refused' }),
+    flow({ service: 'ssh', responderPort: 22, outcome: 'answered' }),
+  ]);
+  expect([...(pc?.uses.keys() ?? [])]).toEqual(['ssh']);
+  expect(pc?.roles.map(({ role }) => role)).not.toContain('voip');
+});
+
 test('frames beside flows make a device too, and tell a switch', () => {
   const list = devices([], (table) => {
     table.observeFrame('00:1b:0c:00:00:01', 'spanning tree', AT);

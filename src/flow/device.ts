@@ -216,7 +216,7 @@ export class DeviceTable {
         if (to !== undefined && to.mac !== undefined) to.claimed = true;
         continue;
       }
-      if (from !== undefined) this.#used(from, f, row, hasAnswer, ends[1].place(row));
+      if (from !== undefined) this.#used(from, f, row, hasAnswer, outcome === 'refused', ends[1].place(row));
       if (to !== undefined && outcome !== 'refused') this.#offered(to, f, row, outcome);
       if (f.dnsAnswers.codes[row] >= 0 && textAt(f.dnsAnswers, row) !== undefined) this.#resolved(f, row);
     }
@@ -307,11 +307,11 @@ export class DeviceTable {
     station.hours[hour]++;
   }
 
-  #used(station: Station, f: FlowBatch, row: number, hasAnswer: boolean, place: number): void {
+  #used(station: Station, f: FlowBatch, row: number, hasAnswer: boolean, isRefused: boolean, place: number): void {
     const service = textAt(f.service, row);
     const protocol = textAt(f.protocol, row);
     const port = numberAt(f.responderPort, row);
-    if (port !== undefined && (hasAnswer || protocol === 'udp')) {
+    if (port !== undefined && !isRefused && (hasAnswer || protocol === 'udp')) {
       const name = service ?? (port >= EPHEMERAL_FROM ? undefined : portText(protocol, port));
       if (name !== undefined) station.uses = this.#count(station.uses, name);
     }

@@ -41,6 +41,7 @@ function inventory(rows: readonly FlowRecord[], days: number): Inventory {
   return {
     devices: watch.finish(VENDORS),
     protocols: { link: none, network: none, transport: none, application: none },
+    unanswered: new Set(),
     read: { inputs: [], packets: 0, flows: rows.length, shown: 0, evicted: 0, saturations: [], stopped: false },
     firstMs: AT,
     lastMs: AT + days * DAY,
@@ -188,3 +189,13 @@ test.skipIf(!existsSync(SENTINEL))(
     });
   },
 );
+
+test('a protocol that was tried and never answered is proposed with that said', async () => {
+  const office = fileURLToPath(new URL('../../test/fixture/demo/office.pcap', import.meta.url));
+  const { protocols } = proposeBaseline(await takeInventory({ inputs: [office] }));
+  const list = (protocols?.application ?? []).filter((item) => typeof item !== 'string');
+  const tried = new Set(list.filter(({ reason }) => reason === 'tried, never answered').map(({ name }) => name));
+  // One host tried a hundred ports of others.
+  for (const name of ['Telnet', 'RDP', 'BGP']) expect(tried).toContain(name);
+  for (const name of ['DNS', 'HTTP', 'SSH', 'TLS', 'DHCP']) expect(tried).not.toContain(name);
+});

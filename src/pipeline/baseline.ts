@@ -44,6 +44,8 @@ export interface Inventory {
   readonly devices: readonly DeviceFacts[];
   /** Protocols seen by layer: keys as `protocolKey` makes them, with the flows or frames of each. */
   readonly protocols: Readonly<Record<BaselineLayer, ReadonlyMap<string, number>>>;
+  /** Keys of application protocols that were tried, and that nobody answered. */
+  readonly unanswered: ReadonlySet<string>;
   readonly read: FlowsResult;
   readonly firstMs: number | undefined;
   readonly lastMs: number | undefined;
@@ -91,6 +93,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
   return {
     devices: watch.finish(vendors),
     protocols: protocols.finish(),
+    unanswered: protocols.unanswered(),
     read,
     firstMs,
     lastMs,
@@ -126,6 +129,7 @@ class ProtocolCounts {
     transport: new Map(),
     application: new Map(),
   };
+  readonly #spoken = new Set<string>();
   #refused = 0;
 
   constructor(isHome: (address: string) => boolean) {
@@ -154,8 +158,12 @@ class ProtocolCounts {
       if (layer !== 'transport') continue;
       const service = textAt(f.service, row);
       const port = numberAt(f.responderPort, row);
-      if (service !== undefined) this.#count('application', protocolKey(service));
-      else if (isAnswered && textAt(f.outcome, row) !== 'unknown' && port !== undefined && port < DYNAMIC_FROM)
+      if (service !== undefined) {
+        const spoken = protocolKey(service);
+        this.#count('application', spoken);
+        // Datagrams need no answer; a connection that is not made carries nothing.
+        if (textAt(f.outcome, row) !== 'refused' && (isAnswered || key !== 'tcp')) this.#spoken.add(spoken);
+      } else if (isAnswered && textAt(f.outcome, row) !== 'unknown' && port !== undefined && port < DYNAMIC_FROM)
         this.#count('application', `${key}/${port}`);
     }
   }
@@ -168,6 +176,10 @@ class ProtocolCounts {
       return;
     }
     counts.set(key, (known ?? 0) + 1);
+  }
+
+  unanswered(): ReadonlySet<string> {
+    return new Set([...this.#counts.application.keys()].filter((key) => !key.includes('/') && !this.#spoken.has(key)));
   }
 
   saturations(): Saturation[] {
@@ -193,13 +205,15 @@ const MAX_NAMED_PORTS = 32;
 const HOURS_DAYS = 7;
 const DAY_MS = 86_400_000;
 const EPHEMERAL_FROM = 32_768;
+/** Said of a protocol that a search for open ports leaves behind as well. */
+const NEVER_ANSWERED = 'tried, never answered';
 
 /**
  * What was seen as a baseline of proposals: every device with its addresses, services, partners and hours, every protocol. Nothing in it is approved. The order is stable: devices by address, lists by name.
  * @param timeZone the zone that hours were counted in.
  */
 export function proposeBaseline(inventory: Inventory, timeZone?: string): BaselineDocument {
-  const { devices, protocols, read, firstMs, lastMs } = inventory;
+  const { devices, protocols, unanswered, read, firstMs, lastMs } = inventory;
   const names = nameDevices(devices);
   const byAddress = new Map<string, string>();
   for (const [i, { addresses }] of devices.entries()) {
@@ -210,7 +224,7 @@ export function proposeBaseline(inventory: Inventory, timeZone?: string): Baseli
   const days = firstMs === undefined || lastMs === undefined ? 0 : (lastMs - firstMs) / DAY_MS;
   const proposed = devices.flatMap((device, i) => proposeDevice(device, names[i], byAddress, days >= HOURS_DAYS));
   const layers = Object.fromEntries(
-    BASELINE_LAYERS.map((layer) => [layer, proposeProtocols(layer, protocols[layer])] as const).filter(
+    BASELINE_LAYERS.map((layer) => [layer, proposeProtocols(layer, protocols[layer], unanswered)] as const).filter(
       ([, list]) => list.length > 0,
     ),
   );
@@ -346,14 +360,16 @@ function two(hour: number): string {
 function proposeProtocols(
   layer: BaselineLayer,
   counts: ReadonlyMap<string, number>,
-): { name: string; status: 'proposed' }[] {
+  unanswered: ReadonlySet<string>,
+): { name: string; reason?: string; status: 'proposed' }[] {
   const ports = [...counts.keys()].filter((key) => key.includes('/'));
   const keys = [...counts.keys()].filter((key) => !key.includes('/'));
+  const tried = new Set(layer === 'application' ? keys.filter((key) => unanswered.has(key)).map(protocolLabel) : []);
   const names = [...keys.map(protocolLabel), ...(ports.length > MAX_NAMED_PORTS ? [UNRECOGNISED] : ports)];
   return names
     .filter((name) => layer !== 'application' || name.length <= 60)
     .sort()
-    .map((name) => ({ name, status: 'proposed' as const }));
+    .map((name) => ({ name, ...(tried.has(name) ? { reason: NEVER_ANSWERED } : {}), status: 'proposed' as const }));
 }
 
 // -------------------------------------------------------------------------------------------------------------- sheet of anomalies

@@ -50,21 +50,32 @@ function deviceRow(device: DeviceSummary, judged: boolean): Html {
   const rest = name === undefined ? shown.slice(1) : shown;
   const [role, ...others] = roles;
   return html`
-<tr><th scope="row">${first}</th><td><span>${separated(rest, html`<br>`)}${addresses.length > 4 && html`<small>and ${humanCount(addresses.length - 4)} more</small>`}</span></td><td><span>${hardware}${
+<tr><th scope="row">${first}</th>${cell(
+    rest.length > 0 &&
+      html`${separated(rest, html`<br>`)}${addresses.length > 4 && html`<small>and ${humanCount(addresses.length - 4)} more</small>`}`,
+  )}<td><span>${hardware}${
     joined.length > 0 &&
     html`<small>before that ${separated(
       joined.slice(0, 4).map((one) => code(one.mac, 17)),
       ', ',
     )}: ${separated(joined[0]?.evidence ?? [], ' ')}</small>`
-  }</span></td><td><span>${role === undefined ? '' : html`${role.role}${others.length > 0 && `, ${others.map((one) => one.role).join(', ')}`}<small>${separated(role.reasons.slice(0, 3), ' ')}</small>`}</span></td><td><span>${
-    offers.length > 0 &&
-    html`offers ${separated(
-      offers.slice(0, 8).map((text) => html`<span class="tag">${network(text, 30)}</span>`),
-      ' ',
-    )}`
-  }${offers.length > 0 && uses.length > 0 && html`<br>`}${uses.length > 0 && html`uses ${network(uses.slice(0, 8).join(', '), 120)}`}</span></td><td><span>${seen(device)}<small>${counted(device.flows, 'flow')}, ${humanBytes(device.bytes)}</small>${
+  }</span></td>${cell(role !== undefined && html`${role.role}${others.length > 0 && `, ${others.map((one) => one.role).join(', ')}`}<small>${separated(role.reasons.slice(0, 3), ' ')}</small>`)}${cell(
+    offers.length + uses.length > 0 &&
+      html`${
+        offers.length > 0 &&
+        html`offers ${separated(
+          offers.slice(0, 8).map((text) => html`<span class="tag">${network(text, 30)}</span>`),
+          ' ',
+        )}`
+      }${offers.length > 0 && uses.length > 0 && html`<br>`}${uses.length > 0 && html`uses ${network(uses.slice(0, 8).join(', '), 120)}`}`,
+  )}<td><span>${seen(device)}<small>${counted(device.flows, 'flow')}, ${humanBytes(device.bytes)}</small>${
     judged && html`<small>${standing(baseline)}</small>`
   }</span></td></tr>`;
+}
+
+/** A cell without anything in it is left out where the table is shown as cards. */
+function cell(content: Html | false): Html {
+  return content === false ? html`<td></td>` : html`<td><span>${content}</span></td>`;
 }
 
 function seen({ firstMs, lastMs }: DeviceSummary): Html {

@@ -149,7 +149,8 @@ function addShow(command: Command, done: (code: number) => void): void {
         );
         const layers = BASELINE_LAYERS.flatMap((layer) => {
           const list = (protocols[layer] ?? []).map(
-            ({ name: protocol, status }) => `${safeText(protocol, 60)}${status === 'proposed' ? ' (proposed)' : ''}`,
+            ({ name: protocol, status, reason }) =>
+              `${safeText(protocol, 60)}${status === 'proposed' ? ` (proposed${reason === undefined ? '' : `: ${safeText(reason, 60)}`})` : ''}`,
           );
           return list.length === 0 ? [] : [`  ${layer}: ${list.join(', ')}`];
         });
