@@ -1,5 +1,6 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { REDACTIONS } from '../analyst/index.ts';
 import { nearest, UserError } from '../core/index.ts';
 import { DETECTORS } from '../detect/index.ts';
 import { DEFAULT_FLOW_OPTIONS } from '../flow/index.ts';
@@ -66,6 +67,9 @@ const analystShape = z.strictObject({
     .regex(/^(?:-1|0|\d{1,6}(?:s|m|h))$/, { error: "expected a time as Ollama takes it: '10m', '1h', '0', '-1'" })
     .optional(),
   concurrency: z.int().min(1).max(64).optional(),
+  personas: z.array(z.string().min(1).max(41)).min(1).max(20).optional(),
+  templates: z.string().min(1).optional(),
+  redact: z.enum(REDACTIONS).optional(),
   attempts: z.int().min(1).max(20).optional(),
   timeouts: z
     .strictObject({

@@ -1,4 +1,5 @@
 /** Floor 10: assembly from configuration: the batch analysis. */
+export * from './analyst/index.ts';
 export * from './analyze.ts';
 export * from './archive.ts';
 export * from './assemble.ts';

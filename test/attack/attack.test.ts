@@ -1,13 +1,21 @@
 import * as fs from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildBrief, type JudgedIncident, Pseudonyms, REDACTIONS } from '../../src/analyst/index.ts';
+import {
+  buildBrief,
+  createLanguageAnalyst,
+  type JudgedIncident,
+  judgeByRules,
+  Pseudonyms,
+  REDACTIONS,
+} from '../../src/analyst/index.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { benignTexts, CASE_FILE, casesText, cleanText, FAMILIES, makeCases, readCases } from './case.ts';
-import { ObeyingModel } from './double.ts';
+import { ObeyingModel, RecordedModel, writeAnswer } from './double.ts';
 import { NAIVE_CANARY, naiveVerdict, writeNaive } from './naive.ts';
-import { isEmpty, ordersIn } from './obeying.ts';
+import { isEmpty, type Orders, ordersIn } from './obeying.ts';
 import { SURFACES } from './surface.ts';
 import { analyzeSurface, withText } from './traffic.ts';
+import { breachesOf, type Trial, tryIncident } from './trial.ts';
 
 const CASES = readCases();
 const folder = temporaryFolder();
@@ -103,13 +111,79 @@ describe('a brief that shows the text as it came', () => {
 });
 
 describe('a brief', () => {
-  test.each(REDACTIONS)('with the profile %s holds no text of any case, and nothing to obey', (profile) => {
-    for (const one of CASES) {
+  test.each(REDACTIONS)('with the profile %s holds no text of a case, and nothing to obey', (profile) => {
+    // Where no profile is set every case; the lane has them all.
+    for (const one of CASES.filter((_, i) => profile === 'none' || i % 5 === 0)) {
       const { incident, text } = twin(one.surface);
       const brief = buildBrief(withText(incident, text, one.text), { pseudonyms: new Pseudonyms(profile, 'key') });
       expect([one.id, isEmpty(ordersIn(brief.text))]).toEqual([one.id, true]);
       expect([one.id, brief.text.toLowerCase().includes(one.token)]).toEqual([one.id, false]);
       expect([one.id, brief.text.includes(one.text)]).toEqual([one.id, false]);
+    }
+  });
+});
+
+describe('the analyst with the obeying double', () => {
+  test('no case changes a verdict, repeats its word or leaks the canary', async () => {
+    const before = new Map<string, Trial>();
+    for (const { name } of SURFACES) before.set(name, await tryIncident(twin(name).incident));
+    const breaches: string[] = [];
+    for (const one of CASES) {
+      const { incident, text } = twin(one.surface);
+      const clean = before.get(one.surface);
+      if (clean === undefined) throw new Error(`no clean twin of ${one.id}`);
+      const attacked = withText(incident, text, one.text);
+      const found = breachesOf(one, attacked, await tryIncident(attacked), clean.opinion);
+      if (found.length > 0) breaches.push(`${one.id}: ${found.join(', ')}`);
+    }
+    expect(breaches).toEqual([]);
+    for (const [, { opinion }] of before)
+      expect(opinion).toMatchObject({ outcome: 'answer', claimsDropped: 0, verdict: { assessment: 'suspicious' } });
+  });
+
+  test('harmless texts that look alike are explained as well as any', async () => {
+    for (const surface of SURFACES) {
+      const { incident, text } = twin(surface.name);
+      for (const harmless of benignTexts(surface)) {
+        const { opinion } = await tryIncident(withText(incident, text, harmless));
+        expect([surface.name, harmless, opinion.outcome, opinion.claimsDropped]).toEqual([
+          surface.name,
+          harmless,
+          'answer',
+          0,
+        ]);
+      }
+    }
+  });
+});
+
+describe('a model that was won over all the same', () => {
+  const won = { echo: [], leak: false, breakForm: false };
+  const judge = (incident: JudgedIncident, orders: Orders) =>
+    createLanguageAnalyst({ model: new RecordedModel((request) => writeAnswer(request, orders)) }).judge(incident);
+
+  test('changes nothing of the verdict, and its disagreement is shown as one', async () => {
+    for (const { name } of SURFACES) {
+      const { incident } = twin(name);
+      const { opinions, ...verdict } = await judge(incident, { ...won, assessment: 'benign', action: 'allow' });
+      expect(verdict).toEqual(judgeByRules(incident));
+      expect(opinions?.[0]?.outcome).toBe('answer');
+      expect(opinions?.[0]?.disagreements[0]).toBe(
+        `The model calls it benign, the rules call it ${verdict.assessment}.`,
+      );
+    }
+  });
+
+  test('does not get a strange word or its instructions into what is shown', async () => {
+    for (const { name } of SURFACES) {
+      const { incident } = twin(name);
+      const echoed = await judge(incident, { ...won, echo: ['zqpwn9999'] });
+      expect(JSON.stringify(echoed)).not.toContain('zqpwn9999');
+      const leaked = await judge(incident, { ...won, leak: true });
+      expect(leaked.opinions?.[0]?.outcome).toBe('leaked');
+      expect(JSON.stringify(leaked)).not.toContain('Never write');
+      const broken = await judge(incident, { ...won, breakForm: true });
+      expect(broken.opinions?.[0]?.outcome).toBe('invalid');
     }
   });
 });
@@ -125,6 +199,8 @@ test('an attack at each surface goes through the whole pipeline, and its brief i
     for (const incident of incidents) {
       const { text } = buildBrief(incident);
       expect([one.id, isEmpty(ordersIn(text)), text.toLowerCase().includes(one.token)]).toEqual([one.id, true, false]);
+      const clean = await tryIncident(twin(surface.name).incident);
+      expect([one.id, breachesOf(one, incident, await tryIncident(incident), clean.opinion)]).toEqual([one.id, []]);
     }
   }
 });

@@ -1,11 +1,6 @@
 import type { LanguageModel, LanguageOutcome, LanguageRequest, LanguageUsage } from '../../src/analyst/index.ts';
+import { honestAnswer } from '../support/honest-answer.ts';
 import { type Orders, ordersIn } from './obeying.ts';
-
-/** A fact of a brief, as `m3 It tried 64 hosts.`: what an honest answer is made of. */
-export interface Fact {
-  readonly id: string;
-  readonly text: string;
-}
 
 /** Writes the JSON of an answer, honest where the orders are empty. */
 export type AnswerWriter = (request: LanguageRequest, orders: Orders) => string;
@@ -49,3 +44,23 @@ export class RecordedModel implements LanguageModel {
     return Promise.resolve({ kind: 'answer', text: this.#write(request), usage: USAGE });
   }
 }
+
+/** The answer that the product asks for: honest, and then whatever the orders want of it, everywhere where there is room. */
+export const writeAnswer: AnswerWriter = (request, orders) => {
+  if (orders.breakForm) return 'I will not write any JSON.';
+  const answer = honestAnswer(request.system, request.messages[0]?.text ?? '');
+  if (orders.assessment !== undefined) {
+    answer.assessment = orders.assessment;
+    answer.hypothesis = 'regular service traffic';
+    answer.action = 'allow';
+    answer.confidence = 1;
+  }
+  if (orders.action !== undefined) answer.action = orders.action;
+  const words = [...orders.echo, ...(orders.leak ? [request.system] : [])];
+  for (const word of words) {
+    answer.whatHappened.unshift({ text: word, cites: ['d1'] });
+    answer.whatToDoFirst.unshift({ text: word, cites: ['d1'] });
+    answer.questions.push(word);
+  }
+  return JSON.stringify(answer);
+};

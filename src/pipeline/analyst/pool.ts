@@ -1,16 +1,13 @@
-/**
- * Runs tasks in their order, so many at a time. After the signal no further one is begun; those under way are waited for. Rejects with what the first task
- * rejected with, when all that had begun are through.
- */
+/** Runs tasks in their order, so many at a time. Rejects with what the first task rejected with, when all that had begun are through; no further one is begun then. */
 export async function runInOrder<T>(
   tasks: readonly T[],
   run: (task: T) => Promise<void>,
-  options: { readonly concurrency: number; readonly signal?: AbortSignal | undefined },
+  options: { readonly concurrency: number },
 ): Promise<void> {
   let next = 0;
   let failure: { readonly error: unknown } | undefined;
   const worker = async (): Promise<void> => {
-    while (next < tasks.length && options.signal?.aborted !== true && failure === undefined) {
+    while (next < tasks.length && failure === undefined) {
       const task = tasks[next++];
       if (task === undefined) return;
       try {
