@@ -1,3 +1,5 @@
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   type Doing,
@@ -230,6 +232,16 @@ describe('an OpenAI-compatible server', () => {
     expect(double.asked[2]?.system).toContain('It must fit this JSON Schema:');
     await model.answer(request());
     expect(double.asked).toHaveLength(4);
+  });
+
+  test('that refuses one schema is still asked for others by the schema', async () => {
+    const { double, model } = await openai([
+      { does: 'status', status: 400, body: '{"error":{"message":"failed to parse grammar"}}' },
+      good,
+    ]);
+    await model.answer(request());
+    await model.answer(request({ schema: { ...SCHEMA, title: 'another' } }));
+    expect(double.asked.map(({ schema }) => schema !== undefined)).toEqual([true, false, true]);
   });
 
   test('that does not know a member of the request is asked without it from then on', async () => {
@@ -480,6 +492,46 @@ describe('time', () => {
       hint: 'it can be asked again in 1 h',
     });
     expect(late.double.asked).toHaveLength(1);
+  });
+
+  test('a server that loads its model is waited for, as long as a first word may take', async () => {
+    const timing = new ManualTiming();
+    const body = JSON.stringify({ error: { message: 'Loading model', type: 'unavailable_error', code: 503 } });
+    const loading: Doing = { does: 'status', status: 503, body };
+    const { double, model } = await openai([...Array<Doing>(8).fill(loading), good], {}, { timing });
+    const answer = model.answer(request());
+    for (let i = 1; i <= 8; i++) {
+      await until(() => double.asked.length === i && timing.asked.filter((ms) => ms === 1000).length === i);
+      timing.advance(1000);
+    }
+    expect(await answer).toMatchObject({ kind: 'answer', usage: { attempts: 9 } });
+    const stuck = await openai(loading, {}, { policy: { firstTokenMs: 100 } });
+    expect(plain(await stuck.model.answer(request()), stuck.double)).toEqual({
+      kind: 'timeout',
+      message: 'http://127.0.0.1:PORT: it loaded its model for longer than 100 ms',
+      hint: 'the model may be too large for the machine: take a smaller one, or set a longer analyst.timeouts.firstTokenMs',
+    });
+  });
+
+  test('a server that loads its model and is asked for a list says just that', async () => {
+    const server = http.createServer((_, response) => {
+      response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":{"message":"Loading model"}}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const model = await openLanguageModel(
+        { provider: 'openai-compatible', url: `http://127.0.0.1:${port}`, model: 'm' },
+        { env: {} },
+      );
+      expect(await model.models()).toMatchObject({
+        kind: 'timeout',
+        message: `http://127.0.0.1:${port}: it is still loading its model`,
+        hint: 'try again in a moment',
+      });
+    } finally {
+      server.close();
+    }
   });
 
   test('Retry-After is seconds or a date', () => {

@@ -104,6 +104,8 @@ type Step =
   | { readonly next: 'fail'; readonly trouble: Trouble }
   /** The same again, after a pause: the server's own, or one that grows. */
   | { readonly next: 'retry'; readonly trouble: Trouble; readonly waitMs?: number | undefined }
+  /** The same again when the server has loaded the model: no failure, but no longer than the first word may take. */
+  | { readonly next: 'wait'; readonly trouble: Trouble }
   /** The same again at once, in another form. */
   | { readonly next: 'adapt'; readonly trouble: Trouble; readonly looser: boolean };
 
@@ -142,7 +144,8 @@ export class ServedModel implements LanguageModel {
   #requests = 0;
   #retries = 0;
   #looser = 0;
-  #way: SchemaWay;
+  /** How each schema is told by now: a server may know one and refuse another. */
+  readonly #waysTaken = new Map<string, SchemaWay>();
   #contextTokens = 0;
   /** What the context may grow to. */
   #mostContext = 0;
@@ -159,7 +162,6 @@ export class ServedModel implements LanguageModel {
     this.policy = { ...DEFAULT_CALL_POLICY, ...options.policy };
     this.#timing = options.timing ?? SYSTEM_TIMING;
     this.#maxContext = options.maxContextTokens ?? DEFAULT_MAX_CONTEXT;
-    this.#way = options.dialect.ways[0] ?? 'text';
     this.#breaker = new CircuitBreaker({
       failures: this.policy.breakerFailures,
       pauseMs: this.policy.breakerPauseMs,
@@ -199,7 +201,7 @@ export class ServedModel implements LanguageModel {
       if (models !== undefined) return { kind: 'models', models };
       return this.#failure(this.#foreign(), effort);
     }
-    const step = this.#judge(result, 1, effort);
+    const step = this.#judge(result, 1, effort, null);
     return this.#failure(step.next === 'answer' ? this.#foreign() : step.trouble, effort);
   }
 
@@ -254,6 +256,19 @@ export class ServedModel implements LanguageModel {
         if (++forms > MAX_FORMS) return this.#failure(step.trouble, effort);
         continue;
       }
+      if (step.next === 'wait') {
+        if (this.#timing.now() + LOADING_MS >= Math.min(effort.deadline, effort.began + this.policy.firstTokenMs))
+          return this.#failure(
+            {
+              ...step.trouble,
+              message: `${this.#options.base.origin}: it loaded its model for longer than ${humanDuration(this.policy.firstTokenMs)}`,
+              hint: LATE_HINTS.first,
+            },
+            effort,
+          );
+        if (!(await this.#pause(LOADING_MS, effort.signal))) return this.#failure(CANCELLED, effort);
+        continue;
+      }
       failures++;
       const waitMs =
         step.waitMs ?? backOffDelay(failures, this.policy.backOffMs, this.policy.maxBackOffMs, this.#timing.random());
@@ -294,7 +309,7 @@ export class ServedModel implements LanguageModel {
   }
 
   async #ask(request: LanguageRequest, chars: number, attempt: number, effort: Effort): Promise<Step> {
-    const way = this.#way;
+    const way = this.#wayOf(request.schema);
     const ask: Ask = {
       model: this.model,
       request,
@@ -319,7 +334,7 @@ export class ServedModel implements LanguageModel {
       },
     });
     if (result.kind !== 'answer' || result.status < 200 || result.status > 299)
-      return this.#judge(result, attempt, effort);
+      return this.#judge(result, attempt, effort, request.schema);
     const spoken = reader.end();
     effort.spoken = spoken;
     effort.firstTokenMs = first;
@@ -332,7 +347,7 @@ export class ServedModel implements LanguageModel {
   #weigh(spoken: SpokenAnswer, request: LanguageRequest, chars: number, way: SchemaWay): Step {
     const model = safeText(this.model, 80);
     if (spoken.isForeign) return { next: 'fail', trouble: this.#foreign() };
-    if (spoken.error !== undefined) return this.#told(200, spoken.error);
+    if (spoken.error !== undefined) return this.#told(200, spoken.error, request.schema);
     if (spoken.stop === undefined && spoken.text === '' && spoken.refusal === undefined)
       return { next: 'retry', trouble: this.#server('the answer broke off before its first word') };
     if (spoken.refusal !== undefined || spoken.stop === 'filter')
@@ -369,7 +384,7 @@ export class ServedModel implements LanguageModel {
       return { next: 'retry', trouble: this.#server('the answer broke off before its end') };
     // An object of another shape is what the model had to say: whoever knows the schema judges it.
     const anyObject = findAnswer(spoken.text, []);
-    const looser = this.#loosen(way);
+    const looser = this.#loosen(request.schema, way);
     const trouble: Trouble = { kind: 'not-json', message: `${model} did not answer with a JSON object` };
     if (isRefusal(spoken.text) && anyObject === undefined)
       return { next: 'fail', trouble: { kind: 'refused', message: `${model} refused to answer` } };
@@ -378,17 +393,23 @@ export class ServedModel implements LanguageModel {
     return { next: 'fail', trouble };
   }
 
-  /** Takes the next looser way to tell the schema; false where there is none, or another call has taken it already. */
-  #loosen(from: SchemaWay): boolean {
+  #wayOf(schema: Json): SchemaWay {
+    return this.#waysTaken.get(JSON.stringify(schema)) ?? this.#dialect.ways[0] ?? 'text';
+  }
+
+  /** Takes the next looser way to tell this schema; false where there is none. Another call may have gone farther already. */
+  #loosen(schema: Json, from: SchemaWay): boolean {
     const { ways } = this.#dialect;
     const next = ways[ways.indexOf(from) + 1];
     if (next === undefined) return false;
-    if (ways.indexOf(this.#way) < ways.indexOf(next)) this.#way = next;
+    if (ways.indexOf(this.#wayOf(schema)) >= ways.indexOf(next)) return true;
+    if (this.#waysTaken.size >= MAX_SCHEMAS) this.#waysTaken.clear();
+    this.#waysTaken.set(JSON.stringify(schema), next);
     return true;
   }
 
   /** What came of a request that brought no answer. */
-  #judge(result: Exchange, attempt: number, effort: Effort): Step {
+  #judge(result: Exchange, attempt: number, effort: Effort, schema: Json): Step {
     const base = this.#options.base.origin;
     switch (result.kind) {
       case 'cancelled':
@@ -432,11 +453,11 @@ export class ServedModel implements LanguageModel {
       case 'web-page':
         return { next: 'fail', trouble: this.#foreign() };
       case 'answer':
-        return this.#status(result, attempt);
+        return this.#status(result, attempt, schema);
     }
   }
 
-  #status(result: Extract<Exchange, { kind: 'answer' }>, attempt: number): Step {
+  #status(result: Extract<Exchange, { kind: 'answer' }>, attempt: number, schema: Json): Step {
     const { status, headers, text } = result;
     const base = this.#options.base.origin;
     if (status >= 300 && status < 400) {
@@ -483,6 +504,15 @@ export class ServedModel implements LanguageModel {
       };
     }
     if (told === undefined && /^\s*</.test(text) && status < 500) return { next: 'fail', trouble: this.#foreign() };
+    if (status === 503 && told !== undefined && LOADING.test(told))
+      return {
+        next: 'wait',
+        trouble: {
+          kind: 'timeout',
+          message: `${base}: it is still loading its model`,
+          hint: 'try again in a moment',
+        },
+      };
     if (status >= 500 && attempt <= this.policy.attempts && !LASTING.test(told ?? ''))
       return {
         next: 'retry',
@@ -491,11 +521,11 @@ export class ServedModel implements LanguageModel {
       };
     if (status === 408) return { next: 'retry', trouble: this.#server('it waited too long for the request (408)') };
     if (status === 404 && told === undefined) return { next: 'fail', trouble: this.#foreign() };
-    return this.#told(status, told ?? text);
+    return this.#told(status, told ?? text, schema);
   }
 
   /** What a server's own words mean. */
-  #told(status: number, text: string): Step {
+  #told(status: number, text: string, schema: Json): Step {
     const said = this.#clean(text);
     const quoted = this.#server(status === 200 ? said : `${said} (${status})`);
     if (status === 413 || TOO_LONG.test(text))
@@ -518,7 +548,8 @@ export class ServedModel implements LanguageModel {
       };
     if (status === 400 || status === 422) {
       if (this.#dialect.concede(text)) return { next: 'adapt', trouble: quoted, looser: false };
-      if (SCHEMA_WORDS.test(text) && this.#loosen(this.#way)) return { next: 'adapt', trouble: quoted, looser: true };
+      if (SCHEMA_WORDS.test(text) && this.#loosen(schema, this.#wayOf(schema)))
+        return { next: 'adapt', trouble: quoted, looser: true };
     }
     // An error in the middle of a stream came after the server had taken the request: it may pass.
     return status === 200 && !LASTING.test(text)
@@ -666,6 +697,8 @@ export class ServedModel implements LanguageModel {
 }
 
 const CANCELLED: Trouble = { kind: 'cancelled', message: 'the call was cancelled' };
+/** Schemas whose way is kept; with more it is learned anew. */
+const MAX_SCHEMAS = 64;
 /** More changes of form in one call than a server can ask for. */
 const MAX_FORMS = 8;
 const NOBODY_THERE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -675,6 +708,9 @@ const NO_MODEL =
 const TOO_LONG =
   /context.{0,20}(?:length|size|window)|too many tokens|maximum context|prompt is too long|exceed.{0,40}context/is;
 const SCHEMA_WORDS = /response_format|json_schema|json_object|schema|grammar|structured|guided/i;
+/** llama.cpp answers so, and vLLM's front ends, while weights are read from the disk. */
+const LOADING = /\bloading\b/i;
+const LOADING_MS = 1000;
 /** Failures that come again however often it is tried. */
 const LASTING = /more system memory|out of memory|requires more|not support/i;
 const LATE_HINTS: Readonly<Record<'connect' | 'first' | 'idle' | 'total', string>> = {
