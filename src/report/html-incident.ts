@@ -13,6 +13,7 @@ import {
 } from '../incident/index.ts';
 import { type Html, html, type Part } from './escape.ts';
 import { incidentRemarks } from './feedback-words.ts';
+import { opinionParts } from './html-opinion.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
@@ -119,6 +120,7 @@ export function incidentArticle(
   const cited = new Set(
     [verdict.whatHappened, verdict.whyItMatters, verdict.whatToDoFirst, verdict.whatWouldMakeItInnocent]
       .flat()
+      .concat((verdict.opinions ?? []).flatMap((opinion) => opinion.verdict?.whatHappened ?? []))
       .flatMap((claim) => claim.cites),
   );
   const part = (heading: string, claims: readonly Claim[], className = '') =>
@@ -134,7 +136,7 @@ ${incidentRemarks(incident).map((remark) => html`<p class="note"><bdi>${remark}<
     'What would make it innocent',
     verdict.whatWouldMakeItInnocent,
   )}
-</div>
+</div>${opinionParts(incident, anchors)}
 ${evidenceDetails(incident, position, anchors, cited, run)}
 ${severityDetails(incident)}
 <p class="back"><a href="#incidents">All incidents</a></p>

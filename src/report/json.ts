@@ -1,9 +1,10 @@
-import type { JudgedIncident } from '../analyst/index.ts';
+import type { Claim, JudgedIncident, Opinion } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { BudgetOutcome, Evidence, FeedbackOutcome, HostReference } from '../incident/index.ts';
 import type { DeviceSummary } from './device-summary.ts';
 import type { DriftSummary } from './drift-summary.ts';
+import { usedReferences } from './opinion-text.ts';
 import type { AnalysisResult, HostSummary, InputSummary, TableSummary } from './result.ts';
 import { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument } from './schema.ts';
 import { isTimeless } from './words.ts';
@@ -374,6 +375,63 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       whyItMatters: claims(verdict.whyItMatters),
       whatToDoFirst: claims(verdict.whatToDoFirst),
       whatWouldMakeItInnocent: claims(verdict.whatWouldMakeItInnocent),
+      ...optional(
+        'opinions',
+        verdict.opinions?.map((opinion) => opinionNode(opinion, incident)),
+      ),
+    },
+  };
+}
+
+function opinionNode(
+  opinion: Opinion,
+  incident: JudgedIncident,
+): NonNullable<IncidentNode['verdict']['opinions']>[number] {
+  const { verdict, usage } = opinion;
+  const claims = (list: readonly Claim[]) => list.map(({ text, cites }) => ({ text, cites: [...cites] }));
+  return {
+    by: opinion.by,
+    provider: opinion.provider,
+    place: opinion.place,
+    persona: opinion.persona,
+    outcome: opinion.outcome,
+    ...optional('message', opinion.message),
+    ...optional('hint', opinion.hint),
+    ...optional(
+      'verdict',
+      verdict === undefined
+        ? undefined
+        : {
+            assessment: verdict.assessment,
+            confidence: verdict.confidence,
+            hypothesis: verdict.hypothesis,
+            action: verdict.action,
+            techniques: [...verdict.techniques],
+            whatHappened: claims(verdict.whatHappened),
+            whyItMatters: claims(verdict.whyItMatters),
+            whatToDoFirst: claims(verdict.whatToDoFirst),
+            whatToDoNext: claims(verdict.whatToDoNext),
+            whatWouldMakeItInnocent: claims(verdict.whatWouldMakeItInnocent),
+            questions: [...verdict.questions],
+            sections: verdict.sections.map((section) => ({ id: section.id, claims: claims(section.claims) })),
+          },
+    ),
+    disagreements: [...opinion.disagreements],
+    context: opinion.context.map(({ id, text }) => ({ id, text })),
+    references: usedReferences(incident, opinion),
+    claimsKept: opinion.claimsKept,
+    claimsDropped: opinion.claimsDropped,
+    problems: { ...opinion.problems },
+    ...optional('schemaValid', opinion.schemaValid),
+    asked: opinion.asked,
+    estimatedInputTokens: opinion.estimatedInputTokens,
+    usage: {
+      ...optional('promptTokens', usage.promptTokens),
+      ...optional('completionTokens', usage.completionTokens),
+      ...optional('firstTokenMs', usage.firstTokenMs),
+      durationMs: usage.durationMs,
+      ...optional('tokensPerSecond', usage.tokensPerSecond),
+      attempts: usage.attempts,
     },
   };
 }

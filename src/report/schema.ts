@@ -359,6 +359,68 @@ const claim = named(
   'One sentence that can be checked.',
 );
 
+const opinionClaim = named(
+  'opinionClaim',
+  z.strictObject({
+    text: text('Text from the network stands in it as a reference such as {{dns:3}}.'),
+    cites: say(z.array(z.string()).min(1), 'Evidence of the incident, or context facts of the opinion.'),
+  }),
+  'One sentence of a language model that was checked against what it cites.',
+);
+
+const opinion = named(
+  'opinion',
+  z.strictObject({
+    by: text('The model, as configured.'),
+    provider: z.string(),
+    place: say(z.enum(['machine', 'network', 'remote']), 'Where it runs: on this machine, in this network, elsewhere.'),
+    persona: text('Id and version of the persona: technical-expert/1.'),
+    outcome: text("'answer', or why there is none: 'timeout', 'truncated', 'invalid', 'leaked', 'unsupported', ..."),
+    message: say(z.string().optional(), 'Why there is none.'),
+    hint: say(z.string().optional(), 'What may help.'),
+    verdict: say(
+      z
+        .strictObject({
+          assessment: z.enum(ASSESSMENTS),
+          confidence: share('0 to 1.'),
+          hypothesis: text('What it looks like.'),
+          action: z.enum(ACTIONS),
+          techniques: z.array(z.string()),
+          whatHappened: z.array(opinionClaim),
+          whyItMatters: z.array(opinionClaim),
+          whatToDoFirst: z.array(opinionClaim),
+          whatToDoNext: z.array(opinionClaim),
+          whatWouldMakeItInnocent: z.array(opinionClaim),
+          questions: z.array(z.string()),
+          sections: z.array(z.strictObject({ id: z.string(), claims: z.array(opinionClaim) })),
+        })
+        .optional(),
+      'What passed the check; absent without an answer.',
+    ),
+    disagreements: say(z.array(z.string()), 'Where it sees things otherwise than the rules.'),
+    context: say(z.array(z.strictObject({ id: z.string(), text: z.string() })), 'Context facts that it cites.'),
+    references: say(
+      z.array(z.strictObject({ mark: z.string(), meaning: z.string(), text: z.string() })),
+      'What its references stand for: text from the network.',
+    ),
+    claimsKept: count('Claims and questions that passed the check.'),
+    claimsDropped: count('Claims and questions that were left out.'),
+    problems: say(z.record(z.string(), z.int().min(1)), 'For what kinds of problems, with how many claims.'),
+    schemaValid: say(z.boolean().optional(), 'Whether its first answer had the form that was asked for.'),
+    asked: count('How often it was asked.'),
+    estimatedInputTokens: count('Of the first question.'),
+    usage: z.strictObject({
+      promptTokens: z.number().min(0).optional(),
+      completionTokens: z.number().min(0).optional(),
+      firstTokenMs: z.number().min(0).optional(),
+      durationMs: z.number().min(0),
+      tokensPerSecond: z.number().min(0).optional(),
+      attempts: z.int().min(0),
+    }),
+  }),
+  'What a language model thinks of the incident. It changes neither severity nor verdict.',
+);
+
 const verdict = named(
   'verdict',
   z.strictObject({
@@ -371,6 +433,7 @@ const verdict = named(
     whyItMatters: z.array(claim),
     whatToDoFirst: z.array(claim),
     whatWouldMakeItInnocent: z.array(claim),
+    opinions: say(z.array(opinion).optional(), 'What language models think beside it; absent where none was asked.'),
   }),
   'What the analyst says of the incident.',
 );

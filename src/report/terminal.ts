@@ -2,6 +2,7 @@ import type { JudgedIncident } from '../analyst/index.ts';
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
 import { type Painter, padEnd, painter, textWidth, wrapParts, wrapText } from './ansi.ts';
 import { budgetSentence, feedbackSentences, incidentRemarks } from './feedback-words.ts';
+import { opinionAuthor, opinionSummary } from './opinion-text.ts';
 import type { AnalysisResult, InputSummary, RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
 import { day, isOfTable, number, SEVERITY_ORDER, severityWords, shortPath, span } from './words.ts';
@@ -297,6 +298,7 @@ function incidentLines(incident: JudgedIncident, run: RunSummary, width: number,
     ...quiet(sameHost(incident, room)),
     ...incidentRemarks(incident).flatMap((remark) => wrapText(remark, room)),
     ...firstStep(incident, room),
+    ...quiet(opinionLines(incident, room)),
   ];
   const head = `${rank}${paint(incident.severity, badge)}`;
   if (!beside) return [head, ...body.map((line) => ' '.repeat(indent) + line)];
@@ -331,6 +333,13 @@ function firstStep(incident: JudgedIncident, room: number): string[] {
   if (lines.length <= MAX_STEP_LINES) return lines;
   const last = lines[MAX_STEP_LINES - 1] ?? '';
   return [...lines.slice(0, MAX_STEP_LINES - 1), `${textWidth(last) < room ? last : last.slice(0, -1)}…`];
+}
+
+/** 'qwen2.5:7b, on this machine, as analyst/1: The model calls it benign, the rules call it malicious.' */
+function opinionLines(incident: JudgedIncident, room: number): string[] {
+  return (incident.verdict.opinions ?? []).flatMap((opinion) =>
+    wrapText(`${opinionAuthor(opinion)}: ${opinionSummary(opinion)}`, room),
+  );
 }
 
 function addresses(hosts: readonly { readonly address: string }[], total: number): string {
