@@ -14,6 +14,7 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { NO_ROW, OwnedRows, widened } from './number-table.ts';
 import { GroupAddresses, portText } from './service.ts';
 
 /**
@@ -96,18 +97,69 @@ export const floodInfo: DetectorInfo = {
 
 type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp';
 
-class Slice {
-  packets = 0;
-  flows = 0;
-  /** Attempts or packets of the same kind that were met by the other side. */
-  ordinary = 0;
-  firstMs = Number.POSITIVE_INFINITY;
-  lastMs = Number.NEGATIVE_INFINITY;
+/**
+ * Slices of time of all targets, in columns: what a target was sent within one. `flows` are those that began in it, `ordinary` the attempts or packets of the same kind that were
+ * met by the other side.
+ */
+class Slices {
+  readonly rows: OwnedRows;
+  packets = new Float64Array(0);
+  flows = new Float64Array(0);
+  ordinary = new Float64Array(0);
+  firstMs = new Float64Array(0);
+  lastMs = new Float64Array(0);
 
-  add(firstMs: number, lastMs: number): void {
-    if (firstMs < this.firstMs) this.firstMs = firstMs;
-    if (lastMs > this.lastMs) this.lastMs = lastMs;
+  constructor(most: number) {
+    this.rows = new OwnedRows(most);
   }
+
+  /** A slice that is empty; `NO_ROW` where there is no place. */
+  make(target: number, at: number, last: number): number {
+    const row = this.rows.add(target, at, last);
+    if (row >= this.packets.length) {
+      const n = this.rows.capacity;
+      this.packets = widened(this.packets, n);
+      this.flows = widened(this.flows, n);
+      this.ordinary = widened(this.ordinary, n);
+      this.firstMs = widened(this.firstMs, n);
+      this.lastMs = widened(this.lastMs, n);
+    }
+    if (row === NO_ROW) return NO_ROW;
+    this.packets[row] = 0;
+    this.flows[row] = 0;
+    this.ordinary[row] = 0;
+    this.firstMs[row] = Number.POSITIVE_INFINITY;
+    this.lastMs[row] = Number.NEGATIVE_INFINITY;
+    return row;
+  }
+
+  saw(row: number, packets: number, isNew: boolean, firstMs: number, lastMs: number): void {
+    if (row === NO_ROW) return;
+    this.packets[row] = valueAt(this.packets, row) + packets;
+    if (isNew) this.flows[row] = valueAt(this.flows, row) + 1;
+    if (firstMs < valueAt(this.firstMs, row)) this.firstMs[row] = firstMs;
+    if (lastMs > valueAt(this.lastMs, row)) this.lastMs[row] = lastMs;
+  }
+
+  met(row: number): void {
+    if (row !== NO_ROW) this.ordinary[row] = valueAt(this.ordinary, row) + 1;
+  }
+
+  copy(row: number, target: number, last: number): number {
+    const copy = this.make(target, this.rows.value(row), last);
+    if (copy === NO_ROW) return NO_ROW;
+    this.packets[copy] = valueAt(this.packets, row);
+    this.flows[copy] = valueAt(this.flows, row);
+    this.ordinary[copy] = valueAt(this.ordinary, row);
+    this.firstMs[copy] = valueAt(this.firstMs, row);
+    this.lastMs[copy] = valueAt(this.lastMs, row);
+    return copy;
+  }
+}
+
+/** An element that is known to be there. */
+function valueAt(values: Float64Array, i: number): number {
+  return values[i] as number;
 }
 
 /** `port` of a host whose attempts went to several ports. */
@@ -119,7 +171,9 @@ const NO_PORT = -2;
 interface Budget {
   readonly evidence: EvidencePool;
   readonly peers: PeerPool;
-  slices: number;
+  readonly slices: Slices;
+  /** Targets made so far. */
+  targets: number;
 }
 
 /** The only hit of a target so far. */
@@ -141,10 +195,12 @@ class Target {
   dropped = false;
   /** Most targets are hit once: such a one is no more than this. */
   first: FirstHit | undefined;
-  /** The slice that was used last: most targets have no other, and none has a map before the second. */
+  /** Its number, by which its slices are found, their list, and the slice that was used last. */
+  readonly #number: number;
+  #first = NO_ROW;
+  #last = NO_ROW;
   #at = Number.NaN;
-  #slice: Slice | undefined;
-  #slices: Map<number, Slice> | undefined;
+  #slice = NO_ROW;
   #sources: PeerCounter | undefined;
   /** Packets per port, where all ports count together; per service of likely reflectors; per odd combination of SYN flags. Made when first needed. */
   ports: PeerCounter<number> | undefined;
@@ -159,6 +215,7 @@ class Target {
     this.host = host;
     this.port = port;
     this.#budget = budget;
+    this.#number = budget.targets++;
   }
 
   get sources(): PeerCounter {
@@ -172,50 +229,42 @@ class Target {
     return this.#evidence;
   }
 
-  sliceAt(at: number): Slice | undefined {
+  /** The slice of a time, or `NO_ROW`. */
+  sliceAt(at: number): number {
     if (this.#at === at) return this.#slice;
-    const slice = this.#slices?.get(at);
-    if (slice === undefined) return undefined;
+    if (this.#first === NO_ROW) return NO_ROW;
+    const slice = this.#budget.slices.rows.find(this.#number, at);
+    if (slice === NO_ROW) return NO_ROW;
     this.#at = at;
     this.#slice = slice;
     return slice;
   }
 
-  addSlice(at: number, slice: Slice): void {
-    if (this.#slice !== undefined) {
-      this.#slices ??= new Map([[this.#at, this.#slice]]);
-      this.#slices.set(at, slice);
-    }
+  addSlice(at: number): number {
+    const slice = this.#budget.slices.make(this.#number, at, this.#last);
+    if (slice === NO_ROW) return NO_ROW;
+    if (this.#first === NO_ROW) this.#first = slice;
+    this.#last = slice;
     this.#at = at;
     this.#slice = slice;
-    this.#budget.slices++;
+    return slice;
   }
 
-  get sliceCount(): number {
-    return this.#slices?.size ?? (this.#slice === undefined ? 0 : 1);
-  }
-
-  slices(): Iterable<Slice> {
-    if (this.#slices !== undefined) return this.#slices.values();
-    return this.#slice === undefined ? [] : [this.#slice];
+  *slices(): Iterable<number> {
+    const { rows } = this.#budget.slices;
+    for (let slice = this.#first; slice !== NO_ROW; slice = rows.next(slice)) yield slice;
   }
 
   /** Drops the slices of which `isLight` says so; the number of them. */
   dropSlices(isLight: (weight: number) => boolean): number {
-    const slices = this.#slices ?? new Map(this.#slice === undefined ? [] : [[this.#at, this.#slice]]);
-    const before = slices.size;
+    const { rows, packets } = this.#budget.slices;
+    const before = rows.size;
+    const { first, last } = rows.sift(this.#first, (slice) => isLight(valueAt(packets, slice)));
+    this.#first = first;
+    this.#last = last;
     this.#at = Number.NaN;
-    this.#slice = undefined;
-    for (const [at, slice] of slices) {
-      if (isLight(slice.packets)) slices.delete(at);
-      else {
-        this.#at = at;
-        this.#slice = slice;
-      }
-    }
-    this.#slices = slices.size > 1 ? slices : undefined;
-    this.#budget.slices -= before - slices.size;
-    return before - slices.size;
+    this.#slice = NO_ROW;
+    return before - rows.size;
   }
 
   /** The state of its one port as a target of its own. */
@@ -227,15 +276,21 @@ class Target {
     copy.#sources = this.#sources?.clone();
     if (this.#evidence !== undefined) copy.#evidence = evidence.clone(this.#evidence);
     copy.flags = this.flags?.clone();
-    if (this.#slices !== undefined) {
-      for (const [at, slice] of this.#slices) copy.addSlice(at, Object.assign(new Slice(), slice));
-    } else if (this.#slice !== undefined) copy.addSlice(this.#at, Object.assign(new Slice(), this.#slice));
+    for (const slice of this.slices()) {
+      const last = this.#budget.slices.copy(slice, copy.#number, copy.#last);
+      if (last === NO_ROW) continue;
+      if (copy.#first === NO_ROW) copy.#first = last;
+      copy.#last = last;
+    }
     return copy;
   }
 
   release(): void {
     this.dropped = true;
-    this.#budget.slices -= this.sliceCount;
+    if (this.#first !== NO_ROW) this.#budget.slices.rows.drop(this.#first);
+    this.#first = NO_ROW;
+    this.#last = NO_ROW;
+    this.#at = Number.NaN;
     this.#sources?.release();
     this.ports?.release();
     this.reflectors?.release();
@@ -321,7 +376,9 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
   const peerCap = new Cap('sources of flood targets', maxPeers);
   const pool = new EvidencePool(4 * maxTargets);
   const peers = new PeerPool();
-  const budget: Budget = { evidence: pool, peers, slices: 0 };
+  // Room beyond the cap for the slices that are copied where a host turns out to have a second port.
+  const slices = new Slices(2 * maxSlices);
+  const budget: Budget = { evidence: pool, peers, slices, targets: 0 };
   const portCap = new Cap('hosts and ports with connection attempts', maxTargets);
   let portCount = 0;
   const release = (target: Target): void => {
@@ -395,20 +452,19 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     for (const host of synHosts.values()) if (host.portTargets !== undefined) yield* host.portTargets.values();
   }
 
-  function sliceOf(target: Target, at: number): Slice {
+  function sliceOf(target: Target, at: number): number {
     const known = target.sliceAt(at);
-    if (known !== undefined) return known;
-    if (budget.slices >= maxSlices) dropLightSlices();
-    const slice = new Slice();
-    target.addSlice(at, slice);
-    return slice;
+    if (known !== NO_ROW) return known;
+    if (slices.rows.size >= maxSlices) dropLightSlices();
+    return target.addSlice(at);
   }
 
   /** Drops the slices with the fewest packets, half of all: a slice that makes a flood has hundreds. */
   function dropLightSlices(): void {
-    const packets = new Float64Array(budget.slices);
+    const packets = new Float64Array(slices.rows.size);
     let n = 0;
-    for (const target of allTargets()) for (const slice of target.slices()) packets[n++] = slice.packets;
+    for (const target of allTargets())
+      for (const slice of target.slices()) packets[n++] = valueAt(slices.packets, slice);
     const isLight = lighterHalf(packets.subarray(0, n));
     for (const target of allTargets()) sliceCap.refused += target.dropSlices(isLight);
   }
@@ -459,19 +515,14 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const firstSlice = Math.floor(startMs / sliceMs);
     const lastSlice = Math.floor(endMs / sliceMs);
     if (firstSlice === lastSlice) {
-      const slice = sliceOf(target, firstSlice);
-      slice.packets += packets;
-      if (isNew) slice.flows++;
-      slice.add(startMs, endMs);
+      slices.saw(sliceOf(target, firstSlice), packets, isNew, startMs, endMs);
       return;
     }
     const points = Math.min(lastSlice - firstSlice + 1, MAX_SPREAD);
     for (let i = 0; i < points; i++) {
       const timeMs = points === 1 ? startMs : startMs + ((endMs - startMs) * i) / (points - 1);
       const slice = sliceOf(target, Math.floor(timeMs / sliceMs));
-      slice.packets += packets / points;
-      if (i === 0 && isNew) slice.flows++;
-      slice.add(timeMs, points === 1 ? endMs : timeMs);
+      slices.saw(slice, packets / points, i === 0 && isNew, timeMs, points === 1 ? endMs : timeMs);
     }
   }
 
@@ -553,10 +604,10 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         } else {
           const at = Math.floor(startMs / sliceMs);
           unfold(target);
-          sliceOf(target, at).ordinary++;
+          slices.met(sliceOf(target, at));
           if (target === host) continue;
           unfold(host);
-          sliceOf(host, at).ordinary++;
+          slices.met(sliceOf(host, at));
         }
       } else if (protocol === UDP) {
         if (sent > 0 && returned > 0) continue;
@@ -689,18 +740,23 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     let fewFlows = true;
     const span = new TimeSpan();
     for (const slice of target.slices()) {
-      const many = kind !== 'flood.udp' || slice.flows >= minUdpFlows;
+      const sent = valueAt(slices.packets, slice);
+      const began = valueAt(slices.flows, slice);
+      const met = valueAt(slices.ordinary, slice);
+      const firstMs = valueAt(slices.firstMs, slice);
+      const lastMs = valueAt(slices.lastMs, slice);
+      const many = kind !== 'flood.udp' || began >= minUdpFlows;
       const needed = many ? threshold : threshold * FEW_FLOWS_FACTOR;
-      const share = slice.packets / Math.max(1e-9, slice.packets + slice.ordinary);
+      const share = sent / Math.max(1e-9, sent + met);
       // Spread packets are fractions: forgive their rounding, not more.
-      if (slice.packets < needed - 1e-6 || share < minShare) continue;
-      packets += slice.packets;
-      ordinary += slice.ordinary;
-      flowCount += slice.flows;
+      if (sent < needed - 1e-6 || share < minShare) continue;
+      packets += sent;
+      ordinary += met;
+      flowCount += began;
       if (many) fewFlows = false;
-      peak = Math.max(peak, slice.packets / needed);
-      peakRate = Math.max(peakRate, (1000 * slice.packets) / Math.max(1000, slice.lastMs - slice.firstMs));
-      span.add(slice.firstMs, slice.lastMs);
+      peak = Math.max(peak, sent / needed);
+      peakRate = Math.max(peakRate, (1000 * sent) / Math.max(1000, lastMs - firstMs));
+      span.add(firstMs, lastMs);
     }
     if (packets === 0) return undefined;
     packets = Math.round(packets);

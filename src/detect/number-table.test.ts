@@ -50,6 +50,32 @@ test('rows are found by owner and number, come in order, and are used again when
   );
 });
 
+test('sifting keeps the rows that stay in their order, and gives the others up', () => {
+  const rows = new OwnedRows(8);
+  let last = NO_ROW;
+  const made = [10, 20, 30, 40, 50].map((value) => {
+    last = rows.add(3, value, last);
+    return last;
+  });
+  const gone = new Set([made[0], made[2], made[4]]);
+  const { first, last: kept } = rows.sift(made[0] ?? NO_ROW, (row) => gone.has(row));
+  expect([first, rows.next(first), rows.next(rows.next(first))]).toEqual([made[1], made[3], NO_ROW]);
+  expect(kept).toBe(made[3]);
+  expect([20, 40].map((value) => rows.find(3, value))).toEqual([made[1], made[3]]);
+  expect(rows.value(first)).toBe(20);
+  expect(rows.find(3, 30)).toBe(NO_ROW);
+  expect(rows.size).toBe(2);
+  expect(rows.sift(first, () => true)).toEqual({ first: NO_ROW, last: NO_ROW });
+  expect(rows.size).toBe(0);
+});
+
+test('no more rows are held than were asked for', () => {
+  const rows = new OwnedRows(3);
+  expect([1, 2, 3, 4].map((owner) => rows.add(owner, 7, NO_ROW))).toEqual([0, 1, 2, NO_ROW]);
+  rows.drop(1);
+  expect(rows.add(4, 7, NO_ROW)).toBe(1);
+});
+
 test('a column that is widened keeps its kind and values', () => {
   expect(widened(Int32Array.of(1, 2), 4)).toEqual(Int32Array.of(1, 2, 0, 0));
   expect(widened(Uint8Array.of(7), 2)).toEqual(Uint8Array.of(7, 0));

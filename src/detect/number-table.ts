@@ -126,6 +126,29 @@ export class OwnedRows {
     this.#isStale = true;
   }
 
+  /** The number by which the owner finds the row, as a signed one. */
+  value(row: number): number {
+    return this.#value[row] as number;
+  }
+
+  /** Gives up those rows of an owner of which `isGone` says so, asked from its first on; the first and last that are left. */
+  sift(first: number, isGone: (row: number) => boolean): { readonly first: number; readonly last: number } {
+    let head = NO_ROW;
+    let last = NO_ROW;
+    for (let row = first; row !== NO_ROW; ) {
+      const next = this.#next[row] as number;
+      this.#next[row] = NO_ROW;
+      if (isGone(row)) this.drop(row);
+      else {
+        if (last === NO_ROW) head = row;
+        else this.#next[last] = row;
+        last = row;
+      }
+      row = next;
+    }
+    return { first: head, last };
+  }
+
   #vacant(hash: number): number {
     const mask = this.#table.length - 1;
     for (let probe = 0; probe < MAX_PROBES; probe++) {
