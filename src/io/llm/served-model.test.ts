@@ -1,4 +1,5 @@
 import * as http from 'node:http';
+import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -7,6 +8,7 @@ import {
   type ModelDouble,
   startModelDouble,
 } from '../../../test/double/model-server.ts';
+import { selfSigned } from '../../../test/support/certificate.ts';
 import { ManualTiming, until } from '../../../test/support/timing.ts';
 import type { LanguageFailure, LanguageOutcome, LanguageRequest } from '../../analyst/index.ts';
 import { EgressLedger } from './egress.ts';
@@ -232,6 +234,16 @@ describe('an OpenAI-compatible server', () => {
     expect(double.asked[2]?.system).toContain('It must fit this JSON Schema:');
     await model.answer(request());
     expect(double.asked).toHaveLength(4);
+  });
+
+  test('gets the length of answers and the temperature that the operator set, in the configuration or by the older variables', async () => {
+    const env = { MAX_TOKENS: '300', TEMPERATURE: '0.3' };
+    const old = await openai(good, {}, { env });
+    await old.model.answer(request());
+    expect(old.double.asked[0]?.body).toMatchObject({ max_tokens: 300, temperature: 0.3 });
+    const set = await openai(good, {}, { env, maxOutputTokens: 700, temperature: 0 });
+    await set.model.answer(request());
+    expect(set.double.asked[0]?.body).toMatchObject({ max_tokens: 700, temperature: 0 });
   });
 
   test('that refuses one schema is still asked for others by the schema', async () => {
@@ -468,6 +480,43 @@ describe('failures, whichever the server', () => {
     const { double, model } = await openai({ does: 'status', status: 429, body });
     expect((await model.answer(request())).kind).toBe('rate-limited');
     expect(double.asked).toHaveLength(1);
+  });
+});
+
+describe('a server behind TLS', () => {
+  test('with a certificate that nobody vouches for gets neither the key nor the incident', async () => {
+    const { cert, key } = selfSigned();
+    let heard = 0;
+    const server = https.createServer({ cert, key }, () => heard++);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const model = await openLanguageModel(
+        { provider: 'openai-compatible', url: `https://127.0.0.1:${port}/v1`, model: 'm' },
+        { env: { ANOMALYST_LLM_KEY: 'sk-secret' } },
+      );
+      expect(await model.answer(request())).toMatchObject({
+        kind: 'unreachable',
+        message: `https://127.0.0.1:${port}: its certificate is self-signed and not among the trusted ones (DEPTH_ZERO_SELF_SIGNED_CERT)`,
+        hint: 'check whether it is http:// or https://, and the certificate',
+        usage: { attempts: 1 },
+      });
+      expect(heard).toBe(0);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('that is asked for without TLS, and the other way round, is told as such', async () => {
+    const { double } = await openai(good);
+    const model = await openLanguageModel(
+      { provider: 'openai-compatible', url: double.url.replace('http:', 'https:'), model: 'm' },
+      { env: {} },
+    );
+    expect(await model.answer(request())).toMatchObject({
+      kind: 'unreachable',
+      hint: 'check whether it is http:// or https://, and the certificate',
+    });
   });
 });
 

@@ -72,6 +72,8 @@ export interface ServedModelOptions {
   readonly key?: string | undefined;
   readonly temperature?: number | undefined;
   readonly maxContextTokens?: number | undefined;
+  /** Instead of what requests ask for: the operator's word. */
+  readonly maxOutputTokens?: number | undefined;
   readonly policy?: Partial<CallPolicy> | undefined;
   readonly egress?: EgressLedger | undefined;
   readonly timing?: Timing | undefined;
@@ -184,7 +186,8 @@ export class ServedModel implements LanguageModel {
     return this.#tokens.estimate(chars);
   }
 
-  async answer(request: LanguageRequest, signal?: AbortSignal): Promise<LanguageOutcome> {
+  async answer(asked: LanguageRequest, signal?: AbortSignal): Promise<LanguageOutcome> {
+    const request = { ...asked, maxOutputTokens: this.#options.maxOutputTokens ?? asked.maxOutputTokens };
     const effort = this.#begin(this.policy.totalMs, signal);
     this.#calls++;
     const outcome = await this.#answer(request, effort);

@@ -29,6 +29,7 @@ export interface LanguageSettings {
   /** How long Ollama keeps the model in memory after a call: '10m', '1h'. */
   readonly keepAlive?: string | undefined;
   readonly maxContextTokens?: number | undefined;
+  readonly maxOutputTokens?: number | undefined;
   readonly attempts?: number | undefined;
   readonly timeouts?:
     | {
@@ -196,6 +197,7 @@ export async function openLanguageModel(settings: LanguageSettings, world: Langu
     key,
     temperature,
     maxContextTokens: settings.maxContextTokens,
+    maxOutputTokens: settings.maxOutputTokens ?? fromEnv.maxOutputTokens,
     policy: {
       ...without({ ...timeouts, attempts: settings.attempts }),
       ...world.policy,
