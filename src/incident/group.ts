@@ -89,8 +89,8 @@ interface Item {
   /** The span with its ends in order. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** The actor and a digest of all content: equal detections have equal keys. */
-  readonly key: string;
+  /** The actor and a digest of all content, worked out where two items of the same times are compared (`keyOf`). */
+  key: string | undefined;
 }
 
 function toItem(detection: Detection): Item {
@@ -104,8 +104,15 @@ function toItem(detection: Detection): Item {
     opinion: info.opinion === true,
     fromMs: Math.min(firstMs, lastMs),
     toMs: Math.max(firstMs, lastMs),
-    key: `${actor} ${fingerprint(JSON.stringify(sortedEntries(detection)))}`,
+    key: undefined,
   };
+}
+
+/** Equal detections have equal keys. */
+function keyOf(item: Item): string {
+  const { detection } = item;
+  item.key ??= `${detection.actor} ${fingerprint(JSON.stringify(sortedEntries(detection)))}`;
+  return item.key;
 }
 
 /** Content without the order of members: [name, value] pairs by name, at every depth. */
@@ -121,7 +128,7 @@ function isObject(value: unknown): value is object {
 }
 
 function compareItems(a: Item, b: Item): number {
-  return a.fromMs - b.fromMs || a.toMs - b.toMs || compareText(a.key, b.key);
+  return a.fromMs - b.fromMs || a.toMs - b.toMs || compareText(keyOf(a), keyOf(b));
 }
 
 type Group = Item[];
