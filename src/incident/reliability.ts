@@ -28,16 +28,16 @@ const UNKNOWN_PRIOR = 0.5;
 export const MEASURED: Readonly<Record<string, readonly [right: number, wrong: number]>> = {
   beacon: [4, 5],
   'brute-force': [1, 0],
+  'cleartext-login': [0, 4],
   dga: [2, 0],
   'dns-tunnel': [2, 0],
   exfiltration: [1, 0],
-  flood: [2, 0],
+  flood: [1, 0],
   'lateral-movement': [5, 0],
   'long-connection': [8, 12],
   mining: [3, 0],
   'protocol-mismatch': [1, 0],
   scan: [12, 0],
-  'strange-flow': [1, 0],
 };
 
 /** The measured share of a detector, smoothed: (right + 1) / (right + wrong + 2). */

@@ -198,13 +198,17 @@ function ruleFor(
       'the scope names no host: the rule would hide this of everybody',
       'add source, destination or organisation to --scope',
     );
-  const end = archive.parts.base.run.lastMs ?? incident.lastMs;
-  const expiresMs = Math.ceil((end + (flags.expires ?? DEFAULT_EXPIRY_MS)) / DAY_MS) * DAY_MS;
+  // Rows without a time have 0 for it, and are never later than anything.
+  const end = archive.parts.base.run.lastMs ?? (incident.lastMs === 0 ? undefined : incident.lastMs);
+  const expiresMs =
+    end === undefined ? undefined : Math.ceil((end + (flags.expires ?? DEFAULT_EXPIRY_MS)) / DAY_MS) * DAY_MS;
+  if (expiresMs === undefined && flags.expires !== undefined)
+    throw new UserError('--expires: the rows have no time, so nothing can be later', 'leave it out');
   const rule: SuppressionRule = {
     id: before.nextId,
     incident: incident.id,
     createdMs: today,
-    expiresMs,
+    ...(expiresMs === undefined ? {} : { expiresMs }),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     scope,
     limits: limitsOf(detections, incident.severity),
@@ -223,7 +227,7 @@ function ruleFor(
     rule,
     words: [
       `Rule ${rule.id}: ${safeText(describeRule(rule), 400)}.`,
-      `It holds up to ${bounds.join(', ')}; beyond that, or from ${isoTime(expiresMs).slice(0, 10)} on, it hides nothing.`,
+      `It holds up to ${bounds.join(', ')}; beyond that${expiresMs === undefined ? '' : `, or from ${isoTime(expiresMs).slice(0, 10)} on`}, it hides nothing.`,
       ...missing.map(({ part, why }) => `It is not bound to ${part}, because ${why}.`),
     ],
   };
