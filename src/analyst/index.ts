@@ -9,6 +9,7 @@ export * from './language-verdict.ts';
 export * from './opinion.ts';
 export * from './persona.ts';
 export * from './prompt.ts';
+export * from './proposal.ts';
 export * from './redaction.ts';
 export * from './reference.ts';
 export * from './rules.ts';

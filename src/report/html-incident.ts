@@ -13,7 +13,7 @@ import {
 } from '../incident/index.ts';
 import { type Html, html, type Part } from './escape.ts';
 import { incidentRemarks } from './feedback-words.ts';
-import { opinionParts } from './html-opinion.ts';
+import { opinionParts, proposalParts } from './html-opinion.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { RunSummary } from './result.ts';
 import { saidOf } from './said.ts';
@@ -136,7 +136,7 @@ ${incidentRemarks(incident).map((remark) => html`<p class="note"><bdi>${remark}<
     'What would make it innocent',
     verdict.whatWouldMakeItInnocent,
   )}
-</div>${opinionParts(incident, anchors)}
+</div>${opinionParts(incident, anchors)}${proposalParts(incident)}
 ${evidenceDetails(incident, position, anchors, cited, run)}
 ${severityDetails(incident)}
 <p class="back"><a href="#incidents">All incidents</a></p>
@@ -217,7 +217,8 @@ function hostText(host: HostReference): Html {
 
 function techniqueText(technique: Technique): Html {
   const known = /^T(\d{4})(?:\.(\d{3}))?$/.exec(technique.id);
-  const words = html`${technique.name} <span class="note">${technique.tactic}</span>`;
+  const { name, tactic, reason } = technique;
+  const words = html`${name} <span class="note">${tactic}${reason !== undefined && html`${tactic !== '' && ': '}${reason}`}</span>`;
   if (known === null) return html`${technique.id} ${words}`;
   const path = known[2] === undefined ? `T${known[1]}` : `T${known[1]}/${known[2]}`;
   return html`<a href="https://attack.mitre.org/techniques/${path}/" rel="noreferrer">${technique.id}</a> ${words}`;

@@ -1,4 +1,11 @@
-import { type Claim, type JudgedIncident, type Opinion, References, resolveReferences } from '../analyst/index.ts';
+import {
+  type Claim,
+  type JudgedIncident,
+  type Opinion,
+  proposeRules,
+  References,
+  resolveReferences,
+} from '../analyst/index.ts';
 import { counted, safeText } from '../core/index.ts';
 import { type Html, html, type Part } from './escape.ts';
 import { network, separated } from './html-part.ts';
@@ -82,4 +89,15 @@ function cite(id: string, anchors: ReadonlyMap<string, string>, context: Readonl
   return context.has(id)
     ? html`<span class="cite">${safeText(id, 12)}</span>`
     : html`<span class="cite">${safeText(id, 12)} is not in the evidence</span>`;
+}
+
+/** Rules that code proposes for firewalls and Suricata; nothing runs them. */
+export function proposalParts(incident: JudgedIncident): Part {
+  const proposals = proposeRules(incident, incident.verdict);
+  if (proposals.length === 0) return undefined;
+  return html`
+<details class="proposals"><summary>Proposed rules <span class="note">to read and change before use; nothing has been done with them</span></summary>${proposals.map(
+    ({ tool, purpose, text, cites }) => html`
+<p>${purpose} <span class="note">${tool}; ${cites.join(' ')}</span></p><p class="mono rule">${separated(text.split('\n'), html`<br>`)}</p>`,
+  )}</details>`;
 }

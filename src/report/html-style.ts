@@ -216,6 +216,7 @@ h3{font-size:1.25rem;line-height:1.35;font-weight:650;letter-spacing:-.006em;mar
 .facts dt{color:var(--muted)}
 .facts ul{list-style:none}
 .host{display:inline-block;margin-right:10px}
+.proposals .rule{margin:6px 0 12px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8125rem}
 .verdict{margin-top:16px;padding-top:16px;border-top:1px solid var(--line);display:grid;gap:10px}
 .part{display:grid;grid-template-columns:150px 1fr;gap:4px 20px}
 h4{font-size:.9375rem;font-weight:650;line-height:1.5}

@@ -1,4 +1,4 @@
-import type { Claim, JudgedIncident, Opinion } from '../analyst/index.ts';
+import { type Claim, type JudgedIncident, type Opinion, proposeRules } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { BudgetOutcome, Evidence, FeedbackOutcome, HostReference } from '../incident/index.ts';
@@ -365,6 +365,7 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       evidence: [...detection.evidence],
     })),
     evidence: incident.evidence.map(evidenceNode),
+    ...optional('proposals', proposalNodes(incident)),
     verdict: {
       by: verdict.by,
       assessment: verdict.assessment,
@@ -381,6 +382,12 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       ),
     },
   };
+}
+
+function proposalNodes(incident: JudgedIncident): IncidentNode['proposals'] {
+  const proposals = proposeRules(incident, incident.verdict);
+  if (proposals.length === 0) return undefined;
+  return proposals.map(({ tool, purpose, text, cites }) => ({ tool, purpose, text, cites: [...cites] }));
 }
 
 function opinionNode(

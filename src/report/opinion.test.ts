@@ -98,3 +98,18 @@ describe('an opinion of a language model', () => {
     expect(document.incidents[0].severity).toBe(incident.severity);
   });
 });
+
+describe('proposed rules', () => {
+  it('stand in the page and in incidents.json, as proposals', () => {
+    const page = renderHtml(sampleResult());
+    expect(page).toContain(
+      'Proposed rules <span class="note">to read and change before use; nothing has been done with them</span>',
+    );
+    expect(page).toContain('table inet anomalyst_proposal {<br>  chain forward {<br>');
+    const document = JSON.parse(renderJson(sampleResult()));
+    const tools = document.incidents
+      .flatMap((one: { proposals?: { tool: string }[] }) => one.proposals ?? [])
+      .map(({ tool }: { tool: string }) => tool);
+    expect(new Set(tools)).toEqual(new Set(['nftables', 'netsh', 'suricata']));
+  });
+});

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ACTIONS, ASSESSMENTS } from '../analyst/index.ts';
+import { ACTIONS, ASSESSMENTS, PROPOSAL_TOOLS } from '../analyst/index.ts';
 import { FLOW_SCHEMA, type FlowColumnName, type FlowRecord } from '../flow/index.ts';
 import { SEVERITIES } from '../incident/index.ts';
 import { DRIFT_ADVICE } from './drift-summary.ts';
@@ -472,6 +472,19 @@ const incident = named(
     heldBack: say(z.literal(true).optional(), 'The alert budget was used up by more urgent incidents: it is no alert.'),
     detections: z.array(detection),
     evidence: z.array(evidence),
+    proposals: say(
+      z
+        .array(
+          z.strictObject({
+            tool: z.enum(PROPOSAL_TOOLS),
+            purpose: text('What it does, in one sentence.'),
+            text: text('The rule, as the tool reads it.'),
+            cites: say(z.array(evidenceId).min(1), 'Evidence that it rests on.'),
+          }),
+        )
+        .optional(),
+      'Rules made by code from the evidence, for a person to read and change. Nothing runs them.',
+    ),
     verdict,
   }),
   'Detections that tell one story.',
