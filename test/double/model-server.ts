@@ -79,6 +79,8 @@ export interface DoubleOptions {
   readonly charsPerToken?: number;
   /** The model thinks aloud (Ollama's capability). */
   readonly thinks?: boolean;
+  /** The model is not run by the server (Ollama's cloud models): where calls are passed on to. */
+  readonly remoteHost?: string;
   readonly host?: string;
   /** Everything answered by a web page: a wrong address. */
   readonly isWebServer?: boolean;
@@ -199,6 +201,7 @@ async function serve(
       json(200, {
         details: { family: 'double' },
         model_info: { 'general.architecture': 'double', 'double.context_length': options.contextTokens ?? 8192 },
+        ...(options.remoteHost === undefined ? {} : { remote_host: options.remoteHost, remote_model: model }),
         capabilities: ['completion', ...(options.thinks === true ? ['thinking'] : [])],
       });
     return;
@@ -292,13 +295,11 @@ async function converse(
       const bad = doing.members.find((name) => memberAt(body, name) !== undefined);
       if (bad === undefined) await speaker.say(doing.text, {});
       else
-        response
-          .writeHead(400, { 'content-type': 'application/json' })
-          .end(
-            JSON.stringify({
-              error: { message: `Unsupported parameter: '${bad}' is not supported.`, code: 'unsupported_parameter' },
-            }),
-          );
+        response.writeHead(400, { 'content-type': 'application/json' }).end(
+          JSON.stringify({
+            error: { message: `Unsupported parameter: '${bad}' is not supported.`, code: 'unsupported_parameter' },
+          }),
+        );
       return;
     }
     case 'fail-midway':
@@ -474,19 +475,17 @@ class Speaker {
   }
 
   #unstreamed(text: string, reason: string, usage: object | undefined): void {
-    this.#response
-      .writeHead(200, { 'content-type': 'application/json' })
-      .end(
-        JSON.stringify(
-          this.#api === 'openai'
-            ? {
-                object: 'chat.completion',
-                choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: reason }],
-                usage,
-              }
-            : { model: 'double', message: { role: 'assistant', content: text }, done: true, done_reason: reason },
-        ),
-      );
+    this.#response.writeHead(200, { 'content-type': 'application/json' }).end(
+      JSON.stringify(
+        this.#api === 'openai'
+          ? {
+              object: 'chat.completion',
+              choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: reason }],
+              usage,
+            }
+          : { model: 'double', message: { role: 'assistant', content: text }, done: true, done_reason: reason },
+      ),
+    );
   }
 
   #event(value: object): boolean {

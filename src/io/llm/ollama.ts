@@ -20,17 +20,22 @@ export interface OllamaModelFacts {
   readonly contextTokens: number | undefined;
   /** It thinks aloud before it answers, unless told not to. */
   readonly thinks: boolean;
+  /** Ollama does not run it, but passes what it is asked on to this address. */
+  readonly remoteHost: string | undefined;
 }
 
 export function parseOllamaShow(text: string): OllamaModelFacts | undefined {
   const value = parsed(text);
-  const info = member(value, 'model_info');
-  if (typeof info !== 'object' || info === null) return undefined;
+  const remoteHost = textMember(value, 'remote_host');
+  const told = member(value, 'model_info');
+  if ((typeof told !== 'object' || told === null) && remoteHost === undefined) return undefined;
+  const info = typeof told === 'object' && told !== null ? told : {};
   const key = Object.keys(info).find((name) => name.endsWith('.context_length'));
   const capabilities = member(value, 'capabilities');
   return {
     contextTokens: key === undefined ? undefined : countMember(info, key),
     thinks: Array.isArray(capabilities) && capabilities.includes('thinking'),
+    remoteHost: remoteHost === '' ? undefined : remoteHost,
   };
 }
 

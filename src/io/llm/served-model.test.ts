@@ -784,6 +784,24 @@ describe('what leaves the house', () => {
     expect(egress.entries()).toEqual([]);
   });
 
+  test('does not go by way of an Ollama that passes it on, unless that is allowed, and is counted then', async () => {
+    const remoteHost = 'https://ollama.com:443';
+    const { double, model } = await ollama(good, { remoteHost });
+    expect(plain(await model.answer(request()), double)).toEqual({
+      kind: 'unreachable',
+      message:
+        'Ollama does not run qwen2.5:3b itself but passes incidents on to https://ollama.com:443; nothing was sent',
+      hint: 'take a model that runs here; to allow it, set analyst.allowRemote: true',
+    });
+    expect(double.asked).toHaveLength(0);
+    const egress = new EgressLedger();
+    const allowed = await ollama(good, { remoteHost }, { allowRemote: true, egress });
+    expect((await allowed.model.answer(request())).kind).toBe('answer');
+    expect(egress.entries()).toMatchObject([
+      { to: `https://ollama.com:443 by way of 127.0.0.1:${allowed.double.port}`, place: 'remote', requests: 1 },
+    ]);
+  });
+
   test('goes nowhere when the name leads elsewhere by the time of the call', async () => {
     let asked = 0;
     const model = await openLanguageModel(

@@ -68,7 +68,12 @@ export interface ServedModelOptions {
   /** Where the API begins, with a slash at the end. */
   readonly base: URL;
   readonly model: string;
+  /** Where the model runs. */
   readonly place: Place;
+  /** Where its server may stand, if that is nearer: Ollama on this machine passes some models' calls on. Default `place`. */
+  readonly reach?: Place | undefined;
+  /** Whether a server may pass calls on to the outside. */
+  readonly allowRemote?: boolean | undefined;
   readonly key?: string | undefined;
   readonly temperature?: number | undefined;
   readonly maxContextTokens?: number | undefined;
@@ -119,6 +124,8 @@ interface Effort {
   attempts: number;
   firstTokenMs: number | undefined;
   spoken: SpokenAnswer | undefined;
+  /** From the first word of the last request to its end. */
+  answerMs: number | undefined;
   /** Of all requests together, as far as they were told. */
   promptTokens: number | undefined;
   completionTokens: number | undefined;
@@ -217,6 +224,7 @@ export class ServedModel implements LanguageModel {
       attempts: 0,
       firstTokenMs: undefined,
       spoken: undefined,
+      answerMs: undefined,
       promptTokens: undefined,
       completionTokens: undefined,
     };
@@ -287,6 +295,13 @@ export class ServedModel implements LanguageModel {
     const need = this.#tokens.need(chars, request.estimatedInputTokens, request.maxOutputTokens);
     if (this.#dialect.provider !== 'ollama') return undefined;
     if (this.#facts === undefined) this.#facts = await this.#show(effort);
+    const { remoteHost } = this.#facts ?? {};
+    if (remoteHost !== undefined && this.#options.allowRemote !== true)
+      return {
+        kind: 'unreachable',
+        message: `Ollama does not run ${safeText(this.model, 80)} itself but passes incidents on to ${safeText(remoteHost, 80)}; nothing was sent`,
+        hint: 'take a model that runs here; to allow it, set analyst.allowRemote: true',
+      };
     const most = Math.min(this.#maxContext, this.#facts?.contextTokens ?? this.#maxContext);
     if (need > most)
       return {
@@ -341,6 +356,8 @@ export class ServedModel implements LanguageModel {
     const spoken = reader.end();
     effort.spoken = spoken;
     effort.firstTokenMs = first;
+    // The time that the server tells is that of the answer alone.
+    effort.answerMs = spoken.answerMs ?? (first === undefined ? undefined : this.#timing.now() - began - first);
     effort.promptTokens = sum(effort.promptTokens, spoken.promptTokens);
     effort.completionTokens = sum(effort.completionTokens, spoken.completionTokens);
     return this.#weigh(spoken, request, chars, way);
@@ -606,9 +623,10 @@ export class ServedModel implements LanguageModel {
   }
 
   #note(body: string, request: LanguageRequest): void {
+    const { remoteHost } = this.#facts ?? {};
     this.#options.egress?.note({
-      to: this.server,
-      place: this.place,
+      to: remoteHost === undefined ? this.server : `${remoteHost} by way of ${this.server}`,
+      place: remoteHost === undefined ? this.place : 'remote',
       bytes: Buffer.byteLength(body),
       systemBytes: Buffer.byteLength(request.system),
       messageBytes: request.messages.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0),
@@ -651,7 +669,7 @@ export class ServedModel implements LanguageModel {
         ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
       },
       resolve,
-      admits: (address) => isWithin(placeOfAddress(address), this.place),
+      admits: (address) => isWithin(placeOfAddress(address), this.#options.reach ?? this.place),
       connectMs: this.policy.connectMs,
       idleMs: this.policy.idleMs,
       deadline: effort.deadline,
@@ -681,11 +699,9 @@ export class ServedModel implements LanguageModel {
   }
 
   #usage(effort: Effort): LanguageUsage {
-    const { spoken, firstTokenMs, attempts, promptTokens, completionTokens } = effort;
+    const { spoken, firstTokenMs, answerMs, attempts, promptTokens, completionTokens } = effort;
     const durationMs = this.#timing.now() - effort.began;
     const tokens = spoken?.completionTokens;
-    // A server that does not tell the time of the answer alone leaves the time since its first word.
-    const answerMs = spoken?.answerMs ?? (firstTokenMs === undefined ? undefined : durationMs - firstTokenMs);
     return {
       durationMs,
       attempts,

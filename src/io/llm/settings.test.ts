@@ -89,6 +89,15 @@ describe('a server outside this network', () => {
     expect(model.place).toBe('remote');
   });
 
+  test('that Ollama passes calls on to needs leave as well', async () => {
+    expect(await fault(() => openLanguageModel({ model: 'gpt-oss:120b-cloud' }, { env: {} }))).toEqual([
+      'Ollama does not run gpt-oss:120b-cloud itself but passes it on to ollama.com, and incidents would be sent there',
+      'take a model that runs here; to allow it, set analyst.allowRemote: true',
+    ]);
+    const model = await openLanguageModel({ model: 'gpt-oss:120b-cloud', allowRemote: true }, { env: {} });
+    expect(model.place).toBe('remote');
+  });
+
   test('that only the environment names needs leave as well', async () => {
     const [message] = await fault(() => open({ model: 'm' }, { OLLAMA_HOST: 'https://model.example.com' }));
     expect(message).toBe('https://model.example.com is outside this network, and incidents would be sent there');

@@ -55,6 +55,8 @@ export interface LanguageWorld {
 }
 
 const OLLAMA_URL = 'http://127.0.0.1:11434';
+/** How Ollama names models that it does not run itself. Those with other names are told by what it says of them. */
+const CLOUD_MODEL = /[:-]cloud$/;
 const DEFAULT_KEEP_ALIVE = '10m';
 /** Variables that are read, and nothing else of a `.env`. */
 const KNOWN_VARIABLES = [
@@ -174,6 +176,12 @@ export async function openLanguageModel(settings: LanguageSettings, world: Langu
   const host = base.hostname.replace(/^\[|\]$/g, '');
   const place = await placeOf(host, world.resolve ?? systemResolver);
   const key = chooseKey(settings, base, env);
+  const isPassedOn = provider === 'ollama' && CLOUD_MODEL.test(model);
+  if (isPassedOn && settings.allowRemote !== true)
+    throw new UserError(
+      `Ollama does not run ${safeText(model, 80)} itself but passes it on to ollama.com, and incidents would be sent there`,
+      'take a model that runs here; to allow it, set analyst.allowRemote: true',
+    );
   if (place === 'remote') {
     if (settings.allowRemote !== true)
       throw new UserError(
@@ -193,7 +201,9 @@ export async function openLanguageModel(settings: LanguageSettings, world: Langu
       provider === 'ollama' ? ollamaDialect({ keepAlive: settings.keepAlive ?? DEFAULT_KEEP_ALIVE }) : openaiDialect(),
     base,
     model,
-    place,
+    place: isPassedOn ? 'remote' : place,
+    reach: place,
+    allowRemote: settings.allowRemote,
     key,
     temperature,
     maxContextTokens: settings.maxContextTokens,
