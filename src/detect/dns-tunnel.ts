@@ -176,7 +176,9 @@ class Asked {
   answers: Few<number>;
   loopback = 0;
   addresses: Few<string>;
-  readonly servers = new PeerCounter(16);
+  /** While it asked one server alone, that is all. */
+  server: string | undefined;
+  servers: PeerCounter | undefined;
   readonly span = new TimeSpan();
   flows = 0;
   port: number | undefined;
@@ -186,6 +188,17 @@ class Asked {
     this.client = client;
     this.domain = domain;
     this.evidence = evidence;
+  }
+
+  /** Counts a flow for a server; called before `flows` counts it. */
+  askedOf(server: string): void {
+    this.server ??= server;
+    if (this.servers === undefined) {
+      if (this.server === server) return;
+      this.servers = new PeerCounter(16);
+      this.servers.add(this.server, this.flows);
+    }
+    this.servers.add(server);
   }
 
   /** Different names, those that no flow tells included. */
@@ -330,8 +343,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
 
   /** What a row says of the group beside its names. `share` of it belongs to the group. */
   function saw(asked: Asked, batch: FlowBatch, row: number, server: string, share: number, isTelling: boolean): void {
+    asked.askedOf(server);
     asked.flows++;
-    asked.servers.add(server);
     asked.span.add(numberAt(batch.startMs, row), numberAt(batch.endMs, row));
     asked.port ??= numberAt(batch.responderPort, row);
     asked.protocol ??= textAt(batch.protocol, row);
@@ -423,8 +436,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       kind: 'dns-tunnel.names',
       detector: dnsTunnelInfo.id,
       actor: asked.client,
-      peers: asked.servers.top(),
-      peerCount: asked.servers.count,
+      peers: asked.servers?.top() ?? [asked.server ?? ''],
+      peerCount: asked.servers?.count ?? 1,
       ...(asked.port === undefined ? {} : { port: asked.port }),
       ...(asked.protocol === undefined ? {} : { protocol: asked.protocol }),
       service: 'dns',

@@ -147,8 +147,9 @@ interface MacRecord {
   /** Addresses outside that it carried traffic of, at most MOST_CARRIED. */
   carried: Few<string>;
   frames: Few<string>;
-  firstMs: number;
-  lastMs: number;
+  /** Of frames that belong to no flow. */
+  firstMs: number | undefined;
+  lastMs: number | undefined;
 }
 
 /** Where a `hostname` was said, by the flow's service. */
@@ -227,8 +228,8 @@ export class DeviceTable {
     if (!isStationMac(mac)) return;
     const record = this.#macOf(mac);
     if (record === undefined) return;
-    if (timeMs < record.firstMs) record.firstMs = timeMs;
-    if (timeMs > record.lastMs) record.lastMs = timeMs;
+    record.firstMs = Math.min(record.firstMs ?? timeMs, timeMs);
+    record.lastMs = Math.max(record.lastMs ?? timeMs, timeMs);
     record.frames = this.#add(record.frames, kind, MAX_PER_LIST);
   }
 
@@ -289,8 +290,8 @@ export class DeviceTable {
       stations: undefined,
       carried: undefined,
       frames: undefined,
-      firstMs: Number.POSITIVE_INFINITY,
-      lastMs: Number.NEGATIVE_INFINITY,
+      firstMs: undefined,
+      lastMs: undefined,
     };
     this.#macs.set(mac, record);
     return record;

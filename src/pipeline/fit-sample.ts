@@ -26,9 +26,12 @@ export class FitSample {
 
   offer(matrix: FeatureMatrix): void {
     const width = this.#features.length;
+    const to = this.#values;
+    const from = matrix.values;
     for (let row = 0; row < matrix.rowCount; row++) {
       const slot = this.#reservoir.offer();
-      if (slot >= 0) this.#values.set(matrix.values.subarray(row * width, (row + 1) * width), slot * width);
+      if (slot < 0) continue;
+      for (let i = 0; i < width; i++) to[slot * width + i] = from[row * width + i] as number;
     }
   }
 
