@@ -41,7 +41,7 @@ const MAX_LISTED_INCIDENTS = 1000;
 const INDEX_ROWS = 25;
 /** Incidents whose evidence stands open when the page is opened. */
 const OPEN_INCIDENTS = 3;
-/** Flows shown per incident, for the first incidents and for those after them; flows that a sentence cites are always shown. */
+/** Of the first incidents proposed rules are shown too; incidents.json has all. Flows shown per incident, for the first incidents and for those after them; flows that a sentence cites are always shown. */
 const FIRST_INCIDENTS = 25;
 const MAX_FLOWS_FIRST = 40;
 const MAX_FLOWS_LATER = 6;
@@ -136,7 +136,7 @@ ${incidentRemarks(incident).map((remark) => html`<p class="note"><bdi>${remark}<
     'What would make it innocent',
     verdict.whatWouldMakeItInnocent,
   )}
-</div>${opinionParts(incident, anchors)}${proposalParts(incident)}
+</div>${opinionParts(incident, anchors)}${position <= FIRST_INCIDENTS && proposalParts(incident)}
 ${evidenceDetails(incident, position, anchors, cited, run)}
 ${severityDetails(incident)}
 <p class="back"><a href="#incidents">All incidents</a></p>
