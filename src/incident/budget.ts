@@ -2,7 +2,7 @@ import { type Incident, severityRank } from './incident.ts';
 
 /** At most so many alerts in any stretch of so much time. */
 export interface AlertBudget {
-  /** 1 to 1,000,000. */
+  /** 1 to 10,000. */
   readonly count: number;
   readonly perMs: number;
   /** As the user wrote it: '3/week'. */
@@ -25,10 +25,10 @@ const MAX_REMEMBERED = 100_000;
 
 /** '3/week'; undefined for what is none. */
 export function parseAlertBudget(text: string): AlertBudget | undefined {
-  const match = /^(\d{1,7})\/(hour|day|week)$/.exec(text.trim());
+  const match = /^(\d{1,5})\/(hour|day|week)$/.exec(text.trim());
   const count = Number(match?.[1]);
   const perMs = UNITS[match?.[2] ?? ''];
-  if (match === null || perMs === undefined || count < 1 || count > 1_000_000) return undefined;
+  if (match === null || perMs === undefined || count < 1 || count > 10_000) return undefined;
   return { count, perMs, text: text.trim() };
 }
 

@@ -4,7 +4,7 @@ import { REDACTIONS } from '../analyst/index.ts';
 import { nearest, UserError } from '../core/index.ts';
 import { DETECTORS } from '../detect/index.ts';
 import { DEFAULT_FLOW_OPTIONS } from '../flow/index.ts';
-import { SEVERITIES } from '../incident/index.ts';
+import { parseAlertBudget, SEVERITIES } from '../incident/index.ts';
 import { LANGUAGE_PROVIDERS } from '../io/index.ts';
 import { checkParameters, models, parametersOf } from '../model/index.ts';
 import { NetworkSet } from '../wire/index.ts';
@@ -107,6 +107,18 @@ export const configSchema = z.strictObject({
     .describe('Table of vendors of hardware addresses, as anomalyst baseline oui update makes it.'),
   seed: z.int().optional().describe('Seed of all chance in the run.'),
   top: z.int().positive().optional().describe('How many incidents the terminal shows.'),
+  suppressions: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'What was called ordinary before (docs/incidents.md), instead of suppressions.yaml in the output folder.',
+    ),
+  alertBudget: z
+    .string()
+    .refine((text) => parseAlertBudget(text) !== undefined, { error: 'expected a number and a time, as in 3/week' })
+    .optional()
+    .describe('At most so many alerts, as in 3/week, 2/day or 1/hour.'),
   failOn: z.enum(SEVERITIES).optional().describe('Exit with 3 when an incident is at least this severe.'),
   types: z
     .record(z.string(), z.enum(['number', 'integer', 'text', 'time', 'boolean']))

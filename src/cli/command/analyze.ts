@@ -236,10 +236,12 @@ async function runConfigured(
       ? undefined
       : await vendorsOf(flags.vendors, config);
   const threats = threatListsOf(flags.threatList ?? config.threatLists, flags.quiet === true);
-  const suppressions = flags.suppressions ?? path.join(out, FEEDBACK_FILE);
-  const feedback =
-    flags.suppressions !== undefined || fs.existsSync(suppressions) ? readFeedback(suppressions).feedback : undefined;
-  const keeper = flags.alertBudget === undefined ? undefined : new AlertKeeper(flags.alertBudget);
+  const named = flags.suppressions ?? config.suppressions;
+  const suppressions = named ?? path.join(out, FEEDBACK_FILE);
+  const feedback = named !== undefined || fs.existsSync(suppressions) ? readFeedback(suppressions).feedback : undefined;
+  const budget =
+    flags.alertBudget ?? (config.alertBudget === undefined ? undefined : parseAlertBudget(config.alertBudget));
+  const keeper = budget === undefined ? undefined : new AlertKeeper(budget);
   makeOutputFolder(out);
 
   const abort = new AbortController();
