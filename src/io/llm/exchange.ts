@@ -28,6 +28,8 @@ export interface ExchangeRequest {
   readonly maxBytes: number;
   readonly timing: Timing;
   readonly signal?: AbortSignal | undefined;
+  /** Told when the connection stands, and the body goes out. */
+  readonly onSent?: (() => void) | undefined;
   /** Takes the bytes of an answer with status 2xx that is no web page. */
   readonly onBytes: (bytes: Uint8Array) => Progress;
 }
@@ -143,7 +145,10 @@ export function exchange(request: ExchangeRequest): Promise<Exchange> {
         const { remoteAddress } = socket;
         if (remoteAddress !== undefined && !request.admits(remoteAddress))
           end({ kind: 'elsewhere', address: remoteAddress });
-        else if (!over) phase('first', request.firstMs);
+        else if (!over) {
+          request.onSent?.();
+          phase('first', request.firstMs);
+        }
       });
     });
     sent.on('response', (response) => {

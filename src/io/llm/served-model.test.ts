@@ -802,6 +802,30 @@ describe('what leaves the house', () => {
     ]);
   });
 
+  test('is counted when it went out, and not when nobody was there', async () => {
+    const double = await startModelDouble({ api: 'openai', script: [{ does: 'status', status: 500 }, good] });
+    doubles.push(double);
+    const egress = new EgressLedger();
+    let asked = 0;
+    // A server of this network by its name, whose connections come to the double.
+    const model = await openLanguageModel(
+      { provider: 'openai-compatible', url: `http://model.test:${double.port}/v1`, model: 'qwen2.5:3b' },
+      {
+        env: {},
+        egress,
+        policy: { backOffMs: 1 },
+        resolve: () => Promise.resolve(asked++ === 0 ? ['192.168.1.9'] : ['127.0.0.1']),
+      },
+    );
+    expect((await model.answer(request())).kind).toBe('answer');
+    const [entry] = egress.entries();
+    expect(entry).toMatchObject({ to: `model.test:${double.port}`, place: 'network', requests: 2 });
+    expect(entry?.bytes).toBe(2 * Buffer.byteLength(double.requests[0]?.body ?? ''));
+    await double.close();
+    expect((await model.answer(request())).kind).toBe('unreachable');
+    expect(egress.entries()).toEqual([entry]);
+  });
+
   test('goes nowhere when the name leads elsewhere by the time of the call', async () => {
     let asked = 0;
     const model = await openLanguageModel(

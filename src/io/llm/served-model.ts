@@ -339,12 +339,12 @@ export class ServedModel implements LanguageModel {
     const reader = this.#dialect.reader();
     const began = this.#timing.now();
     let first: number | undefined;
-    this.#note(body, request);
     effort.attempts++;
     this.#requests++;
     const result = await this.#exchange(this.#dialect.answerPath, effort, {
       method: 'POST',
       body,
+      onSent: () => this.#note(body, request),
       onBytes: (bytes) => {
         const progress = reader.push(bytes);
         if (progress === 'token') first ??= this.#timing.now() - began;
@@ -653,7 +653,7 @@ export class ServedModel implements LanguageModel {
   #exchange(
     path: string,
     effort: Effort,
-    part: Pick<Parameters<typeof exchange>[0], 'method' | 'body' | 'onBytes'> & {
+    part: Pick<Parameters<typeof exchange>[0], 'method' | 'body' | 'onBytes' | 'onSent'> & {
       readonly maxBytes?: number;
       readonly firstMs?: number;
     },

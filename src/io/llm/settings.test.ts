@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -142,6 +143,21 @@ describe('the environment', () => {
   test('is itself where there is no .env', async () => {
     const env = { A: '1' };
     expect(await languageEnvironment(join(folder, 'nothing'), env)).toBe(env);
+  });
+
+  test('is itself where .env is a folder, and a pipe is not waited for', async () => {
+    const inner = join(folder, 'inner');
+    await mkdir(join(inner, '.env'), { recursive: true });
+    const env = { A: '1' };
+    expect(await languageEnvironment(inner, env)).toBe(env);
+    if (process.platform === 'win32') return;
+    const other = join(folder, 'other');
+    await mkdir(other);
+    execFileSync('mkfifo', [join(other, '.env')]);
+    expect(await fault(() => languageEnvironment(other, env))).toEqual([
+      `${join(other, '.env')} is no plain file`,
+      'make it one, or set the variables otherwise',
+    ]);
   });
 
   test('with a .env that is no small file is told so', async () => {

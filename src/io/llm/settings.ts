@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -84,6 +84,12 @@ export async function languageEnvironment(folder: string, env: Environment, keyF
   const path = join(folder, '.env');
   let text: string;
   try {
+    const kind = await stat(path);
+    // A virtual environment of Python has that name, too.
+    if (kind.isDirectory()) return env;
+    // A pipe would be waited for.
+    if (!kind.isFile())
+      throw new UserError(`${safeText(path)} is no plain file`, 'make it one, or set the variables otherwise');
     const file = await open(path);
     try {
       const bytes = new Uint8Array(MAX_ENV_BYTES + 1);
@@ -97,7 +103,7 @@ export async function languageEnvironment(folder: string, env: Environment, keyF
   } catch (error) {
     if (error instanceof UserError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return env;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return env;
     throw new UserError(
       `${safeText(path)} can't be read (${code})`,
       'make it readable, or set the variables otherwise',
