@@ -1,7 +1,7 @@
 /**
  * The client for language models against a real server, not against our doubles: `node bench/llm-services.ts`.
  *
- * Without arguments it runs llama.cpp's own server on loopback, from the Python package that brings it built (xllamacpp; installed into .bench/llm-services, 40 MB, once), with a model that it writes
+ * Without arguments it runs llama.cpp's own server on loopback, from the Python package that brings it built (xllamacpp; installed into .bench/llm-services, 100 MB, once), with a model that it writes
  * itself (bench/tiny-gguf.ts): random weights, but the schema is enforced, so the answers have the right shape. Where Python or the package is not to be had, it says so and exits with 0.
  *
  *     node bench/llm-services.ts --gguf model.gguf                                    another model in that server
