@@ -205,6 +205,9 @@ describe('train', () => {
         expect(await run(...command)).toBe(2);
         expect(err).toContain(`error: ${at(file)}: ${what}\n`);
       }
+    err = '';
+    expect(await run('score', at('nowhere.csv'), '--model', await trained())).toBe(2);
+    expect(err).toContain(`error: cannot read ${at('nowhere.csv')}: no such file or folder (ENOENT)\n`);
     fs.writeFileSync(at('head.csv'), 'a,b\n');
     err = '';
     expect(await run('train', at('head.csv'), '--out', at('none.safetensors'))).toBe(2);
@@ -224,6 +227,17 @@ describe('train', () => {
     expect(err).toContain(
       'error: --trim 2: expected a share from 0.0001 to 0.2\n  for example --trim 0.01: of a hundred ordinary rows one may be left out\n',
     );
+  });
+
+  it('knows the columns of a table without a header by their numbers', async () => {
+    fs.writeFileSync(
+      at('plain-rows.csv'),
+      rows(100, 4)
+        .map((row) => `${row.bytes},${row.packets}\n`)
+        .join(''),
+    );
+    expect(await run('train', at('plain-rows.csv'), '--without', '2', '--out', at('none.safetensors'))).toBe(2);
+    expect(err).toContain("error: --without 2: there is no column '2'\n  did you mean 'column2'?\n");
   });
 
   it('never writes over what it reads, by whatever name', async () => {
@@ -326,7 +340,7 @@ describe('score', () => {
     expect(out).toMatch(/the threshold is an extrapolation: 1,140 calibration rows show 1 in\n? +1,141 by/);
     expect(await run('score', TEST, '--model', model, '--budget', '1/year')).toBe(2);
     expect(err).toMatch(
-      /--budget 1 a year: that is 1 in 3\d{7} of these records, rarer than the model can tell: it was calibrated on 1140 scores/,
+      /--budget 1 a year: that is 1 in 3[\d,]{9} of these records, rarer than the model can tell: it was calibrated on 1,140 scores/,
     );
     expect(err).toContain('allow more than 1 in 1141000, or fit on more rows');
   });

@@ -176,6 +176,14 @@ describe('the flow pack', () => {
     expect([at('tls'), at('imap'), at('ssh')]).toEqual([0, 0, 1]);
   });
 
+  it('takes names of NetBIOS for what their port promises, also where a log calls them DNS', () => {
+    const at = (service: string): number =>
+      rowsOf(measurer(), [
+        flow(0, '1.2.3.4', { protocol: 'udp', responderPort: 137, service, serviceBasis: 'content' }),
+      ])[0]['flow.service-mismatch'];
+    expect([at('netbios-ns'), at('dns'), at('tls')]).toEqual([0, 0, 1]);
+  });
+
   it('says nothing of a mismatch where the service is a guess from the port', () => {
     const [row] = rowsOf(measurer(), [flow(0, '1.2.3.4', { service: 'tls', serviceBasis: 'port' })]);
     expect(row['flow.service-mismatch']).toBeNaN();

@@ -188,6 +188,7 @@ const CARRIED: Readonly<Record<string, readonly string[]>> = {
   'dcerpc-http': ['http', 'dcerpc'],
   'windows-delivery': ['http'],
   'netbios-ssn': ['smb'],
+  'netbios-ns': ['dns'],
   'ldap-gc': ['ldap'],
   // Syslog over TCP took the port of rsh long before it had one of its own.
   rsh: ['syslog'],

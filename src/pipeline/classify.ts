@@ -21,7 +21,7 @@ export interface ClassifiedInput {
   readonly isTable?: boolean;
   /** Opened already, where it can't be opened twice: standard input, a pipe. */
   readonly source?: ByteSource;
-  /** Why it can be neither a capture nor a table: it is empty, or of no known format. */
+  /** Why it can be neither a capture nor a table: it can't be opened, is empty, or of no known format. */
   readonly unreadable?: UserError;
   /** It says of itself that it was made up. */
   readonly simulated?: boolean;
@@ -85,7 +85,7 @@ async function classify(name: string, options: OpenOptions, stated: RowFormat | 
     opened?.close();
     // Whoever stopped the waiting for a pipe is told so; any other reason comes when the input is read.
     if (!(error instanceof UserError) || options.signal?.aborted === true) throw error;
-    return { input: { name, format: stated }, hasFlows: true };
+    return { input: { name, format: stated, unreadable: error }, hasFlows: true };
   }
 }
 

@@ -124,6 +124,32 @@ describe('baseline', () => {
     );
   });
 
+  it('shows all that an entry says, and what has expired by a day', async () => {
+    fs.writeFileSync(
+      at('shown.yaml'),
+      `version: 1
+devices:
+  - {ip: 10.0.0.8, owner: lab, expires: '2026-12-31'}
+  - {name: nas, ip: 10.0.0.9, services: [ssh/22], uses: [dns], peers: [], hours: 'mon-fri 07:00-19:00'}
+protocols:
+  application: [DNS, {name: SSH, expires: '2026-06-30'}, {name: FTP, reason: 'tried, never answered', status: proposed}]
+`,
+    );
+    const show = async (...flags: string[]): Promise<string> =>
+      (await run('baseline', 'show', at('shown.yaml'), ...flags)).out;
+    expect(await show('--at', '2027-01-01')).toContain(
+      `
+Devices
+  10.0.0.8 | owner lab | until 2026-12-31  EXPIRED
+  nas | 10.0.0.9 | offers ssh/22 | uses dns | contacts nobody | mon-fri 07:00-19:00
+Protocols
+  application: DNS, SSH (until 2026-06-30) EXPIRED, FTP (proposed: tried, never answered)
+`,
+    );
+    expect(await show('--at', '2026-12-31')).toContain('until 2026-12-31\n');
+    expect(await show()).not.toContain('EXPIRED');
+  });
+
   it('exports the content, devices a line each, the lists of older tools, and the connections that break it', async () => {
     fs.writeFileSync(
       at('small.yaml'),

@@ -10,6 +10,7 @@ import {
   BaselineFile,
   diffBaselines,
   listOf,
+  protocolKey,
   protocolOf,
 } from '../../detect/index.ts';
 import { shippedVendors, VendorTable } from '../../flow/index.ts';
@@ -139,19 +140,23 @@ function addShow(command: Command, done: (code: number) => void): void {
           done(EXIT.done);
           return;
         }
-        const expired = new Set(
-          baseline.entries
-            .filter(({ expiresMs }) => expiresMs !== undefined && expiresMs <= atMs)
-            .map(({ device }) => device.name ?? device),
-        );
-        const lines = devices.map(
-          (device) => `  ${deviceLine(device)}${expired.has(device.name ?? device) ? '  EXPIRED' : ''}`,
-        );
+        const lines = (content.devices ?? []).flatMap((device, i) => {
+          if (!wanted(device.status)) return [];
+          const { expiresMs } = baseline.entries[i] ?? {};
+          return [`  ${deviceLine(device)}${expiresMs !== undefined && expiresMs <= atMs ? '  EXPIRED' : ''}`];
+        });
         const layers = BASELINE_LAYERS.flatMap((layer) => {
-          const list = (protocols[layer] ?? []).map(
-            ({ name: protocol, status, reason }) =>
-              `${safeText(protocol, 60)}${status === 'proposed' ? ` (proposed${reason === undefined ? '' : `: ${safeText(reason, 60)}`})` : ''}`,
-          );
+          const list = (protocols[layer] ?? []).map(({ name: protocol, status, reason, expires }) => {
+            const said = [
+              ...(status === 'proposed' ? [`proposed${reason === undefined ? '' : `: ${reason}`}`] : []),
+              ...(expires === undefined ? [] : [`until ${expires}`]),
+            ];
+            const ended = baseline.protocol(layer, protocolKey(protocol), atMs) === 'expired';
+            return safeText(
+              `${protocol}${said.length === 0 ? '' : ` (${said.join(', ')})`}${ended ? ' EXPIRED' : ''}`,
+              160,
+            );
+          });
           return list.length === 0 ? [] : [`  ${layer}: ${list.join(', ')}`];
         });
         const approved = (content.devices ?? []).filter(({ status }) => status !== 'proposed').length;
@@ -182,7 +187,9 @@ function deviceLine(device: BaselineDevice): string {
     ...(device.importance === undefined ? [] : [`importance ${device.importance}`]),
     ...(device.expires === undefined ? [] : [`until ${device.expires}`]),
     ...(device.services === undefined ? [] : [`offers ${device.services.join(', ') || 'nothing'}`]),
+    ...(device.uses === undefined ? [] : [`uses ${device.uses.join(', ') || 'nothing'}`]),
     ...(device.peers === undefined ? [] : [`contacts ${device.peers.join(', ') || 'nobody'}`]),
+    ...(device.hours === undefined ? [] : [listOf(device.hours).join(', ')]),
     ...(device.status === 'proposed' ? ['proposed'] : []),
   ];
   return safeText(parts.join(' | '), 400);

@@ -80,7 +80,9 @@ async function runDevices(inputs: readonly string[], flags: DevicesFlags): Promi
   else
     await print(
       shown.length === 0
-        ? 'No device of the home network was seen (--home-net says which that is).\n'
+        ? inventory.devices.length > 0
+          ? `None of ${counted(inventory.devices.length, 'device')} was silent for so long at the end.\n`
+          : 'No device of the home network was seen (--home-net says which that is).\n'
         : deviceTable(shown, terminalWidth(process.stdout)),
     );
   if (!quiet) {

@@ -315,7 +315,8 @@ function ordinaryRows(table: Table, labels: Labels): Int32Array {
 export function needColumn(schema: Schema, name: string, what: string): void {
   if (schema.columns.some((column) => column.name === name)) return;
   const names = schema.columns.map((column) => column.name);
-  const near = nearest(name, names);
+  // Tables without a header have columns by number.
+  const near = /^\d+$/.test(name) ? names[Number(name) - 1] : nearest(name, names);
   const listed = names.slice(0, 20).map((one) => safeText(one, 40));
   throw new UserError(
     `${what}: there is no column '${safeText(name, 60)}'`,

@@ -489,9 +489,9 @@ export async function explainRow<T>(
     }
     throw new UserError(
       wanted > largest
-        ? `--row ${wanted}: the input has ${set.read} ${set.kind}`
+        ? `--row ${wanted}: the input has ${humanCount(set.read)} ${set.kind}`
         : `--row ${wanted}: the filters left this row out`,
-      set.count > 0 ? `give a number from 1 to ${largest}` : 'give an input with at least one record',
+      set.count > 0 ? `give a number from 1 to ${humanCount(largest)}` : 'give an input with at least one record',
     );
   } finally {
     set.close();
