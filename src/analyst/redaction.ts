@@ -13,8 +13,9 @@ export type Redaction = (typeof REDACTIONS)[number];
 /** HOST-3fa91c, MAC-..., NAME-...: what stands for an address, a hardware address, a name. */
 export const PSEUDONYM_PATTERN = /(?<![\w-])(?:HOST|MAC|NAME)-[0-9a-f]{6,}(?![\w-])/gi;
 
+/** A hardware address, an IPv4 address (a port or a colon may follow), or what may be an IPv6 address, with the colon of the sentence behind it. */
 const ADDRESS_TOKEN =
-  /(?<![\w:.-])(?:[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}|\d+\.\d+\.\d+\.\d+|(?=[0-9a-f:.]*:[0-9a-f]*:)[0-9a-f:][0-9a-f:.]*[0-9a-f:])(?![\w:-])/gi;
+  /(?<![\w.-])(?:(?<!:)[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?![\w-]|:[0-9a-f])|(?<![0-9a-f:]:)\d+\.\d+\.\d+\.\d+(?![\w-]|\.\d)|(?<!:)(?=[0-9a-f:.]*:[0-9a-f]*:)[0-9a-f:][0-9a-f:.]*[0-9a-f:](?![\w-]))/gi;
 
 /** Pseudonyms and addresses that are remembered at most; what comes after has a pseudonym that can't be turned back, which fails the check. */
 const MAX_KNOWN = 100_000;
@@ -47,7 +48,12 @@ export class Pseudonyms {
 
   /** Every address in a text of our own. */
   hide(text: string): string {
-    return this.profile === 'none' ? text : text.replace(ADDRESS_TOKEN, (token) => this.address(token));
+    if (this.profile === 'none') return text;
+    return text.replace(ADDRESS_TOKEN, (token) => {
+      // Of 'fe80::1: 3 flows' the last colon is the sentence's; of 'fe80::' it is the address's.
+      const end = isAddress(token) ? '' : (/[.:]+$/.exec(token)?.[0] ?? '');
+      return this.address(token.slice(0, token.length - end.length)) + end;
+    });
   }
 
   /** Pseudonyms back to addresses, and those of names back to the references of this incident; an unknown one stays as it is. */
