@@ -37,13 +37,15 @@ export function checkSense(incident: Incident, claim: Claim, where: string, opti
   };
   let text = claim.text.replace(/\{\{[^{}]*\}\}/g, ' REF ').replace(/[“”"]/g, ' ');
   for (const term of REFERENCE_TERMS) text = text.replaceAll(term, ' ');
+  // Counts of the context facts that the claim cites.
+  const told = (options.context ?? []).flatMap((fact) => (claim.cites.includes(fact.id) ? countsIn(fact.text) : []));
   const facts = options.section === undefined || options.section === 'whatHappened';
   for (const sentence of text.split(/(?<=[.!?;])\s+|\s+[–—]\s+/)) {
     const words = tokens(sentence, knowledge);
     checkPlaces(sentence, knowledge, add);
     checkDirections(words, sentence, knowledge, cited, add);
     checkVerbs(words, knowledge, cited, facts, add);
-    checkCounts(sentence, knowledge, cited, add);
+    checkCounts(sentence, knowledge, cited, told, add);
   }
   checkTimes(text, incident, cited, add);
   checkRetold(incident, claim.text, add);
@@ -908,10 +910,17 @@ function countsIn(
   return found;
 }
 
-function checkCounts(sentence: string, knowledge: Knowledge, cited: Cited, add: Add): void {
+function checkCounts(
+  sentence: string,
+  knowledge: Knowledge,
+  cited: Cited,
+  told: readonly { readonly noun: string; readonly value: number }[],
+  add: Add,
+): void {
   for (const { value, noun, word, about } of countsIn(sentence)) {
     if (value === 1 && /\bone\b/i.test(sentence)) continue;
     const known = new Set(knowledge.counts.get(noun));
+    for (const one of told) if (one.noun === noun) known.add(one.value);
     for (const { peerCount, flowCount, recordCount, peers } of cited.detections) {
       if (noun === 'host') for (const n of [peerCount, peers.length]) known.add(n);
       if (noun === 'event') known.add(flowCount);

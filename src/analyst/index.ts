@@ -13,4 +13,5 @@ export * from './proposal.ts';
 export * from './redaction.ts';
 export * from './reference.ts';
 export * from './rules.ts';
+export * from './staged.ts';
 export * from './verdict.ts';

@@ -64,13 +64,20 @@ export interface OpinionOptions extends Pick<LanguageAnalystOptions, 'model' | '
   readonly persona: Persona;
   readonly pseudonyms?: Pseudonyms;
   readonly context?: IncidentContext;
+  /** See `QuestionOptions`. */
+  readonly notes?: readonly string[];
 }
 
 /** Asks one model as one persona about one incident; once more where the first answer can't be read or says what the evidence does not show. */
 export async function askOpinion(incident: Incident, options: OpinionOptions, signal?: AbortSignal): Promise<Opinion> {
   const { model, persona, context = {}, maxOutputTokens = MAX_OUTPUT_TOKENS } = options;
   const pseudonyms = options.pseudonyms ?? new Pseudonyms('none', '');
-  const question = languageQuestion(incident, { persona, context, pseudonyms });
+  const question = languageQuestion(incident, {
+    persona,
+    context,
+    pseudonyms,
+    ...(options.notes === undefined ? {} : { notes: options.notes }),
+  });
   const messages: LanguageMessage[] = [{ role: 'user', text: question.text }];
   const usages: LanguageUsage[] = [];
   const by = safeText(model.model, 100);

@@ -26,6 +26,8 @@ export interface QuestionOptions {
   readonly persona: Persona;
   readonly context?: IncidentContext;
   readonly pseudonyms?: Pseudonyms;
+  /** What an earlier stage made of facts that this question has, too; checked, and no facts themselves. */
+  readonly notes?: readonly string[];
 }
 
 /** Words that tokenizers hold in one piece or two, so that small models can copy them. */
@@ -36,7 +38,7 @@ const WORDS =
 
 /** The same incident, context and persona give the same question: word and canary are made of the incident's id and the key of the pseudonyms. */
 export function languageQuestion(incident: Incident, options: QuestionOptions): LanguageQuestion {
-  const { persona, context, pseudonyms } = options;
+  const { persona, context, pseudonyms, notes = [] } = options;
   const brief = buildBrief(incident, {
     ...(context === undefined ? {} : { context }),
     ...(pseudonyms === undefined ? {} : { pseudonyms }),
@@ -68,7 +70,8 @@ export function languageQuestion(incident: Incident, options: QuestionOptions): 
     `- Never write ${canary}.`,
     'Answer with one JSON object as the schema says, in English, and nothing else.',
   ].join('\n');
-  const text = `Facts of the incident:\n${brief.text}\n\nExplain it.`;
+  const told = notes.map((note) => `- ${pseudonyms?.hide(note) ?? note}`).join('\n');
+  const text = `Facts of the incident:\n${brief.text}\n${told === '' ? '' : `\nNotes of an earlier step (no facts; cite the facts):\n${told}\n`}\nExplain it.`;
   const schema = answerSchema(persona.sections.map(({ id }) => id));
   return {
     system,
