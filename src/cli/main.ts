@@ -17,6 +17,7 @@ import { addFormatsCommand } from './command/formats.ts';
 import { addModelCommand } from './command/model.ts';
 import { addPluginCommand } from './command/plugin.ts';
 import { addReplayCommand } from './command/replay.ts';
+import { addRulesCommand } from './command/rules.ts';
 import { addScoreCommand } from './command/score.ts';
 import { addSheetCommand } from './command/sheet.ts';
 import { addShowCommand } from './command/show.ts';
@@ -66,6 +67,7 @@ export function createProgram(done: (code: number) => void): Command {
   addBaselineCommand(program, done);
   addCaptureCommand(program, done);
   addSimulateCommand(program, done);
+  addRulesCommand(program, done);
   addFieldsCommand(program, done);
   addFormatsCommand(program, done);
   addExplainCommand(program, done);

@@ -91,6 +91,7 @@ export { createNewDeviceDetector } from './new-device.ts';
 export { createNewEdgeDetector } from './new-edge.ts';
 export { createNewServiceDetector } from './new-service.ts';
 export { type Breach, createPolicyDetector, PolicyRules, type ProtocolBreach } from './policy.ts';
+export { RULE_SETS, type RuleSet, ruleSet } from './rule-set.ts';
 export { createScanDetector } from './scan.ts';
 export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';
 export {

@@ -63,6 +63,7 @@ import { note, print, showUserError, terminalWidth, wantsColor } from '../termin
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
 import { askedAddress, runStream, runWatch, WATCH_PREFIX } from './analyze-stream.ts';
 import { baselineOf, vendorsOf } from './devices.ts';
+import { readRules } from './rules.ts';
 
 interface AnalyzeFlags extends LiveFlags {
   readonly out?: string;
@@ -71,6 +72,7 @@ interface AnalyzeFlags extends LiveFlags {
   readonly failOn?: Severity;
   readonly baseline?: string;
   readonly threatList?: string[];
+  readonly rules?: string;
   readonly vendors?: string;
   readonly model?: string;
   readonly algorithm?: string;
@@ -133,6 +135,7 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       'threat lists, comma-separated: lines, CSV, MISP or STIX 2.1 (docs/threat-lists.md)',
       (text, before: string[] | undefined) => collectFiles('--threat-list', text, before),
     )
+    .option('--rules <name or yaml>', 'ask rules of every flow: classic, or a file (anomalyst rules, docs/features.md)')
     .option('--vendors <file>', 'table of vendors of hardware addresses, instead of the one that ships')
     .option('--model <file>', 'score flows with a saved model instead of one fitted on this input')
     .option(
@@ -220,7 +223,17 @@ async function runConfigured(
     );
   const modelPath = flags.model ?? (flags.algorithm === undefined ? config.model : undefined);
   const model = modelPath === undefined ? undefined : { name: modelPath, bytes: readWhole(modelPath) };
-  const definitions = flags.features === undefined ? undefined : await readDefinitions(flags.features, config, plugins);
+  if (flags.features !== undefined && flags.rules !== undefined)
+    throw new UserError(
+      '--features and --rules exclude each other',
+      'put the flags of the rules into the file of --features',
+    );
+  const definitions =
+    flags.rules !== undefined
+      ? await readRules(flags.rules, config, plugins)
+      : flags.features === undefined
+        ? undefined
+        : await readDefinitions(flags.features, config, plugins);
   const learning =
     flags.algorithm === undefined && flags.retrainEvery === undefined
       ? undefined
