@@ -342,7 +342,7 @@ describe('score', () => {
     expect(err).toMatch(
       /--budget 1 a year: that is 1 in 3[\d,]{9} of these records, rarer than the model can tell: it was calibrated on 1,140 scores/,
     );
-    expect(err).toContain('allow more than 1 in 1141000, or fit on more rows');
+    expect(err).toContain('allow more than 1 in 1,141,000, or fit on more rows');
   });
 
   it('needs times for a budget in a time', async () => {
