@@ -2,6 +2,7 @@ import tab from '@bomb.sh/tab/commander';
 import { Command, CommanderError } from 'commander';
 import { EXIT, RemoteError, safeText, UserError } from '../core/index.ts';
 import { productVersion } from '../pipeline/index.ts';
+import { addAnalystCommand } from './command/analyst.ts';
 import { addAnalyzeCommand } from './command/analyze.ts';
 import { addBaselineCommand } from './command/baseline.ts';
 import { addCaptureCommand } from './command/capture.ts';
@@ -56,6 +57,7 @@ export function createProgram(done: (code: number) => void): Command {
   addShowCommand(program, done);
   addFeedbackCommand(program, done);
   addReplayCommand(program, done);
+  addAnalystCommand(program, done);
   addFlowsCommand(program, done);
   addTrainCommand(program, done);
   addScoreCommand(program, done);

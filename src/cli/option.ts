@@ -31,6 +31,16 @@ export function collectFiles(option: string, text: string, before: string[] | un
   return [...(before ?? []), ...files];
 }
 
+/** An option given once or more, each a list of names. */
+export function collectNames(option: string, text: string, before: string[] | undefined): string[] {
+  const names = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  if (names.length === 0) throw new UserError(`${option}: no name given`, 'give one, or several with commas');
+  return [...new Set([...(before ?? []), ...names])];
+}
+
 /** The set that `--home-net`, the configuration or, without both, private addresses make. Throws UserError for what is no network. */
 export function homeNetworks(given: readonly string[] | undefined, config: Config): NetworkSet {
   const networks = given ?? config.homeNet ?? DEFAULT_HOME_NETWORKS;

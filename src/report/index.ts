@@ -12,6 +12,7 @@ export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';
 export { renderHtml } from './html.ts';
 export { devicesJson, incidentJson, renderJson, renderJsonParts } from './json.ts';
+export * from './model-comparison.ts';
 export * from './result.ts';
 export * from './row-csv.ts';
 export { INCIDENTS_SCHEMA_VERSION, type IncidentsDocument, incidentsDocument, incidentsJsonSchema } from './schema.ts';

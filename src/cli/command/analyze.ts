@@ -16,6 +16,7 @@ import {
 } from '../../incident/index.ts';
 import {
   describeFileError,
+  EgressLedger,
   encodeConnectionCsv,
   expandInputs,
   makeOutputFolder,
@@ -55,7 +56,9 @@ import {
   textCell,
 } from '../../report/index.ts';
 import { fitFlows, planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
+import { Explainer } from '../explain-report.ts';
 import { readFeedback } from '../feedback-file.ts';
+import { languageModelOf, personasOf } from '../language-option.ts';
 import { collectFiles, collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
@@ -85,6 +88,7 @@ interface AnalyzeFlags extends LiveFlags {
   readonly homeNet?: string[];
   readonly as?: string;
   readonly features?: string;
+  readonly llm?: string | false;
   readonly suppressions?: string;
   readonly alertBudget?: AlertBudget;
 }
@@ -152,6 +156,8 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       `what was called ordinary before (default: ${FEEDBACK_FILE} in the output folder, where there is one; docs/incidents.md)`,
     )
     .option('--alert-budget <n/time>', 'at most so many alerts, as in 3/week, 2/day or 1/hour', alertBudget)
+    .option('--llm <model>', 'let a language model explain the incidents, as in ollama:qwen2.5:3b (docs/analyst.md)')
+    .option('--no-llm', 'ask no language model, also where the configuration names one')
     .option('--config <yaml>', 'configuration file; flags win over it')
     .option('--seed <n>', 'seed of all chance in the run (default: 42)', integer('--seed'))
     .option('-q, --quiet', 'print nothing but errors')
@@ -255,6 +261,7 @@ async function runConfigured(
   const budget =
     flags.alertBudget ?? (config.alertBudget === undefined ? undefined : parseAlertBudget(config.alertBudget));
   const keeper = budget === undefined ? undefined : new AlertKeeper(budget);
+  const explain = await explainerOf(flags, config);
   makeOutputFolder(out);
 
   const abort = new AbortController();
@@ -369,6 +376,7 @@ async function runConfigured(
       if (plugins !== undefined) tellPluginFailures(plugins);
       for (const error of output.errors) showUserError(error);
       if (output.errors.length > 0) return EXIT.yourMistake;
+      explain?.later(folder, abort.signal);
       const failOn = flags.failOn ?? config.failOn;
       const failed =
         failOn !== undefined &&
@@ -420,10 +428,25 @@ async function runConfigured(
     const code = await analyzeFiles(out, files);
     return abort.signal.aborted && code !== EXIT.yourMistake ? INTERRUPTED : code;
   } finally {
+    await explain?.finished();
     process.off('SIGINT', onInterrupt);
     process.off('SIGTERM', onInterrupt);
     process.off('SIGHUP', onInterrupt);
   }
+}
+
+/** What explains reports with a language model once they are written; undefined where none is asked for. Rejects with UserError. */
+async function explainerOf(flags: AnalyzeFlags, config: Config): Promise<Explainer | undefined> {
+  if (flags.llm === false || (flags.llm === undefined && config.analyst?.model === undefined)) return undefined;
+  const egress = new EgressLedger();
+  const model = await languageModelOf(flags.llm === undefined ? {} : { llm: flags.llm }, config, egress);
+  return new Explainer({
+    model,
+    personas: personasOf(undefined, config),
+    config,
+    egress,
+    ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
+  });
 }
 
 async function show(

@@ -139,21 +139,23 @@ export function estimateQuestion(
 
 /**
  * The incidents with what was found out about them: an opinion takes the place of an earlier one of the same model and persona, except that a failure does
- * not take that of an answer. What was cancelled leaves no trace.
+ * not take that of an answer, and the same answer from the store keeps what it once took. What was cancelled leaves no trace.
  */
 export function withOpinions(incidents: readonly JudgedIncident[], asked: readonly AskedQuestion[]): JudgedIncident[] {
   const fresh = Map.groupBy(asked, ({ incident }) => incident);
   return incidents.map((incident) => {
     const before = incident.verdict.opinions ?? [];
-    const came = (fresh.get(incident.id) ?? []).map(({ opinion }) => opinion);
     const opinions = [...before];
-    for (const opinion of came) {
+    for (const { opinion, call } of fresh.get(incident.id) ?? []) {
       if (opinion.outcome === 'cancelled') continue;
       const at = opinions.findIndex(
-        (old) => old.by === opinion.by && old.provider === opinion.provider && old.persona === opinion.persona,
+        ({ by, provider, persona }) =>
+          by === opinion.by && provider === opinion.provider && persona === opinion.persona,
       );
-      if (at < 0) opinions.push(opinion);
-      else if (opinion.outcome === 'answer' || opinions[at]?.outcome !== 'answer') opinions[at] = opinion;
+      const old = opinions[at];
+      if (old === undefined) opinions.push(opinion);
+      else if (call.outcome === 'stored' && old.outcome === 'answer') continue;
+      else if (opinion.outcome === 'answer' || old.outcome !== 'answer') opinions[at] = opinion;
     }
     return opinions.length === 0 ? incident : { ...incident, verdict: { ...incident.verdict, opinions } };
   });

@@ -1,5 +1,6 @@
 export * from './answer-store.ts';
 export * from './ask.ts';
+export * from './compare.ts';
 export * from './context.ts';
 export * from './fixture.ts';
 export * from './metrics.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type AnalystCall, costOf, metricsCsv, metricsJson, totalCalls } from './metrics.ts';
+import { type AnalystCall, costOf, metricsCsv, metricsJson, totalCalls, withEarlierCalls } from './metrics.ts';
 
 const CALL: AnalystCall = {
   incident: 'inc-1',
@@ -86,4 +86,20 @@ test('the file for programs has the totals and every call', () => {
   };
   expect(value.totals.calls).toBe(1);
   expect(value.calls).toEqual([CALL]);
+});
+
+test('what came from the store keeps the measures of the run that asked, and other calls of that run stay', () => {
+  const stored: AnalystCall = {
+    incident: 'inc-1',
+    persona: 'technical',
+    provider: 'ollama',
+    model: 'tiny',
+    outcome: 'stored',
+    estimatedPromptTokens: 900,
+    attempts: 0,
+  };
+  expect(withEarlierCalls([stored], metricsJson([CALL, FAILED]))).toEqual([CALL, FAILED]);
+  expect(withEarlierCalls([FAILED], metricsJson([CALL]))).toEqual([FAILED, CALL]);
+  for (const broken of [undefined, '', '{', '[]', '{"calls":3}', '{"calls":[null,1,{"incident":"inc-1"}]}'])
+    expect(withEarlierCalls([stored], broken)).toEqual([stored]);
 });

@@ -163,6 +163,45 @@ export function metricsJson(calls: readonly AnalystCall[]): string {
   return `${JSON.stringify({ version: 1, totals: totalCalls(calls), calls }, null, 2)}\n`;
 }
 
+/** The calls of a run, with those of an earlier one (as `metricsJson` wrote them) for what came from the store: what it once took is not forgotten. */
+export function withEarlierCalls(calls: readonly AnalystCall[], earlier: string | undefined): AnalystCall[] {
+  const before = earlierCalls(earlier);
+  const keyOf = ({ incident, persona, provider, model }: AnalystCall): string =>
+    JSON.stringify([incident, persona, provider, model]);
+  const known = new Map(before.map((call) => [keyOf(call), call]));
+  const now = new Set(calls.map(keyOf));
+  return [
+    ...calls.map((call) => (call.outcome === 'stored' ? (known.get(keyOf(call)) ?? call) : call)),
+    ...before.filter((call) => !now.has(keyOf(call))),
+  ];
+}
+
+/** Those of a text that are calls; none of a text that is no such file. */
+function earlierCalls(text: string | undefined): AnalystCall[] {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    if (typeof value !== 'object' || value === null || !('calls' in value) || !Array.isArray(value.calls)) return [];
+    return (value.calls as unknown[]).filter(isCall).slice(0, MAX_CALLS);
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+const MAX_CALLS = 100_000;
+
+function isCall(value: unknown): value is AnalystCall {
+  if (typeof value !== 'object' || value === null) return false;
+  const { incident, persona, provider, model, outcome, estimatedPromptTokens, attempts } =
+    value as Partial<AnalystCall>;
+  return (
+    [incident, persona, provider, model].every((text) => typeof text === 'string') &&
+    ANALYST_OUTCOMES.some((known) => known === outcome) &&
+    typeof estimatedPromptTokens === 'number' &&
+    typeof attempts === 'number'
+  );
+}
+
 /** Text measures of everything that was kept of an answer. */
 export function textOf(claims: readonly { readonly text: string }[]): TextMeasures {
   return measureText(claims.map(({ text }) => text).join('\n'));

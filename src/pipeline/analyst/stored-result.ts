@@ -1,3 +1,4 @@
+import type { Opinion, Verdict } from '../../analyst/index.ts';
 import type { AnalysisResult, IncidentsDocument } from '../../report/index.ts';
 
 /**
@@ -22,7 +23,11 @@ export function storedResult(document: IncidentsDocument): AnalysisResult {
           }),
     },
     oddities,
-    incidents: incidents.map((incident) => ({ ...times(incident), detections: incident.detections.map(times) })),
+    incidents: incidents.map((incident) => ({
+      ...times(incident),
+      detections: incident.detections.map(times),
+      verdict: storedVerdict(incident.verdict),
+    })),
     hosts: hosts.map(times),
     ...(devices === undefined
       ? {}
@@ -37,6 +42,20 @@ export function storedResult(document: IncidentsDocument): AnalysisResult {
     timeline: { ...timeline, startMs: time(timeline.start) },
     ...(table === undefined ? {} : { table }),
   } as AnalysisResult;
+}
+
+type StoredVerdict = IncidentsDocument['incidents'][number]['verdict'];
+
+/** What a model said is by that model; the document does not say it twice. What its references stand for is found in the incident again. */
+function storedVerdict({ opinions, ...verdict }: StoredVerdict): Verdict {
+  if (opinions === undefined) return verdict;
+  return {
+    ...verdict,
+    opinions: opinions.map(({ references: _found, verdict: said, ...opinion }) => ({
+      ...opinion,
+      ...(said === undefined ? {} : { verdict: { ...said, by: opinion.by } }),
+    })) as Opinion[],
+  };
 }
 
 interface Span {
