@@ -40,8 +40,14 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
     });
   };
 
+  const badge = ` ${incident.severity.toUpperCase()} `;
+  const [head = '', ...rest] = wrapText(
+    `${incident.id}, ${incident.rank} of ${humanCount(report.incidents.length)} in the report`,
+    width - badge.length - 1,
+  );
   lines.push(
-    `${paint(incident.severity, ` ${incident.severity.toUpperCase()} `)} ${incident.id}, ${incident.rank} of ${humanCount(report.incidents.length)} in the report`,
+    `${paint(incident.severity, badge)} ${head}`,
+    ...rest,
     ...wrapText(safeText(incident.title, 600), width).map((line) => paint('strong', line)),
     '',
   );
@@ -58,7 +64,7 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
   row(
     'Looks like',
     wrapText(
-      `${incident.verdict.hypothesis}: ${incident.verdict.assessment}, confidence ${incident.verdict.confidence} (by ${safeText(incident.verdict.by, 60)}); ${incident.verdict.action}`,
+      `${safeText(incident.verdict.hypothesis, 120)}: ${safeText(incident.verdict.assessment, 40)}, confidence ${incident.verdict.confidence} (by ${safeText(incident.verdict.by, 60)}); ${safeText(incident.verdict.action, 40)}`,
       room,
     ),
   );
@@ -98,7 +104,7 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
     part('ATT&CK');
     for (const technique of incident.techniques)
       listed(
-        `${technique.id} ${safeText(technique.name, 120)}${technique.tactic === '' ? '' : ` (${technique.tactic})`}${technique.reason === undefined ? '' : `: ${safeText(technique.reason, 400)}`}`,
+        `${technique.id} ${safeText(technique.name, 120)}${technique.tactic === '' ? '' : ` (${safeText(technique.tactic, 60)})`}${technique.reason === undefined ? '' : `: ${safeText(technique.reason, 400)}`}`,
       );
   }
 
@@ -107,7 +113,7 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
     const port = detection.port === undefined ? '' : `, port ${detection.port}`;
     const protocol = detection.protocol === undefined ? '' : `/${safeText(detection.protocol, 20)}`;
     listed(
-      `${detection.kind} by ${safeText(detection.actor, 60)} with ${counted(detection.peerCount, 'host')}${port}${protocol}, score ${detection.score.toFixed(2)}, ${counted(detection.flowCount, 'flow')} [${detection.evidence.join(', ')}]`,
+      `${safeText(detection.kind, 80)} by ${safeText(detection.actor, 60)} with ${counted(detection.peerCount, 'host')}${port}${protocol}, score ${detection.score.toFixed(2)}, ${counted(detection.flowCount, 'flow')} [${detection.evidence.join(', ')}]`,
       `${detection.id}  `,
     );
   }
@@ -116,9 +122,10 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
   for (const item of incident.evidence) {
     const mark = `${item.id}  `;
     if (item.type === 'measure') {
-      const bound = item.threshold === undefined ? '' : `, threshold ${measured(item.threshold, item.unit)}`;
+      const bound =
+        item.threshold === undefined ? '' : `, threshold ${safeText(measured(item.threshold, item.unit), 120)}`;
       listed(
-        `${safeText(item.sentence, 600)} (${item.name} = ${safeText(measured(item.value, item.unit), 120)}${bound})`,
+        `${safeText(item.sentence, 600)} (${safeText(item.name, 80)} = ${safeText(measured(item.value, item.unit), 120)}${bound})`,
         mark,
       );
     } else if (item.type === 'flow') listed(flowText(item.flow as FlowRecord), mark);
@@ -144,7 +151,7 @@ function hosts(list: ShownIncident['actors'], total: number): string {
     .slice(0, MAX_HOSTS)
     .map(
       ({ address, home, mac }) =>
-        `${safeText(address, 60)}${mac === undefined ? '' : ` (${mac})`}${home ? '' : ' outside'}`,
+        `${safeText(address, 60)}${mac === undefined ? '' : ` (${safeText(mac, 20)})`}${home ? '' : ' outside'}`,
     );
   const more = total - shown.length;
   return more > 0 ? `${shown.join(', ')} and ${humanCount(more)} more` : shown.join(', ');
