@@ -7,7 +7,7 @@
  * The truth is that of the data's own documentation and labels, and lives in evaluate-capture.ts and evaluate-log.ts alone; the product never reads it.
  * A case is found when one incident has a detection of the expected kind, the expected host among its actors (or on either side, for a flood's
  * victim), the expected peer, port and server name in its detections or evidence. --only takes cases by a part of their path, and a simulated attack by a part of
- * `simulated/<kind>`; `--only models` takes the models on labelled tables alone. --quick fits these with one seed instead of ten. --markdown writes docs/evaluation.md. --check exits with 1 when a required case is not found at rank 1, something benign has an incident of severity high or
+ * `simulated/<kind>`; `--only day` composes a day of the benign captures alone; `--only others` takes the collections without known attacks; `--only models` takes the models on labelled tables alone. --quick fits these with one seed instead of ten. --markdown writes docs/evaluation.md. --check exits with 1 when a benign capture has more than one incident of medium severity, the composed day more than three incidents or one of high, when a required case is not found at rank 1, something benign has an incident of severity high or
  * critical, or a beacon score on RITA's data is not RITA's.
  */
 import { spawnSync } from 'node:child_process';
@@ -20,7 +20,9 @@ import { SEVERITIES, type Severity, severityRank } from '../src/incident/index.t
 import { build, DATA, eachOf, has, ROOT, textTable } from './child.ts';
 import { BENIGN, CAPTURES } from './evaluate-capture.ts';
 import { analyze, type CaseResult, type Counts, evaluate, type Outcome } from './evaluate-case.ts';
+import { type ComposedDay, evaluateDay, MOST_INCIDENTS_A_DAY } from './evaluate-day.ts';
 import { LOGS, type LogCase, logInputs, type Ranking, rankFlows, rankSources } from './evaluate-log.ts';
+import { type Column, caseColumns, MATRIX_LEGEND, matrixMarkdown, matrixText } from './evaluate-matrix.ts';
 import {
   ADBENCH_HEAD,
   adbenchRows,
@@ -32,6 +34,7 @@ import {
   modelNode,
   modelViolations,
 } from './evaluate-model.ts';
+import { evaluateOthers } from './evaluate-other.ts';
 import { RITA_HEAD, RITA_PATH, type RitaPair, ritaDisagreements, ritaPairs, ritaRows } from './evaluate-rita.ts';
 import {
   evaluateSimulated,
@@ -63,6 +66,10 @@ interface Results {
   readonly logs: readonly LogResult[];
   readonly benign: readonly BenignResult[];
   readonly simulated: readonly SimulatedResult[];
+  /** All benign captures in one day; undefined where it was not asked for. */
+  readonly day: ComposedDay | undefined;
+  /** Collections without known attacks, a folder each. */
+  readonly others: readonly Column[];
   /** Undefined where they were not asked for. */
   readonly models: ModelResults | undefined;
 }
@@ -151,7 +158,7 @@ interface Summary {
   readonly skipped: readonly string[];
 }
 
-function summarize({ captures, logs, benign, simulated, models }: Results): Summary {
+function summarize({ captures, logs, benign, simulated, day, models }: Results): Summary {
   const cases = [...captures, ...logs.map(({ result }) => result)];
   const required = cases.filter((one) => one.case.need === 'required' && one.verdict !== 'skipped');
   const wanted = cases.filter((one) => one.case.need === 'wanted' && one.verdict !== 'skipped');
@@ -184,13 +191,75 @@ function summarize({ captures, logs, benign, simulated, models }: Results): Summ
         ...one.outcome.incidents
           .filter((incident) => severityRank(incident.severity) >= severityRank('high'))
           .map((incident) => `${one.path}: ${incident.severity}: ${incident.title}`),
+        ...(one.outcome.counts.medium > MOST_MEDIUM
+          ? [`${one.path}: ${one.outcome.counts.medium} incidents of medium severity`]
+          : []),
       ]),
+      ...dayViolations(day),
       ...logs.flatMap(({ rita }) => (rita === undefined ? [] : ritaDisagreements(rita))),
       ...simulatedViolations(simulated),
       ...(models === undefined ? [] : modelViolations(models)),
     ],
     skipped: cases.filter((one) => one.verdict === 'skipped').map((one) => `${one.case.path}: ${one.note}`),
   };
+}
+
+/** A benign capture may have so many incidents of medium severity. */
+const MOST_MEDIUM = 1;
+
+function dayViolations(day: ComposedDay | undefined): string[] {
+  if (day === undefined) return [];
+  const { failed, incidents } = day.outcome;
+  if (failed !== undefined) return [`the composed day: ${failed}`];
+  const grave = incidents.filter(({ severity }) => severityRank(severity) >= severityRank('high'));
+  return [
+    ...(incidents.length > MOST_INCIDENTS_A_DAY ? [`the composed day: ${incidents.length} incidents`] : []),
+    ...grave.map(({ severity, title }) => `the composed day: ${severity}: ${title}`),
+  ];
+}
+
+/** Everything as one table: attacks and odd things, logs, benign captures by kind of device, the composed day, collections. */
+function columnsOf({ captures, logs, benign, day, others }: Results): Column[] {
+  const kinds = new Map<string, BenignResult[]>();
+  for (const one of benign) {
+    // Captures of one kind of device lie in a folder of their own.
+    const folder = dirname(one.path);
+    kinds.set(folder, [...(kinds.get(folder) ?? []), one]);
+  }
+  const benignColumns = [...kinds].map(([folder, runs]): Column => {
+    const { withMedium, withHigh } = alerts(runs);
+    return {
+      folder: 'benign captures',
+      name: `${basename(folder)} (${runs.length})`,
+      runs: runs.map(({ outcome }) => outcome.incidents),
+      truth: 'benign',
+      result: withMedium === 0 ? 'quiet' : `${withMedium} with medium${withHigh === 0 ? '' : `, ${withHigh} high`}`,
+    };
+  });
+  return [
+    ...caseColumns([...captures, ...logs.map(({ result }) => result)]),
+    ...benignColumns,
+    ...(day === undefined
+      ? []
+      : [
+          {
+            folder: 'benign captures',
+            name: `COMPOSED day (${day.captures})`,
+            runs: [day.outcome.incidents],
+            truth: 'benign',
+            result: `${day.outcome.incidents.length} incidents`,
+          },
+        ]),
+    ...others,
+  ];
+}
+
+/** What the composed day is, and what was said of it. */
+function daySentences({ captures, packets, leftOut, outcome }: ComposedDay): string[] {
+  return [
+    `COMPOSED, no real day: ${captures} benign captures moved to moments of one day (2026-03-02, seed 7) in one input of ${packets} packets${leftOut.length === 0 ? '' : `, ${leftOut.length} left out that hold no Ethernet frames`}: ${outcome.incidents.length} incidents (at most ${MOST_INCIDENTS_A_DAY})`,
+    ...outcome.incidents.map(({ severity, kind, title }) => `${severity}: ${kind}: ${title}`),
+  ];
 }
 
 function alerts(results: readonly BenignResult[]): Alerts {
@@ -328,7 +397,9 @@ function ritaOf(
 }
 
 function print(results: Results, summary: Summary): void {
-  const { captures, logs, benign, simulated, models } = results;
+  const { captures, logs, benign, simulated, day, models } = results;
+  const columns = columnsOf(results);
+  if (columns.length > 0) console.log(`${matrixText(columns)}\n${MATRIX_LEGEND}\n`);
   const left = [0, 1, 2, 3, 5, 6];
   if (captures.length > 0) console.log(`${textTable(CAPTURE_HEAD, captures.map(caseRow), left)}\n`);
   if (logs.length > 0) {
@@ -356,6 +427,7 @@ function print(results: Results, summary: Summary): void {
       ),
   );
   if (loud.length > 0) console.log(`Medium or above on benign captures:\n${loud.join('\n')}\n`);
+  if (day !== undefined) console.log(`${daySentences(day).join('\n  ')}\n`);
   console.log([...conclusions(summary), ...(rita === undefined ? [] : [rita.sentence])].join('\n'));
   if (simulated.length > 0)
     console.log(
@@ -383,7 +455,8 @@ const adbenchTitle = (isSemi: boolean, seeds: number): string =>
 const intrusionTitle = (seeds: number): string =>
   `Labelled network data: AUROC / average precision / TPR at 1 % FPR, mean of ${seedsText(Math.ceil(seeds / 2))}`;
 
-function markdown({ captures, logs, benign, simulated, models }: Results, summary: Summary): string {
+function markdown(results: Results, summary: Summary): string {
+  const { captures, logs, benign, simulated, day, models } = results;
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
   const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
     [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
@@ -460,6 +533,16 @@ ${table(BENIGN_HEAD, benignRows(summary))}
 
 ${kindRows.length === 0 ? 'No incident of any severity.' : table(['incident on a benign capture', 'how often'], kindRows)}
 
+### A composed day
+
+${day === undefined ? 'Not run.' : list(daySentences(day).map(cell))}
+
+## Everything in one table
+
+Detectors and the first two incidents down, captures and logs across. ${MATRIX_LEGEND}. Where a column stands for many captures, its top incidents are those that stand there most often, with the number of captures.
+
+${matrixMarkdown(columnsOf(results), table)}
+
 ## Models on labelled tables
 ${
   models === undefined || models.adbench.length + models.intrusion.length === 0
@@ -517,8 +600,17 @@ try {
     2,
     (attack) => evaluateSimulated(attack, work),
   );
+  const day =
+    flags.only === '' || flags.only === 'day'
+      ? await evaluateDay(
+          benignCaptures().map(({ path }) => path),
+          work,
+        )
+      : undefined;
+  const own = new Set([...CAPTURES, ...LOGS].map(({ path }) => path));
+  const others = flags.only === '' || flags.only === 'others' ? await evaluateOthers(own, work) : [];
   const models = 'models'.includes(flags.only) ? evaluateModels(flags.quick) : undefined;
-  const results: Results = { captures, logs, benign, simulated, models };
+  const results: Results = { captures, logs, benign, simulated, day, others, models };
   const summary = summarize(results);
   if (flags.json)
     console.log(
@@ -531,6 +623,23 @@ try {
           rita: logs.flatMap(({ rita }) => rita ?? []),
           benign: benign.map(benignNode),
           simulated: simulated.map(simulatedNode),
+          ...(day === undefined
+            ? {}
+            : {
+                composedDay: {
+                  ...day,
+                  outcome: {
+                    ...day.outcome,
+                    incidents: day.outcome.incidents.map(({ rank, severity, kind, title }) => ({
+                      rank,
+                      severity,
+                      kind,
+                      title,
+                    })),
+                  },
+                },
+              }),
+          others: others.map(({ name, runs, result }) => ({ name, result, incidents: runs.flat().length })),
           ...(models === undefined ? {} : { models: modelNode(models) }),
         },
         null,
