@@ -79,7 +79,7 @@ export const DEFAULT_DGA_OPTIONS: DgaOptions = {
 };
 
 const COUNT_SPAN = 16;
-const MOST_KNOWN = 16_384;
+const MOST_KNOWN = 8192;
 const FULL_SHARE = 0.3;
 const FULL_FAILING = 0.3;
 const EVIDENCE_PER_CLIENT = 20;

@@ -30,7 +30,7 @@ export function dnsNameOf(text: string): DnsName {
 
 /** Names of late: hosts ask for the same ones all day, and taking one apart costs more than all else that is done with it. */
 const RECENT = new Map<string, DnsName>();
-const MOST_RECENT = 16_384;
+const MOST_RECENT = 8192;
 
 function takenApart(text: string): DnsName {
   const parts = domainParts(text, { privateSuffixes: true });
