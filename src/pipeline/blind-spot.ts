@@ -29,7 +29,7 @@ export interface IdleDetector {
 }
 
 const NOT_LOOKED_FOR =
-  'This version has no detector for tunnels in DNS, exfiltration, malware families, protocols on foreign ports and movement between hosts inside: their absence here says nothing.';
+  'Files, messages and requests to applications were not searched for malware or attacks inside of them: that none is named here says nothing.';
 
 const SHORT_CAPTURE_MS = 3_600_000;
 

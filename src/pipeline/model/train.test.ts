@@ -7,7 +7,7 @@ import { classifyInputs } from '../classify.ts';
 import { evaluateModels } from './evaluate.ts';
 import { openRows } from './row-set.ts';
 import { explainRow, scoreInputs } from './score.ts';
-import { sampleOf, trainModel } from './train.ts';
+import { sampleOf, spanOf, trainModel } from './train.ts';
 import { tuneModel } from './tune.ts';
 
 let folder = '';
@@ -131,5 +131,38 @@ describe('work that is stopped', () => {
     expect(seen[0]).toBe('the defaults');
     expect(seen[1]).toMatch(/^trial 1 of 1000, best so far [01]\.\d{4}$/);
     expect(seen).toHaveLength(3);
+  });
+});
+
+describe('the time that records took', () => {
+  const MINUTE = 60_000;
+  const span = (...inputs: readonly (readonly [from: number, to: number] | undefined)[]): number | undefined => {
+    const known = inputs.flatMap((one) => (one === undefined ? [] : one)).map((minutes) => minutes * MINUTE);
+    const ms = spanOf({
+      span: { firstMs: Math.min(...known), lastMs: Math.max(...known) },
+      inputs: inputs.map((one) => ({
+        name: 'a.pcap',
+        format: 'pcap',
+        compression: '',
+        bytes: 1,
+        packets: 1,
+        status: 'complete',
+        ...(one === undefined ? {} : { firstMs: one[0] * MINUTE, lastMs: one[1] * MINUTE }),
+      })),
+    });
+    return ms === undefined ? undefined : ms / MINUTE;
+  };
+
+  it('counts no pause between recordings that lie apart', () => {
+    expect(span([0, 30], [1440, 1460])).toBe(50);
+    expect(span([1440, 1460], [0, 30])).toBe(50);
+    expect(span([0, 30], [500, 510], [1440, 1460])).toBe(60);
+  });
+
+  it('counts the whole where recordings follow each other, overlap, or one has no times', () => {
+    expect(span([0, 30])).toBe(30);
+    expect(span([0, 30], [31, 60], [65, 66])).toBe(66);
+    expect(span([0, 100], [10, 20], [150, 160])).toBe(160);
+    expect(span([0, 30], undefined, [1440, 1460])).toBe(1460);
   });
 });

@@ -270,9 +270,32 @@ function needRows(approved: ReadonlySet<number> | undefined, set: RowSet): void 
     );
 }
 
-/** How long the records took; undefined without times. */
-export function spanOf({ span }: Pick<RowSet, 'span'>): number | undefined {
-  return span === undefined || !(span.lastMs > span.firstMs) ? undefined : span.lastMs - span.firstMs;
+/**
+ * How long the records took, in ms; undefined without times. Between inputs that lie apart nothing was read, which is no time without records: a pause counts only where it is no longer than the longer of
+ * the inputs beside it, as between files that a recorder begins one after another.
+ */
+export function spanOf({ span, inputs }: Pick<RowSet, 'span' | 'inputs'>): number | undefined {
+  if (span === undefined || !(span.lastMs > span.firstMs)) return undefined;
+  const whole = span.lastMs - span.firstMs;
+  const used = inputs.filter(({ status }) => status !== 'failed');
+  const times = used.flatMap(({ firstMs, lastMs }) =>
+    firstMs === undefined || lastMs === undefined ? [] : [{ firstMs, lastMs }],
+  );
+  if (times.length < 2 || times.length < used.length) return whole;
+  times.sort((a, b) => a.firstMs - b.firstMs);
+  let unread = 0;
+  let lengthBefore = 0;
+  let endMs = Number.POSITIVE_INFINITY;
+  for (const { firstMs, lastMs } of times) {
+    const length = lastMs - firstMs;
+    const pause = firstMs - endMs;
+    if (pause > Math.max(length, lengthBefore)) unread += pause;
+    if (lastMs > endMs || endMs === Number.POSITIVE_INFINITY) {
+      endMs = lastMs;
+      lengthBefore = length;
+    }
+  }
+  return unread < whole ? whole - unread : whole;
 }
 
 export interface Sample {
