@@ -168,8 +168,8 @@ const mistakes: readonly { readonly what: string; readonly args: () => string[];
   },
   {
     what: 'a misspelt command',
-    args: () => ['analyse', sweepFile],
-    says: () => "error: unknown command 'analyse'\n(Did you mean analyze?)\n",
+    args: () => ['analyz', sweepFile],
+    says: () => "error: unknown command 'analyz'\n(Did you mean analyze?)\n",
   },
   {
     what: 'a severity that does not exist',
@@ -207,7 +207,7 @@ const mistakes: readonly { readonly what: string; readonly args: () => string[];
 
 for (const { what, args, says } of mistakes) {
   test(`${what} is an error with a hint and exit code 2`, async () => {
-    const run = await runCli([...args(), '--out', freshOut()].slice(0, args()[0] === 'analyse' ? 2 : undefined));
+    const run = await runCli([...args(), '--out', freshOut()].slice(0, args()[0] === 'analyz' ? 2 : undefined));
     expect(run.stderr.slice(0, says().length)).toBe(says());
     expect(run.stderr).not.toContain('    at ');
     expect(run.code).toBe(2);
