@@ -74,11 +74,16 @@ describe('what was done', () => {
     expect(problems(guess, 'Check whether a login succeeded.')).toEqual([]);
     expect(problems(guess, 'If it succeeded, change the password.', { section: 'whatToDoFirst' })).toEqual([]);
     expect(problems(guess, 'Verify that nothing was installed.')).toEqual([]);
+    expect(problems(guess, 'Look for signs of compromise.')).toEqual([]);
     expect(problems(guess, '192.168.1.40 infected others.', { section: 'whyItMatters' })).toHaveLength(1);
   });
 
   it('is held to how many it happened to', () => {
     expect(problems(scan, '58 were refused.')).toEqual([]);
+    expect(problems(scan, 'Only 4 of the 212 hosts responded.')).toEqual([]);
+    expect(problems(scan, 'Only 6 of the 212 hosts responded.')).toContain(
+      "claim.verb: '212' is not how many answered.",
+    );
     expect(problems(scan, '4 of the attempts were refused.')).toContain("claim.verb: '4' is not how many refused.");
     expect(problems(scan, 'None of the targets answered.')).toHaveLength(1);
   });
@@ -104,6 +109,7 @@ describe('counts, times and places', () => {
     const of = (text: string, ...cites: string[]) =>
       checkStatement(sent, { text, cites }, 'here').map(({ kind }) => kind);
     expect(of('These 3 flows carried 4.5 kB.', 'f1', 'f2', 'f3')).toEqual([]);
+    expect(of('These 3 flows carried 4500 bytes.', 'f1', 'f2', 'f3')).toEqual([]);
     expect(of('These 2 flows carried 3 kB.', 'f1', 'f2')).toEqual([]);
     expect(of('They carried 4.5 kB.', 'f1', 'f2')).toEqual(['claim.number']);
   });

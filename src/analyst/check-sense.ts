@@ -412,7 +412,7 @@ const SUPPORTED: readonly (readonly [prefix: string, groups: readonly VerbGroup[
 
 const HEDGES: ReadonlySet<string> = new Set(
   `may might could can if whether would should perhaps possibly probably likely suggests suggest potentially unless seems seem appears appear maybe suspect suspected
-possible assume until or like as how why look looks find check ask see before verify confirm ensure determine prove`.split(
+possible assume until or like as how why look looks find check ask see before verify confirm ensure determine prove review inspect examine investigate`.split(
     /\s+/,
   ),
 );
@@ -474,7 +474,9 @@ function checkVerbs(words: readonly Token[], knowledge: Knowledge, cited: Cited,
       (before.at(-1) === 'to' && before.some((word) => ATTEMPTS.has(word))) ||
       (before.at(-1) === 'to' && !before.some((word) => AUXILIARIES.has(word)) && !facts);
     // 'an encrypted one', 'the infected machine': said of a thing, not of what somebody did.
-    if (isThought || (verb.participle && ARTICLES.has(before.at(-1) ?? ''))) continue;
+    // 'signs of compromise': a noun.
+    const isNoun = !verb.participle && !token.word.endsWith('ing') && NOUN_BEFORE.has(before.at(-1) ?? '');
+    if (isThought || isNoun || (verb.participle && ARTICLES.has(before.at(-1) ?? ''))) continue;
     const isNegated = before.some((word) => NEGATIONS.has(word) || word.endsWith("n't"));
     const subject = words.slice(clauseStart(words, i), i).some(({ address }) => address !== undefined);
     if (!facts && !subject) continue;
@@ -484,6 +486,21 @@ function checkVerbs(words: readonly Token[], knowledge: Knowledge, cited: Cited,
   }
 }
 
+const NOUN_BEFORE: ReadonlySet<string> = new Set([
+  'of',
+  'for',
+  'by',
+  'with',
+  'the',
+  'a',
+  'an',
+  'this',
+  'that',
+  'its',
+  'their',
+  'each',
+  'any',
+]);
 const ARTICLES: ReadonlySet<string> = new Set(['a', 'an', 'the', 'its', 'their', 'any', 'each', 'every']);
 
 /** Where the clause of a word begins: after a mark or a conjunction. */
@@ -565,12 +582,14 @@ function checkOutcome(
 ): void {
   const outcome = OUTCOME[verb.group];
   const subject = words.slice(clauseStart(words, at), at);
-  const value = subject.map(({ word }) => numberOf(word)).findLast((number) => number !== undefined);
+  const values = subject.map(({ word }) => numberOf(word)).filter((number) => number !== undefined);
+  // '4 of the 212 hosts': one of the numbers is that of those that answered.
+  const value = values.at(-1);
   if (outcome === undefined || value === undefined || isNegated || outcomes.size === 0) return;
   const counted = [...outcomes]
     .filter((entry) => entry.endsWith(` ${outcome}`))
     .map((entry) => Number(entry.split(' ')[0]));
-  if (counted.length > 0 && !counted.some((number) => Math.round(number) === Math.round(value)))
+  if (counted.length > 0 && !counted.some((number) => values.some((one) => Math.round(number) === Math.round(one))))
     add('claim.verb', `'${humanCount(value)}' is not how many ${outcome}.`);
 }
 

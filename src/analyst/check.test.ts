@@ -24,6 +24,7 @@ describe('what the evidence shows passes', () => {
   it.each([
     '192.168.10.23 tried 212 hosts on port 445 within 38.4 s.',
     '192.168.10.23:50001 reached 192.168.10.100:445.',
+    'It took 38.4 seconds, and 98.1 percent failed.',
     '98.1 % failed, that is 0.981 of them, or about 98 %.',
     'It took up 5.5 targets a second, or 6 when rounded, 5.50 exactly.',
     'Four targets answered; 4 is few.',

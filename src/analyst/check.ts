@@ -121,7 +121,7 @@ export function checkClaim(incident: Incident, claim: Claim, where: string, opti
   const add = (kind: ProblemKind, token: string, what: string): unknown =>
     problems.push({ kind, where, message: `'${token}' is ${what} that the cited evidence does not show.` });
 
-  let text = ` ${claim.text.replace(HIDDEN_ALL, ' ')} `;
+  let text = ` ${shortUnits(claim.text.replace(HIDDEN_ALL, ' '))} `;
   for (const term of REFERENCE_TERMS) text = text.replaceAll(term, ' ');
   // Every step takes out what it has judged, so that the parts of an address are not judged again as numbers.
   const take = (pattern: RegExp, judge: (token: string, groups: readonly (string | undefined)[]) => void): void => {
@@ -429,6 +429,24 @@ function normalAddress(text: string): string {
 /** With exactly one blank before the unit. */
 function quantityText(token: string): string {
   return token.trim().replace(/ *([a-zA-Z]+|%)$/, ' $1');
+}
+
+const UNIT_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/seconds?/, 's'],
+  [/minutes?/, 'min'],
+  [/hours?/, 'h'],
+  [/days?/, 'd'],
+  [/kilobytes?/, 'kB'],
+  [/megabytes?/, 'MB'],
+  [/gigabytes?/, 'GB'],
+  [/(?:percent|per cent)/, '%'],
+];
+
+/** '38.4 s' for '38.4 seconds', '4 h 38 min' for '4 hours and 38 minutes': the form in which facts have it. Bytes in full count as plain numbers. */
+function shortUnits(text: string): string {
+  let short = text;
+  for (const [name, unit] of UNIT_NAMES) short = short.replace(new RegExp(`(?<=\\d )${name.source}(?!\\w)`, 'g'), unit);
+  return short.replace(/(?<=\d (?:d|h|min))(?:,| and|, and)(?= \d+ (?:h|min|s)(?!\w))/g, '');
 }
 
 function plainNumber(text: string): number {
