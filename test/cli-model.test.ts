@@ -240,6 +240,18 @@ describe('train', () => {
     expect(err).toContain("error: --without 2: there is no column '2'\n  did you mean 'column2'?\n");
   });
 
+  it('says that a column which looks like a label is fitted as a feature', async () => {
+    const note =
+      "note: column 'class' is a feature like any other; if it says what a row is, give --label-column class\n";
+    const fit = ['train', TRAIN, '--algorithm', 'hbos', '--out', at('hbos.safetensors')];
+    expect(await run(...fit)).toBe(0);
+    expect(err).toContain(note);
+    err = '';
+    expect(await run(...fit, '--label-column', 'class')).toBe(0);
+    expect(await run(...fit, '--without', 'class')).toBe(0);
+    expect(err).not.toContain(note);
+  });
+
   it('never writes over what it reads, by whatever name', async () => {
     const before = fs.readFileSync(TRAIN);
     fs.symlinkSync(TRAIN, at('link.csv'));

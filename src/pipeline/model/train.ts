@@ -190,7 +190,7 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
       parameters,
       retrained,
       inputs: set.inputs,
-      notes: set.notes,
+      notes: [...set.notes, ...labelNotes(options, set)],
     };
   } finally {
     set.close();
@@ -255,6 +255,20 @@ export function labelsOf(
   if (flowLabels !== undefined) return Labels.of(set, flowLabels, wanted?.normal);
   if (wanted === undefined) return undefined;
   return Labels.of(set, columnLabels(set, wanted.column), wanted.normal);
+}
+
+/** What columns of labels are mostly called. */
+const LABEL_NAME = /^(?:labels?|class|target|(?:is[_-]?)?(?:attack|anomaly|outlier|malicious))$/i;
+
+/** A label that is fitted like any other column makes a model that knows the answer; who forgot to say so is told. */
+function labelNotes({ labels, plan, from, without = [] }: TrainOptions, { kind, schema }: RowSet): string[] {
+  if (kind === 'flows' || labels !== undefined || plan !== undefined || from !== undefined) return [];
+  return schema.columns
+    .filter(({ name }) => LABEL_NAME.test(name) && !without.includes(name))
+    .map(
+      ({ name }) =>
+        `column '${name}' is a feature like any other; if it says what a row is, give --label-column ${name}`,
+    );
 }
 
 /** Throws a UserError where a row is approved that is not there. */
