@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -95,6 +96,60 @@ describe('analyst run', () => {
     expect(sent).toContain('HOST-');
     expect(sent).not.toContain('192.168.');
   });
+
+  test('Ctrl-C ends within a second or so, keeps what was answered, and the next run asks for the rest', async () => {
+    const out = path.join(folder, 'stopped');
+    const many = path.join(folder, 'many.pcap');
+    const sweeps = [11, 12, 13].flatMap((host, i) =>
+      portSweep({
+        source: `192.168.1.${host}`,
+        network: `192.168.${20 + i}`,
+        port: 445,
+        count: 40,
+        start: 1_700_000_000 + i * 9000,
+      }),
+    );
+    fs.writeFileSync(many, pcapOf(sweeps));
+    expect((await cli(['analyze', many, '--quiet', '--out', out])).code).toBe(0);
+    const all = written(out).incidents.length;
+    expect(all).toBeGreaterThan(1);
+    const slow = await startModelDouble({
+      api: 'ollama',
+      script: [HONEST, { does: 'hang' }],
+      models: ['tiny:1b'],
+      contextTokens: 100_000,
+    });
+    doubles.push(slow);
+    const entry = new URL('../../../test/support/cli-entry.ts', import.meta.url);
+    const args = ['analyst', 'run', out, '--llm', 'ollama:tiny:1b', '--llm-url', slow.url];
+    const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', entry.pathname, ...args], {
+      env: { ...process.env, NO_COLOR: '1' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    let stopped = 0;
+    const code = await new Promise<number | null>((resolve) => {
+      child.stderr.on('data', (chunk) => {
+        stderr += String(chunk);
+        // The first is answered and the second hangs.
+        if (stopped === 0 && stderr.includes('1/')) {
+          stopped = performance.now();
+          child.kill('SIGINT');
+        }
+      });
+      child.on('close', (ended) => resolve(ended));
+    });
+    expect(code).toBe(130);
+    expect(performance.now() - stopped).toBeLessThan(10_000);
+    expect(stderr).toContain('stopping: what was answered is kept');
+    expect(stderr).toContain(`no explanation of ${all - 1} question${all > 2 ? 's' : ''} (cancelled)`);
+    const answered = written(out).incidents.filter(({ verdict }) => verdict.opinions !== undefined);
+    expect(answered).toHaveLength(1);
+    const server = await double(HONEST);
+    const rest = await cli(['analyst', 'run', out, '--llm', 'ollama:tiny:1b', '--llm-url', server.url]);
+    expect(rest.stderr).toContain(`${all} explanations of ${all} questions (1 known from before)`);
+    expect(server.asked).toHaveLength(all - 1);
+  }, 180_000);
 
   test('an incident or a folder that is not there is a mistake in one line', async () => {
     const missing = await cli(['analyst', 'run', OUT, '--incident', '9', '--llm', 'tiny:1b']);

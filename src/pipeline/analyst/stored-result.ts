@@ -13,6 +13,18 @@ export function storedResult(document: IncidentsDocument): AnalysisResult {
       ...run,
       inputs: run.inputs.map(optionalTimes),
       ...optionalSpan(run),
+      ...(run.feedback === undefined
+        ? {}
+        : {
+            feedback: {
+              ...run.feedback,
+              rules: run.feedback.rules.map(({ created, expires, ...rule }) => ({
+                ...rule,
+                ...(created === null ? {} : { createdMs: time(created) }),
+                ...(expires === null ? {} : { expiresMs: time(expires) }),
+              })),
+            },
+          }),
       ...(run.drift === undefined
         ? {}
         : {
