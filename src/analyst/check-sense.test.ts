@@ -9,6 +9,7 @@ import {
   incidentsOf,
   reason,
 } from '../../test/support/detection.ts';
+import { TOLD_INCIDENTS } from '../../test/support/paraphrase.ts';
 import type { Incident } from '../incident/index.ts';
 import { checkSense, checkStatement, type SenseOptions } from './check-sense.ts';
 import { References } from './reference.ts';
@@ -211,5 +212,74 @@ describe('any text', () => {
     ])
       checkStatement(scan, { text: hostile, cites: ['d1'] }, 'here');
     expect(performance.now() - start).toBeLessThan(2000);
+  });
+});
+
+describe('sentences in the manner of models', () => {
+  const TOLD: readonly (readonly [kind: string, right: readonly string[], wrong: readonly string[]])[] = [
+    [
+      'scan.horizontal',
+      [
+        'The host 192.168.10.23 performed a horizontal scan on port 445, targeting 212 hosts within 38.4 seconds.',
+        'A total of 212 hosts were targeted on port 445, with a 98.1% failure rate.',
+        'Host 192.168.10.23 (internal) attempted to connect to SMB (port 445) on 212 internal hosts over 38.4 s.',
+        'Lateral movement via SMB is a common next step after such reconnaissance.',
+        'Check the four hosts that responded for signs of compromise.',
+      ],
+      ['The host 192.168.10.23 performed a horizontal scan on port 446, targeting 212 hosts within 38.4 seconds.'],
+    ],
+    [
+      'dns-tunnel.names',
+      [
+        '192.168.10.41 issued 840 DNS questions for 812 distinct names under a single domain.',
+        'This volume of unique names is typical for DNS tunneling.',
+        'An antivirus product that encodes hashes in names could be the reason.',
+      ],
+      [
+        '192.168.10.1 asked 192.168.10.41 for 812 names.',
+        '3.1 MB of passwords were stolen through DNS.',
+        'It asked for 840 different names.',
+        'The tool iodine was used.',
+        '192.168.10.41 downloaded malware from the domain.',
+      ],
+    ],
+    [
+      'flood.udp',
+      [
+        'The internal host 192.168.10.66 sent 90,000 UDP packets to 198.51.100.20 within 20 s.',
+        'None of the packets received an answer.',
+        '192.168.10.66 may be part of a botnet.',
+      ],
+      [
+        '198.51.100.20 flooded 192.168.10.66 with UDP packets.',
+        '192.168.10.66 sent 90,001 packets.',
+        'The target went down and was disabled.',
+        'The Mirai botnet is responsible.',
+        'It began at 07:30:20.',
+      ],
+    ],
+    [
+      'lateral-movement.execution',
+      ['192.168.1.8 remotely executed something on 3 hosts, among them 192.168.1.13.'],
+      [
+        '192.168.1.13 executed a program on 192.168.1.8.',
+        '192.168.1.8 encrypted files on 192.168.1.13.',
+        'Ransomware was installed on 4 hosts.',
+      ],
+    ],
+    [
+      'arp-spoof.poisoning',
+      ['The attacker could read unencrypted traffic.', 'Failover routers sometimes behave like this.'],
+      ['192.168.1.1 claimed the address of 192.168.1.66.', 'Passwords were stolen.'],
+    ],
+  ];
+
+  it.each(TOLD)('%s', (kind, right, wrong) => {
+    const incident = TOLD_INCIDENTS.get(kind);
+    if (incident === undefined) throw new Error(`no incident of ${kind}`);
+    const cites = [...incident.detections, ...incident.evidence].map(({ id }) => id);
+    const passes = (text: string) => checkStatement(incident, { text, cites }, 'here').length === 0;
+    expect(right.filter((text) => !passes(text))).toEqual([]);
+    expect(wrong.filter(passes)).toEqual([]);
   });
 });

@@ -313,12 +313,12 @@ const VERB_LIST: Readonly<Record<VerbGroup, string>> = {
   refuse: 'refused rejected',
   fail: 'failed',
   win: 'succeeded worked compromised breached infiltrated penetrated hacked cracked gained obtained',
-  harm: 'infected encrypted deleted destroyed modified altered wiped disabled crashed damaged stole exploited hijacked installed dropped implanted executed elevated escalated defaced erased',
+  harm: 'infected encrypted deleted destroyed modified altered wiped disabled crashed damaged stole exploited hijacked installed dropped implanted elevated escalated defaced erased',
   spoof: 'spoofed poisoned impersonated intercepted diverted',
   mine: 'mined',
   tunnel: 'tunnelled tunneled',
   beacon: 'beaconed',
-  run: 'ran launched',
+  run: 'ran launched executed',
   block: 'blocked stopped prevented quarantined dropped denied filtered',
   ask: 'asked queried requested resolved',
   receive: 'received',
@@ -547,7 +547,7 @@ function supported(verb: Verb, isNegated: boolean, knowledge: Knowledge, cited: 
     if (knowledge.answered !== undefined) return isNegated ? knowledge.answered === 0 : knowledge.answered > 0;
     return isNegated ? !cited.flows.some(answeredFlow) : knowledge.backward.size > 0 || knowledge.stems.has(verb.stem);
   }
-  if (isNegated) return group === 'neutral' || knowledge.stems.has(verb.stem);
+  if (isNegated) return group === 'neutral' || group === 'receive' || knowledge.stems.has(verb.stem);
   if (verb.stem === 'reach' && (knowledge.answered ?? 0) > 0) return true;
   if (
     group === 'connect' &&
