@@ -24,7 +24,9 @@ import {
   assembleSettingsOf,
   FEEDBACK_FILE,
   type FeedbackFile,
+  INCIDENTS_FILE,
   readArchive,
+  readReport,
   requireWhole,
 } from '../../pipeline/index.ts';
 import type { AnalysisResult } from '../../report/index.ts';
@@ -258,9 +260,23 @@ async function change(
     feedback: after.feedback,
     feedbackFile: path.relative(path.resolve(folder), path.resolve(file)),
   };
-  rewriteReport(folder, then, { ...archive, settings });
+  rewriteReport(folder, withOpinions(then, folder), { ...archive, settings });
   note(`written: ${safeText(file, 1000)}, and the report in ${safeText(folder, 1000)}`);
   return EXIT.done;
+}
+
+/** What a language model said of the incidents that stay stays beside them: it was not asked again. */
+function withOpinions(then: AnalysisResult, folder: string): AnalysisResult {
+  const said = new Map(
+    readReport(path.join(folder, INCIDENTS_FILE)).incidents.flatMap(({ id, verdict: { opinions } }) =>
+      opinions === undefined ? [] : [[id, opinions] as const],
+    ),
+  );
+  const incidents = then.incidents.map((incident) => {
+    const opinions = said.get(incident.id);
+    return opinions === undefined ? incident : { ...incident, verdict: { ...incident.verdict, opinions } };
+  });
+  return { ...then, incidents };
 }
 
 async function agreed(): Promise<boolean> {
