@@ -124,6 +124,19 @@ describe('baseline', () => {
     );
   });
 
+  it('exports nothing over what it reads', async () => {
+    const before = fs.readFileSync(at('usual.pcapng'));
+    for (const [out, flags] of [
+      ['b.yaml', []],
+      ['usual.pcapng', ['--anomalies-of', at('usual.pcapng')]],
+    ] as const)
+      expect(await run('baseline', 'export', at('b.yaml'), ...flags, '--out', at(out))).toMatchObject({
+        code: 2,
+        err: `error: --out ${out}: this is one of the inputs, and would be overwritten\n  give another name\n`,
+      });
+    expect(fs.readFileSync(at('usual.pcapng')).equals(before)).toBe(true);
+  });
+
   it('shows all that an entry says, and what has expired by a day', async () => {
     fs.writeFileSync(
       at('shown.yaml'),

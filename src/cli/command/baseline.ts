@@ -18,6 +18,7 @@ import { expandInputs, writeConnectionSheet, writeOutput } from '../../io/index.
 import { AnomalySheet, proposeBaseline, streamFlows } from '../../pipeline/index.ts';
 import { textCell } from '../../report/index.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf, tellInputs } from '../option.ts';
+import { refuseOverwriting } from '../output.ts';
 import { note, print } from '../terminal.ts';
 import { inventoryOf, readText, vendorsOf } from './devices.ts';
 
@@ -310,6 +311,7 @@ function addExport(command: Command, done: (code: number) => void): void {
       '\nExamples:\n  anomalyst baseline export office.yaml --format csv\n  anomalyst baseline export office.yaml --anomalies-of monday.pcap --out anomalies.csv',
     )
     .action(async (name: string, flags: ExportFlags) => {
+      if (flags.out !== undefined) refuseOverwriting(flags.out, [name, ...(flags.anomaliesOf ?? [])]);
       const file = BaselineFile.parse(readText(name), name);
       if (flags.anomaliesOf !== undefined) {
         done(await exportAnomalies(file, flags.anomaliesOf, flags));
@@ -439,6 +441,7 @@ function addOui(command: Command, done: (code: number) => void): void {
         names: string[],
         flags: { readonly out: string; readonly date?: string; readonly verbose?: boolean; readonly quiet?: boolean },
       ) => {
+        refuseOverwriting(flags.out, names);
         const date = flags.date ?? newest(names);
         if (!/^\d{4}-\d{2}-\d{2}$/.test(date))
           throw new UserError(`--date ${safeText(date, 40)}: no day`, 'for example --date 2026-03-01');
