@@ -252,6 +252,21 @@ describe('train', () => {
     expect(err).not.toContain(note);
   });
 
+  it('is never given what analyze would write over or take away', async () => {
+    const folder = at('report');
+    fs.mkdirSync(folder);
+    fs.copyFileSync(TRAIN, path.join(folder, 'flows.csv'));
+    fs.copyFileSync(TRAIN, path.join(folder, 'rows.csv'));
+    for (const name of ['flows.csv', 'rows.csv']) {
+      err = '';
+      expect(await run('analyze', path.join(folder, name), '--out', folder)).toBe(2);
+      expect(err).toBe(
+        `error: --out ${folder}: ${path.join(folder, name)} is one of the inputs, and would be overwritten\n  give another folder with --out\n`,
+      );
+      expect(fs.readFileSync(path.join(folder, name), 'utf8')).toBe(fs.readFileSync(TRAIN, 'utf8'));
+    }
+  });
+
   it('never writes over what it reads, by whatever name', async () => {
     const before = fs.readFileSync(TRAIN);
     fs.symlinkSync(TRAIN, at('link.csv'));

@@ -60,6 +60,7 @@ import { Explainer } from '../explain-report.ts';
 import { readFeedback } from '../feedback-file.ts';
 import { languageModelOf, personasOf } from '../language-option.ts';
 import { collectFiles, collectHomeNetworks, configOf, flowOptionsOf } from '../option.ts';
+import { refuseOwnFiles } from '../output.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
@@ -99,6 +100,11 @@ const FLOWS_FILE = 'flows.csv';
 const ROWS_FILE = 'rows.csv';
 const ANOMALIES_FILE = 'anomalies.csv';
 const REJECTED_FILE = 'rejected.csv';
+/** What a run writes, or takes away where an earlier one left it. */
+const OWN_FILES = [
+  ...[FLOWS_FILE, ROWS_FILE, ANOMALIES_FILE, REJECTED_FILE, ARCHIVE_FILE],
+  ...['incidents.json', 'incidents.csv', 'report.html'],
+];
 /** Rejected lines that are kept; all are counted. */
 const MAX_REJECTED = 100_000;
 const DEFAULT_TOP = 10;
@@ -262,6 +268,7 @@ async function runConfigured(
     flags.alertBudget ?? (config.alertBudget === undefined ? undefined : parseAlertBudget(config.alertBudget));
   const keeper = budget === undefined ? undefined : new AlertKeeper(budget);
   const explain = await explainerOf(flags, config);
+  refuseOwnFiles(out, OWN_FILES, files);
   makeOutputFolder(out);
 
   const abort = new AbortController();
