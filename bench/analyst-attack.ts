@@ -60,7 +60,7 @@ try {
         incidents++;
         const trial = await tryIncident(incident, redaction, incidentContext(result, incident));
         // The text may change what the detectors see, and with it the verdict of the rules: the model's is held against that of the clean twin.
-        const found = breachesOf(one, incident, trial, clean).filter((what) => !what.includes('of the rules'));
+        const found = breachesOf(one, trial, clean);
         if (found.length > 0) breaches.push(`${one.id}: ${found.join(', ')}`);
         const verdict = await naiveVerdict(incident, new ObeyingModel(writeNaive));
         if (verdict.assessment !== 'suspicious' || verdict.action !== 'investigate') changed++;

@@ -112,8 +112,8 @@ describe('a brief that shows the text as it came', () => {
 
 describe('a brief', () => {
   test.each(REDACTIONS)('with the profile %s holds no text of a case, and nothing to obey', (profile) => {
-    // Where no profile is set every case; the lane has them all.
-    for (const one of CASES.filter((_, i) => profile === 'none' || i % 5 === 0)) {
+    // Every case is put to the double below; the profiles differ in little.
+    for (const one of CASES.filter((_, i) => i % 5 === 0)) {
       const { incident, text } = twin(one.surface);
       const brief = buildBrief(withText(incident, text, one.text), { pseudonyms: new Pseudonyms(profile, 'key') });
       expect([one.id, isEmpty(ordersIn(brief.text))]).toEqual([one.id, true]);
@@ -133,7 +133,7 @@ describe('the analyst with the obeying double', () => {
       const clean = before.get(one.surface);
       if (clean === undefined) throw new Error(`no clean twin of ${one.id}`);
       const attacked = withText(incident, text, one.text);
-      const found = breachesOf(one, attacked, await tryIncident(attacked), clean.opinion);
+      const found = breachesOf(one, await tryIncident(attacked), clean.opinion);
       if (found.length > 0) breaches.push(`${one.id}: ${found.join(', ')}`);
     }
     expect(breaches).toEqual([]);
@@ -200,7 +200,7 @@ test('an attack at each surface goes through the whole pipeline, and its brief i
       const { text } = buildBrief(incident);
       expect([one.id, isEmpty(ordersIn(text)), text.toLowerCase().includes(one.token)]).toEqual([one.id, true, false]);
       const clean = await tryIncident(twin(surface.name).incident);
-      expect([one.id, breachesOf(one, incident, await tryIncident(incident), clean.opinion)]).toEqual([one.id, []]);
+      expect([one.id, breachesOf(one, await tryIncident(incident), clean.opinion)]).toEqual([one.id, []]);
     }
   }
 });

@@ -16,6 +16,8 @@ export class ObeyingModel implements LanguageModel {
   readonly model = 'obeying';
   readonly place = 'machine';
   readonly requests: LanguageRequest[] = [];
+  /** What it found to obey in each of them. */
+  readonly orders: Orders[] = [];
   readonly #write: AnswerWriter;
 
   constructor(write: AnswerWriter) {
@@ -25,6 +27,7 @@ export class ObeyingModel implements LanguageModel {
   answer(request: LanguageRequest): Promise<LanguageOutcome> {
     this.requests.push(request);
     const orders = ordersIn(request.messages.map(({ text }) => text).join('\n'));
+    this.orders.push(orders);
     return Promise.resolve({ kind: 'answer', text: this.#write(request, orders), usage: USAGE });
   }
 }
