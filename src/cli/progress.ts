@@ -43,11 +43,13 @@ export function formatProgress(progress: Progress, elapsedMs: number): string {
   const fraction = totalBytes !== undefined && totalBytes > 0 ? Math.min(1, bytes / totalBytes) : undefined;
   const percent = fraction === undefined ? '' : `  ${Math.floor(fraction * 100)} %`;
   if (stage === 'scoring') return `scoring${percent}  ${humanCount(flows)} of ${humanCount(totalBytes ?? flows)}`;
-  const rate = elapsedMs > 0 ? (packets / elapsedMs) * 1000 : 0;
+  // Logs and tables have rows alone.
+  const done = packets > 0 ? packets : flows;
+  const rate = elapsedMs > 0 ? (done / elapsedMs) * 1000 : 0;
   const left =
     fraction === undefined || fraction === 0 ? '' : `  ${formatLeft((elapsedMs / fraction) * (1 - fraction))} left`;
   const size = totalBytes === undefined ? humanBytes(bytes) : `${humanBytes(bytes)} of ${humanBytes(totalBytes)}`;
-  return `reading ${safeText(shortName(input), 32)}${percent}  ${size}  ${humanCount(rate)} packets/s${left}`;
+  return `reading ${safeText(shortName(input), 32)}${percent}  ${size}  ${humanCount(rate)} ${packets > 0 ? 'packets' : 'rows'}/s${left}`;
 }
 
 function shortName(input: string): string {

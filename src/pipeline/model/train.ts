@@ -160,7 +160,7 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
       take: labels === undefined || contaminated ? undefined : (code) => labels.isNormal(code),
       labels,
     });
-    onStep?.(`fitting ${algorithm} on ${sample.matrix.rowCount} rows`);
+    onStep?.(`fitting ${algorithm} on ${humanCount(sample.matrix.rowCount)} rows`);
     await nextTurn();
     assertGoing(signal, set);
     const fitOptions: FitOptions = {

@@ -111,7 +111,7 @@ export async function readRows(
               input: from.name,
               bytes: bytes + from.bytesTaken(),
               totalBytes: from.totalBytes === undefined ? undefined : bytes + from.totalBytes,
-              packets: rows,
+              packets: 0,
               flows: rows,
             }),
         },
