@@ -38,11 +38,9 @@ const text = z.string().min(1).max(1000);
 const network = z.string().refine((one) => NetworkSet.parse([one]) !== undefined || /^[^/\s]{1,200}$/.test(one), {
   error: 'expected an address, or a network in CIDR notation as in 192.168.0.0/16',
 });
-const date = z
-  .string()
-  .refine((one) => !Number.isNaN(dateOf(one)), {
-    error: 'expected a day as in 2026-12-21, or a time as in 2026-12-21T08:00:00Z',
-  });
+const date = z.string().refine((one) => !Number.isNaN(dateOf(one)), {
+  error: 'expected a day as in 2026-12-21, or a time as in 2026-12-21T08:00:00Z',
+});
 const port = z.int().min(0).max(65_535);
 const incident = z
   .string()
@@ -56,11 +54,9 @@ const scopeShape = z.strictObject({
   organisation: list(text).optional(),
   port: list(port).optional(),
   schedule: list(
-    z
-      .string()
-      .refine((one) => hoursOf(one) !== undefined, {
-        error: 'expected hours in UTC, as in mon-fri 22:00-06:00 or daily 02:00-04:00',
-      }),
+    z.string().refine((one) => hoursOf(one) !== undefined, {
+      error: 'expected hours in UTC, as in mon-fri 22:00-06:00 or daily 02:00-04:00',
+    }),
   ).optional(),
 });
 const limitsShape = z.strictObject({

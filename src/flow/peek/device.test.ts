@@ -109,7 +109,12 @@ const STRATUM: readonly Turn[] = [
 ];
 
 const TALKS: readonly (readonly [name: string, port: number, turns: readonly Turn[], expected: string])[] = [
-  ['MQTT', 8899, MQTT, 'mqtt | content | iot | accepted | sensor-7 | - | password in clear, SUBSCRIBE cmd/#, PUBLISH temp/1'],
+  [
+    'MQTT',
+    8899,
+    MQTT,
+    'mqtt | content | iot | accepted | sensor-7 | - | password in clear, SUBSCRIBE cmd/#, PUBLISH temp/1',
+  ],
   [
     'MQTT that is refused',
     1883,

@@ -331,7 +331,9 @@ describe('what a login and its commands say of a flow', () => {
     for (let i = 0; i < 3000; i++)
       lab.take(dialog(2121, FTP.slice(0, 5), { client: `10.1.${i >> 8}.${i & 255}:40000` }).slice(0, -2));
     const told = new Set(lab.finish().map(said));
-    expect([...told]).toEqual(['ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | password in clear, USER, PASS']);
+    expect([...told]).toEqual([
+      'ftp | content | bob | accepted | - | ProFTPD 1.3.5 Server ready. | password in clear, USER, PASS',
+    ]);
   });
 
   it('the middle of a connection is told as far as it goes', () => {
