@@ -23,6 +23,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
   {
     prefix: 'new-device.station',
     behaviour: STRANGER,
+    worthOfActors: true,
     base: 25,
     rule: 'A device that the baseline does not know',
     direction: {},
@@ -37,6 +38,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
   {
     prefix: 'new-device.randomised',
     behaviour: STRANGER,
+    worthOfActors: true,
     base: 18,
     rule: 'A device with a made-up hardware address that the baseline does not know: most often a phone',
     direction: {},
@@ -50,6 +52,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
   {
     prefix: 'policy.unknown-source',
     behaviour: STRANGER,
+    worthOfActors: true,
     base: 24,
     rule: 'A source that the baseline does not approve',
     direction: {},
@@ -61,6 +64,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
   {
     prefix: 'policy.unknown-destination',
     behaviour: STRANGER,
+    worthOfActors: true,
     base: 18,
     rule: 'A destination that the baseline does not approve',
     direction: {},

@@ -28,6 +28,8 @@ export interface KindInfo {
   readonly place?: (story: Story) => Direction;
   /** Points from the kind's own measures. Every measure may be absent. */
   readonly steps?: (story: Story) => SeverityStep[];
+  /** True where talking to important devices is what anybody does, as a new device does with its router: the worth of the peers says nothing then. */
+  readonly worthOfActors?: boolean;
   /** Points that an incident led by this kind can't exceed, with the rule in words. */
   readonly cap?: readonly [points: number, rule: string];
   /** True where the finding is a model's opinion about ordinary-looking traffic: it supports other findings, and alone it never weighs much. */

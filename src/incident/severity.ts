@@ -107,11 +107,12 @@ export function rateSeverity(story: Story, weights: RatingWeights = {}): Severit
   return { severity: severityOf(urgency), urgency, steps };
 }
 
-/** The most important device among actors and peers speaks for the incident. */
+/** The most important device among actors and peers speaks for the incident; of kinds that say so, among the actors alone. */
 function importance(story: Story, { importanceOf }: RatingWeights): SeverityStep[] {
   if (importanceOf === undefined) return [];
   let most: { readonly address: string; readonly worth: number } | undefined;
-  for (const { address, mac } of [...story.actors, ...story.peers]) {
+  const peers = kindInfo(story.lead.kind).worthOfActors === true ? [] : story.peers;
+  for (const { address, mac } of [...story.actors, ...peers]) {
     const worth = importanceOf(address, mac);
     if (worth !== undefined && worth > (most?.worth ?? 0)) most = { address, worth };
   }

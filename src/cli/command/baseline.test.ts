@@ -99,7 +99,7 @@ describe('baseline', () => {
 
   it('finds a new device first, says what it is, and writes the sheet of anomalies with the conditions that fired', async () => {
     const [first] = await analyze(at('strange.pcapng'), '--baseline', at('b.yaml'));
-    expect(first).toMatchObject({ kind: 'new-device.station', severity: 'high' });
+    expect(first).toMatchObject({ kind: 'new-device.station', severity: 'medium' });
     expect(first?.title).toMatch(/ is a device that the baseline does not know; it talked to /);
     const [head, row] = fs.readFileSync(at('out/anomalies.csv'), 'utf8').split('\n');
     expect(head).toBe('PROTOCOL,SRCMAC,SRCMFG,SRCIP,SRCPORT,DSTMAC,DSTMFG,DSTIP,DSTPORT,CNT,NOTES');
