@@ -7,10 +7,13 @@ const MINOR = 13;
 /** The commands that read captures. */
 const FRUGAL = ['analyze', 'flows', 'cut'];
 
-/** How much the old generation grows before it is collected, in hundredths; from how much memory of the process on, and how much then. */
+/** How much the old generation grows before it is collected, in hundredths. */
 const GROWTH = '--heap-growing-percent=40';
-const LITTLE_GROWTH = '--heap-growing-percent=15';
-const MUCH_BYTES = 230e6;
+/** What changes when the process takes so many bytes. */
+const AS_IT_GROWS = [
+  { bytes: 230e6, flag: '--heap-growing-percent=15' },
+  { bytes: 275e6, flag: '--optimize-for-size' },
+];
 
 /**
  * What glibc's malloc reads (mallopt(3)); other C libraries know nothing of it. With a fixed size from which an array is mapped by itself, and so returned when it goes, that size
@@ -78,14 +81,16 @@ function compilesLess(v8) {
 }
 
 /**
- * A process that has become large collects its old generation sooner: two tenths of the memory less at the peak for a tenth of the CPU from there on. V8 reads the flag at each collection.
+ * A process that has become large collects its old generation sooner, and one that is larger still puts what is left together more often, which takes a quarter more CPU from there on: a fifth of the
+ * memory less at the peak. V8 reads both flags at each collection.
  */
 function staysSmall(v8) {
   if (process.execArgv.indexOf(GROWTH) < 0) return;
+  const steps = AS_IT_GROWS.slice();
   const timer = setInterval(() => {
-    if (process.memoryUsage.rss() < MUCH_BYTES) return;
-    v8.setFlagsFromString(LITTLE_GROWTH);
-    clearInterval(timer);
+    const bytes = process.memoryUsage.rss();
+    while (steps.length > 0 && bytes >= steps[0].bytes) v8.setFlagsFromString(steps.shift().flag);
+    if (steps.length === 0) clearInterval(timer);
   }, 200);
   timer.unref();
 }
