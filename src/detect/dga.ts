@@ -79,7 +79,7 @@ export const DEFAULT_DGA_OPTIONS: DgaOptions = {
 };
 
 const COUNT_SPAN = 16;
-const MOST_KNOWN = 8192;
+const LOOK_BITS = 16;
 const FULL_SHARE = 0.3;
 const FULL_FAILING = 0.3;
 const EVIDENCE_PER_CLIENT = 20;
@@ -164,6 +164,30 @@ interface Domain {
   readonly generated: boolean;
 }
 
+/**
+ * Whether labels look generated, of the domains of late: scoring one costs more than all else that is done with a question. A place for each hash; the next domain of the same place takes it.
+ * Two domains of one 32-bit hash are one here, as they are in the list of domains.
+ */
+class LabelLooks {
+  readonly #hashes = new Uint32Array(1 << LOOK_BITS);
+  /** 0 nothing yet, 1 not, 2 generated. */
+  readonly #looks = new Uint8Array(1 << LOOK_BITS);
+  readonly #minScore: number;
+
+  constructor(minScore: number) {
+    this.#minScore = minScore;
+  }
+
+  generated(name: string, hash: number): boolean {
+    const place = hash >>> (32 - LOOK_BITS);
+    if (this.#looks[place] === 0 || this.#hashes[place] !== hash >>> 0) {
+      this.#hashes[place] = hash;
+      this.#looks[place] = looksGenerated(name, this.#minScore) ? 2 : 1;
+    }
+    return this.#looks[place] === 2;
+  }
+}
+
 export function createDgaDetector(context: NetworkContext, options: Partial<DgaOptions> = {}): Detector {
   const settings = { ...DEFAULT_DGA_OPTIONS, ...options };
   const { minScore, minLabelScore, minNames, minFailing, windowMs, maxDomainsPerClient } = settings;
@@ -179,8 +203,7 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     pool.release(client.failing);
   });
   const resolvers = new Resolvers(settings.maxClients);
-  /** Domains of late: a label is scored once, not once for each of its questions. */
-  const known = new Map<string, Domain>();
+  const looks = new LabelLooks(minLabelScore);
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
@@ -225,13 +248,8 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   }
 
   function domainOf(name: string): Domain {
-    let domain = known.get(name);
-    if (domain === undefined) {
-      domain = { name, hash: hash32(name), generated: looksGenerated(name, minLabelScore) };
-      if (known.size >= MOST_KNOWN) known.clear();
-      known.set(name, domain);
-    }
-    return domain;
+    const hash = hash32(name);
+    return { name, hash, generated: looks.generated(name, hash) };
   }
 
   function ask(client: Client, domain: Domain, startMs: number, fate: number, batch: FlowBatch, row: number): void {

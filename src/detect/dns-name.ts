@@ -19,17 +19,23 @@ const NOTHING: DnsName = { domain: '', owner: '', subdomain: '' };
  * with `_`), single labels.
  */
 export function dnsNameOf(text: string): DnsName {
-  let name = RECENT.get(text);
+  let name = recent.get(text);
   if (name === undefined) {
-    name = takenApart(text);
-    if (RECENT.size >= MOST_RECENT) RECENT.clear();
-    RECENT.set(text, name);
+    name = older.get(text) ?? takenApart(text);
+    if (recent.size >= MOST_RECENT) {
+      older = recent;
+      recent = new Map();
+    }
+    recent.set(text, name);
   }
   return name;
 }
 
-/** Names of late: hosts ask for the same ones all day, and taking one apart costs more than all else that is done with it. */
-const RECENT = new Map<string, DnsName>();
+/**
+ * Names of late: hosts ask for the same ones all day, and taking one apart costs more than all else that is done with it. What was not asked for since the last `MOST_RECENT` new ones is forgotten.
+ */
+let recent = new Map<string, DnsName>();
+let older = new Map<string, DnsName>();
 const MOST_RECENT = 8192;
 
 function takenApart(text: string): DnsName {
