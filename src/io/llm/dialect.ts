@@ -102,21 +102,33 @@ export function errorText(body: string): string | undefined {
   return textMember(error, 'message') ?? textMember(value, 'message') ?? textMember(value, 'detail');
 }
 
-/** Cuts a stream into lines of text. Whoever feeds it bounds the stream, and so the longest line. */
-export class TextLines {
+/** An answer that comes as lines of text, one message each. Whoever feeds it bounds the stream, and so the longest line. */
+export abstract class LineReader implements AnswerReader {
   readonly #decoder = new TextDecoder();
   #rest = '';
 
-  push(bytes: Uint8Array): string[] {
+  push(bytes: Uint8Array): Progress {
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split('\n');
     this.#rest = lines.pop() ?? '';
-    return lines.map((line) => line.replace(/\r$/, ''));
+    let progress: Progress = 'more';
+    for (const line of lines) {
+      const came = this.take(line.replace(/\r$/, ''));
+      if (came === 'end') return 'end';
+      if (came === 'token') progress = 'token';
+    }
+    return progress;
   }
 
-  /** What stands behind the last newline. */
-  end(): string {
+  end(): SpokenAnswer {
     const rest = this.#rest + this.#decoder.decode();
     this.#rest = '';
-    return rest;
+    this.take(rest);
+    return this.spoken();
   }
+
+  /** One line, without its end. */
+  protected abstract take(line: string): Progress;
+
+  /** What all lines said. */
+  protected abstract spoken(): SpokenAnswer;
 }

@@ -1,15 +1,14 @@
 import type { Json } from '../../core/index.ts';
 import {
-  type AnswerReader,
   type Ask,
   countMember,
   type Dialect,
   errorText,
+  LineReader,
   member,
   parsed,
   type SpokenAnswer,
   systemText,
-  TextLines,
   textMember,
 } from './dialect.ts';
 import type { Progress } from './exchange.ts';
@@ -91,8 +90,7 @@ export function namesIn(list: unknown, key: string): string[] | undefined {
 const NANOSECONDS_PER_MS = 1e6;
 
 /** One JSON object a line, the last one with `done: true` and the counts. */
-class OllamaReader implements AnswerReader {
-  readonly #lines = new TextLines();
+class OllamaReader extends LineReader {
   #text = '';
   #stop: SpokenAnswer['stop'];
   #error: string | undefined;
@@ -101,18 +99,7 @@ class OllamaReader implements AnswerReader {
   #answerMs: number | undefined;
   #known = false;
 
-  push(bytes: Uint8Array): Progress {
-    let progress: Progress = 'more';
-    for (const line of this.#lines.push(bytes)) {
-      const came = this.#take(line);
-      if (came === 'end') return 'end';
-      if (came === 'token') progress = 'token';
-    }
-    return progress;
-  }
-
-  end(): SpokenAnswer {
-    this.#take(this.#lines.end());
+  protected spoken(): SpokenAnswer {
     return {
       text: this.#text,
       stop: this.#stop,
@@ -125,7 +112,7 @@ class OllamaReader implements AnswerReader {
     };
   }
 
-  #take(line: string): Progress {
+  protected take(line: string): Progress {
     if (line.trim() === '') return 'more';
     const value = parsed(line);
     const error = errorText(line);

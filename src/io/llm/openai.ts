@@ -1,16 +1,15 @@
 import type { Json } from '../../core/index.ts';
 import {
-  type AnswerReader,
   type Ask,
   countMember,
   type Dialect,
   errorText,
+  LineReader,
   member,
   parsed,
   type SchemaWay,
   type SpokenAnswer,
   systemText,
-  TextLines,
   textMember,
 } from './dialect.ts';
 import type { Progress } from './exchange.ts';
@@ -75,8 +74,7 @@ function responseFormat(way: SchemaWay, schema: Json): { readonly response_forma
 }
 
 /** Server-sent events (`data: {...}`, at the end `data: [DONE]`), or one JSON object from a server that does not stream. */
-class OpenaiReader implements AnswerReader {
-  readonly #lines = new TextLines();
+class OpenaiReader extends LineReader {
   #text = '';
   #refusal = '';
   #stop: SpokenAnswer['stop'];
@@ -87,18 +85,7 @@ class OpenaiReader implements AnswerReader {
   /** Lines of a body that is no stream of events. */
   #plain: string[] = [];
 
-  push(bytes: Uint8Array): Progress {
-    let progress: Progress = 'more';
-    for (const line of this.#lines.push(bytes)) {
-      const came = this.#take(line);
-      if (came === 'end') return 'end';
-      if (came === 'token') progress = 'token';
-    }
-    return progress;
-  }
-
-  end(): SpokenAnswer {
-    this.#take(this.#lines.end());
+  protected spoken(): SpokenAnswer {
     if (!this.#known) this.#event(this.#plain.join('\n'));
     return {
       text: this.#text,
@@ -112,7 +99,7 @@ class OpenaiReader implements AnswerReader {
     };
   }
 
-  #take(line: string): Progress {
+  protected take(line: string): Progress {
     // Comments keep a connection open, and say nothing.
     if (line === '' || line.startsWith(':')) return 'more';
     const [, data] = /^data: ?(.*)$/.exec(line) ?? [];
