@@ -1,6 +1,7 @@
 import { counted, humanCount, type Json, nearest, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { Calibration } from './calibration.ts';
+import { holdBack, sampleRows, shuffled } from './draw.ts';
 import { divideScore } from './explanation.ts';
 import { damaged, type LoadedModel, readModel, type Tensor, takeTensor, writeModel } from './file.ts';
 import { alignFeatures, checkMatrix, type Explanation, type FitOptions, type Model, ModelError } from './model.ts';
@@ -10,12 +11,14 @@ import {
   type FeatureStatistics,
   measureFeatures,
   robustScales,
+  type SortedTaker,
   summarise,
   type TrainingSummary,
 } from './training.ts';
-import { MAX_ANCHOR_ROWS, makeReference } from './training-reference.ts';
+import { BinCounter, MAX_ANCHOR_ROWS, makeReference } from './training-reference.ts';
 import { isPlain, learnTransforms, type TransformOption, Transforms } from './transform.ts';
 
+export { sampleRows, shuffled } from './draw.ts';
 export { robustScales } from './training.ts';
 
 /**
@@ -77,16 +80,15 @@ export interface Calibrated<P> {
  * proven bound is twice the promised rate). A single row can only be compared with itself. The training summary says which it was, and warns
  * where there were fewer than 200 rows.
  *
- * @param fitPart fits on the listed rows, in ascending order but for folds.
+ * The rows of the model's own part are measured in one pass for statistics, and for the bins that are kept to tell drift by.
+ *
  * @param scoresOf raw scores of the listed rows; with `settle`, as many for each row as its width.
  * @param options what of the rows is kept beside the part, see `TrainingReference`.
  */
-export function fitCalibrated<
-  P extends { readonly statistics: FeatureStatistics; readonly transforms?: Transforms | undefined },
->(
+export function fitCalibrated<P>(
   matrix: FeatureMatrix,
   random: Random,
-  fitPart: (rows: Int32Array) => P,
+  fitPart: FitPart<P>,
   scoresOf: (part: P, rows: Int32Array) => Float64Array,
   options: Pick<FitOptions, 'seed' | 'anchorRows' | 'anchor' | 'cautions'> = {},
   settle?: Settle<P>,
@@ -98,17 +100,26 @@ export function fitCalibrated<
   let part: P;
   let fittedRows = n;
   let raw: Float64Array;
+  const counter = new BinCounter(matrix.features.length);
+  const measure: Measure = (rows, take) => measureFeatures(matrix.values, matrix.features.length, rows, random, take);
+  const take: SortedTaker = (...sorted) => counter.take(...sorted);
+  let statistics: FeatureStatistics;
   if (n >= HOLD_BACK_ROWS) {
     method = 'held-back';
     const { kept, held } = holdBack(n, Math.min(MAX_CALIBRATION_ROWS, Math.floor(n / 5)), random);
-    part = fitPart(kept);
+    statistics = measure(kept, take);
+    part = fitPart(kept, statistics);
     fittedRows = kept.length;
     raw = scoresOf(part, held);
   } else {
     method = n > 1 ? 'cross-fitted' : 'in-sample';
     const rows = Int32Array.from({ length: n }, (_, i) => i);
-    part = fitPart(rows);
-    raw = n > 1 ? crossFit(n, settle?.width ?? 1, random, fitPart, scoresOf) : scoresOf(part, rows);
+    statistics = measure(rows, take);
+    part = fitPart(rows, statistics);
+    raw =
+      n > 1
+        ? crossFit(n, settle?.width ?? 1, random, (fold) => fitPart(fold, measure(fold)), scoresOf)
+        : scoresOf(part, rows);
   }
   if (settle !== undefined) ({ part, raw } = settle.finish(part, raw));
   const cautions: string[] = [...(options.cautions?.slice(0, MAX_GIVEN_CAUTIONS) ?? [])];
@@ -117,8 +128,7 @@ export function fitCalibrated<
       `Fitted on ${counted(n, 'row')}: no score can say more than one in ${humanCount(n + 1)}, and a model of so few is rough.`,
     );
   }
-  const given = part.transforms?.statistics ?? part.statistics;
-  const unseen = given.observed.filter((count) => count === 0).length;
+  const unseen = statistics.observed.filter((count) => count === 0).length;
   if (unseen > 0)
     cautions.push(
       `${counted(unseen, 'feature')} had no value in any row and ${unseen === 1 ? 'plays' : 'play'} no part in the scores.`,
@@ -133,13 +143,18 @@ export function fitCalibrated<
       cautions,
       features: summarise(
         matrix.features.map((feature) => feature.name),
-        given,
+        statistics,
       ),
-      reference: makeReference(matrix, seed, anchorRows, anchor),
+      reference: makeReference(matrix, counter.bins, seed, anchorRows, anchor),
     },
     calibration: new Calibration(raw.sort()),
   };
 }
+
+/** Fits on the listed rows, in ascending order but for folds. @param statistics of exactly these rows. */
+export type FitPart<P> = (rows: Int32Array, statistics: FeatureStatistics) => P;
+
+type Measure = (rows: Int32Array, take?: SortedTaker) => FeatureStatistics;
 
 /** For a part whose own parts are calibrated too, by the same rows: those that the part which scored them did not see. */
 export interface Settle<P> {
@@ -147,26 +162,6 @@ export interface Settle<P> {
   readonly width: number;
   /** The part as it is kept, and one raw score for each row. */
   readonly finish: (part: P, scores: Float64Array) => { readonly part: P; readonly raw: Float64Array };
-}
-
-/** Draws `count` of n rows evenly, count <= n / 2; both parts in ascending order. */
-function holdBack(n: number, count: number, random: Random): { kept: Int32Array; held: Int32Array } {
-  const mark = new Uint8Array(n);
-  const held = new Int32Array(count);
-  for (let drawn = 0; drawn < count; ) {
-    const row = random.below(n);
-    if (mark[row] === 1) continue;
-    mark[row] = 1;
-    held[drawn++] = row;
-  }
-  held.sort();
-  const kept = new Int32Array(n - count);
-  // Run by run: kept are the rows between those that are held back.
-  for (let h = 0, row = 0, k = 0; h <= count; h++, row++) {
-    const end = h < count ? held[h] : n;
-    while (row < end) kept[k++] = row++;
-  }
-  return { kept, held };
 }
 
 /** The scores of each row by a part that was fitted without it. */
@@ -187,31 +182,6 @@ function crossFit<P>(
     at += scores.length;
   }
   return raw;
-}
-
-/** 0 .. n-1 in random order (Fisher and Yates). */
-export function shuffled(n: number, random: Random): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    const row = order[i];
-    order[i] = order[j];
-    order[j] = row;
-  }
-  return order;
-}
-
-/** At most `count` of the rows, evenly drawn and in ascending order; the rows themselves where there are no more. */
-export function sampleRows(rows: Int32Array, count: number, random: Random): Int32Array {
-  if (rows.length <= count) return rows;
-  const pool = rows.slice();
-  for (let i = 0; i < count; i++) {
-    const j = i + random.below(pool.length - i);
-    const row = pool[i];
-    pool[i] = pool[j];
-    pool[j] = row;
-  }
-  return pool.slice(0, count).sort();
 }
 
 /** Row-major values and where in a row each feature of the model is. */
@@ -611,8 +581,8 @@ export function fitKernel<P extends FittedPart>(
   const source = rowsOf(matrix);
   const names = matrix.features.map((feature) => feature.name);
   const { several } = kernel;
-  const learn = (rows: Int32Array): Learned<P> => {
-    const { transforms, ...input } = learnTransformed({ transform, names, source, rows, random });
+  const learn = (rows: Int32Array, measured: FeatureStatistics): Learned<P> => {
+    const { transforms, ...input } = learnTransformed({ transform, names, source, rows, statistics: measured, random });
     const statistics = transforms?.statistics ?? input.statistics;
     return { statistics, part: fitPart({ ...input, random }), transforms };
   };
@@ -666,11 +636,12 @@ export function learnTransformed(from: {
   readonly names: readonly string[];
   readonly source: Rows;
   readonly rows: Int32Array;
+  /** Of exactly these rows, as they are. */
+  readonly statistics: FeatureStatistics;
   readonly random: Random;
 }): Omit<FitInput, 'random'> & { readonly transforms: Transforms | undefined } {
-  const { transform, names, source, rows, random } = from;
+  const { transform, names, source, rows, statistics, random } = from;
   const d = names.length;
-  const statistics = measureFeatures(source.values, d, rows, random);
   if (transform === undefined || isPlain(transform)) return { source, rows, statistics, transforms: undefined };
   const values = new Float32Array(rows.length * d);
   for (let i = 0; i < rows.length; i++) values.set(source.values.subarray(rows[i] * d, (rows[i] + 1) * d), i * d);

@@ -331,8 +331,8 @@ export function fitIsolationForest(matrix: FeatureMatrix, options: IsolationFore
   const random = new Random(seed);
   const source = rowsOf(matrix);
   const names = matrix.features.map((feature) => feature.name);
-  const fitPart = (given: Int32Array): FittedPart => {
-    const learned = learnTransformed({ transform, names, source, rows: given, random });
+  const fitPart = (given: Int32Array, measured: FeatureStatistics): FittedPart => {
+    const learned = learnTransformed({ transform, names, source, rows: given, statistics: measured, random });
     const { statistics, transforms, rows } = learned;
     const forest = growForest(learned.source.values, d, rows, statistics.median, { trees, subsample, random });
     return { forest, packed: packForest(forest), statistics, guardScale: robustScales(statistics), transforms };

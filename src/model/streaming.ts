@@ -15,7 +15,7 @@ import {
 } from './fit.ts';
 import { alignFeatures, type Explanation, type Model, ModelError } from './model.ts';
 import { clampFinite, type FeatureStatistics, measureFeatures, summarise } from './training.ts';
-import { countBins, makeReference, type TrainingReference } from './training-reference.ts';
+import { BinCounter, countBins, makeReference, type TrainingReference } from './training-reference.ts';
 
 /** What every streaming model understands. */
 export interface StreamOptions {
@@ -275,16 +275,21 @@ export class Stream<P extends FittedPart> implements StreamingModel {
     if (first === undefined) return;
     copyRow(source, row, first, this.#seen - 1);
     if (this.#seen < this.#warmUp) return;
-    this.#learner = this.#begin(first);
-    this.#reference = this.#referenceOf(first);
+    ({ learner: this.#learner, reference: this.#reference } = this.#begin(first));
     this.#first = undefined;
   }
 
-  /** A learner of so many rows as one warms up on. */
-  #begin(values: Float32Array): Learner<P> {
+  /** A learner of so many rows as one warms up on, and what is kept of these. */
+  #begin(values: Float32Array): { readonly learner: Learner<P>; readonly reference: TrainingReference } {
+    const d = this.featureNames.length;
     const rows = Int32Array.from({ length: this.#warmUp }, (_, i) => i);
-    const statistics = measureFeatures(values, this.featureNames.length, rows, this.#random);
-    return this.#start({ source: rowsOf(this.#matrixOf(values)), rows, statistics, random: this.#random });
+    const counter = new BinCounter(d);
+    const statistics = measureFeatures(values, d, rows, this.#random, (...sorted) => counter.take(...sorted));
+    const matrix = this.#matrixOf(values);
+    return {
+      learner: this.#start({ source: rowsOf(matrix), rows, statistics, random: this.#random }),
+      reference: makeReference(matrix, counter.bins, this.#seed, this.#anchorRows),
+    };
   }
 
   #matrixOf(values: Float32Array): FeatureMatrix {
@@ -316,14 +321,9 @@ export class Stream<P extends FittedPart> implements StreamingModel {
 
   #beginNext(values: Float32Array): NextLearner<P> {
     return {
-      learner: this.#begin(values),
-      reference: this.#referenceOf(values),
+      ...this.#begin(values),
       scores: new RecentScores(this.#memory),
     };
-  }
-
-  #referenceOf(values: Float32Array): TrainingReference {
-    return makeReference(this.#matrixOf(values), this.#seed, this.#anchorRows);
   }
 
   /** The recent rows, the oldest first: learners take them in the order of time. */
@@ -349,8 +349,8 @@ export class Stream<P extends FittedPart> implements StreamingModel {
     );
     const places = counts.length / d;
     const rows = Int32Array.from({ length: this.#warmUp }, (_, i) => i);
-    // Without the random numbers that the learners draw from: no more rows than are taken whole.
-    const now = measureFeatures(this.#recent, d, rows, this.#random);
+    // Without the random numbers that the learners draw from.
+    const now = measureFeatures(this.#recent, d, rows, new Random(this.#seed));
     return this.featureNames.some((_, j) => {
       if (!hasMoved(before, now, j)) return false;
       // Quantiles of rare values jump by chance; shares of bins tell whether it is more than that.

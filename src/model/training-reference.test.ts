@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
-import { BIN_PLACES, BIN_POINTS, countBins, drawRows, makeReference, referenceFault } from './training-reference.ts';
+import { drawRows } from './draw.ts';
+import { measureFeatures } from './training.ts';
+import {
+  BIN_PLACES,
+  BIN_POINTS,
+  BinCounter,
+  countBins,
+  makeReference as joinReference,
+  referenceFault,
+  type TrainingReference,
+} from './training-reference.ts';
 
 function matrixOf(rows: readonly (readonly number[])[]) {
   const d = rows[0]?.length ?? 1;
@@ -10,6 +20,15 @@ function matrixOf(rows: readonly (readonly number[])[]) {
     rowCount: rows.length,
     values: Float32Array.from(rows.flat()),
   };
+}
+
+/** As a fit makes it. */
+function makeReference(matrix: ReturnType<typeof matrixOf>, seed: number, anchorRows?: number): TrainingReference {
+  const d = matrix.features.length;
+  const counter = new BinCounter(d);
+  const rows = Int32Array.from({ length: matrix.rowCount }, (_, i) => i);
+  measureFeatures(matrix.values, d, rows, new Random(seed), (...sorted) => counter.take(...sorted));
+  return joinReference(matrix, counter.bins, seed, anchorRows);
 }
 
 describe('what is kept of the training', () => {
@@ -56,6 +75,15 @@ describe('what is kept of the training', () => {
     expect(Math.abs(mean - 2500)).toBeLessThan(150);
     const wide = matrixOf(Array.from({ length: 40 }, () => new Array<number>(30_000).fill(0)));
     expect(makeReference(wide, 1).anchor?.rowCount).toBe(34);
+  });
+
+  it('counts as many rows as the quantiles come from, and missing values by their share', () => {
+    const rows = Array.from({ length: 60_000 }, (_, i) => [i, i % 10 === 3 ? Number.NaN : 1, Number.NaN]);
+    const { rows: counted, points, counts } = makeReference(matrixOf(rows), 2);
+    expect(counted).toBe(25_000);
+    for (let k = 0; k < 9; k++) expect(Math.abs(points[k] / 6000 - k - 1)).toBeLessThan(0.1);
+    expect(Math.abs(counts[2 * BIN_PLACES - 1] / counted - 0.1)).toBeLessThan(0.006);
+    expect(counts[3 * BIN_PLACES - 1]).toBe(counted);
   });
 
   it('draws the same rows for the same seed, and none for none', () => {

@@ -1,20 +1,25 @@
 import { quantileSorted, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { clampFinite, sortFloats } from './training.ts';
+import { drawRows } from './draw.ts';
+import { clampFinite } from './training.ts';
 
 /**
  * What is kept of the rows that a model was fitted on, so that later ones can be compared with them: how often each feature fell into each of a few
  * bins, and some of the rows themselves, the anchor. The bins serve the measuring of drift; the anchor is what a model that is fitted anew may not forget
  * (see `retrain` in the pipeline), and can be left out where rows should not be in the file.
  */
-export interface TrainingReference {
+export interface TrainingReference extends Bins {
+  readonly anchor?: Anchor;
+}
+
+/** How often each feature fell into each bin, of the rows that the quantiles of the training come from (`SAMPLED_ROWS` at most: shares within 1 percentage point). */
+export interface Bins {
   /** Rows that were counted. */
   readonly rows: number;
   /** features x `BIN_POINTS`, ascending for each feature, repeated where there are fewer: a value lies in as many-th a bin as points are below it. */
   readonly points: Float32Array;
   /** features x `BIN_PLACES`; the last place counts the missing values. */
   readonly counts: Float64Array;
-  readonly anchor?: Anchor;
 }
 
 /** Rows drawn evenly from those that a model was fitted on, as they were given (infinities as the largest numbers): row-major over the model's features, NaN where missing. */
@@ -28,77 +33,63 @@ const BINS = 10;
 export const BIN_POINTS = 2 * (BINS - 1);
 export const BIN_PLACES = BIN_POINTS + 2;
 
-/** The bins come from at most so many rows: shares within 0.3 percentage points. */
-const COUNTED_ROWS = 20_000;
 /** Rows of the anchor unless another number is asked for, and values at most: 4 MB. */
 export const DEFAULT_ANCHOR_ROWS = 2000;
 export const MAX_ANCHOR_ROWS = 100_000;
 const MAX_ANCHOR_VALUES = 1 << 20;
 
-/** Below, the built-in sort is quicker than the counts of a radix sort. */
-const RADIX_ROWS = 256;
+/** Counts the rows of a training into bins, feature by feature: is given what `measureFeatures` hands to its taker, and so costs no pass of its own. */
+export class BinCounter {
+  readonly #points: Float32Array;
+  readonly #counts: Float64Array;
+  #rows = 0;
+
+  constructor(featureCount: number) {
+    this.#points = new Float32Array(featureCount * BIN_POINTS);
+    this.#counts = new Float64Array(featureCount * BIN_PLACES);
+  }
+
+  /** A `SortedTaker`. Every feature must be taken, each from the same rows. */
+  take(feature: number, ordered: Float32Array, missing: number): void {
+    this.#rows = ordered.length + missing;
+    const points = this.#points.subarray(feature * BIN_POINTS, (feature + 1) * BIN_POINTS);
+    const counts = this.#counts.subarray(feature * BIN_PLACES, (feature + 1) * BIN_PLACES);
+    cutPoints(ordered, points);
+    let before = 0;
+    for (let k = 0; k < BIN_POINTS; k++) {
+      const upTo = countUpTo(ordered, points[k]);
+      counts[k] = upTo - before;
+      before = upTo;
+    }
+    counts[BIN_POINTS] = ordered.length - before;
+    counts[BIN_PLACES - 1] = missing;
+  }
+
+  get bins(): Bins {
+    return { rows: this.#rows, points: this.#points, counts: this.#counts };
+  }
+}
 
 /**
- * Counts bins and draws the anchor, with a chance of its own, so that what is kept never changes what is fitted.
+ * Joins the bins with the anchor, which is drawn from the rows of the matrix with a chance of its own, so that what is kept never changes what is fitted.
  * @param given the anchor, where it is not to be drawn; its numbers are finite or NaN
  */
 export function makeReference(
   matrix: FeatureMatrix,
+  bins: Bins,
   seed: number,
   anchorRows: number = DEFAULT_ANCHOR_ROWS,
   given?: Anchor,
 ): TrainingReference {
   const { rowCount: n, values } = matrix;
   const d = matrix.features.length;
-  const random = new Random(seed ^ 0x5eed);
-  const points = new Float32Array(d * BIN_POINTS);
-  const counts = new Float64Array(d * BIN_PLACES);
-  const sample = drawRows(n, COUNTED_ROWS, random);
-  const column = new Float32Array(sample.length);
-  const scratch = new Uint32Array(2 * sample.length);
-  // Each drawn row is fetched from memory once for several features, not once for each.
-  const width = Math.min(d, GATHERED_COLUMNS);
-  const gathered = new Float32Array(sample.length * width);
-  for (let j = 0; j < d; j++) {
-    const first = j - (j % width);
-    if (j === first) gather(values, d, sample, first, Math.min(d, first + width), gathered);
-    let seen = 0;
-    for (let i = 0, at = (j - first) * sample.length; i < sample.length; i++, at++) {
-      const v = gathered[at];
-      if (!Number.isNaN(v)) column[seen++] = clampFinite(v);
-    }
-    const ordered = column.subarray(0, seen);
-    if (seen < RADIX_ROWS) ordered.sort();
-    else sortFloats(ordered, scratch);
-    cutPoints(ordered, points.subarray(j * BIN_POINTS, (j + 1) * BIN_POINTS));
-    const own = counts.subarray(j * BIN_PLACES, (j + 1) * BIN_PLACES);
-    own[BIN_PLACES - 1] = sample.length - seen;
-    let before = 0;
-    for (let k = 0; k < BIN_POINTS; k++) {
-      const upTo = countUpTo(ordered, points[j * BIN_POINTS + k]);
-      own[k] = upTo - before;
-      before = upTo;
-    }
-    own[BIN_POINTS] = seen - before;
-  }
   if (given !== undefined && given.values.length !== given.rowCount * d)
     throw new Error(`an anchor of ${given.rowCount} rows of ${d} features can't hold ${given.values.length} values`);
   if (given !== undefined && given.rowCount > 0)
-    return { rows: sample.length, points, counts, anchor: { rowCount: given.rowCount, values: given.values.slice() } };
+    return { ...bins, anchor: { rowCount: given.rowCount, values: given.values.slice() } };
+  const random = new Random(seed ^ 0x5eed);
   const rows = drawRows(n, Math.min(anchorRows, Math.floor(MAX_ANCHOR_VALUES / d)), random);
-  const reference = { rows: sample.length, points, counts };
-  return rows.length === 0 ? reference : { ...reference, anchor: anchorOf(values, d, rows) };
-}
-
-const GATHERED_COLUMNS = 32;
-
-/** Copies features `from .. to - 1` of the rows out, feature after feature. */
-function gather(values: Float32Array, d: number, rows: Int32Array, from: number, to: number, into: Float32Array): void {
-  const n = rows.length;
-  for (let i = 0; i < n; i++) {
-    const o = rows[i] * d;
-    for (let j = from, at = i; j < to; j++, at += n) into[at] = values[o + j];
-  }
+  return rows.length === 0 ? { ...bins } : { ...bins, anchor: anchorOf(values, d, rows) };
 }
 
 function anchorOf(values: Float32Array, d: number, rows: Int32Array): Anchor {
@@ -106,29 +97,6 @@ function anchorOf(values: Float32Array, d: number, rows: Int32Array): Anchor {
   for (let i = 0; i < rows.length; i++)
     for (let j = 0; j < d; j++) kept[i * d + j] = clampFinite(values[rows[i] * d + j]);
   return { rowCount: rows.length, values: kept };
-}
-
-/** At most `most` of 0 .. n-1, evenly drawn, in ascending order. */
-export function drawRows(n: number, most: number, random: Random): Int32Array {
-  const rows = new Int32Array(Math.min(n, most));
-  if (n <= most) return rows.map((_, i) => i);
-  if (most === 0) return rows;
-  // A bit for each row, those in the minority drawn until they are enough: a look at each of a million rows would cost more than growing a forest.
-  const marks = new Uint32Array(Math.ceil(n / 32));
-  const isKept = most <= n / 2;
-  for (let left = isKept ? most : n - most; left > 0; ) {
-    const row = random.below(n);
-    const bit = 1 << (row & 31);
-    if ((marks[row >>> 5] & bit) !== 0) continue;
-    marks[row >>> 5] |= bit;
-    left--;
-  }
-  let k = 0;
-  for (let word = 0; word < marks.length; word++) {
-    let bits = isKept ? marks[word] : ~marks[word];
-    for (; bits !== 0 && k < most; bits &= bits - 1) rows[k++] = 32 * word + 31 - Math.clz32(bits & -bits);
-  }
-  return rows;
 }
 
 /**
