@@ -18,7 +18,7 @@ import {
 } from '../src/feature/index.ts';
 import { DEFAULT_FLOW_OPTIONS, FLOW_SCHEMA } from '../src/flow/index.ts';
 import { conventions, describeParameter, models, parametersOf } from '../src/model/index.ts';
-import { configSchema } from '../src/pipeline/index.ts';
+import { configSchema, suppressionsJsonSchemaText } from '../src/pipeline/index.ts';
 import { incidentsJsonSchema, REPORT_FORMATS } from '../src/report/index.ts';
 import { ODDITIES } from '../src/wire/index.ts';
 
@@ -239,6 +239,7 @@ const wanted = new Map([
   ['schema/incidents.schema.json', incidentsJsonSchema()],
   ['schema/features.schema.json', await featuresJsonSchema()],
   ['schema/baseline.schema.json', baselineJsonSchemaText()],
+  ['schema/suppressions.schema.json', suppressionsJsonSchemaText()],
 ]);
 for (const [name, text] of wanted) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));

@@ -18,7 +18,7 @@ export function readFeedback(file: string): FeedbackFile {
 
 /** As `readFeedback`; without a file there is none yet. */
 export function feedbackOrEmpty(file: string): FeedbackFile {
-  return fs.existsSync(file) ? readFeedback(file) : FeedbackFile.empty();
+  return fs.existsSync(file) ? readFeedback(file) : FeedbackFile.empty(file);
 }
 
 /** Writes a report anew into the folder where it stands: all formats, and its archive. */

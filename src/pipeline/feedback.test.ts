@@ -1,7 +1,12 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
 import { UserError } from '../core/index.ts';
-import { FeedbackFile } from './feedback.ts';
+import { FeedbackFile, suppressionsJsonSchemaText } from './feedback.ts';
 
 const FULL = `# ours
 version: 1
@@ -121,5 +126,52 @@ describe('suppressions.yaml', () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('the schema of suppressions.yaml', () => {
+  const published = new URL('../../schema/suppressions.schema.json', import.meta.url);
+  const schema = JSON.parse(fs.readFileSync(published, 'utf8')) as Record<string, unknown>;
+  const allows = z.fromJSONSchema(schema);
+
+  it('is the one that is published', () => {
+    expect(fs.readFileSync(published, 'utf8')).toBe(suppressionsJsonSchemaText());
+  });
+
+  it('allows what is written, and refuses what the program refuses by its shape', () => {
+    const at = (change: string, to: string): boolean => allows.safeParse(parse(FULL.replace(change, to))).success;
+    expect(at('', '')).toBe(true);
+    expect(allows.safeParse(parse(FeedbackFile.empty().text())).success).toBe(true);
+    for (const [change, to] of [
+      ['version: 1', 'version: 2'],
+      ['scope:', 'scoop:'],
+      ['{ detector: [beacon], source: [192.168.20.66]', '{ detector: [beacon], sauce: [192.168.20.66]'],
+      ['id: s3', 'id: rule'],
+      ['expires: 2026-12-21', 'expires: tomorrow'],
+      ['label: benign', 'label: harmless'],
+      ['severity: medium', 'severity: middling'],
+      ['port: [443]', 'port: [70000]'],
+      ['inc-26550e03ff93\n    created', 'incident-3\n    created'],
+    ] as const) {
+      expect([change, complaint(FULL.replace(change, to)) === 'none']).toEqual([change, false]);
+      expect([change, at(change, to)]).toEqual([change, false]);
+    }
+    const empty = FULL.replace(/scope: .*/, 'scope: {}');
+    expect(complaint(empty)).toContain('has an empty scope');
+    expect((schema as { properties: { rules: unknown } }).properties.rules).toMatchObject({
+      anyOf: [{ items: { properties: { scope: { minProperties: 1 } } } }, { type: 'null' }],
+    });
+  });
+
+  it('is named in the first line of what is written, from where that stands', () => {
+    const folder = path.join(path.dirname(fileURLToPath(published)), '..', 'a report');
+    const [line] = FeedbackFile.empty(path.join(folder, 'suppressions.yaml')).text().split('\n');
+    expect(line).toBe('# yaml-language-server: $schema=../schema/suppressions.schema.json');
+    const rule = new FeedbackFile(FULL, 'suppressions.yaml').feedback.rules[0];
+    const added = FeedbackFile.empty(path.join(folder, 'suppressions.yaml')).with(
+      { incident: 'inc-26550e03ff93', label: 'benign', detectors: ['beacon'] },
+      rule,
+    );
+    expect(added.text().split('\n')[0]).toBe(line);
   });
 });

@@ -1,3 +1,5 @@
+import { dirname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { nearest, safeText, UserError } from '../core/index.ts';
@@ -34,13 +36,24 @@ const VERSION = 1;
 const MAX_RULES = 1000;
 const MAX_LABELS = 10_000;
 
+/** Words of the published schema. */
+const words = z.registry<{ title?: string; description: string }>();
+
+function say<T extends z.ZodType>(schema: T, description: string): T {
+  words.add(schema, { description });
+  return schema;
+}
+
+const DAY_PATTERN = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?Z)?$/;
 const text = z.string().min(1).max(1000);
 const network = z.string().refine((one) => NetworkSet.parse([one]) !== undefined || /^[^/\s]{1,200}$/.test(one), {
   error: 'expected an address, or a network in CIDR notation as in 192.168.0.0/16',
 });
-const date = z.string().refine((one) => !Number.isNaN(dateOf(one)), {
-  error: 'expected a day as in 2026-12-21, or a time as in 2026-12-21T08:00:00Z',
-});
+const DAY_ERROR = { error: 'expected a day as in 2026-12-21, or a time as in 2026-12-21T08:00:00Z' };
+const date = z
+  .string()
+  .regex(DAY_PATTERN, DAY_ERROR)
+  .refine((one) => !Number.isNaN(dateOf(one)), DAY_ERROR);
 const port = z.int().min(0).max(65_535);
 const incident = z
   .string()
@@ -48,49 +61,91 @@ const incident = z
 const list = <T extends z.ZodType>(member: T) => z.array(member).min(1).max(1000);
 
 const scopeShape = z.strictObject({
-  detector: list(text).optional(),
-  source: list(network).optional(),
-  destination: list(network).optional(),
-  organisation: list(text).optional(),
-  port: list(port).optional(),
-  schedule: list(
-    z.string().refine((one) => hoursOf(one) !== undefined, {
-      error: 'expected hours in UTC, as in mon-fri 22:00-06:00 or daily 02:00-04:00',
-    }),
-  ).optional(),
+  detector: say(list(text).optional(), 'Any of these detectors: beacon, scan ...'),
+  source: say(list(network).optional(), 'The actor is one of these addresses, or lies in one of these networks.'),
+  destination: say(
+    list(network).optional(),
+    'Every peer is one of these addresses, or lies in one of these networks; a list of peers that is cut never fits.',
+  ),
+  organisation: say(list(text).optional(), 'Every name that is asked for belongs to one of these registrable domains.'),
+  port: say(list(port).optional(), 'The port of the responder that it is about.'),
+  schedule: say(
+    list(
+      z.string().refine((one) => hoursOf(one) !== undefined, {
+        error: 'expected hours in UTC, as in mon-fri 22:00-06:00 or daily 02:00-04:00',
+      }),
+    ).optional(),
+    'Hours in UTC, as in mon-fri 22:00-06:00: begin, end and the flows that are kept lie within.',
+  ),
 });
 const limitsShape = z.strictObject({
-  flowsPerHour: z.number().nonnegative().optional(),
-  peers: z.int().nonnegative().optional(),
-  ports: z.array(port).max(1000).optional(),
-  bytesPerFlow: z.number().nonnegative().optional(),
-  severity: z.enum(SEVERITIES).optional(),
+  flowsPerHour: say(z.number().nonnegative().optional(), 'More flows an hour are shown.'),
+  peers: say(z.int().nonnegative().optional(), 'More peers are shown.'),
+  ports: say(z.array(port).max(1000).optional(), 'Other ports of responders are shown.'),
+  bytesPerFlow: say(
+    z.number().nonnegative().optional(),
+    'Bytes of the largest flow among the evidence, both directions: larger ones are shown.',
+  ),
+  severity: say(z.enum(SEVERITIES).optional(), 'More severe incidents are shown.'),
 });
 const ruleShape = z.strictObject({
-  id: z.string().regex(/^s[1-9]\d{0,8}$/, { error: "expected 's' and a number, as in s3" }),
-  incident: incident.optional(),
-  created: date.optional(),
-  expires: date.optional(),
-  reason: z.string().max(1000).optional(),
-  scope: scopeShape,
-  limits: limitsShape.optional(),
+  id: say(
+    z.string().regex(/^s[1-9]\d{0,8}$/, { error: "expected 's' and a number, as in s3" }),
+    "Its name: 's' and a number that no other rule has.",
+  ),
+  incident: say(incident.optional(), 'The incident that was labelled.'),
+  created: say(date.optional(), 'Day on which it was made.'),
+  expires: say(
+    date.optional(),
+    'Traffic from this day on is shown again: by the time of the traffic, not by the clock.',
+  ),
+  reason: say(z.string().max(1000).optional(), 'Why, for whoever reads it later.'),
+  scope: say(
+    scopeShape,
+    'What it is bound to: all parts must fit, and an absent part fits everything. At least one part must stand here.',
+  ),
+  limits: say(
+    limitsShape.optional(),
+    'How the behaviour was, with headroom: what goes beyond is shown and says why. An absent limit does not bind.',
+  ),
 });
 const labelShape = z.strictObject({
-  incident,
-  label: z.enum(['benign', 'malicious']),
-  detectors: z.array(text).max(100).optional(),
-  at: date.optional(),
-  reason: z.string().max(1000).optional(),
+  incident: say(incident, 'The incident that was labelled.'),
+  label: say(z.enum(['benign', 'malicious']), 'malicious: no rule hides it.'),
+  detectors: say(z.array(text).max(100).optional(), 'Detectors whose reliability it moves.'),
+  at: say(date.optional(), 'Day of the label.'),
+  reason: say(z.string().max(1000).optional(), 'Why, for whoever reads it later.'),
 });
 const documentShape = z.strictObject({
-  version: z.literal(VERSION),
-  last: z.int().nonnegative().optional(),
-  rules: z.array(ruleShape).max(MAX_RULES).nullish(),
-  labels: z.array(labelShape).max(MAX_LABELS).nullish(),
+  version: say(z.literal(VERSION), 'Version of this shape.'),
+  last: say(z.int().nonnegative().optional(), 'Highest number that a rule ever had: none is given twice.'),
+  rules: say(z.array(ruleShape).max(MAX_RULES).nullish(), 'What hides, and how far.'),
+  labels: say(z.array(labelShape).max(MAX_LABELS).nullish(), 'What a person said of incidents.'),
+});
+words.add(documentShape, {
+  title: 'Anomalyst suppressions',
+  description: 'What a person said of incidents, and the rules that hide what was called ordinary (docs/incidents.md).',
 });
 
+/** The published JSON Schema (draft 2020-12), as text with a newline at its end: schema/suppressions.schema.json. */
+export function suppressionsJsonSchemaText(): string {
+  const schema = z.toJSONSchema(documentShape, {
+    target: 'draft-2020-12',
+    metadata: words,
+    unrepresentable: 'throw',
+    // The checks below know no more of an empty scope than that it is refused.
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema === scopeShape) jsonSchema.minProperties = 1;
+    },
+  });
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+/** Where the schema lies in this installation: the same two floors up from src and from dist. */
+const SCHEMA_FILE = fileURLToPath(new URL('../../schema/suppressions.schema.json', import.meta.url));
+
 function dateOf(given: string): number {
-  if (!/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?Z)?$/.test(given)) return Number.NaN;
+  if (!DAY_PATTERN.test(given)) return Number.NaN;
   const ms = Date.parse(given);
   // Some readers of dates roll the 31st of a short month over.
   return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== given.slice(0, 10) ? Number.NaN : ms;
@@ -166,9 +221,11 @@ export class FeedbackFile {
     this.last = Math.max(last, ...[...seen].map((id) => Number(id.slice(1))), 0);
   }
 
-  static empty(): FeedbackFile {
+  /** @param file where it is going to stand: its first line leads editors to the schema of this installation. */
+  static empty(file?: string): FeedbackFile {
+    const schema = file === undefined ? SCHEMA_FILE : relative(dirname(resolve(file)), SCHEMA_FILE);
     return new FeedbackFile(
-      `# What was called ordinary or not, and the rules that follow from it (docs/incidents.md). Edit it as you like.\nversion: ${VERSION}\n`,
+      `# yaml-language-server: $schema=${encodeURI(schema.replaceAll('\\', '/'))}\n# What was called ordinary or not, and the rules that follow from it (docs/incidents.md). Edit it as you like.\nversion: ${VERSION}\n`,
       FEEDBACK_FILE,
     );
   }
