@@ -119,6 +119,75 @@ describe('guessing', () => {
   });
 });
 
+const web = (fields: FlowRecord = {}): FlowRecord =>
+  login({
+    service: 'http',
+    responderPort: 80,
+    durationMs: 80,
+    httpRequest: 'POST /login',
+    httpStatus: 401,
+    initiatorPayloadBytes: 185 + chance.below(20),
+    responderPayloadBytes: 574,
+    ...fields,
+  });
+const webGuesses = (n: number, fields: FlowRecord = {}): FlowRecord[] =>
+  range(n, (i) => web({ startMs: T0 + i * 500, ...fields }));
+
+describe('guessing over HTTP', () => {
+  it('finds logins that are handed in to one page again and again, and says how many were refused', () => {
+    const [found, ...rest] = detect(webGuesses(40));
+    expect(rest).toEqual([]);
+    expect(summary(found === undefined ? [] : [found])).toEqual(['brute-force.login 198.51.100.7 1 http:80 0.82']);
+    const said = (d: Detection | undefined): string | undefined =>
+      d?.reasons.find((r) => r.name === 'brute-force.refused')?.sentence;
+    expect(said(found)).toBe('Each handed in a login to a web page, or credentials; the server refused 40 of them.');
+    expect(said(detect(webGuesses(40, { httpStatus: 200, responderPayloadBytes: 9_000 }))[0])).toBe(
+      'Each handed in a login to a web page, or credentials; none was refused by its status, as pages often answer a wrong password with an ordinary page.',
+    );
+  });
+
+  it('begins at twenty, on one host or sprayed', () => {
+    expect([detect(webGuesses(19)).length, detect(webGuesses(20)).length]).toEqual([0, 1]);
+    expect(detect(webGuesses(10), { minWebAttempts: 10 })).toHaveLength(1);
+    const spray = (n: number) =>
+      range(n, (i) => web({ startMs: T0 + i * 500, responder: `10.0.0.${i % 4}`, responderPort: 8080 }));
+    expect([summary(detect(spray(19))), summary(detect(spray(20)))]).toEqual([
+      [],
+      ['brute-force.spray 198.51.100.7 4 http:8080 0.69'],
+    ]);
+  });
+
+  it('finds credentials of HTTP itself that are refused', () => {
+    const found = detect(webGuesses(30, { httpRequest: 'GET /admin/', login: 'refused', user: 'admin' }));
+    expect(summary(found)).toEqual(['brute-force.login 198.51.100.7 1 http:80 0.77']);
+  });
+
+  it('takes a larger answer for a session only where it was no refusal', () => {
+    const session = web({ startMs: T0 + 60_000, httpStatus: 302, responderPayloadBytes: 300_000 });
+    const has = (flows: FlowRecord[]): boolean | undefined =>
+      detect(flows)[0]?.reasons.some((r) => r.name === 'brute-force.session');
+    expect(has([...webGuesses(40), session])).toBe(true);
+    expect(has([...webGuesses(40), { ...session, httpStatus: 403 }])).toBe(false);
+  });
+
+  it.each([
+    ['pages', { httpRequest: 'GET /index.html', httpStatus: 200 }],
+    ['a login page that is only looked at, as a health check does', { httpRequest: 'GET /login', httpStatus: 200 }],
+    ['a browser that is asked for credentials at every request', { httpRequest: 'GET /sites/', httpStatus: 401 }],
+    ['remote PowerShell, which signs on at every connection', { httpRequest: 'POST /wsman', httpStatus: 401 }],
+    ['questions for revoked certificates', { httpRequest: 'POST /ocsp', httpStatus: 200 }],
+    ['reports of a program', { httpRequest: 'POST /api/v2/events', httpStatus: 204 }],
+    ['credentials that are taken', { httpRequest: 'GET /feed', httpStatus: 200, login: 'accepted', user: 'reader' }],
+    ['flows that tell of no request', { httpRequest: undefined }],
+  ])('stays silent about %s', (_, fields) => {
+    expect(detect(webGuesses(400, fields as FlowRecord))).toEqual([]);
+  });
+
+  it('stays silent about people who log in behind one address, a few in five minutes', () => {
+    expect(detect(range(200, (i) => web({ startMs: T0 + i * 20_000, httpStatus: 302 })))).toEqual([]);
+  });
+});
+
 describe('innocent twins', () => {
   it.each([
     [

@@ -15,6 +15,7 @@ import {
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 import { type LoginService, loginService } from './service.ts';
+import { WEB_LOGIN, WebLogins } from './web-login.ts';
 
 /**
  * Password guessing, told by the shape of connections alone: many short, alike, completed connections from one host to a login service.
@@ -32,9 +33,12 @@ import { type LoginService, loginService } from './service.ts';
  * bytes than a login), connections that say nothing (a port check every minute), mail clients that poll every few minutes (too few in five minutes).
  * A longer or larger session between the same two hosts after the attempts is reported, as a login may have worked.
  *
+ * HTTP. The shape of a login is that of any other request, so that a request counts only where it says that it is one (`web-login.ts`): a form handed in to a login page, or credentials that the server
+ * refused. As many people behind one address (a proxy, a provider) log in to the same page, it takes 20 of them within five minutes.
+ *
  * What fools it: automation that opens one SSH connection per trivial command looks exactly like guessing, because a failed and a short successful
  * login differ by few encrypted bytes; many guesses in one connection, as SMB and HTTP allow; guessing slower than 9 in five minutes; spraying from many sources.
- * Logins over HTTP are not seen at all: their shape is that of any request.
+ * Logins over HTTPS are not seen: there the shape of a login is that of any request. Of HTTP only the first request of a connection is known, and pages for logins with a name that does not say so are not.
  *
  * Cost: one look-up per flow to a login service; 40 to 80 bytes per remembered attempt, at most 2,000 per pair (beyond that a sample by hash, which does not depend on the order),
  * 150,000 in all.
@@ -50,6 +54,8 @@ export interface BruteForceOptions {
   /** Attempts and targets of one source within `windowMs` for spraying. */
   readonly minSprayAttempts: number;
   readonly minSprayHosts: number;
+  /** Logins over HTTP within `windowMs`, on one target or sprayed. */
+  readonly minWebAttempts: number;
   /** A longer connection is no failed login. */
   readonly maxAttemptMs: number;
   readonly maxPairs: number;
@@ -63,6 +69,7 @@ export const DEFAULT_BRUTE_FORCE_OPTIONS: BruteForceOptions = {
   minAlike: 0.6,
   minSprayAttempts: 15,
   minSprayHosts: 3,
+  minWebAttempts: 20,
   maxAttemptMs: 60_000,
   maxPairs: 10_000,
   maxAttemptsPerPair: 2_000,
@@ -84,7 +91,7 @@ export const bruteForceInfo: DetectorInfo = {
   ],
   sees: 'Many short, alike, completed connections from one host to a login service, or to the same service of several hosts.',
   fooledBy:
-    'Automation that opens one short login per command; many guesses in one connection; fewer than 9 guesses in five minutes; logins over HTTP.',
+    'Automation that opens one short login per command; many guesses in one connection; fewer than 9 guesses in five minutes (20 over HTTP); logins over HTTPS.',
   cost: 'One look-up per flow to a login service; 40 to 80 bytes per attempt, at most 150,000 of them.',
   source: 'Attempt threshold of Stratosphere Linux IPS; flow shape as in SSHCure (Hellemans et al. 2012).',
 };
@@ -112,6 +119,8 @@ interface Pair {
   /** Sessions with more in them than a failed login. */
   readonly sessions: number;
   readonly lastSessionMs: number;
+  /** Attempts over HTTP that were refused by their status. */
+  readonly refused: number;
 }
 
 /** All pairs in columns, and the attempts that are remembered of them in columns of their own, linked by pair. */
@@ -123,6 +132,7 @@ class Pairs {
   evidence = new Int32Array(0);
   sessionEvidence = new Int32Array(0);
   attemptCount = new Int32Array(0);
+  refused = new Int32Array(0);
   /** Attempts with a hash above this are not remembered. */
   ceiling = new Float64Array(0);
   #firstMs = new Float64Array(0);
@@ -240,6 +250,7 @@ class Pairs {
         lastMs: at(this.#lastMs, number),
         sessions: at(this.#sessions, number),
         lastSessionMs: at(this.#lastSessionMs, number),
+        refused: at(this.refused, number),
       }));
   }
 
@@ -247,6 +258,7 @@ class Pairs {
     this.evidence = grown(this.evidence, new Int32Array(n));
     this.sessionEvidence = grown(this.sessionEvidence, new Int32Array(n));
     this.attemptCount = grown(this.attemptCount, new Int32Array(n));
+    this.refused = grown(this.refused, new Int32Array(n));
     this.ceiling = grown(this.ceiling, new Float64Array(n));
     this.#firstMs = grown(this.#firstMs, new Float64Array(n));
     this.#lastMs = grown(this.#lastMs, new Float64Array(n));
@@ -274,6 +286,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     minAlike,
     minSprayAttempts,
     minSprayHosts,
+    minWebAttempts,
     maxAttemptMs,
     maxPairs,
     maxAttemptsPerPair,
@@ -289,6 +302,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const tcp = flows.protocol.dictionary.map((name) => name === 'tcp');
     const sourceHashes = new TextHashes(flows.initiator);
     const hostHashes = new TextHashes(flows.responder);
+    const web = new WebLogins(flows);
     for (let row = 0; row < flows.rowCount; row++) {
       if (tcp[flows.protocol.codes[row] ?? -1] !== true) continue;
       const clientBytes = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
@@ -296,7 +310,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       const serverBytes = numberAt(flows.responderPayloadBytes, row) ?? 0;
       if (serverBytes === 0 || numberAt(flows.continued, row) === 1) continue;
       const port = numberAt(flows.responderPort, row);
-      const service = loginService(textAt(flows.service, row), port);
+      const isWeb = web.isLogin(row);
+      const service = isWeb ? WEB_LOGIN : loginService(textAt(flows.service, row), port);
       const source = textAt(flows.initiator, row);
       const host = textAt(flows.responder, row);
       if (service === undefined || port === undefined || source === undefined || host === undefined) continue;
@@ -306,13 +321,16 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       const durationMs = numberAt(flows.durationMs, row) ?? endMs - startMs;
       const pair = pairOf(pairHash(sourceHashes.at(row), hostHashes.at(row), port), source, host, port, service);
       if (pair === NONE) continue;
+      const isRefused = isWeb && web.isRefused(row);
       if (clientBytes > service.clientBytes || serverBytes > service.serverBytes || durationMs > maxAttemptMs) {
+        if (isRefused) continue;
         pairs.addSession(pair, startMs);
         // The latest first: what matters is a session after the attempts.
         pool.offer(pairs.sessionEvidence[pair] ?? NONE, table, row, -startMs);
         continue;
       }
       pairs.countAttempt(pair, startMs, endMs);
+      if (isRefused) pairs.refused[pair] = at(pairs.refused, pair) + 1;
       pool.offer(pairs.evidence[pair] ?? NONE, table, row);
       const hash = hash32(`${startMs} ${numberAt(flows.initiatorPort, row)} ${numberAt(flows.id, row)}`);
       if (hash >= (pairs.ceiling[pair] ?? 0)) continue;
@@ -340,7 +358,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const detections: Detection[] = [];
     const bySource = new Map<string, Pair[]>();
     for (const pair of pairs.attempted()) {
-      const alone = judge([pair], minAttempts);
+      const alone = judge([pair], pair.service === WEB_LOGIN ? minWebAttempts : minAttempts);
       if (alone !== undefined) {
         detections.push(alone);
         continue;
@@ -354,7 +372,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       const hosts = new Set(group.map((pair) => pair.host)).size;
       const attempts = group.reduce((n, pair) => n + pair.attemptCount, 0);
       if (hosts < minSprayHosts || attempts < 2 * hosts) continue;
-      const spray = judge(group, minSprayAttempts);
+      const isWeb = group[0]?.service === WEB_LOGIN;
+      const spray = judge(group, isWeb ? Math.max(minSprayAttempts, minWebAttempts) : minSprayAttempts);
       if (spray !== undefined) detections.push(spray);
     }
     return detections.sort(
@@ -428,6 +447,15 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         sentence: `The typical one lasted ${humanDuration(duration)}, too short for work in a session.`,
       },
     ];
+    if (service === WEB_LOGIN) {
+      const refused = group.reduce((n, pair) => n + pair.refused, 0);
+      reasons.push({
+        name: 'brute-force.refused',
+        value: refused,
+        unit: 'connections',
+        sentence: `Each handed in a login to a web page, or credentials; ${refused === 0 ? 'none was refused by its status, as pages often answer a wrong password with an ordinary page' : `the server refused ${humanCount(refused)} of them`}.`,
+      });
+    }
     if (service.chatty) {
       reasons.push({
         name: 'brute-force.chatty',

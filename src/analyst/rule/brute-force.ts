@@ -155,6 +155,7 @@ const LOGS: Readonly<Record<string, string>> = {
   mysql: 'the log of the database',
   postgresql: 'the log of the database',
   mssql: 'the log of the database',
+  http: 'the log of the web server and of the program behind it',
 };
 
 function logOf(view: View): string {
