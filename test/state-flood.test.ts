@@ -1,17 +1,6 @@
 import process from 'node:process';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { flood, growthMb, UNDER_WAY } from '../bench/state-flood.ts';
-
-/** The collector, so that what is measured is what is kept. */
-function collector(): () => void {
-  setFlagsFromString('--expose-gc');
-  const gc: unknown = runInNewContext('gc');
-  return () => {
-    if (typeof gc === 'function') gc();
-  };
-}
+import { collector, flood, growthMb, UNDER_WAY } from '../bench/state-flood.ts';
 
 it('keeps all detectors on a plateau in a flood of keys, counts what it refused, and finds what was under way', {
   timeout: 180_000,
