@@ -6,7 +6,7 @@ export function drawRows(n: number, most: number, random: Random): Int32Array {
   if (n <= most) return rows.map((_, i) => i);
   if (most === 0) return rows;
   // A bit for each row, those in the minority drawn until they are enough: a look at each of a million rows would cost more than growing a forest.
-  const marks = new Uint32Array(Math.ceil(n / 32));
+  const marks = new Int32Array(Math.ceil(n / 32));
   const isKept = most <= n / 2;
   for (let left = isKept ? most : n - most; left > 0; ) {
     const row = random.below(n);
@@ -36,11 +36,17 @@ export function holdBack(n: number, count: number, random: Random): { kept: Int3
   held.sort();
   const kept = new Int32Array(n - count);
   // Run by run: kept are the rows between those that are held back.
-  for (let h = 0, row = 0, k = 0; h <= count; h++, row++) {
+  for (let h = 0, row = 0; h <= count; h++) {
     const end = h < count ? held[h] : n;
-    while (row < end) kept[k++] = row++;
+    countUp(kept, row - h, row, end);
+    row = end + 1;
   }
   return { kept, held };
+}
+
+/** Writes from .. to - 1. */
+function countUp(into: Int32Array, at: number, from: number, to: number): void {
+  for (let row = from, k = at; row < to; row++, k++) into[k] = row;
 }
 
 /** 0 .. n-1 in random order (Fisher and Yates). */

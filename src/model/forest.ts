@@ -57,94 +57,140 @@ export function growForest(
 ): Forest {
   const { trees, random } = options;
   const psi = Math.min(options.subsample, rows.length);
-  const depth = depthFor(psi);
-  const inner = 2 ** depth - 1;
+  const inner = 2 ** depthFor(psi) - 1;
   const all = 2 * inner + 1;
-  const feature = new Int16Array(trees * inner).fill(-1);
-  const threshold = new Float32Array(trees * inner);
-  const size = new Uint16Array(trees * all);
-
-  // Rows are drawn by the first psi steps of a Fisher-Yates shuffle. The pool stays as one tree left it: any order is as good a start as any other.
-  const pool = rows.slice();
-  const columns = new Float32Array(psi * d);
-  const order = new Int32Array(psi);
-  const first = new Int32Array(all);
-  const candidates = new Int32Array(d);
-
+  const ground: Ground = {
+    values,
+    d,
+    psi,
+    fallback,
+    random,
+    feature: new Int16Array(trees * inner).fill(-1),
+    threshold: new Float32Array(trees * inner),
+    size: new Uint16Array(trees * all),
+    pool: rows.slice(),
+    columns: new Float32Array(psi * d),
+    order: new Int32Array(psi),
+    first: new Int32Array(all),
+    candidates: new Int32Array(d),
+  };
   for (let tree = 0; tree < trees; tree++) {
-    for (let k = 0; k < psi; k++) {
-      const other = k + random.below(pool.length - k);
-      const row = pool[other];
-      pool[other] = pool[k];
-      pool[k] = row;
-      order[k] = k;
-    }
-    // Apart from the drawing, so that rows are fetched while others are on their way from memory.
-    for (let k = 0; k < psi; k++) {
-      const o = pool[k] * d;
-      for (let j = 0, at = k; j < d; j++, at += psi) {
-        const v = values[o + j];
-        if (v >= -FLOAT32_MAX && v <= FLOAT32_MAX) columns[at] = v;
-        else columns[at] = Number.isNaN(v) ? fallback[j] : v > 0 ? FLOAT32_MAX : -FLOAT32_MAX;
-      }
-    }
-    // What is constant in the whole subsample is constant in every node.
-    let varying = 0;
-    for (let j = 0; j < d; j++) {
-      const at = j * psi;
-      let k = 1;
-      while (k < psi && columns[at + k] === columns[at]) k++;
-      if (k < psi) candidates[varying++] = j;
-    }
+    drawSubsample(ground);
+    gatherSubsample(ground);
+    const varying = findVarying(ground);
+    ground.size[tree * all] = psi;
+    ground.first[0] = 0;
+    for (let node = 0; node < inner; node++)
+      if (ground.size[tree * all + node] >= 2) splitNode(ground, tree * inner, tree * all, node, varying);
+  }
+  const { feature, threshold, size } = ground;
+  return { featureCount: d, treeCount: trees, subsample: psi, feature, threshold, size };
+}
 
-    const innerAt = tree * inner;
-    const sizeAt = tree * all;
-    size[sizeAt] = psi;
-    first[0] = 0;
-    for (let node = 0; node < inner; node++) {
-      const count = size[sizeAt + node];
-      if (count < 2) continue;
-      const from = first[node];
-      const to = from + count;
-      let remaining = varying;
-      while (remaining > 0) {
-        const pick = random.below(remaining);
-        const j = candidates[pick];
-        candidates[pick] = candidates[--remaining];
-        candidates[remaining] = j;
-        const at = j * psi;
-        let min = columns[at + order[from]];
-        let max = min;
-        for (let k = from + 1; k < to; k++) {
-          const v = columns[at + order[k]];
-          if (v < min) min = v;
-          else if (v > max) max = v;
-        }
-        if (min === max) continue;
-        // Rounding may reach the maximum, which would leave the right side empty; the minimum is the nearest threshold that splits.
-        let cut = Math.fround(min + (max - min) * random.float());
-        if (!(cut < max) || cut < min) cut = min;
-        let left = from;
-        let right = to - 1;
-        while (left <= right) {
-          const k = order[left];
-          if (columns[at + k] <= cut) left++;
-          else {
-            order[left] = order[right];
-            order[right--] = k;
-          }
-        }
-        feature[innerAt + node] = j;
-        threshold[innerAt + node] = cut;
-        first[2 * node + 1] = from;
-        first[2 * node + 2] = left;
-        size[sizeAt + 2 * node + 1] = left - from;
-        size[sizeAt + 2 * node + 2] = to - left;
-        break;
-      }
+/**
+ * What trees grow from, one after the other. The steps are functions of their own that run often: V8 compiles a long loop within a function that is called once
+ * for this one time, which costs as much again as the loop.
+ */
+interface Ground {
+  readonly values: Float32Array;
+  readonly d: number;
+  readonly psi: number;
+  readonly fallback: Float64Array;
+  readonly random: Random;
+  /** Of the forest. */
+  readonly feature: Int16Array;
+  readonly threshold: Float32Array;
+  readonly size: Uint16Array;
+  /** All rows, those of the present tree first. */
+  readonly pool: Int32Array;
+  /** Values of the subsample, feature after feature. */
+  readonly columns: Float32Array;
+  /** Places in the subsample, those of a node behind each other. */
+  readonly order: Int32Array;
+  /** Where in `order` each node's begin. */
+  readonly first: Int32Array;
+  /** Features, those first that may still vary. */
+  readonly candidates: Int32Array;
+}
+
+/** The first psi steps of a Fisher-Yates shuffle. The pool stays as one tree left it: any order is as good a start as any other. */
+function drawSubsample({ pool, order, psi, random }: Ground): void {
+  for (let k = 0; k < psi; k++) {
+    const other = k + random.below(pool.length - k);
+    const row = pool[other];
+    pool[other] = pool[k];
+    pool[k] = row;
+    order[k] = k;
+  }
+}
+
+/**
+ * Apart from the drawing, and feature by feature: so the first look at each row does not wait for that at the one before, and dozens of them are on their way from
+ * memory at a time. Row by row takes five times as long where the rows are many.
+ */
+function gatherSubsample({ values, d, psi, pool, columns, fallback }: Ground): void {
+  for (let j = 0, at = 0; j < d; j++) {
+    for (let k = 0; k < psi; k++, at++) {
+      const v = values[pool[k] * d + j];
+      if (v >= -FLOAT32_MAX && v <= FLOAT32_MAX) columns[at] = v;
+      else columns[at] = Number.isNaN(v) ? fallback[j] : v > 0 ? FLOAT32_MAX : -FLOAT32_MAX;
     }
   }
-  return { featureCount: d, treeCount: trees, subsample: psi, feature, threshold, size };
+}
+
+/** What is constant in the whole subsample is constant in every node. Returns how many features are not. */
+function findVarying({ d, psi, columns, candidates }: Ground): number {
+  let varying = 0;
+  for (let j = 0; j < d; j++) {
+    const at = j * psi;
+    let k = 1;
+    while (k < psi && columns[at + k] === columns[at]) k++;
+    if (k < psi) candidates[varying++] = j;
+  }
+  return varying;
+}
+
+/** Splits a node of at least two rows, unless they are alike. @param innerAt the tree's place in `feature` and `threshold`. @param sizeAt and in `size`. */
+function splitNode(ground: Ground, innerAt: number, sizeAt: number, node: number, varying: number): void {
+  const { psi, columns, order, first, candidates, feature, threshold, size, random } = ground;
+  const from = first[node];
+  const to = from + size[sizeAt + node];
+  let remaining = varying;
+  while (remaining > 0) {
+    const pick = random.below(remaining);
+    const j = candidates[pick];
+    candidates[pick] = candidates[--remaining];
+    candidates[remaining] = j;
+    const at = j * psi;
+    let min = columns[at + order[from]];
+    let max = min;
+    for (let k = from + 1; k < to; k++) {
+      const v = columns[at + order[k]];
+      if (v < min) min = v;
+      else if (v > max) max = v;
+    }
+    if (min === max) continue;
+    // Rounding may reach the maximum, which would leave the right side empty; the minimum is the nearest threshold that splits.
+    let cut = Math.fround(min + (max - min) * random.float());
+    if (!(cut < max) || cut < min) cut = min;
+    let left = from;
+    let right = to - 1;
+    while (left <= right) {
+      const k = order[left];
+      if (columns[at + k] <= cut) left++;
+      else {
+        order[left] = order[right];
+        order[right--] = k;
+      }
+    }
+    feature[innerAt + node] = j;
+    threshold[innerAt + node] = cut;
+    first[2 * node + 1] = from;
+    first[2 * node + 2] = left;
+    size[sizeAt + 2 * node + 1] = left - from;
+    size[sizeAt + 2 * node + 2] = to - left;
+    return;
+  }
 }
 
 /**
@@ -188,32 +234,44 @@ export function forestFault(forest: Forest): string | undefined {
 
 /** The forest in the layout of the walk. The length at the end of a path is the number of edges to its leaf plus c(rows in the leaf). */
 export function packForest(forest: Forest): PackedForest {
-  const { treeCount, featureCount, subsample, feature, threshold, size } = forest;
+  const { treeCount, featureCount, subsample } = forest;
   const depth = depthFor(subsample);
   const blockRows = chooseBlockRows(featureCount);
-  const inner = 2 ** depth - 1;
-  const all = 2 * inner + 1;
-  const entries = all + 1;
-  const bytes = new ArrayBuffer(treeCount * entries * 8);
-  const offsets = new Int32Array(bytes);
-  const thresholds = new Float32Array(bytes);
-  const lengths = new Float64Array(bytes);
+  const packed = {
+    treeCount,
+    depth,
+    featureCount,
+    blockRows,
+    bytes: new ArrayBuffer(treeCount * 2 ** (depth + 1) * 8),
+  };
   const leafTerm = Float64Array.from({ length: subsample + 1 }, (_, n) => averagePathLength(n));
-  for (let tree = 0; tree < treeCount; tree++) {
-    const base = tree * entries;
-    for (let node = 0; node < all; node++) {
-      const entry = base + node + 1;
-      if (node < inner) {
-        const j = feature[tree * inner + node];
-        offsets[2 * entry] = j === -1 ? 0 : j * blockRows * 4;
-        thresholds[2 * entry + 1] = j === -1 ? Number.POSITIVE_INFINITY : threshold[tree * inner + node];
-        if (j !== -1) continue;
-      }
-      const rows = size[tree * all + node];
-      if (rows === 0) continue;
-      const level = 31 - Math.clz32(node + 1);
-      lengths[base + ((node + 1) << (depth - level))] = level + leafTerm[rows];
+  const parts = [new Int32Array(packed.bytes), new Float32Array(packed.bytes), new Float64Array(packed.bytes)] as const;
+  for (let tree = 0; tree < treeCount; tree++) packTree(forest, packed, parts, leafTerm, tree);
+  return packed;
+}
+
+function packTree(
+  { feature, threshold, size }: Forest,
+  { depth, blockRows }: PackedForest,
+  [offsets, thresholds, lengths]: readonly [Int32Array, Float32Array, Float64Array],
+  leafTerm: Float64Array,
+  tree: number,
+): void {
+  const entries = 2 ** (depth + 1);
+  const all = entries - 1;
+  const inner = all >> 1;
+  const base = tree * entries;
+  for (let node = 0; node < all; node++) {
+    const entry = base + node + 1;
+    if (node < inner) {
+      const j = feature[tree * inner + node];
+      offsets[2 * entry] = j === -1 ? 0 : j * blockRows * 4;
+      thresholds[2 * entry + 1] = j === -1 ? Number.POSITIVE_INFINITY : threshold[tree * inner + node];
+      if (j !== -1) continue;
     }
+    const rows = size[tree * all + node];
+    if (rows === 0) continue;
+    const level = 31 - Math.clz32(node + 1);
+    lengths[base + ((node + 1) << (depth - level))] = level + leafTerm[rows];
   }
-  return { treeCount, depth, featureCount, blockRows, bytes };
 }

@@ -250,6 +250,42 @@ function transformedRows(
   return { values: Float32Array.from(block), width: d, columns: Int32Array.from({ length: d }, (_, j) => j) };
 }
 
+interface Range {
+  readonly low: number;
+  readonly high: number;
+  /** Stands in for what is missing. */
+  readonly fallback: number;
+  /** Of the guard beyond the range. */
+  readonly scale: number;
+}
+
+/**
+ * Copies one feature of the rows from the `from`-th on out, of those that `rows` lists or of all, and adds what lies beyond its range to their guards. Feature by feature,
+ * so that rows which lie far from each other are fetched from memory many at a time, see `gatherSubsample`.
+ */
+function fillColumn(
+  into: Float32Array,
+  values: Float32Array,
+  width: number,
+  column: number,
+  from: number,
+  rows: Int32Array | undefined,
+  { low, high, fallback, scale }: Range,
+  guards: Float64Array | undefined,
+): void {
+  for (let i = 0; i < into.length; i++) {
+    const v = values[(rows === undefined ? from + i : rows[from + i]) * width + column];
+    if (v >= low && v <= high) into[i] = v;
+    else if (v >= Number.NEGATIVE_INFINITY) {
+      into[i] = clampFinite(v);
+      if (guards !== undefined) guards[from + i] += guardOf(into[i], low, high, scale);
+    } else {
+      // NaN: asked by comparison, as a call would make an object of every number.
+      into[i] = fallback;
+    }
+  }
+}
+
 /** Raw scores of `count` rows: the rows that `rows` lists, or the first ones. */
 function rawScores(
   part: FittedPart,
@@ -276,22 +312,10 @@ function rawScores(
   const fallback = Float32Array.from(statistics.median);
   const guards = new Float64Array(rangeGuard ? count : 0);
   const scores = walkForest(packed, count, (block, from, blockCount) => {
-    for (let i = 0; i < blockCount; i++) {
-      const o = (rows === undefined ? from + i : rows[from + i]) * width;
-      let guard = 0;
-      for (let j = 0, at = i; j < d; j++, at += stride) {
-        const v = values[o + columns[j]];
-        if (v >= min[j] && v <= max[j]) block[at] = v;
-        else if (v >= Number.NEGATIVE_INFINITY) {
-          const finite = clampFinite(v);
-          block[at] = finite;
-          guard += guardOf(finite, min[j], max[j], guardScale[j]);
-        } else {
-          // NaN: asked by comparison, as a call would make an object of every number.
-          block[at] = fallback[j];
-        }
-      }
-      if (rangeGuard) guards[from + i] = guard;
+    for (let j = 0; j < d; j++) {
+      const range: Range = { low: min[j], high: max[j], fallback: fallback[j], scale: guardScale[j] };
+      const column = block.subarray(j * stride, j * stride + blockCount);
+      fillColumn(column, values, width, columns[j], from, rows, range, rangeGuard ? guards : undefined);
     }
   });
   const c = averagePathLength(forest.subsample);

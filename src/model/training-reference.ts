@@ -94,9 +94,13 @@ export function makeReference(
 
 function anchorOf(values: Float32Array, d: number, rows: Int32Array): Anchor {
   const kept = new Float32Array(rows.length * d);
-  for (let i = 0; i < rows.length; i++)
-    for (let j = 0; j < d; j++) kept[i * d + j] = clampFinite(values[rows[i] * d + j]);
+  // Feature by feature, so that many rows are on their way from memory at a time.
+  for (let j = 0; j < d; j++) keepFeature(values, d, rows, j, kept);
   return { rowCount: rows.length, values: kept };
+}
+
+function keepFeature(values: Float32Array, d: number, rows: Int32Array, feature: number, into: Float32Array): void {
+  for (let i = 0; i < rows.length; i++) into[i * d + feature] = clampFinite(values[rows[i] * d + feature]);
 }
 
 /**

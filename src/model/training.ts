@@ -110,12 +110,10 @@ export function measureFeatures(
       const behind = Math.min(rows.length, first + blockRows);
       if (from === 0) widenExtent(extent, values, d, rows.subarray(first, behind));
       // While the rows are in the cache.
-      for (; i < n; i++) {
-        const place = sample === undefined ? i : sample[i];
-        if (place >= behind) break;
-        const o = rows[place] * d;
-        for (let j = from, at = i; j < to; j++, at += n) gathered[at] = values[o + j];
-      }
+      const last = i;
+      while (i < n && (sample === undefined ? i : sample[i]) < behind) i++;
+      for (let j = from; j < to; j++)
+        gather(values, d, rows, j, gathered.subarray((j - from) * n, (j - from + 1) * n), sample, last, i);
     }
     for (let j = from; j < to; j++) {
       missing[j] = extent.missing[j];
@@ -147,6 +145,20 @@ export function measureFeatures(
   return statistics;
 }
 
+/** Copies one feature of the i-th to the (behind - 1)-th of the rows, or of the sample of places in them, out. */
+function gather(
+  values: Float32Array,
+  d: number,
+  rows: Int32Array,
+  feature: number,
+  into: Float32Array,
+  sample: Int32Array | undefined,
+  from: number,
+  behind: number,
+): void {
+  for (let i = from; i < behind; i++) into[i] = values[rows[sample === undefined ? i : sample[i]] * d + feature];
+}
+
 /** Values that are copied out to be sorted, at most: 8 MB; features take turns where there are more. */
 const MOST_GATHERED = 1 << 21;
 /** Values in a block of rows: 128 kB stay in the second-level cache. */
@@ -172,41 +184,50 @@ export function sortFloats(values: Float32Array, scratch: Uint32Array): void {
   const n = values.length;
   const bits = new Uint32Array(values.buffer, values.byteOffset, n);
   const keys = scratch.subarray(0, n);
-  for (let i = 0; i < n; i++) keys[i] = keyOf(bits[i]);
-  const sorted = sortKeys(keys, scratch.subarray(n, 2 * n));
-  for (let i = 0; i < n; i++) bits[i] = bitsOf(sorted[i]);
+  const other = scratch.subarray(n, 2 * n);
+  const counts = new Uint32Array(3 * DIGITS);
+  makeKeys(bits, keys, counts);
+  for (let pass = 0; pass < 3; pass++) addUp(counts, pass * DIGITS);
+  scatter(keys, other, counts.subarray(0, DIGITS), 0);
+  scatter(other, keys, counts.subarray(DIGITS, 2 * DIGITS), 11);
+  scatter(keys, bits, counts.subarray(2 * DIGITS), 22);
+  restoreBits(bits);
 }
 
-/** Sorts by the three passes; which of the two holds the result is what it returns. */
-function sortKeys(keys: Uint32Array, other: Uint32Array): Uint32Array {
-  const n = keys.length;
-  let from = keys;
-  let to = other;
-  const counts = new Uint32Array(3 * 2048);
-  for (let i = 0; i < n; i++) {
-    const key = from[i];
+/** Values of 11 bits, which each pass sorts by. */
+const DIGITS = 2048;
+
+// Each loop is a function of its own: within a function that is called a few times V8 compiles a long loop for this one time, which can cost more than the loop.
+
+function makeKeys(bits: Uint32Array, keys: Uint32Array, counts: Uint32Array): void {
+  for (let i = 0; i < bits.length; i++) {
+    const key = keyOf(bits[i]);
+    keys[i] = key;
     counts[key & 2047]++;
-    counts[2048 + ((key >>> 11) & 2047)]++;
-    counts[4096 + (key >>> 22)]++;
+    counts[DIGITS + ((key >>> 11) & 2047)]++;
+    counts[2 * DIGITS + (key >>> 22)]++;
   }
-  for (let pass = 0; pass < 3; pass++) {
-    const places = counts.subarray(pass * 2048, (pass + 1) * 2048);
-    let place = 0;
-    for (let digit = 0; digit < 2048; digit++) {
-      const count = places[digit];
-      places[digit] = place;
-      place += count;
-    }
-    const shift = 11 * pass;
-    for (let i = 0; i < n; i++) {
-      const key = from[i];
-      to[places[(key >>> shift) & 2047]++] = key;
-    }
-    const swap = from;
-    from = to;
-    to = swap;
+}
+
+/** Counts of digits to the places where those with each begin. */
+function addUp(counts: Uint32Array, from: number): void {
+  let place = 0;
+  for (let digit = from; digit < from + DIGITS; digit++) {
+    const count = counts[digit];
+    counts[digit] = place;
+    place += count;
   }
-  return from;
+}
+
+function scatter(from: Uint32Array, to: Uint32Array, places: Uint32Array, shift: number): void {
+  for (let i = 0; i < from.length; i++) {
+    const key = from[i];
+    to[places[(key >>> shift) & 2047]++] = key;
+  }
+}
+
+function restoreBits(keys: Uint32Array): void {
+  for (let i = 0; i < keys.length; i++) keys[i] = bitsOf(keys[i]);
 }
 
 function emptyStatistics(d: number): FeatureStatistics {
