@@ -1,0 +1,22 @@
+import { VERBS, type VerbGroup } from './verb-list.ts';
+import { wordsOf } from './words.ts';
+
+/** How a thing went, under one word. */
+export const OUTCOME: Readonly<Partial<Record<VerbGroup, string>>> = {
+  answer: 'answered',
+  refuse: 'refused',
+  fail: 'failed',
+};
+
+/** '150 unanswered', '98.1 failed': numbers and how what they count went. */
+export function outcomesIn(text: string): string[] {
+  return text.split(/[,;:.](?=\s|$)|\band\b/).flatMap((clause) => {
+    const found = /(?<![\w.])(\d[\d,]*(?:\.\d+)?)/.exec(clause);
+    if (found === null) return [];
+    return Object.entries(OUTCOME).flatMap(([group, outcome]) =>
+      wordsOf(clause).some((word) => VERBS.get(word.toLowerCase())?.group === group)
+        ? [`${Number((found[1] ?? '').replaceAll(',', ''))} ${outcome}`]
+        : [],
+    );
+  });
+}
