@@ -87,8 +87,9 @@ export const CAPTURES: readonly Case[] = [
   {
     path: 'malcolm/pcaps/plugins/zeek-asyncrat-detector/30a385ed-171e-4f15-ac3f-08c96be7bfd1.pcap',
     truth: 'AsyncRAT 192.168.100.20 -> 186.169.47.11:7084',
-    need: 'wanted',
-    kinds: ['beacon.', 'long-connection.', 'strange-flow.', 'c2.'],
+    need: 'required',
+    kinds: ['suspicious-tls.', 'beacon.', 'long-connection.'],
+    techniques: ['T1573'],
     actors: ['192.168.100.20'],
     peers: ['186.169.47.11'],
     port: 7084,

@@ -35,6 +35,7 @@ const EXPECTED: Readonly<
   exfiltration: { kinds: ['exfiltration.'], required: true },
   'icmp-tunnel': { kinds: ['icmp-tunnel.'], required: true },
   mining: { kinds: ['mining.stratum'], required: true },
+  'remote-control': { kinds: ['suspicious-tls.'], required: true },
   shell: { kinds: ['protocol-mismatch.shell'], required: true },
   'new-device': { kinds: ['new-device.'], baseline: true, required: true },
   'arp-spoof': { kinds: ['arp-spoof.poisoning'], required: true },

@@ -48,6 +48,7 @@ const ATTACKS: readonly string[] = [
   'amplification',
   'icmp-tunnel',
   'mining',
+  'remote-control',
   'shell',
   'new-device',
   'arp-spoof',

@@ -12,6 +12,7 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'flood',
     'beacon',
     'long-connection',
+    'suspicious-tls',
     'dns-tunnel',
     'dga',
     'exfiltration',

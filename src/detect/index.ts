@@ -36,6 +36,7 @@ import {
 import { createRogueDhcpDetector, DEFAULT_ROGUE_DHCP_OPTIONS, rogueDhcpInfo } from './rogue-dhcp.ts';
 import { createScanDetector, DEFAULT_SCAN_OPTIONS, scanInfo } from './scan.ts';
 import { DEFAULT_STRANGE_FLOW_OPTIONS, strangeFlowInfo } from './strange-flow.ts';
+import { createSuspiciousTlsDetector, DEFAULT_SUSPICIOUS_TLS_OPTIONS, suspiciousTlsInfo } from './suspicious-tls.ts';
 import { createThreatListDetector, DEFAULT_THREAT_LIST_OPTIONS, threatListInfo } from './threat-list.ts';
 
 export { alertDetections, type SensorAlert } from './alert.ts';
@@ -128,6 +129,7 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(floodInfo, { ...DEFAULT_FLOOD_OPTIONS }, createFloodDetector),
   entry(beaconInfo, { ...DEFAULT_BEACON_OPTIONS }, createBeaconDetector),
   entry(longConnectionInfo, { ...DEFAULT_LONG_CONNECTION_OPTIONS }, createLongConnectionDetector),
+  entry(suspiciousTlsInfo, { ...DEFAULT_SUSPICIOUS_TLS_OPTIONS }, createSuspiciousTlsDetector),
   entry(dnsTunnelInfo, { ...DEFAULT_DNS_TUNNEL_OPTIONS }, createDnsTunnelDetector),
   entry(dgaInfo, { ...DEFAULT_DGA_OPTIONS }, createDgaDetector),
   entry(exfiltrationInfo, { ...DEFAULT_EXFILTRATION_OPTIONS }, createExfiltrationDetector),

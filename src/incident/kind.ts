@@ -283,6 +283,25 @@ const KINDS: readonly KindInfo[] = [
     end: () => '',
   },
   {
+    prefix: 'suspicious-tls.',
+    behaviour: COMMAND_AND_CONTROL,
+    base: 30,
+    rule: 'TLS with a server that nobody vouches for, in a way in which no web page is fetched',
+    direction: {},
+    steps: privateServerSteps,
+    links: callLinks,
+    aim: hostAim,
+    manyAreOrdinary: true,
+    techniques: callTechniques,
+    label: 'TLS with a certificate nobody vouches for',
+    deed: (told) => {
+      const tool = told.detection.reasons.find((reason) => reason.name === 'suspicious-tls.tool')?.value;
+      const whose = typeof tool === 'string' ? `, as the tool ${safeText(tool, 30)} makes it` : '';
+      return `spoke TLS with ${targets(told)}${onPort(told)}, whose certificate nobody vouches for${whose}`;
+    },
+    end: () => '',
+  },
+  {
     prefix: 'strange-flow.',
     behaviour: 'anomaly',
     base: 20,
@@ -571,6 +590,15 @@ function beaconSteps(story: Story): SeverityStep[] {
     steps.push({ rule: 'A fifth of the hosts of the home network or more call the same place', points: -10 });
   if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
   return [...steps, ...oddPortSteps(story)];
+}
+
+function privateServerSteps({ lead }: Story): SeverityStep[] {
+  const steps: SeverityStep[] = [];
+  if (hasReason(lead, 'suspicious-tls.tool'))
+    steps.push({ rule: 'The certificate bears the name that a remote-control tool gives to its own', points: 20 });
+  if (hasReason(lead, 'suspicious-tls.clients'))
+    steps.push({ rule: 'Several hosts of the home network use the same server', points: -15 });
+  return steps;
 }
 
 function oddPortSteps(story: Story): SeverityStep[] {

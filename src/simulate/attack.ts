@@ -41,7 +41,7 @@ import type { Host } from './network.ts';
 import { dhcpExchange, mask } from './ordinary.ts';
 import type { Attack, AttackOf } from './scenario.ts';
 import { TcpTalk } from './tcp-talk.ts';
-import { TlsTalk } from './tls-talk.ts';
+import { systemClient, TlsTalk } from './tls-talk.ts';
 import { MINUTE, MS, SECOND, type World } from './world.ts';
 
 /**
@@ -143,6 +143,8 @@ function processOf(actor: Actor, attack: Attack): Process {
       return icmpTunnel(actor, attack);
     case 'mining':
       return mining(actor, attack);
+    case 'remote-control':
+      return remoteControl(actor, attack);
     case 'shell':
       return shell(actor, attack);
     case 'new-device':
@@ -762,6 +764,41 @@ function* shell(actor: Actor, attack: AttackOf<'shell'>): Process {
     yield* talk.send(true, utf8(`${command}\r\n${lines}\r\n\r\nC:\\Users\\Public>`));
   }
   yield* talk.close(false);
+}
+
+/** A remote-control tool: TLS with a certificate that it made itself, no server name, signs of life in one connection, and now and then a command with its answer. */
+function* remoteControl(actor: Actor, attack: AttackOf<'remote-control'>): Process {
+  const { world, random } = actor;
+  const from = insider(actor, attack.from);
+  const name = attack.to ?? CONTROL;
+  const to = hostOf(actor, name, 'to');
+  const certificateName = randomText(random, 9, LETTERS);
+  const period = (attack.period * MS) / attack.intensity;
+  const perSign = (attack.commands * attack.period) / (60 * 60_000);
+  for (;;) {
+    if (/[a-z]/i.test(name) && !to.isLocal) yield* world.lookup(from, name, random);
+    const tls = new TlsTalk(world, from, to, attack.port, random, {
+      client: systemClient(from),
+      alpn: [],
+      version: '1.2',
+      isSelfSigned: true,
+      certificateName,
+    });
+    yield* tls.open();
+    yield* tls.exchange(420, 60, exponential(random, 20 * MS));
+    // Lines break; it comes back.
+    for (let left = integer(random, 40, 400); left > 0; left--) {
+      yield* tls.pause(period * between(random, 0.8, 1.2));
+      yield* tls.exchange(integer(random, 60, 90), integer(random, 40, 60), exponential(random, 20 * MS));
+      if (chance(random, Math.min(1, perSign))) {
+        yield* tls.send(false, integer(random, 80, 900));
+        yield* tls.tcp.wait(true, exponential(random, 200 * MS));
+        yield* tls.send(true, Math.round(2000 + exponential(random, 60_000)));
+      }
+    }
+    tls.tcp.reset(true);
+    yield between(random, 5, 30) * SECOND;
+  }
 }
 
 function* mining(actor: Actor, attack: AttackOf<'mining'>): Process {

@@ -289,6 +289,14 @@ const ATTACK_SCHEMAS = [
     period: duration.default(25_000).describe('Between shares.'),
   }),
   z.strictObject({
+    kind: z.literal('remote-control'),
+    ...common,
+    to: one,
+    port: port.default(7707),
+    period: duration.default(15_000).describe('Between signs of life.'),
+    commands: z.number().min(0).max(10_000).default(20).describe('Commands of the operator per hour.'),
+  }),
+  z.strictObject({
     kind: z.literal('shell'),
     ...common,
     to: one,

@@ -85,6 +85,7 @@ const ATTACKS: Readonly<Record<string, string>> = {
   amplification: 'amplification:start=20s,duration=2s',
   'icmp-tunnel': 'icmp-tunnel:start=20s,duration=20s',
   mining: 'mining:period=5s,start=10s',
+  'remote-control': 'remote-control:period=5s,commands=300,start=10s',
   shell: 'shell:commands=5,intensity=10,start=10s',
   'new-device': 'new-device:start=10s',
   'arp-spoof': 'arp-spoof:start=10s',

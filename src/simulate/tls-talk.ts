@@ -293,6 +293,8 @@ export interface TlsTalkOptions extends TalkOptions {
   /** 1.3 unless the client or the server is older. */
   readonly version?: '1.2' | '1.3';
   readonly isSelfSigned?: boolean;
+  /** Whom the certificate is made out to; the server name asked for, else the server's own, where it is absent. */
+  readonly certificateName?: string;
 }
 
 /** A TLS connection over TCP. */
@@ -323,7 +325,7 @@ export class TlsTalk {
   /** The handshake on a connection that is open, for protocols that begin in the clear. */
   *handshake(): Step {
     const random = this.#random;
-    const { client, serverName, alpn } = this.#options;
+    const { client, serverName, alpn, certificateName } = this.#options;
     const { tcp } = this;
     const offered: readonly string[] = alpn ?? PROFILES[client].alpn;
     const chosen = offered[0];
@@ -334,7 +336,11 @@ export class TlsTalk {
       chosen === undefined
         ? []
         : [[16, Uint8Array.from(counted([chosen.length, ...Array.from(chosen, (c) => c.charCodeAt(0))]))]];
-    const chain = certificateMessage(this.#world, serverName ?? this.#server.name, this.#options.isSelfSigned === true);
+    const chain = certificateMessage(
+      this.#world,
+      certificateName ?? serverName ?? this.#server.name,
+      this.#options.isSelfSigned === true,
+    );
     if (this.#is13) {
       const key = Uint8Array.from([...be16(X25519), ...counted(Array.from(randomBytes(random, 32)))]);
       const answer = encodeServerHelloMessage({

@@ -8,7 +8,7 @@ import { MISUSE_EXAMPLES } from './misuse.ts';
 /** True sentences on incidents in other words than those of the written rules: templates by kind, filled from the incident. For the tests of the checker. */
 
 /** Further detections, whose flows say how they went. */
-const FURTHER: Readonly<Record<string, Detection>> = {
+export const FURTHER: Readonly<Record<string, Detection>> = {
   'dns-tunnel.names': detection('dns-tunnel.names', {
     actor: '192.168.10.41',
     peers: ['192.168.10.1'],
@@ -57,6 +57,32 @@ const FURTHER: Readonly<Record<string, Detection>> = {
       }),
     ],
     flowCount: 1,
+  }),
+  'suspicious-tls.certificate': detection('suspicious-tls.certificate', {
+    actor: '192.168.10.23',
+    peers: ['203.0.113.77'],
+    port: 7707,
+    protocol: 'tcp',
+    service: 'tls',
+    lastMs: START + 300_000,
+    score: 0.9,
+    reasons: [
+      reason(
+        'suspicious-tls.connections',
+        2,
+        'connections',
+        'On 2 connections within 5 min the server showed a certificate that no public authority vouches for; resumed sessions show none and are not counted.',
+      ),
+      reason(
+        'suspicious-tls.lifetime',
+        3650,
+        'days',
+        'The certificate is valid for 3,650 days, longer than a public authority may make it.',
+      ),
+      reason('suspicious-tls.port', 7707, 'port', 'Port 7707 is none that a usual service over TLS has.'),
+    ],
+    flows: [flow(1, '192.168.10.23', '203.0.113.77', 7707), flow(2, '192.168.10.23', '203.0.113.77', 7707)],
+    flowCount: 2,
   }),
   'dga.generated': detection('dga.generated', {
     actor: '192.168.10.52',
@@ -212,6 +238,12 @@ The session to {p} on port {port} stayed open until {e}.
 For {t:long-connection.open-time} the two hosts stayed connected.
 Such a long session from {a} to {p} is rare.
 {a} opened a lasting connection to {p}.`,
+  'suspicious-tls.certificate': `{a} spoke TLS with {p} on port {port}.
+{a} connected to {p} on port {port} over TLS.
+The certificate of {p} is valid for {m:suspicious-tls.lifetime} days.
+{a} opened {m:suspicious-tls.connections} connections to {p}.
+Nobody vouches for the certificate of {p}.
+{a} may be controlled by somebody at {p}.`,
   'mining.': `{a} talked to {p} on port {port}.
 {a} connected to {p} on port {port}.
 {p} was contacted by {a}.

@@ -102,7 +102,55 @@ export const CALL_RULES: readonly Explanation[] = [
     ],
     inSupport: (view) => [lasting(view)],
   },
+  {
+    prefix: 'suspicious-tls.',
+    nature: (view) => (view.text('suspicious-tls.tool') === undefined ? 'ambiguous' : 'hostile'),
+    hypothesis: (view) =>
+      severityRank(view.incident.severity) >= severityRank('medium')
+        ? 'command and control'
+        : 'regular service traffic',
+    whatHappened: (view) => [
+      spokeTls(view),
+      view.began,
+      ...(view.many ? [] : TLS_QUOTES.flatMap((name) => view.quote(`suspicious-tls.${name}`))),
+    ],
+    whyItMatters: (view) => [
+      claim(
+        'Tools by which somebody controls a machine from afar make a certificate of their own when they are set up, and hide their orders behind it. Nothing shows whom the server belongs to.',
+        view.cite('suspicious-tls.tool', 'suspicious-tls.self-issued', 'suspicious-tls.lifetime'),
+      ),
+      ...aboutPort(view),
+    ],
+    whatToDoFirst: CALL.whatToDoFirst,
+    whatWouldMakeItInnocent: (view) => [
+      claim(
+        'An appliance, a VPN gateway, a program for remote support or a smart device may come with a certificate that its maker issued; its owner then knows the server.',
+        view.cite(),
+      ),
+      ...(view.text('suspicious-tls.browser') === undefined ? [] : view.quote('suspicious-tls.browser')),
+    ],
+    inSupport: (view) => [spokeTls(view)],
+  },
 ];
+
+const TLS_QUOTES = [
+  'tool',
+  'self-issued',
+  'lifetime',
+  'port',
+  'dynamic-name',
+  'no-name',
+  'subject',
+  'version',
+  'clients',
+];
+
+function spokeTls(view: View): Claim {
+  return claim(
+    `${view.actorWithPlace} connected to ${peers(view)}${onPort(view)}, and the server showed a certificate that no public authority vouches for${view.within}.`,
+    [...view.cite('suspicious-tls.connections'), ...view.flows(2)],
+  );
+}
 
 function calls(view: View): Claim {
   const { detection } = view;

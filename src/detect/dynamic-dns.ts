@@ -1,0 +1,97 @@
+/**
+ * Domains below which anybody gets a name at once and without giving one's own, that follows an address that changes (dynamic DNS), or leads into a tunnel to a host behind a router.
+ * People use them for their cameras and storage at home, and operators of implants for the same reasons. As the services themselves publish them.
+ */
+const DYNAMIC_DOMAINS: ReadonlySet<string> = new Set([
+  // DuckDNS, dynv6, YDNS, nsupdate.info, deSEC
+  'duckdns.org',
+  'dynv6.net',
+  'ydns.eu',
+  'nsupdate.info',
+  'dedyn.io',
+  // No-IP
+  'bounceme.net',
+  'ddns.net',
+  'ddnsking.com',
+  'freedynamicdns.net',
+  'freedynamicdns.org',
+  'gotdns.ch',
+  'hopto.me',
+  'hopto.org',
+  'myddns.me',
+  'myftp.biz',
+  'myftp.org',
+  'no-ip.biz',
+  'no-ip.info',
+  'no-ip.org',
+  'noip.me',
+  'redirectme.net',
+  'servebeer.com',
+  'serveblog.net',
+  'servecounterstrike.com',
+  'serveftp.com',
+  'servegame.com',
+  'servehalflife.com',
+  'servehttp.com',
+  'serveirc.com',
+  'serveminecraft.net',
+  'servemp3.com',
+  'servepics.com',
+  'servequake.com',
+  'sytes.net',
+  'viewdns.net',
+  'webhop.me',
+  'zapto.org',
+  // Dynu
+  'accesscam.org',
+  'camdvr.org',
+  'casacam.net',
+  'ddnsfree.com',
+  'ddnsgeek.com',
+  'dynu.net',
+  'freeddns.org',
+  'giize.com',
+  'gleeze.com',
+  'kozow.com',
+  'loseyourip.com',
+  'mywire.org',
+  'ooguy.com',
+  'theworkpc.com',
+  'webredirect.org',
+  // FreeDNS
+  'chickenkiller.com',
+  'ignorelist.com',
+  'jumpingcrab.com',
+  'mooo.com',
+  'strangled.net',
+  'twilightparadox.com',
+  'us.to',
+  // DynDNS, DNSExit, ChangeIP, selfHOST, Securepoint
+  'dyndns.biz',
+  'dyndns.info',
+  'dyndns.org',
+  'homeip.net',
+  'linkpc.net',
+  'publicvm.com',
+  'selfhost.eu',
+  'spdns.de',
+  'spdns.org',
+  // tunnels
+  'localto.net',
+  'ngrok.app',
+  'ngrok.io',
+  'ngrok-free.app',
+  'playit.gg',
+  'ply.gg',
+  'portmap.host',
+  'portmap.io',
+  'serveo.net',
+]);
+
+/** Whether a name lies below a domain of dynamic DNS or of tunnels; the domain itself is its maker's own page. */
+export function isDynamicName(name: string): boolean {
+  if (name.length > 253) return false;
+  const text = name.toLowerCase().replace(/\.$/, '');
+  const dot = text.lastIndexOf('.', text.lastIndexOf('.') - 1);
+  return dot > 0 && DYNAMIC_DOMAINS.has(text.slice(dot + 1)) && !text.startsWith('www.');
+}
