@@ -25,15 +25,7 @@ export function drawRows(n: number, most: number, random: Random): Int32Array {
 
 /** Draws `count` of n rows evenly, count <= n / 2; both parts in ascending order. */
 export function holdBack(n: number, count: number, random: Random): { kept: Int32Array; held: Int32Array } {
-  const mark = new Uint8Array(n);
-  const held = new Int32Array(count);
-  for (let drawn = 0; drawn < count; ) {
-    const row = random.below(n);
-    if (mark[row] === 1) continue;
-    mark[row] = 1;
-    held[drawn++] = row;
-  }
-  held.sort();
+  const held = drawRows(n, count, random);
   const kept = new Int32Array(n - count);
   // Run by run: kept are the rows between those that are held back.
   for (let h = 0, row = 0; h <= count; h++) {
