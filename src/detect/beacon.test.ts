@@ -321,6 +321,57 @@ describe('the beacon detector', () => {
     expect(found.map((d) => [d.flowCount, d.score > 0.7])).toEqual([[100, true]]);
   });
 
+  it('finds the beacon of an hour in a day, for four fifths of its score, and says which time is scored', () => {
+    const day = (rows: readonly FlowRecord[], options = {}) =>
+      detect([bystander(0), ...rows, bystander(24 * 3600)], options);
+    const [found, ...others] = day(every(60, 61, {}, 8 * 3600));
+    expect(others).toEqual([]);
+    expect([found?.score, found?.flowCount]).toEqual([expect.closeTo(0.8, 2), 61]);
+    expect(reason(found, 'beacon.window')).toMatchObject({
+      value: HOUR * 1000,
+      sentence: 'Of the 1 d of the input, the 1 h in which it kept going are scored, for 80 % of the score.',
+    });
+    expect(reason(found, 'beacon.connections')?.sentence).toBe(
+      'It connected 61 times to the same address and port within 1 h.',
+    );
+    // Twice a day, with other things between: the better stretch speaks.
+    const [twice] = day([...every(60, 90, {}, 6 * 3600), call(12 * 3600), ...every(60, 120, {}, 15 * 3600)]);
+    expect(reason(twice, 'beacon.connections')?.sentence).toBe(
+      'It connected 211 times to the same address and port within 10 h 59 min, 120 times in the time that is scored.',
+    );
+  });
+
+  it('scores a part of a day as if it lasted an hour, so that ten minutes of a rhythm are none in a day', () => {
+    const uneven = moments(
+      range(30).map((i) => 16 + 2 * (i % 5)),
+      [0],
+    );
+    const rows = [bystander(0), ...uneven.map((t) => call(8 * 3600 + t)), bystander(24 * 3600)];
+    expect(detect(rows)).toEqual([]);
+    expect(detect(rows, { minWindowMs: 600_000 })).toHaveLength(1);
+    // At ten usual intervals of silence it is one stretch, beyond that two.
+    const broken = (silence: number): FlowRecord[] => [
+      bystander(0),
+      ...every(120, 11, {}, 8 * 3600),
+      ...every(120, 11, {}, 8 * 3600 + 1200 + silence),
+      bystander(24 * 3600),
+    ];
+    const windows = (silence: number): (number | string | undefined)[] =>
+      detect(broken(silence)).map((d) => reason(d, 'beacon.window')?.value);
+    expect([windows(1200), windows(1201)]).toEqual([[3600_000], [undefined]]);
+  });
+
+  it('finds calls every six hours in a week, which no day shows', () => {
+    const [found, ...others] = detect([bystander(0), ...every(6 * 3600, 28, {}, 60), bystander(7 * 86_400)]);
+    expect(others).toEqual([]);
+    expect(found?.score).toBeGreaterThan(0.7);
+    expect(reason(found, 'beacon.window')?.sentence).toBe(
+      'No single day shows the rhythm as well; scored is the whole input of 7 d.',
+    );
+    // Eleven of them are fewer than are believed.
+    expect(detect([bystander(0), ...every(6 * 3600, 10, {}, 60), bystander(7 * 86_400)])).toEqual([]);
+  });
+
   it('does not depend on the order of the rows', () => {
     const random = new Random(5);
     const rows = [

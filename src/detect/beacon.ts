@@ -39,7 +39,9 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
  *
  * The score is that of RITA 5 (Active Countermeasures, `analysis/beacons.go`, see `ritaBeaconScore`): how even the intervals are, how even the
  * initiator's sizes are, how much of the time it lasts, how flat it is over time; a quarter each. Of a capture longer than a day every day is
- * scored by itself, counted back from the end, and the best one speaks. RITA's clock ticks in seconds; here times keep their milliseconds,
+ * scored by itself, counted back from the end, and the best one speaks. Where no day shows a beacon as clearly, other windows are tried: the whole input, in which calls every few hours
+ * become a rhythm; and the stretches in which the series went on without a long silence (more than a quarter of an hour and than ten usual intervals), an hour at least, for an implant that worked for a part of a
+ * day. A stretch counts for 0.8 of its score, as a page that somebody left open for an hour does the same. RITA's clock ticks in seconds; here times keep their milliseconds,
  * which matters for a beacon of a few seconds, where whole seconds alone would look like jitter. Two traits of the formula need care in
  * short captures: skewness counts as none while the middle half of the intervals spans less than 10 s, and coverage is full as soon as the
  * series is as long as the capture. So a handful of connections in a minute scores high for no reason. Therefore:
@@ -350,6 +352,8 @@ export interface BeaconOptions {
   readonly minScore: number;
   /** From so many intervals on a series is believed in full. */
   readonly fullIntervals: number;
+  /** A part of a day is scored by itself as if it lasted so long at least. */
+  readonly minWindowMs: number;
   /** Pairs with at least three connections. */
   readonly maxPairs: number;
   /** Pairs with one or two, per generation. */
@@ -367,6 +371,7 @@ export interface BeaconOptions {
 export const DEFAULT_BEACON_OPTIONS: BeaconOptions = {
   minScore: 0.5,
   fullIntervals: 20,
+  minWindowMs: 3_600_000,
   maxPairs: 20_000,
   maxCandidates: 16_384,
   maxConnections: 500_000,
@@ -383,6 +388,12 @@ const MAX_CONNECTIONS_PER_EVENT = 4;
 const CHANCE_JITTER = 0.694;
 const FULL_REGULARITY_JITTER = 0.4;
 const DAY_MS = 86_400_000;
+/** A series that was silent for longer than this, and than so many of its usual intervals, begins anew. */
+const BREAK_MS = 900_000;
+const BREAK_INTERVALS = 10;
+/** What a part of a day counts for, and the share of the day from which on it is no part. */
+const PART_WEIGHT = 0.8;
+const NO_PART = 0.9;
 /** What the formula needs at least. */
 const MIN_CONNECTIONS = 4;
 /** More than there are names, and small enough that a number of an initiator times it stays exact. */
@@ -622,6 +633,7 @@ class BeaconDetector {
   #context: NetworkContext;
   #minScore: number;
   #fullIntervals: number;
+  #minWindowMs: number;
   #perPair: number;
   #pairCap: Cap;
   #candidateCap: Cap;
@@ -643,6 +655,7 @@ class BeaconDetector {
     const {
       minScore,
       fullIntervals,
+      minWindowMs,
       maxPairs,
       maxCandidates,
       maxConnections,
@@ -653,6 +666,7 @@ class BeaconDetector {
     const noun = what === 'calls' ? 'connections' : 'attempts';
     this.#what = what;
     this.#fullIntervals = fullIntervals;
+    this.#minWindowMs = minWindowMs;
     this.#context = context;
     this.#minScore = minScore;
     this.#perPair = maxConnectionsPerPair;
@@ -906,7 +920,7 @@ class BeaconDetector {
     return series;
   }
 
-  /** The best day of a series; undefined where no day has enough of it to be scored. Sorts the connections by time. */
+  /** The best window of a series; undefined where none has enough of it to be scored. Sorts the connections by time. */
   #judge(connections: Connection[]): Judged | undefined {
     connections.sort(
       (a, b) =>
@@ -925,11 +939,33 @@ class BeaconDetector {
       if (judged !== undefined) days.push(judged);
       from = to;
     }
-    const best = days.reduce((most, d) => Math.max(most, d.score), 0);
-    // Nearly as good and longer is better, so that a beacon of a day is not told by its first hours; ties go to the latest day.
-    return days
-      .filter((d) => d.score >= NEARLY * best)
-      .reduce<Judged | undefined>((most, d) => (most === undefined || d.events >= most.events ? d : most), undefined);
+    const bestDay = bestOf(days);
+    if (bestDay !== undefined && bestDay.score >= PART_WEIGHT) return bestDay;
+    const others = this.#otherWindows(connections);
+    return others.length === 0 ? bestDay : bestOf([...(bestDay === undefined ? [] : [bestDay]), ...others]);
+  }
+
+  /** Windows other than days that show a beacon. @param connections by time */
+  #otherWindows(connections: readonly Connection[]): Judged[] {
+    const found: Judged[] = [];
+    const add = (judged: Judged | undefined): void => {
+      if (judged !== undefined && judged.score >= this.#minScore) found.push(judged);
+    };
+    // Less is not believed enough to be reported, however even it is.
+    const least = Math.ceil(this.#fullIntervals * this.#minScore);
+    if (connections.length <= least) return found;
+    const spanMs = this.#maxMs - this.#minMs;
+    if (spanMs > DAY_MS) add(this.#judgeWindow(connections, { beginMs: this.#minMs, endMs: this.#maxMs, kind: 'all' }));
+    for (const stretch of stretchesOf(connections)) {
+      if (stretch.length <= least) continue;
+      const firstMs = stretch[0]?.startMs ?? Number.NaN;
+      const lastMs = stretch[stretch.length - 1]?.startMs ?? Number.NaN;
+      const endMs = Math.min(this.#maxMs, Math.max(lastMs, firstMs + this.#minWindowMs));
+      const beginMs = Math.max(this.#minMs, Math.min(firstMs, endMs - this.#minWindowMs));
+      if (endMs - beginMs >= NO_PART * Math.min(DAY_MS, spanMs)) continue;
+      add(this.#judgeWindow(stretch, { beginMs, endMs, kind: 'part' }));
+    }
+    return found;
   }
 
   /** Days counted back from the end of the data set: 0 is the last. */
@@ -938,6 +974,12 @@ class BeaconDetector {
   }
 
   #judgeDay(connections: readonly Connection[], day: number): Judged | undefined {
+    const endMs = this.#maxMs - day * DAY_MS;
+    return this.#judgeWindow(connections, { beginMs: Math.max(this.#minMs, endMs - DAY_MS), endMs, kind: 'day' });
+  }
+
+  #judgeWindow(connections: readonly Connection[], window: Window): Judged | undefined {
+    const { beginMs, endMs, kind } = window;
     const starts: number[] = [];
     const sizes: number[] = [];
     let previousMs = Number.NEGATIVE_INFINITY;
@@ -951,8 +993,6 @@ class BeaconDetector {
       previousMs = startMs;
     }
     if (connections.length > MAX_CONNECTIONS_PER_EVENT * starts.length) return undefined;
-    const endMs = this.#maxMs - day * DAY_MS;
-    const beginMs = Math.max(this.#minMs, endMs - DAY_MS);
     const rita = ritaBeaconScore({
       timestampsSec: starts.map((ms) => (ms - beginMs) / 1000),
       sizes: sizes.filter((size) => !Number.isNaN(size)),
@@ -979,9 +1019,11 @@ class BeaconDetector {
       jitter,
       logP,
       confidence,
-      score: rita.score * confidence * this.#weightOf(connections),
+      score: rita.score * confidence * this.#weightOf(connections) * (kind === 'part' ? PART_WEIGHT : 1),
       spanMs: at(starts, starts.length - 1) - at(starts, 0),
       datasetMs: endMs - beginMs,
+      window: kind,
+      inputMs: this.#maxMs - this.#minMs,
     };
   }
 
@@ -1107,7 +1149,49 @@ interface Judged {
   readonly confidence: number;
   readonly score: number;
   readonly spanMs: number;
+  /** Length of the window. */
   readonly datasetMs: number;
+  readonly window: Window['kind'];
+  /** Length of the input. */
+  readonly inputMs: number;
+}
+
+/** A time that is scored: a day counted back from the end, the whole input, or the part of a day in which the series went on. */
+interface Window {
+  readonly beginMs: number;
+  readonly endMs: number;
+  readonly kind: 'day' | 'all' | 'part';
+}
+
+/** Nearly as good and longer is better, so that a beacon of a day is not told by its first hours; ties go to the latest. */
+function bestOf(windows: readonly Judged[]): Judged | undefined {
+  const best = windows.reduce((most, { score }) => Math.max(most, score), 0);
+  return windows
+    .filter(({ score }) => score >= NEARLY * best)
+    .reduce<Judged | undefined>(
+      (most, one) => (most === undefined || one.events >= most.events ? one : most),
+      undefined,
+    );
+}
+
+/** The connections of a series, parted at long silences. @param connections by time */
+function stretchesOf(connections: readonly Connection[]): Connection[][] {
+  const gaps: number[] = [];
+  for (let i = 1; i < connections.length; i++) {
+    const gap = (connections[i]?.startMs ?? Number.NaN) - (connections[i - 1]?.startMs ?? Number.NaN);
+    if (gap >= EVENT_GAP_MS) gaps.push(gap);
+  }
+  if (gaps.length === 0) return [];
+  const longest = Math.max(BREAK_MS, BREAK_INTERVALS * median(gaps));
+  const stretches: Connection[][] = [];
+  let previousMs = Number.NEGATIVE_INFINITY;
+  for (const connection of connections) {
+    const current = stretches[stretches.length - 1];
+    if (current === undefined || connection.startMs - previousMs > longest) stretches.push([connection]);
+    else current.push(connection);
+    previousMs = connection.startMs;
+  }
+  return stretches;
 }
 
 /**
@@ -1125,7 +1209,9 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean, w
   const together = events === connections.length ? '' : `, in ${humanCount(events)} bursts of less than a second apart`;
   const isWhole = all.length === connections.length;
   const allMs = isWhole ? spanMs : (all[all.length - 1]?.startMs ?? Number.NaN) - (all[0]?.startMs ?? Number.NaN);
-  const scored = isWhole ? '' : `, ${humanCount(connections.length)} times on the day that is scored`;
+  const scored = isWhole
+    ? ''
+    : `, ${humanCount(connections.length)} times ${judged.window === 'day' ? 'on the day' : 'in the time'} that is scored`;
   return [
     {
       name: 'beacon.connections',
@@ -1191,6 +1277,7 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean, w
       contribution: durationShare,
       sentence: `It went on for ${humanDuration(spanMs)} of the ${humanDuration(datasetMs)} that were looked at.`,
     },
+    ...windowReason(judged),
     {
       name: 'beacon.histogram',
       value: rita.bars,
@@ -1213,6 +1300,22 @@ function reasonsOf(judged: Judged, all: readonly Connection[], named: boolean, w
         judged.confidence >= 1
           ? `With ${counted(intervals, 'interval')} of this evenness the score counts in full.`
           : `With ${counted(intervals, 'interval')} of this evenness the score counts for ${percent(judged.confidence)} only.`,
+    },
+  ];
+}
+
+/** Which time is scored, where it is no day. */
+function windowReason({ window, datasetMs, inputMs }: Judged): Reason[] {
+  if (window === 'day') return [];
+  return [
+    {
+      name: 'beacon.window',
+      value: Math.round(datasetMs),
+      unit: 'ms',
+      sentence:
+        window === 'all'
+          ? `No single day shows the rhythm as well; scored is the whole input of ${humanDuration(inputMs)}.`
+          : `Of the ${humanDuration(inputMs)} of the input, the ${humanDuration(datasetMs)} in which it kept going are scored, for ${Math.round(100 * PART_WEIGHT)} % of the score.`,
     },
   ];
 }
