@@ -1,6 +1,6 @@
 import { type StringColumn, type Table, textAt } from '../core/index.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
-import type { Detection, EvidenceFlow, Saturation } from './detection.ts';
+import type { Detection, Detector, EvidenceFlow, NetworkContext, Saturation } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 
 /** What is gathered of one case of one detector, beside the detector's own measures. */
@@ -62,6 +62,28 @@ export class CaseBook<T extends Case> {
 
   saturations(detector: string, further: readonly Cap[] = []): Saturation[] {
     return saturationsOf(detector, [this.#cases.cap, this.#pool.cap, ...further]);
+  }
+}
+
+/** What detectors with one book of cases and nothing else to hold have in common. */
+export abstract class CaseDetector<T extends Case, O> implements Detector {
+  abstract readonly id: string;
+  protected readonly context: NetworkContext;
+  protected readonly options: O;
+  protected readonly book: CaseBook<T>;
+
+  constructor(context: NetworkContext, options: O, book: CaseBook<T>) {
+    this.context = context;
+    this.options = options;
+    this.book = book;
+  }
+
+  abstract observe(flows: Table): void;
+
+  abstract finish(): Detection[];
+
+  saturations(): Saturation[] {
+    return this.book.saturations(this.id);
   }
 }
 

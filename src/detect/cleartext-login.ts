@@ -1,7 +1,7 @@
 import { counted, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { byScore, Case, CaseBook, compareText, Judged, operationsOf } from './case.ts';
-import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { byScore, Case, CaseBook, CaseDetector, compareText, Judged, operationsOf } from './case.ts';
+import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 
 /**
  * Passwords that anyone on the way can read: FTP, Telnet, POP3, IMAP, SMTP, HTTP Basic, LDAP simple bind, IRC, Redis, MQTT, SOCKS, databases, and the community of SNMP
@@ -98,24 +98,17 @@ export function createCleartextLoginDetector(
   context: NetworkContext,
   options: Partial<CleartextLoginOptions> = {},
 ): Detector {
-  return new CleartextLoginDetector(context, { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS, ...options });
+  const settings = { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS, ...options };
+  const book = new CaseBook(
+    'clients and servers of logins in clear',
+    settings.maxCases,
+    (evidence) => new Logins(evidence),
+  );
+  return new CleartextLoginDetector(context, settings, book);
 }
 
-class CleartextLoginDetector implements Detector {
+class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions> {
   readonly id = cleartextLoginInfo.id;
-  readonly #context: NetworkContext;
-  readonly #options: CleartextLoginOptions;
-  readonly #book: CaseBook<Logins>;
-
-  constructor(context: NetworkContext, options: CleartextLoginOptions) {
-    this.#context = context;
-    this.#options = options;
-    this.#book = new CaseBook(
-      'clients and servers of logins in clear',
-      options.maxCases,
-      (evidence) => new Logins(evidence),
-    );
-  }
 
   observe(table: Table): void {
     const flows = bindFlows(table);
@@ -138,7 +131,7 @@ class CleartextLoginDetector implements Detector {
     if (kind === PASSWORD && service === 'ftp' && user !== undefined && ANONYMOUS.has(user.toLowerCase())) return;
     // Whom nobody answers has still told the password, but a broadcast of SNMP is a search for printers.
     if (kind === COMMUNITY && (numberAt(flows.responderPackets, row) ?? 0) === 0) return;
-    const one = this.#book.obtain(`${kind} ${client} ${server} ${service}`);
+    const one = this.book.obtain(`${kind} ${client} ${server} ${service}`);
     if (one === undefined) return;
     const login = textAt(flows.login, row);
     if (login === 'accepted') one.accepted++;
@@ -151,20 +144,16 @@ class CleartextLoginDetector implements Detector {
     const port = numberAt(flows.responderPort, row);
     if (port !== undefined && (one.port === undefined || port < one.port)) one.port = port;
     const times = { peer: server, startMs: numberAt(flows.startMs, row), endMs: numberAt(flows.endMs, row) };
-    this.#book.saw(one, flows.table, row, times, login === 'accepted' ? 0 : login === 'refused' ? 2 : 1);
-  }
-
-  saturations(): Saturation[] {
-    return this.#book.saturations(this.id);
+    this.book.saw(one, flows.table, row, times, login === 'accepted' ? 0 : login === 'refused' ? 2 : 1);
   }
 
   finish(): Detection[] {
     const found: Detection[] = [];
-    for (const [key, one] of this.#book.entries()) {
+    for (const [key, one] of this.book.entries()) {
       const [kind, client = '', server = '', service = ''] = key.split(' ');
       const isCommunity = Number(kind) === COMMUNITY;
       const told = one.accepted + one.unknown;
-      if (told < (isCommunity ? this.#options.minCommunities : this.#options.minLogins)) continue;
+      if (told < (isCommunity ? this.options.minCommunities : this.options.minLogins)) continue;
       const { firstMs, lastMs, known } = one.span;
       found.push({
         kind: isCommunity ? 'cleartext-login.community' : 'cleartext-login.password',
@@ -179,7 +168,7 @@ class CleartextLoginDetector implements Detector {
         lastMs: known ? lastMs : 0,
         score: isCommunity ? COMMUNITY_SCORE : one.accepted > 0 ? ACCEPTED_SCORE : UNKNOWN_SCORE,
         reasons: isCommunity ? communityReasons(one) : this.#reasons(one, client, server),
-        flows: this.#book.flows(one),
+        flows: this.book.flows(one),
         flowCount: one.flowCount,
       });
     }
@@ -192,7 +181,7 @@ class CleartextLoginDetector implements Detector {
         name: 'cleartext-login.logins',
         value: one.flowCount,
         unit: 'logins',
-        threshold: this.#options.minLogins,
+        threshold: this.options.minLogins,
         sentence: `On ${counted(one.flowCount, 'connection')} within ${humanDuration(one.span.lengthMs)} a password was sent that anyone on the way can read.`,
       },
       {
@@ -222,7 +211,7 @@ class CleartextLoginDetector implements Detector {
   }
 
   #placeOf(address: string): 'inside' | 'outside' {
-    return this.#context.isHome(address) ? 'inside' : 'outside';
+    return this.context.isHome(address) ? 'inside' : 'outside';
   }
 }
 

@@ -1,8 +1,8 @@
 import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
-import { byScore, Case, CaseBook } from './case.ts';
-import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
+import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 
 /**
  * Traffic that is not what its port says: a command shell on the port of DNS, SSH on the port of HTTPS, plain text where TLS belongs.
@@ -264,25 +264,18 @@ export function createProtocolMismatchDetector(
   context: NetworkContext,
   options: Partial<ProtocolMismatchOptions> = {},
 ): Detector {
-  return new ProtocolMismatchDetector(context, { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS, ...options });
+  const settings = { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS, ...options };
+  const book = new CaseBook(
+    'pairs with traffic unlike their port',
+    settings.maxCases,
+    (evidence) => new Mismatch(evidence),
+  );
+  return new ProtocolMismatchDetector(context, settings, book);
 }
 
-class ProtocolMismatchDetector implements Detector {
+class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOptions> {
   readonly id = protocolMismatchInfo.id;
-  readonly #context: NetworkContext;
-  readonly #options: ProtocolMismatchOptions;
-  readonly #book: CaseBook<Mismatch>;
   readonly #contradictions = new Map<string, number>();
-
-  constructor(context: NetworkContext, options: ProtocolMismatchOptions) {
-    this.#context = context;
-    this.#options = options;
-    this.#book = new CaseBook(
-      'pairs with traffic unlike their port',
-      options.maxCases,
-      (evidence) => new Mismatch(evidence),
-    );
-  }
 
   observe(table: Table): void {
     const flows = bindFlows(table);
@@ -313,7 +306,7 @@ class ProtocolMismatchDetector implements Detector {
       score = contradiction(portService, service);
       if (this.#contradictions.size < 4096) this.#contradictions.set(key, score);
     }
-    const { minScore } = this.#options;
+    const { minScore } = this.options;
     if (score < minScore || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
     // Of the further ports of the web, 8443 or 8080, nobody can say which of the two belongs there.
     const port = numberAt(flows.responderPort, row);
@@ -347,7 +340,7 @@ class ProtocolMismatchDetector implements Detector {
       // A port of Telnet has a shell by right, though not such a one.
       const isOther = portService !== undefined && portService !== 'telnet';
       const score = Math.min(MOST_POINTS, pointsOf(marked) + (hasPace ? PACE_POINTS : 0) + (isOther ? PORT_POINTS : 0));
-      if (score >= this.#options.minShell - 1e-9) {
+      if (score >= this.options.minShell - 1e-9) {
         const one = this.#take(flows, row, 'shell', score);
         if (one === undefined) return;
         one.score = Math.max(one.score, score);
@@ -362,7 +355,7 @@ class ProtocolMismatchDetector implements Detector {
     if (portService === undefined || !BEGINS_WITH_TLS.has(portService)) return;
     const sides = [readableText(initiator), readableText(responder)];
     if (!sides.every((text) => text !== undefined && text.trim().length >= 4)) return;
-    if (PLAIN_TEXT_SCORE < this.#options.minScore) return;
+    if (PLAIN_TEXT_SCORE < this.options.minScore) return;
     const one = this.#take(flows, row, 'plain-text', PLAIN_TEXT_SCORE);
     if (one === undefined) return;
     one.score = PLAIN_TEXT_SCORE;
@@ -370,7 +363,7 @@ class ProtocolMismatchDetector implements Detector {
   }
 
   #hasPace(flows: FlowBatch, row: number, side: 'initiator' | 'responder'): boolean {
-    const { minPaceMs, maxPaceMs, maxTypedBytes, minShellMs } = this.#options;
+    const { minPaceMs, maxPaceMs, maxTypedBytes, minShellMs } = this.options;
     const isTypedByInitiator = side === 'responder';
     const typed = numberAt(isTypedByInitiator ? flows.initiatorPayloadBytes : flows.responderPayloadBytes, row) ?? 0;
     const packets = numberAt(isTypedByInitiator ? flows.initiatorPackets : flows.responderPackets, row) ?? 0;
@@ -389,21 +382,17 @@ class ProtocolMismatchDetector implements Detector {
     const responder = textAt(flows.responder, row);
     const port = numberAt(flows.responderPort, row);
     if (initiator === undefined || responder === undefined || port === undefined) return undefined;
-    const one = this.#book.obtain(`${kind} ${initiator} ${responder} ${port}`);
+    const one = this.book.obtain(`${kind} ${initiator} ${responder} ${port}`);
     if (one === undefined) return undefined;
     one.sent += numberAt(flows.initiatorPayloadBytes, row) ?? 0;
     one.returned += numberAt(flows.responderPayloadBytes, row) ?? 0;
     const times = { peer: responder, startMs: numberAt(flows.startMs, row), endMs: numberAt(flows.endMs, row) };
-    this.#book.saw(one, flows.table, row, times, -score);
+    this.book.saw(one, flows.table, row, times, -score);
     return one;
   }
 
-  saturations(): Saturation[] {
-    return this.#book.saturations(this.id);
-  }
-
   finish(): Detection[] {
-    return this.#book
+    return this.book
       .entries()
       .map(([key, one]) => {
         const [kind = '', initiator = '', responder = '', port = ''] = key.split(' ');
@@ -442,13 +431,13 @@ class ProtocolMismatchDetector implements Detector {
       lastMs: known ? lastMs : 0,
       score: Number(one.score.toFixed(2)),
       reasons,
-      flows: this.#book.flows(one),
+      flows: this.book.flows(one),
       flowCount: one.flowCount,
     };
   }
 
   #placeOf(address: string): 'inside' | 'outside' {
-    return this.#context.isHome(address) ? 'inside' : 'outside';
+    return this.context.isHome(address) ? 'inside' : 'outside';
   }
 }
 

@@ -2,7 +2,7 @@ import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, parseAddress, serviceByPort } from '../wire/index.ts';
 import { BoundedMap, Cap } from './bounded.ts';
-import { byScore, Case, CaseBook, compareText, Judged } from './case.ts';
+import { byScore, Case, CaseBook, CaseDetector, compareText, Judged } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
 import { isDynamicName } from './dynamic-dns.ts';
 
@@ -161,26 +161,18 @@ export function createSuspiciousTlsDetector(
   context: NetworkContext,
   options: Partial<SuspiciousTlsOptions> = {},
 ): Detector {
-  return new SuspiciousTlsDetector(context, { ...DEFAULT_SUSPICIOUS_TLS_OPTIONS, ...options });
+  const settings = { ...DEFAULT_SUSPICIOUS_TLS_OPTIONS, ...options };
+  const book = new CaseBook(
+    'clients of servers with private certificates',
+    settings.maxCases,
+    (evidence) => new Server(evidence),
+  );
+  return new SuspiciousTlsDetector(context, settings, book);
 }
 
-class SuspiciousTlsDetector implements Detector {
+class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
   readonly id = suspiciousTlsInfo.id;
-  readonly #context: NetworkContext;
-  readonly #options: SuspiciousTlsOptions;
-  readonly #book: CaseBook<Server>;
-  readonly #dynamic: BoundedMap<string, true>;
-
-  constructor(context: NetworkContext, options: SuspiciousTlsOptions) {
-    this.#context = context;
-    this.#options = options;
-    this.#book = new CaseBook(
-      'clients of servers with private certificates',
-      options.maxCases,
-      (evidence) => new Server(evidence),
-    );
-    this.#dynamic = new BoundedMap(new Cap('addresses of dynamic names', options.maxAddresses));
-  }
+  readonly #dynamic = new BoundedMap<string, true>(new Cap('addresses of dynamic names', this.options.maxAddresses));
 
   observe(table: Table): void {
     const flows = bindFlows(table);
@@ -213,33 +205,33 @@ class SuspiciousTlsDetector implements Detector {
     const client = textAt(flows.initiator, row);
     const server = textAt(flows.responder, row);
     if (client === undefined || server === undefined) return;
-    if (!this.#context.isHome(client) || this.#context.isHome(server)) return;
-    const one = this.#book.obtain(`${client} ${server} ${port}`);
+    if (!this.context.isHome(client) || this.context.isHome(server)) return;
+    const one = this.book.obtain(`${client} ${server} ${port}`);
     if (one === undefined) return;
     if (one.best === undefined || compareShowings(showing, one.best) < 0) one.best = showing;
     const times = { peer: server, startMs: numberAt(flows.startMs, row), endMs: numberAt(flows.endMs, row) };
-    this.#book.saw(one, flows.table, row, times, MOST_POINTS - showing.points);
+    this.book.saw(one, flows.table, row, times, MOST_POINTS - showing.points);
   }
 
-  saturations(): Saturation[] {
-    return this.#book.saturations(this.id, [this.#dynamic.cap]);
+  override saturations(): Saturation[] {
+    return this.book.saturations(this.id, [this.#dynamic.cap]);
   }
 
   finish(): Detection[] {
     const found: Detection[] = [];
     const clients = new Map<string, number>();
-    for (const [key] of this.#book.entries()) {
+    for (const [key] of this.book.entries()) {
       const place = key.slice(key.indexOf(' ') + 1);
       clients.set(place, (clients.get(place) ?? 0) + 1);
     }
-    for (const [key, one] of this.#book.entries()) {
+    for (const [key, one] of this.book.entries()) {
       const { best } = one;
       const [client = '', server = '', port = ''] = key.split(' ');
       if (best === undefined) continue;
       const isDynamic = best.isDynamic || this.#dynamic.get(server) === true;
       const points = best.points + (isDynamic && !best.isDynamic ? DYNAMIC : 0);
       const score = Math.min(MOST_POINTS, points) / 100;
-      if (score < this.#options.minScore) continue;
+      if (score < this.options.minScore) continue;
       const { firstMs, lastMs, known } = one.span;
       found.push({
         kind: 'suspicious-tls.certificate',
@@ -254,7 +246,7 @@ class SuspiciousTlsDetector implements Detector {
         lastMs: known ? lastMs : 0,
         score,
         reasons: reasonsOf({ ...best, isDynamic }, one, Number(port), clients.get(`${server} ${port}`) ?? 1),
-        flows: this.#book.flows(one),
+        flows: this.book.flows(one),
         flowCount: one.flowCount,
       });
     }
