@@ -71,6 +71,7 @@ describe('the exfiltration detector', () => {
       ['exfiltration.bytes', 50 * MB],
       ['exfiltration.excess', 50 * MB],
       ['exfiltration.ratio', 1],
+      ['exfiltration.shift', 1.98],
       ['exfiltration.callers', 1],
       ['exfiltration.rate', 10 * MB],
     ]);
@@ -78,7 +79,8 @@ describe('the exfiltration detector', () => {
       'The place is told by the domain in the server names, which stands beside this line.',
       'It sent 50 MB there and got 2 kB back, in 1 flow.',
       'What the host usually sends in an hour is not known: it was seen for fewer than six hours.',
-      'Its ratio of sent to received is 1.00 there (1 is all sent, -1 all received), and -0.98 with all other places.',
+      'Its ratio of sent to received is 1.00 there (1 is all sent, -1 all received), and usually -0.98 elsewhere.',
+      'It gives there what it usually takes: the ratio is shifted.',
       'No other host inside has anything to do with that place.',
       'From first to last it took 40 s.',
     ]);
@@ -112,6 +114,84 @@ describe('the exfiltration detector', () => {
     expect(detect(rows(6))).toEqual([]);
     const more = [...usual(6), flow(20 * MB, 100, { startMs: T0 + 3 * HOUR })];
     expect(value(detect(more)[0], 'excess')).toBe(12 * MB);
+  });
+
+  describe('holds each hour against the same one of other weeks', () => {
+    const MONDAY = Date.UTC(2024, 0, 1);
+    /** Working hours: so much to many places in every hour from 8 to 18 o'clock, on the first so many days. */
+    const office = (days: number, sent = 9 * MB): FlowRecord[] =>
+      range(days * 10).map((i) =>
+        flow(sent, 20 * MB, {
+          id: 1000 + i,
+          startMs: MONDAY + Math.floor(i / 10) * 24 * HOUR + (8 + (i % 10)) * HOUR,
+          responder: `198.51.100.${i % 50}`,
+          serverName: `www.site${i % 50}.example`,
+        }),
+      );
+    const at = (day: number, hour: number, sent: number, n = 3): FlowRecord[] =>
+      range(n).map((i) => flow(sent, 100, { id: i, startMs: MONDAY + (day * 24 + hour + i) * HOUR }));
+    const excess = (rows: FlowRecord[], options: Partial<ExfiltrationOptions> = {}) =>
+      detect(rows, options).map((d) => [
+        value(d, 'excess'),
+        d.reasons.find((r) => r.name === 'exfiltration.excess')?.sentence,
+      ]);
+
+    it('so that what leaves at night is not hidden by busy days', () => {
+      expect(excess([...office(22), ...at(16, 2, 8 * MB)])).toEqual([
+        [
+          24 * MB,
+          'In the same hours of other weeks it usually sends 0 B an hour to all other places; 24 MB went beyond that.',
+        ],
+      ]);
+      // The same in working hours is less than what is usual then.
+      expect(excess([...office(22), ...at(16, 11, 8 * MB)])).toEqual([]);
+    });
+
+    it('from three weeks on; of other days from four days on; else against all hours', () => {
+      const words = (days: number, options = {}): (string | undefined)[] =>
+        excess([...office(days), ...at(1, 2, 20 * MB)], options).map(([, sentence]) => String(sentence).slice(0, 42));
+      // 21 days from 8 to 18 o'clock are ten and more hours short of three weeks, 4 of four days.
+      expect(words(22)).toEqual(['In the same hours of other weeks it usuall']);
+      expect(words(21)).toEqual(['In the same hours of other days it usually']);
+      expect(words(21, { minWeeks: 2 })).toEqual(['In the same hours of other weeks it usuall']);
+      expect(words(5)).toEqual(['In the same hours of other days it usually']);
+      expect(words(4)).toEqual(['In an hour it usually sends 9 MB to all ot']);
+      expect(words(4, { minDays: 3 })).toEqual(['In the same hours of other days it usually']);
+    });
+
+    it('a week in which the host was away says nothing of what is usual', () => {
+      const away = office(29).filter(
+        ({ startMs = 0 }) => startMs < MONDAY + 7 * 24 * HOUR || startMs >= MONDAY + 14 * 24 * HOUR,
+      );
+      expect(excess([...away, ...at(16, 11, 8 * MB)])).toEqual([]);
+    });
+
+    it('a clock that is wrong once does no harm', () => {
+      const wrong = flow(1000, 10, { startMs: 0, serverName: 'a.example' });
+      expect(excess([wrong, ...office(22), ...at(16, 2, 8 * MB)])).toHaveLength(1);
+      expect(excess([wrong, ...office(22), ...at(16, 11, 8 * MB)])).toEqual([]);
+    });
+  });
+
+  it('weighs less where the host gives as much elsewhere: the ratio is not shifted', () => {
+    const giving = (received: number): FlowRecord[] =>
+      range(20).map((i) =>
+        flow(2 * MB, received, {
+          id: 100 + i,
+          startMs: T0 - (i + 1) * 24 * HOUR + 7 * HOUR,
+          responder: `198.51.100.${i}`,
+          serverName: `www.site${i}.example`,
+        }),
+      );
+    const scored = (received: number): (number | undefined)[] => {
+      const [found] = detect([...giving(received), flow(900 * MB, 0)]);
+      return [value(found, 'shift') as number | undefined, found?.score];
+    };
+    const full = 0.55 + (0.45 * Math.log10(90)) / 2;
+    expect(scored(0)).toEqual([0, expect.closeTo(0.6 * full, 10)]);
+    // A usual ratio of 0.5 is a shift in full, 0.51 just less.
+    expect(scored((2 * MB) / 3)).toEqual([0.5, expect.closeTo(full, 6)]);
+    expect(scored((2 * MB * 0.49) / 1.51)[1]).toBeLessThan(full);
   });
 
   it('begins at ten megabytes, and is silent just below', () => {

@@ -29,10 +29,14 @@ import { EvidencePool } from './evidence-pool.ts';
  * **`exfiltration.upload`: much, to few people's place.** For every host of the home network and every place outside (the registered domain of the TLS server name or HTTP Host, else the
  * address) the payload sent and received, by hour. Three questions, as the producer-consumer ratio (Bullard and Gerth) and the modifiers of RITA ask them:
  *
- *   score = volume x giving x rare x unusual
- *   volume   0.55 at `minBytes` of excess, 1 at a hundred times as much. The excess is what went there beyond what the host usually sends in an hour to all
- *            other places together (the median of its hours, where there are at least six), added up over the hours: slow and long counts like fast and short
+ *   score = volume x giving x shift x rare x unusual
+ *   volume   0.55 at `minBytes` of excess, 1 at a hundred times as much. The excess is what went there beyond what the host usually sends in such an hour to all
+ *            other places together, added up over the hours: slow and long counts like fast and short. Usual is the median of the same hour of the week in other weeks, where the host was seen
+ *            for `minWeeks` weeks; else of the same hour of other days, from `minDays` days on; else of all hours in which it sent anything, where these are at least six. So what leaves in the
+ *            night is not hidden by a busy day
  *   giving   the ratio (sent - received) / (sent + received): 0 at 0.4, full from 0.8 on. A call sends as much as it gets
+ *   shift    how much more of a producer the host is there than it usually is: the ratio less that of its usual hour (the median of the hours without that place, where these are at least six, else of all
+ *            other places together); full from 0.5 on, 0.6 where there is no difference, as with a relay that always gives
  *   rare     1 where no other host inside sends or gets anything there, 0.1 less for each further host, at least 0.4
  *   unusual  0.4 where three days or more were alike (a backup to its usual place); 0.5 where the host does nothing else, has hardly another place to go to, and does it all the time (a camera); 0.7 where the
  *            domain is on the list of popular ones, each where it holds
@@ -67,6 +71,10 @@ export interface ExfiltrationOptions {
   readonly minScore: number;
   /** Excess upload from which on it is scored, bytes. */
   readonly minBytes: number;
+  /** Weeks, from the first hour in which a host sent anything to the last, from which on the same hour of the week is what is usual. */
+  readonly minWeeks: number;
+  /** Days from which on the same hour of the day is. */
+  readonly minDays: number;
   /** Pairs of a host and a place outside. */
   readonly maxPairs: number;
   /** Places of which is known who calls them. */
@@ -78,6 +86,8 @@ export interface ExfiltrationOptions {
 export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
   minScore: 0.5,
   minBytes: 10_000_000,
+  minWeeks: 3,
+  minDays: 4,
   maxPairs: 10_000,
   maxPlaces: 20_000,
   maxEvidence: 20_000,
@@ -85,6 +95,7 @@ export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
 
 const HOUR_MS = 3_600_000;
 const DAY_HOURS = 24;
+const WEEK_HOURS = 168;
 const MAX_HOURS = 1024;
 const EVIDENCE_PER_PAIR = 10;
 /** A flow that sent less is no evidence of an upload: most flows are questions for a page. */
@@ -92,6 +103,9 @@ const TELLING_BYTES = 4096;
 /** The ratio at which giving begins to count, and from which on it counts in full. */
 const GIVING_FROM = 0.4;
 const GIVING_FULL = 0.8;
+/** The difference to the usual ratio from which on it is a shift in full, and what is left without any. */
+const SHIFT_FULL = 0.5;
+const SHIFT_LEAST = 0.6;
 const RARE_STEP = 0.1;
 const RARE_LEAST = 0.4;
 /** Callers counted of a place. */
@@ -165,6 +179,7 @@ interface Host {
   sent: number;
   received: number;
   hours: FewCounts<number>;
+  receivedHours: FewCounts<number>;
   /** When it asked for its own public address. */
   readonly askedMs: number[];
 }
@@ -188,7 +203,8 @@ export function createExfiltrationDetector(
   context: NetworkContext,
   options: Partial<ExfiltrationOptions> = {},
 ): Detector {
-  const { minScore, minBytes, maxPairs, maxPlaces, maxEvidence } = { ...DEFAULT_EXFILTRATION_OPTIONS, ...options };
+  const settings = { ...DEFAULT_EXFILTRATION_OPTIONS, ...options };
+  const { minScore, minBytes, maxPairs, maxPlaces, maxEvidence } = settings;
   const pairCap = new Cap('hosts and places outside', maxPairs);
   const hostCap = new Cap('hosts inside', maxPairs);
   const pool = new EvidencePool(maxEvidence);
@@ -216,7 +232,13 @@ export function createExfiltrationDetector(
   }
 
   function hostOf(address: string): Host | undefined {
-    return hosts.obtain(address, () => ({ sent: 0, received: 0, hours: undefined, askedMs: [] }));
+    return hosts.obtain(address, () => ({
+      sent: 0,
+      received: 0,
+      hours: undefined,
+      receivedHours: undefined,
+      askedMs: [],
+    }));
   }
 
   function noteAsked(batch: FlowBatch, row: number): void {
@@ -239,7 +261,10 @@ export function createExfiltrationDetector(
     const hour = startMs === undefined || !Number.isFinite(startMs) ? undefined : Math.floor(startMs / HOUR_MS);
     host.sent += sent;
     host.received += received;
-    if (hour !== undefined) host.hours = added(host.hours, hour, sent);
+    if (hour !== undefined) {
+      host.hours = added(host.hours, hour, sent);
+      if (received > 0) host.receivedHours = added(host.receivedHours, hour, received);
+    }
     inputSpan.add(startMs, numberAt(batch.endMs, row));
     const known = callers.obtain(place, () => ({ hosts: undefined }));
     if (known !== undefined && fewSize(known.hosts) < MAX_CALLERS) known.hosts = fewAdd(known.hosts, address);
@@ -308,8 +333,8 @@ export function createExfiltrationDetector(
   function judge(pair: Pair, places: number): Judged | undefined {
     const host = hosts.get(pair.host);
     if (pair.weight < minBytes || host === undefined || !pair.span.known) return undefined;
-    const usual = usualHour(host, pair);
-    const excess = excessOf(pair, usual ?? 0);
+    const usual = usualOf(host, pair, settings);
+    const excess = excessOf(pair, usual);
     if (excess < minBytes) return undefined;
     const ratio = (pair.weight - pair.received) / (pair.weight + pair.received);
     const giving = Math.min(1, Math.max(0, (ratio - GIVING_FROM) / (GIVING_FULL - GIVING_FROM)));
@@ -325,11 +350,12 @@ export function createExfiltrationDetector(
       pair.span.lengthMs >= DEVICE_SPAN * inputSpan.lengthMs;
     const popular = pair.isName && popularRank(pair.place) !== undefined;
     const unusual = (habit >= HABIT_DAYS ? HABIT : 1) * (isDevice ? DEVICE : 1) * (popular ? POPULAR : 1);
-    const score = volume * giving * rare * unusual;
-    const others = host.sent - pair.weight;
-    const othersReceived = host.received - pair.received;
-    const otherRatio = others + othersReceived > 0 ? (others - othersReceived) / (others + othersReceived) : undefined;
-    return { score, excess, usual, ratio, otherRatio, known, habit, isDevice, popular };
+    const usualRatio = usualRatioOf(host, pair);
+    const shift = usualRatio === undefined ? undefined : ratio - usualRatio;
+    const shifted =
+      shift === undefined ? 1 : SHIFT_LEAST + (1 - SHIFT_LEAST) * Math.min(1, Math.max(0, shift / SHIFT_FULL));
+    const score = volume * giving * shifted * rare * unusual;
+    return { score, excess, usual, ratio, usualRatio, known, habit, isDevice, popular };
   }
 
   function report(pair: Pair, judged: Judged): Detection {
@@ -386,10 +412,10 @@ export function createExfiltrationDetector(
 interface Judged {
   readonly score: number;
   readonly excess: number;
-  /** What the host usually sends in an hour to all other places; undefined where that is not known. */
-  readonly usual: number | undefined;
+  readonly usual: Usual;
   readonly ratio: number;
-  readonly otherRatio: number | undefined;
+  /** Of the host's usual hour; undefined where it has to do with nobody else. */
+  readonly usualRatio: number | undefined;
   readonly known: number;
   readonly habit: number;
   readonly isDevice: boolean;
@@ -401,17 +427,68 @@ function added(hours: FewCounts<number>, hour: number, bytes: number): FewCounts
   return fewKeys(hours) < MAX_HOURS || fewKnows(hours, hour) ? fewCounted(hours, hour, bytes) : hours;
 }
 
-/** The median, over the hours in which the host sent anything, of what went to other places than this. */
-function usualHour(host: Host, pair: Pair): number | undefined {
-  if (fewKeys(host.hours) < MIN_HOURS) return undefined;
-  return median([...fewEntries(host.hours)].map(([hour, bytes]) => Math.max(0, bytes - fewCount(pair.hours, hour))));
+/** What a host usually sends to all other places in an hour. */
+interface Usual {
+  /** Which hours are compared: the same one of the week, of the day, all in which it sent anything, or none, as it was seen too shortly. */
+  readonly of: 'week' | 'day' | 'all' | 'none';
+  readonly bytes: (hour: number) => number;
 }
 
-function excessOf(pair: Pair, usual: number): number {
+function usualOf(host: Host, pair: Pair, { minWeeks, minDays }: ExfiltrationOptions): Usual {
+  const active = fewKeys(host.hours);
+  if (active === 0) return { of: 'none', bytes: () => 0 };
+  const others = (hour: number): number => Math.max(0, fewCount(host.hours, hour) - fewCount(pair.hours, hour));
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const [hour] of fewEntries(host.hours)) {
+    first = Math.min(first, hour);
+    last = Math.max(last, hour);
+  }
+  const span = last - first + 1;
+  const step = span >= minWeeks * WEEK_HOURS ? WEEK_HOURS : span >= minDays * DAY_HOURS ? DAY_HOURS : undefined;
+  if (step !== undefined) {
+    // Where the host sent nothing at all for a day or a week, it was not there; an hour of a day on which it was there counts, also with nothing.
+    const seen = new Set([...fewEntries(host.hours)].map(([hour]) => Math.floor(hour / step)));
+    return {
+      of: step === WEEK_HOURS ? 'week' : 'day',
+      bytes: (hour) => {
+        const same: number[] = [];
+        for (let away = step; away <= MAX_HOURS; away += step)
+          for (const at of [hour - away, hour + away])
+            if (at >= first && at <= last && seen.has(Math.floor(at / step))) same.push(others(at));
+        return same.length === 0 ? 0 : median(same);
+      },
+    };
+  }
+  if (active < MIN_HOURS) return { of: 'none', bytes: () => 0 };
+  const usual = median([...fewEntries(host.hours)].map(([hour]) => others(hour)));
+  return { of: 'all', bytes: () => usual };
+}
+
+/** The ratio of the host's usual hour without this place, else with all other places together; undefined where there are none. */
+function usualRatioOf(host: Host, pair: Pair): number | undefined {
+  const ratios: number[] = [];
+  for (const [hour, sent] of fewEntries(host.hours)) {
+    const received = fewCount(host.receivedHours, hour);
+    if (!fewKnows(pair.hours, hour) && sent + received > 0) ratios.push((sent - received) / (sent + received));
+  }
+  if (ratios.length >= MIN_HOURS) return median(ratios);
+  const sent = host.sent - pair.weight;
+  const received = host.received - pair.received;
+  return sent + received > 0 ? (sent - received) / (sent + received) : undefined;
+}
+
+function excessOf(pair: Pair, usual: Usual): number {
   if (fewKeys(pair.hours) === 0) return pair.weight;
   let excess = 0;
-  for (const [, bytes] of fewEntries(pair.hours)) excess += Math.max(0, bytes - usual);
+  for (const [hour, bytes] of fewEntries(pair.hours)) excess += Math.max(0, bytes - usual.bytes(hour));
   return excess;
+}
+
+/** What is usual in the hours of a pair, on average. */
+function meanUsual(pair: Pair, usual: Usual): number {
+  const hours = [...fewEntries(pair.hours)];
+  return hours.length === 0 ? 0 : hours.reduce((sum, [hour]) => sum + usual.bytes(hour), 0) / hours.length;
 }
 
 /** Days with at least a fifth of what the fullest one had. */
@@ -519,8 +596,23 @@ function fileTold(operations: string, user: string | undefined): Told | undefine
   return count === 0 ? undefined : { count, bareName: false, foreign: false };
 }
 
+function excessSentence(pair: Pair, usual: Usual, excess: number): string {
+  const beyond = `${humanBytes(excess)} went beyond that`;
+  const bytes = humanBytes(meanUsual(pair, usual));
+  switch (usual.of) {
+    case 'week':
+      return `In the same hours of other weeks it usually sends ${bytes} an hour to all other places; ${beyond}.`;
+    case 'day':
+      return `In the same hours of other days it usually sends ${bytes} an hour to all other places; ${beyond}.`;
+    case 'all':
+      return `In an hour it usually sends ${bytes} to all other places; ${beyond}.`;
+    case 'none':
+      return 'What the host usually sends in an hour is not known: it was seen for fewer than six hours.';
+  }
+}
+
 function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
-  const { excess, usual, ratio, otherRatio, known, habit, isDevice, popular } = judged;
+  const { excess, usual, ratio, usualRatio, known, habit, isDevice, popular } = judged;
   const rate = pair.span.lengthMs > 0 ? (8 * pair.weight) / (pair.span.lengthMs / 1000) : 0;
   const reasons: Reason[] = [
     {
@@ -534,18 +626,29 @@ function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
       value: Math.round(excess),
       unit: 'bytes',
       threshold: minBytes,
-      sentence:
-        usual === undefined
-          ? 'What the host usually sends in an hour is not known: it was seen for fewer than six hours.'
-          : `In an hour it usually sends ${humanBytes(usual)} to all other places; ${humanBytes(excess)} went beyond that.`,
+      sentence: excessSentence(pair, usual, excess),
     },
     {
       name: 'exfiltration.ratio',
       value: Number(ratio.toFixed(3)),
       unit: 'ratio -1..1',
       threshold: GIVING_FROM,
-      sentence: `Its ratio of sent to received is ${ratio.toFixed(2)} there (1 is all sent, -1 all received)${otherRatio === undefined ? '' : `, and ${otherRatio.toFixed(2)} with all other places`}.`,
+      sentence: `Its ratio of sent to received is ${ratio.toFixed(2)} there (1 is all sent, -1 all received)${usualRatio === undefined ? '' : `, and usually ${usualRatio.toFixed(2)} elsewhere`}.`,
     },
+    ...(usualRatio === undefined
+      ? []
+      : [
+          {
+            name: 'exfiltration.shift',
+            value: Number((ratio - usualRatio).toFixed(3)),
+            unit: 'ratio -2..2',
+            threshold: SHIFT_FULL,
+            sentence:
+              ratio - usualRatio >= SHIFT_FULL
+                ? 'It gives there what it usually takes: the ratio is shifted.'
+                : 'It gives about as much elsewhere; the score is lowered by that.',
+          },
+        ]),
     {
       name: 'exfiltration.callers',
       value: known,
