@@ -106,7 +106,7 @@ function start() {
   process.stdout.on('error', stop);
   process.stderr.on('error', stop);
 
-  const app = new URL('../dist/cli/main.js', import.meta.url);
+  const app = new URL('../dist/app/main.js', import.meta.url);
   return Promise.all(['fs', 'module', 'url', 'v8'].map((name) => import(`node:${name}`))).then(
     ([fs, module, url, v8]) => {
       compilesLess(v8);

@@ -1,5 +1,5 @@
 /**
- * Compiles src to dist: `node scripts/build.mjs [--release]`. Only what changed is compiled again; what src no longer has is removed from dist.
+ * Compiles src to dist and joins the command line in dist/app: `node scripts/build.mjs [--release]`. Only what changed is compiled again; what src no longer has is removed from dist.
  * --release drops the compiler's bookkeeping as well, which has no place in a package (the next build then compiles everything).
  */
 import { chmodSync, existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
@@ -17,7 +17,7 @@ async function build() {
   const wanted = new Set(outputs());
   const present = files(dist).map((path) => relative(dist, path));
   for (const path of present) {
-    if (/\.(js|d\.ts)$/.test(path) && !wanted.has(path)) rmSync(join(dist, path));
+    if (/\.(js|d\.ts)$/.test(path) && !wanted.has(path) && !path.startsWith(`app${sep}`)) rmSync(join(dist, path));
   }
   removeEmptyFolders(dist);
   // The compiler trusts its bookkeeping and never looks whether its outputs are still there.
@@ -25,6 +25,8 @@ async function build() {
   const force = [...wanted].some((path) => !have.has(path)) ? ['--force'] : [];
   const result = await runNode([join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.main.json', ...force]);
   if (result !== 0) return result;
+  const joined = await runNode([join(root, 'scripts/bundle.mjs')]);
+  if (joined !== 0) return joined;
   if (process.argv.includes('--release')) {
     for (const path of files(dist)) if (path.endsWith('.tsbuildinfo')) rmSync(path);
   }

@@ -76,7 +76,7 @@ function contents(installed, own) {
     if (!top.has(path.split('/')[0])) return false;
     if (path.startsWith('plugin/')) return true;
     if (/\.test\.|\.tsbuildinfo$/.test(path)) return false;
-    return path.startsWith('dist/') ? /\.(js|d\.ts)$/.test(path) : true;
+    return path.startsWith('dist/') && path !== 'dist/app/licences.txt' ? /\.(js|d\.ts)$/.test(path) : true;
   };
   const strangers = paths.filter((path) => !allowed(path));
   if (strangers.length > 0) throw new Error(`the package contains ${strangers.join(', ')}`);
@@ -84,7 +84,14 @@ function contents(installed, own) {
   const targets = Object.values(own.exports).flatMap((target) =>
     typeof target === 'string' ? [target] : Object.values(target),
   );
-  for (const path of [...targets, ...Object.values(own.bin), 'LICENSE', 'README.md', 'dist/cli/main.js']) {
+  for (const path of [
+    ...targets,
+    ...Object.values(own.bin),
+    'LICENSE',
+    'README.md',
+    'dist/app/main.js',
+    'dist/app/licences.txt',
+  ]) {
     if (!present.has(path.replace(/^\.\//, ''))) throw new Error(`the package lacks ${path}`);
   }
   const bytes = paths.reduce((sum, path) => sum + statSync(join(installed, path)).size, 0);

@@ -21,8 +21,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function application(body: string): void {
-  mkdirSync(join(folder, 'dist/cli'), { recursive: true });
-  writeFileSync(join(folder, 'dist/cli/main.js'), `export async function main(argv) { ${body} }`);
+  mkdirSync(join(folder, 'dist/app'), { recursive: true });
+  writeFileSync(join(folder, 'dist/app/main.js'), `export async function main(argv) { ${body} }`);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
 }
 
@@ -87,7 +87,7 @@ test('a clone that was not built says how to build it', () => {
   expect(run(['--version'])).toEqual({
     status: 2,
     stdout: '',
-    stderr: `anomalyst is not built: ${join(folder, 'dist/cli/main.js')} is missing.\nIn a clone of the repository, run \`npm run build\` first.\n`,
+    stderr: `anomalyst is not built: ${join(folder, 'dist/app/main.js')} is missing.\nIn a clone of the repository, run \`npm run build\` first.\n`,
   });
 });
 

@@ -5,6 +5,7 @@ export * from './column-writer.ts';
 export * from './error.ts';
 export * from './expression.ts';
 export * from './few.ts';
+export * from './module-file.ts';
 export * from './random.ts';
 export * from './sha1.ts';
 export * from './stats.ts';

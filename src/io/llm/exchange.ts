@@ -1,8 +1,8 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import type { Timing } from '../source/record-stream.ts';
 import { describeSocketError } from '../source/stream-client.ts';
+import { http, https } from '../web.ts';
 import type { Resolver } from './place.ts';
 
 // Not fetch: it neither lets us see the address before it connects nor has a time-out for connecting.
@@ -39,7 +39,7 @@ export type Exchange =
   | {
       readonly kind: 'answer';
       readonly status: number;
-      readonly headers: http.IncomingHttpHeaders;
+      readonly headers: IncomingHttpHeaders;
       readonly text: string;
     }
   /** Our time ran out: while connecting, before the first part, between parts, or altogether. */
@@ -74,7 +74,7 @@ export function exchange(request: ExchangeRequest): Promise<Exchange> {
   if (isIP(host) !== 0 && !request.admits(host)) return Promise.resolve({ kind: 'elsewhere', address: host });
   return new Promise((settle) => {
     const isTls = url.protocol === 'https:';
-    const agent = isTls ? new https.Agent({ keepAlive: false }) : new http.Agent({ keepAlive: false });
+    const agent = isTls ? new (https().Agent)({ keepAlive: false }) : new (http().Agent)({ keepAlive: false });
     let over = false;
     let begun = false;
     let received = 0;
@@ -106,7 +106,7 @@ export function exchange(request: ExchangeRequest): Promise<Exchange> {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
       end({ kind: 'broken', code, message: describeSocketError(error), begun });
     };
-    const sent = (isTls ? https : http).request({
+    const sent = (isTls ? https() : http()).request({
       protocol: url.protocol,
       host,
       port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),

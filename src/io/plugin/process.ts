@@ -5,7 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { safeText, UserError } from '../../core/index.ts';
+import { moduleFile, safeText, UserError } from '../../core/index.ts';
 import { AnswerError, encodeFrame, type Frame, FrameReader, failureOf } from '../../plugin/index.ts';
 import { describeFileError } from '../source/input.ts';
 
@@ -41,7 +41,7 @@ const WATCH_MS = 50;
 /** The end of what a plugin printed, for the message about its end. */
 const KEPT_PRINT = 2048;
 
-const RUNNER = fileURLToPath(new URL(`./runner${path.extname(fileURLToPath(import.meta.url))}`, import.meta.url));
+const RUNNER = fileURLToPath(moduleFile(import.meta.url, 'io/plugin', 'runner'));
 
 /** The reason why this Node can't confine a process; undefined where it can. */
 export function confinementFault(

@@ -1,12 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import * as zlib from 'node:zlib';
 import { counted, type Schema, safeText, type Table, UserError } from '../../core/index.ts';
 import { parseAddress } from '../../wire/index.ts';
 import type { DeadLetterFile } from '../sink/dead-letter.ts';
+import { http, https } from '../web.ts';
 import { type BatchCounts, type EventBatch, MicroBatcher, type MicroBatcherOptions } from './micro-batch.ts';
 import {
   type ArrivedRecord,
@@ -212,7 +212,7 @@ class Listener implements RecordListener {
   /** Ten wrong tokens at once, then one a second. */
   readonly #wrong = new PeerLimiter(1, 10);
   readonly #peerConnections = new Map<string, number>();
-  readonly #servers: (net.Server | http.Server)[] = [];
+  readonly #servers: (net.Server | Server)[] = [];
   readonly #sockets = new Set<net.Socket>();
   readonly #waiting = new Set<() => void>();
   readonly #rejects: Reject[] = [];
@@ -293,8 +293,8 @@ class Listener implements RecordListener {
         };
         const server =
           secure === undefined
-            ? http.createServer(settings)
-            : https.createServer({ ...settings, ...secure, handshakeTimeout: 10_000 });
+            ? http().createServer(settings)
+            : https().createServer({ ...settings, ...secure, handshakeTimeout: 10_000 });
         server.on('request', (request, response) => this.#serveHttp(request, response));
         // The token is looked at before the body is asked for.
         server.on('checkContinue', (request, response) => this.#serveHttp(request, response));
@@ -509,7 +509,7 @@ class Listener implements RecordListener {
     return this.#token === undefined || timingSafeEqual(digest(token), this.#token);
   }
 
-  #serveHttp(request: http.IncomingMessage, response: http.ServerResponse): void {
+  #serveHttp(request: IncomingMessage, response: ServerResponse): void {
     const peer = peerOf(request.socket.remoteAddress);
     const path = (request.url ?? '').split('?', 1)[0];
     request.on('error', () => undefined);
@@ -582,11 +582,7 @@ class Listener implements RecordListener {
   }
 
   /** The body, decompressed; text for what is wrong with it; undefined where the peer went away. */
-  #readBody(
-    request: http.IncomingMessage,
-    encoding: string,
-    maxBodyBytes: number,
-  ): Promise<Buffer | string | undefined> {
+  #readBody(request: IncomingMessage, encoding: string, maxBodyBytes: number): Promise<Buffer | string | undefined> {
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
       let length = 0;
@@ -637,7 +633,7 @@ class Listener implements RecordListener {
     });
   }
 
-  #takeBody(request: http.IncomingMessage, response: http.ServerResponse, peer: string, body: Buffer): void {
+  #takeBody(request: IncomingMessage, response: ServerResponse, peer: string, body: Buffer): void {
     const { maxLineBytes = MAX_LINE_BYTES } = this.#options;
     const items = recordsOf(body, request.headers['content-type'] ?? '', maxLineBytes);
     const given = request.headers['x-source'];
@@ -898,7 +894,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function isLocalRequest(request: http.IncomingMessage): boolean {
+function isLocalRequest(request: IncomingMessage): boolean {
   if (request.headers.origin !== undefined || request.headers['sec-fetch-site'] !== undefined) return false;
   const host = (request.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   return isLoopback(host);
@@ -910,7 +906,7 @@ function retryAfter(ms: number): Record<string, string> {
 
 /** Answers in JSON. What is left of a body that was refused is read and dropped by Node.js, within the time of a request, so that the answer arrives. */
 function answer(
-  response: http.ServerResponse,
+  response: ServerResponse,
   status: number,
   body: Record<string, unknown>,
   headers: Record<string, string> = {},

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../../core/index.ts';
+import { moduleFile, UserError } from '../../core/index.ts';
 import type { Feature, FeatureMatrix } from '../../feature/index.ts';
 import type { Model } from '../../model/index.ts';
 import { type Answer, CHUNK_ROWS, type Task } from './message.ts';
@@ -119,8 +119,7 @@ export class ScorePool {
   }
 
   #start(): void {
-    // Beside this file, in the tree as TypeScript, in the package as JavaScript.
-    const file = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
+    const file = moduleFile(import.meta.url, 'pipeline/parallel', 'thread');
     // What a thread makes for itself is little and short-lived; left alone, the room for it grows to ten times as much.
     const resourceLimits = { maxYoungGenerationSizeMb: 4 };
     for (let i = 0; i < this.threads; i++)
