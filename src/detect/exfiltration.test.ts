@@ -173,6 +173,23 @@ describe('the exfiltration detector', () => {
     });
   });
 
+  it('takes what goes out slowly night by night for a habit, unless the host did not have it for a week', () => {
+    const nights = (from: number): FlowRecord[] =>
+      range(5).flatMap((d) =>
+        range(4).map((h) => flow(3 * MB, 20_000, { startMs: T0 + (from + d) * 24 * HOUR + (1 + h) * HOUR })),
+      );
+    const days = browsing().map((row, i) => ({ ...row, startMs: T0 + i * 24 * HOUR + 10 * HOUR }));
+    // It is first seen on the first day at ten o'clock.
+    expect(detect([...days, ...nights(7)])).toEqual([]);
+    const [found] = detect([...days, ...nights(8)]);
+    expect([value(found, 'excess'), value(found, 'habit')]).toEqual([60 * MB, 5]);
+    expect(found?.score).toBeCloseTo(0.8 * (0.55 + (0.45 * Math.log10(6)) / 2), 10);
+    expect(found?.reasons.find((r) => r.name === 'exfiltration.habit')?.sentence).toBe(
+      'On 5 days it sent about as much there: it may be a habit, though one that it did not have when it was first seen.',
+    );
+    expect(detect([...days, ...nights(7)], { minDaysBefore: 6 })).toHaveLength(1);
+  });
+
   it('weighs less where the host gives as much elsewhere: the ratio is not shifted', () => {
     const giving = (received: number): FlowRecord[] =>
       range(20).map((i) =>

@@ -38,7 +38,7 @@ import { EvidencePool } from './evidence-pool.ts';
  *   shift    how much more of a producer the host is there than it usually is: the ratio less that of its usual hour (the median of the hours without that place, where these are at least six, else of all
  *            other places together); full from 0.5 on, 0.6 where there is no difference, as with a relay that always gives
  *   rare     1 where no other host inside sends or gets anything there, 0.1 less for each further host, at least 0.4
- *   unusual  0.4 where three days or more were alike (a backup to its usual place); 0.5 where the host does nothing else, has hardly another place to go to, and does it all the time (a camera); 0.7 where the
+ *   unusual  0.4 where three days or more were alike (a backup to its usual place), 0.8 where the host had been seen for `minDaysBefore` days before the first of them (a habit that began); 0.5 where the host does nothing else, has hardly another place to go to, and does it all the time (a camera); 0.7 where the
  *            domain is on the list of popular ones, each where it holds
  *
  * **`exfiltration.mail` and `exfiltration.ftp`: little, in clear.** Thieves of passwords (AgentTesla, Snake Keylogger and many others) send a few hundred bytes by mail or FTP with an account of
@@ -75,6 +75,8 @@ export interface ExfiltrationOptions {
   readonly minWeeks: number;
   /** Days from which on the same hour of the day is. */
   readonly minDays: number;
+  /** Days for which a host must have been seen before it first sent anything to a place for a habit there to be a new one. */
+  readonly minDaysBefore: number;
   /** Pairs of a host and a place outside. */
   readonly maxPairs: number;
   /** Places of which is known who calls them. */
@@ -88,6 +90,7 @@ export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
   minBytes: 10_000_000,
   minWeeks: 3,
   minDays: 4,
+  minDaysBefore: 7,
   maxPairs: 10_000,
   maxPlaces: 20_000,
   maxEvidence: 20_000,
@@ -116,6 +119,7 @@ const MIN_HOURS = 6;
 const HABIT_DAYS = 3;
 const HABIT_SHARE = 0.2;
 const HABIT = 0.4;
+const NEW_HABIT = 0.8;
 /** A device that does this and nothing else: other traffic at most this share, connections at least, and at least this share of the time of the input. */
 const DEVICE_REST = 0.1;
 const DEVICE_FLOWS = 5;
@@ -349,13 +353,15 @@ export function createExfiltrationDetector(
       pair.flows >= DEVICE_FLOWS &&
       pair.span.lengthMs >= DEVICE_SPAN * inputSpan.lengthMs;
     const popular = pair.isName && popularRank(pair.place) !== undefined;
-    const unusual = (habit >= HABIT_DAYS ? HABIT : 1) * (isDevice ? DEVICE : 1) * (popular ? POPULAR : 1);
+    const isNew = daysBefore(host, pair) >= settings.minDaysBefore;
+    const unusual =
+      (habit < HABIT_DAYS ? 1 : isNew ? NEW_HABIT : HABIT) * (isDevice ? DEVICE : 1) * (popular ? POPULAR : 1);
     const usualRatio = usualRatioOf(host, pair);
     const shift = usualRatio === undefined ? undefined : ratio - usualRatio;
     const shifted =
       shift === undefined ? 1 : SHIFT_LEAST + (1 - SHIFT_LEAST) * Math.min(1, Math.max(0, shift / SHIFT_FULL));
     const score = volume * giving * shifted * rare * unusual;
-    return { score, excess, usual, ratio, usualRatio, known, habit, isDevice, popular };
+    return { score, excess, usual, ratio, usualRatio, known, habit, isNew, isDevice, popular };
   }
 
   function report(pair: Pair, judged: Judged): Detection {
@@ -418,6 +424,8 @@ interface Judged {
   readonly usualRatio: number | undefined;
   readonly known: number;
   readonly habit: number;
+  /** Whether the host had been seen for long before it first sent anything there. */
+  readonly isNew: boolean;
   readonly isDevice: boolean;
   readonly popular: boolean;
 }
@@ -498,6 +506,13 @@ function habitDays(pair: Pair): number {
   const sums = [...fewEntries(days)].map(([, bytes]) => bytes);
   const most = Math.max(0, ...sums);
   return sums.filter((bytes) => bytes >= HABIT_SHARE * most).length;
+}
+
+/** Days from when the host first sent anything to when it first did so to this place. */
+function daysBefore(host: Host, pair: Pair): number {
+  const first = (hours: FewCounts<number>): number =>
+    [...fewEntries(hours)].reduce((least, [hour]) => Math.min(least, hour), Number.POSITIVE_INFINITY);
+  return (first(pair.hours) - first(host.hours)) / DAY_HOURS;
 }
 
 /** Whether the addresses of a batch are of the home network, each asked once. */
@@ -612,7 +627,7 @@ function excessSentence(pair: Pair, usual: Usual, excess: number): string {
 }
 
 function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
-  const { excess, usual, ratio, usualRatio, known, habit, isDevice, popular } = judged;
+  const { excess, usual, ratio, usualRatio, known, habit, isNew, isDevice, popular } = judged;
   const rate = pair.span.lengthMs > 0 ? (8 * pair.weight) / (pair.span.lengthMs / 1000) : 0;
   const reasons: Reason[] = [
     {
@@ -677,7 +692,7 @@ function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
       name: 'exfiltration.habit',
       value: habit,
       unit: 'days',
-      sentence: `On ${humanCount(habit)} days it sent about as much there: it may be a habit.`,
+      sentence: `On ${humanCount(habit)} days it sent about as much there: it may be a habit${isNew ? ', though one that it did not have when it was first seen' : ''}.`,
     });
   if (isDevice)
     reasons.push({
