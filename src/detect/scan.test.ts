@@ -165,6 +165,13 @@ describe('vertical scans', () => {
     expect(summary(detect(flows))).toEqual(['scan.block 198.51.100.7 4 - 0.99']);
   });
 
+  it('takes no notice of a DHCP server that renews leases, for clients alone', () => {
+    const renewed = (from: number, to: number): FlowRecord[] =>
+      range(30, (i) => udp({ initiatorPort: from, responder: `10.0.0.${i + 20}`, responderPort: to, startMs: T0 + i }));
+    expect(detect([...renewed(67, 68), ...renewed(547, 546)])).toEqual([]);
+    expect(detect(renewed(68, 67))).toHaveLength(1);
+  });
+
   it('takes no notice of a traceroute, or of late DNS answers', () => {
     const traceroute = range(30, (i) => udp({ responder: '8.8.8.8', responderPort: 33_434 + i, startMs: T0 + i }));
     const late = range(60, (i) =>

@@ -55,7 +55,7 @@ import { GroupAddresses, portsText } from './service.ts';
  *
  * What does not count: flows whose beginning was not seen (so backscatter makes no scanner of its victim), flows whose initiator went on with
  * ACKs (an answer came that the capture doesn't show), multicast and broadcast, ICMP errors, ARP probes and announcements, later parts of
- * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply) or to the traceroute ports, and UDP silence of a host that
+ * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply), from a DHCP server to its clients or to the traceroute ports, and UDP silence of a host that
  * otherwise answers the same source (QUIC behind a firewall that drops it).
  *
  * What fools it: a scan spread over many sources, each below 5 targets; targets that are known to answer; a lost uplink under a busy client,
@@ -238,7 +238,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         if (port < 0 || groups.isResponder(row)) continue;
         if (outcome !== ANSWERED) {
           const from = numberAt(flows.initiatorPort, row);
-          if (from !== undefined && from < 1024 && port >= 1024) continue;
+          if (from !== undefined && from < 1024 && (port >= 1024 || (port === 68 && from === 67))) continue;
+          if (port === 546 && from === 547) continue;
           if (port >= TRACEROUTE_FIRST && port <= TRACEROUTE_LAST) continue;
         }
       } else if (protocolClass === ARP) {
