@@ -68,17 +68,7 @@ export type {
   BaselineStatus,
 } from './baseline-schema.ts';
 export { BASELINE_LAYERS, BASELINE_VERSION, baselineJsonSchemaText } from './baseline-schema.ts';
-export {
-  BEACON_THREAT,
-  type BeaconSeries,
-  createBeaconDetector,
-  type EvennessScore,
-  type RitaBeaconScore,
-  ritaBeaconScore,
-  ritaSeries,
-  ritaThreatScore,
-  type ThreatThresholds,
-} from './beacon.ts';
+export { createBeaconDetector } from './beacon.ts';
 export { createBruteForceDetector } from './brute-force.ts';
 export * from './detection.ts';
 export { createDgaDetector } from './dga.ts';
@@ -92,6 +82,16 @@ export { createNewDeviceDetector } from './new-device.ts';
 export { createNewEdgeDetector } from './new-edge.ts';
 export { createNewServiceDetector } from './new-service.ts';
 export { type Breach, createPolicyDetector, PolicyRules, type ProtocolBreach } from './policy.ts';
+export {
+  BEACON_THREAT,
+  type BeaconSeries,
+  type EvennessScore,
+  type RitaBeaconScore,
+  ritaBeaconScore,
+  ritaSeries,
+  ritaThreatScore,
+  type ThreatThresholds,
+} from './rita-score.ts';
 export { RULE_SETS, type RuleSet, ruleSet } from './rule-set.ts';
 export { createScanDetector } from './scan.ts';
 export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';

@@ -1,11 +1,11 @@
 import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { ritaThreatScore, type ThreatThresholds } from './beacon.ts';
 import { Cap, lighterHalf, saturationsOf } from './bounded.ts';
 import { ConversationJudge } from './conversation.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
+import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
 
 /**
  * A connection that stays open for hours: an implant that keeps its line to the operator (reverse shell, remote access tool, tunnel, VPN), where
