@@ -11,6 +11,7 @@ import {
   type FitInput,
   type FittedModel,
   type FittedPart,
+  type Footing,
   fitKernel,
   type Kernel,
   loadKernel,
@@ -19,6 +20,7 @@ import { guardAt, guardOf, type RangeGuard, rangeGuard } from './guard.ts';
 import { knnKernel, learnKnn } from './knn.ts';
 import { learnLoda, lodaKernel } from './loda.ts';
 import type { FitOptions } from './model.ts';
+import type { TransformOption } from './transform.ts';
 
 /**
  * Three models that look at a record in three ways, and one score of them: the model to take when there is no reason for another.
@@ -240,15 +242,15 @@ const parametersSchema = z.strictObject({
   ),
 });
 
-function learnEnsemble(input: FitInput, members: number, projections: number): EnsemblePart {
+function learnEnsemble(input: FitInput, members: number, projections: number, footing: Footing): EnsemblePart {
   const { statistics } = input;
   const neighbours = (rows: number): number =>
     Math.min(MOST_NEIGHBOURS, Math.max(LEAST_NEIGHBOURS, Math.ceil(NEIGHBOURHOOD * rows)));
   return {
     statistics,
     members: [
-      memberOf(knnKernel, learnKnn(input, members, neighbours, 'mean', 'robust')),
-      memberOf(lodaKernel, learnLoda(input, projections, BINS, 'robust')),
+      memberOf(knnKernel, learnKnn(input, members, neighbours, 'mean', footing)),
+      memberOf(lodaKernel, learnLoda(input, projections, BINS, footing)),
       memberOf(ecodKernel, learnEcod(input, 'each', true)),
     ],
     calibrations: [],
@@ -262,8 +264,19 @@ export function fitEnsemble(matrix: FeatureMatrix, options: EnsembleOptions = {}
   checkWhole(TITLE, 'members', members, LEAST_MEMBERS, MAX_MEMBERS);
   checkWhole(TITLE, 'projections', projections, 1, MAX_PROJECTIONS);
   return fitKernel(kernel, matrix, { ...options, transform }, MAX_FEATURES, (input) =>
-    learnEnsemble(input, members, projections),
+    learnEnsemble(input, members, projections, footingAfter(transform, matrix)),
   );
+}
+
+/**
+ * A transform scales and clips; to scale again would undo it, as a class that hardly any fitted row has is the whole range of its feature: twenty times its spread, however soft the clip was.
+ */
+function footingAfter(transform: TransformOption, { features }: FeatureMatrix): Footing {
+  const isEach =
+    typeof transform === 'string'
+      ? transform !== 'none'
+      : features.every(({ name }) => (Object.hasOwn(transform, name) ? transform[name] : 'none') !== 'none');
+  return isEach ? 'none' : 'robust';
 }
 
 /** Reads a saved ensemble. Throws a `ModelError` for a file that is damaged, newer or of another kind. */
