@@ -1,6 +1,7 @@
 import type { Incident } from '../incident/index.ts';
 import { type CheckOptions, checkClaim, type Problem, type ProblemKind, REFERENCE_TERMS } from './check.ts';
-import { checkCounts, countsIn } from './sense/count.ts';
+import { plainFigures } from './figures.ts';
+import { checkCounts, toldCounts } from './sense/count.ts';
 import { checkDirections } from './sense/direction.ts';
 import { Cited, knowledgeOf, type MeasureEvidence } from './sense/knowledge.ts';
 import { checkNames, type NameOptions } from './sense/name.ts';
@@ -36,10 +37,12 @@ export function checkSense(incident: Incident, claim: Claim, where: string, opti
   const add = (kind: ProblemKind, message: string): void => {
     if (!problems.some((problem) => problem.message === message)) problems.push({ kind, where, message });
   };
-  let text = claim.text.replace(/\{\{[^{}]*\}\}/g, ' REF ').replace(/[“”"]/g, ' ');
+  let text = plainFigures(claim.text.replace(/\{\{[^{}]*\}\}/g, ' REF ').replace(/[“”"]/g, ' '));
+  // What a technique is called says nothing of what was done.
+  for (const name of knowledge.techniqueNames) text = text.replaceAll(name, 'technique');
   for (const term of REFERENCE_TERMS) text = text.replaceAll(term, ' ');
   // Counts of the context facts that the claim cites.
-  const told = (options.context ?? []).flatMap((fact) => (claim.cites.includes(fact.id) ? countsIn(fact.text) : []));
+  const told = (options.context ?? []).flatMap((fact) => (claim.cites.includes(fact.id) ? toldCounts(fact.text) : []));
   const facts = options.section === undefined || options.section === 'whatHappened';
   for (const sentence of text.split(/(?<=[.!?;])\s+|\s+[–—]\s+/)) {
     const words = tokens(sentence, knowledge);

@@ -2,6 +2,7 @@ import { humanBytes, humanCount, humanDuration, isoTime } from '../core/index.ts
 import type { FlowRecord } from '../flow/index.ts';
 import { type Evidence, type Incident, type IncidentDetection, percent } from '../incident/index.ts';
 import { parseAddress } from '../wire/index.ts';
+import { bearsCount, bearsMeasure, leadOf, plainFigures } from './figures.ts';
 import { HYPOTHESES } from './hypothesis.ts';
 import type { References } from './reference.ts';
 import { ACTIONS, ASSESSMENTS, type Claim, type Verdict } from './verdict.ts';
@@ -121,14 +122,19 @@ export function checkClaim(incident: Incident, claim: Claim, where: string, opti
   const add = (kind: ProblemKind, token: string, what: string): unknown =>
     problems.push({ kind, where, message: `'${token}' is ${what} that the cited evidence does not show.` });
 
-  let text = ` ${shortUnits(claim.text.replace(HIDDEN_ALL, ' '))} `;
+  let text = ` ${shortUnits(plainFigures(claim.text.replace(HIDDEN_ALL, ' ')))} `;
   for (const term of REFERENCE_TERMS) text = text.replaceAll(term, ' ');
   // Every step takes out what it has judged, so that the parts of an address are not judged again as numbers.
-  const take = (pattern: RegExp, judge: (token: string, groups: readonly (string | undefined)[]) => void): void => {
+  const take = (
+    pattern: RegExp,
+    judge: (token: string, groups: readonly (string | undefined)[], before: string) => void,
+  ): void => {
     text = text.replace(pattern, (token: string, ...rest: unknown[]) => {
+      const at = rest.find((part) => typeof part === 'number') as number;
       judge(
         token,
         rest.map((group) => (typeof group === 'string' ? group : undefined)),
+        text.slice(Math.max(0, at - 30), at),
       );
       return ' ';
     });
@@ -152,7 +158,11 @@ export function checkClaim(incident: Incident, claim: Claim, where: string, opti
     if (suffix?.startsWith(':') === true && !facts.ports.has(Number(suffix.slice(1))))
       add('claim.port', suffix.slice(1), 'a port');
   });
-  take(TIME_PATTERN, (token) => {
+  take(TIME_PATTERN, (token, _groups, before) => {
+    const time = token.trim();
+    if (!facts.times.has(time) && !facts.isNearTime(time, before)) add('claim.time', time, 'a time');
+  });
+  take(DAY_PATTERN, (token) => {
     if (!facts.times.has(token.trim())) add('claim.time', token.trim(), 'a time');
   });
   take(TECHNIQUE_PATTERN, (token) => {
@@ -163,20 +173,26 @@ export function checkClaim(incident: Incident, claim: Claim, where: string, opti
     for (const number of token.match(/\d+/g) ?? [])
       if (!facts.ports.has(Number(number))) add('claim.port', number, 'a port');
   });
-  take(QUANTITY_PATTERN, (token) => {
+  take(QUANTITY_PATTERN, (token, _groups, before) => {
     const quantity = quantityText(token);
-    if (!facts.quantities.has(quantity)) add('claim.number', quantity, 'a quantity');
+    if (!facts.bearsQuantity(quantity, before)) add('claim.number', quantity, 'a quantity');
+  });
+  take(BYTES_PATTERN, (token, [digits = ''], before) => {
+    const number = plainNumber(digits);
+    if (!facts.bearsNumber(number, before) && !facts.bearsQuantity(`${number} B`, before))
+      add('claim.number', token.trim(), 'a quantity');
   });
   take(MIXED_PATTERN, (token) => {
     if (!/^[cdfmr]\d+$/.test(token) || !facts.ids.has(token)) add('claim.number', token, 'a number');
   });
-  take(NUMBER_PATTERN, (token) => {
+  take(NUMBER_PATTERN, (token, _groups, before) => {
     const number = token.trim();
-    if (!facts.numbers.has(plainNumber(number))) add('claim.number', number, 'a number');
+    if (!facts.bearsNumber(plainNumber(number), before)) add('claim.number', number, 'a number');
   });
-  take(NUMBER_WORD_PATTERN, (token) => {
+  take(NUMBER_WORD_PATTERN, (token, _groups, before) => {
     const value = NUMBER_WORDS.indexOf(token.toLowerCase());
-    if (value < 0 || !facts.numbers.has(value)) add('claim.number', token, 'a number');
+    if (value < 0 ? !facts.words.has(token.toLowerCase()) : !facts.bearsNumber(value, before))
+      add('claim.number', token, 'a number');
   });
   return problems;
 }
@@ -200,6 +216,8 @@ const IPV6_PATTERN = /(?<![\w:.])(?=[0-9a-f:.]*:[0-9a-f]*:)(?!\d{1,2}:\d{2}:\d{2
 const IPV4_PATTERN = /(?<![\w.])(\d+\.\d+\.\d+\.\d+)([:/]\d+)?/g;
 const TIME_PATTERN =
   /(?<![\w:.-])(?:\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?|\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?![\d:-])/g;
+/** A day without its year, as `plainFigures` writes it. */
+const DAY_PATTERN = /(?<![\w:.-])\d{2}-\d{2}(?![\w:-])/g;
 const TECHNIQUE_PATTERN = /(?<!\w)T\d{4}(?:\.\d{3})?(?!\w)/g;
 /** A dot, slash, @ or backslash between letters or digits with a letter in it, as in 'a.example', 'c:\\x', 'who@where'; 'and/or' is none. */
 const NAME_PATTERN =
@@ -211,6 +229,8 @@ const UNIT = '(?:ms|s|min|h|d|B|kB|MB|GB|TB|PB|%)(?!\\w)';
 const DIGITS = '\\d[\\d,]*(?:\\.\\d+)?(?:e[+-]?\\d+)?';
 const PAIR = '\\d+ d \\d+ h|\\d+ h \\d+ min|\\d+ min \\d+ s';
 const QUANTITY_PATTERN = new RegExp(`(?<![\\w.,])-?(?:(?:${PAIR})(?!\\w)|${DIGITS} ?(?:${UNIT}|%))`, 'g');
+/** Bytes in full: as a number, or as the sizes of facts. */
+const BYTES_PATTERN = /(?<![\w.,-])(\d[\d,]*) bytes?(?!\w)/g;
 const MIXED_PATTERN = /(?<!\w)(?=\w*\d)(?=\w*[a-z_])(?!\d[\d,.]*e[+-]?\d)\w+/gi;
 const NUMBER_PATTERN = new RegExp(`(?<![\\w.,])-?${DIGITS}|\\d+`, 'g');
 
@@ -276,6 +296,17 @@ class Facts {
   readonly numbers = new Set<number>();
   /** Numbers with a unit, as texts. */
   readonly quantities = new Set<string>();
+  /** Vague number words that code used itself. */
+  readonly words = new Set<string>();
+  /** The values behind numbers and quantities: plain ones, ms, bytes, and shares of 100. */
+  readonly #plainValues = new Set<number>();
+  readonly #measured: Readonly<Record<'ms' | 'bytes' | 'share', Set<number>>> = {
+    ms: new Set(),
+    bytes: new Set(),
+    share: new Set(),
+  };
+  /** Epoch ms of times that may be told. */
+  readonly #moments = new Set<number>();
 
   constructor(incident: Incident, cites: readonly string[], context: readonly ContextFact[]) {
     this.ids = new Set([...knownIds(incident), ...context.map((fact) => fact.id)]);
@@ -303,6 +334,41 @@ class Facts {
       if (item.type === 'flow' && cited.has(item.id)) this.#flow(item.flow);
     }
     this.#sums(incident.evidence.flatMap((item) => (item.type === 'flow' && cited.has(item.id) ? [item.flow] : [])));
+  }
+
+  /** Whether a number is a fact, or what the words before it make of one: 'about 9,600'. */
+  bearsNumber(value: number, before: string): boolean {
+    if (this.numbers.has(value)) return true;
+    const lead = leadOf(before);
+    return lead !== 'exact' && [...this.#plainValues].some((fact) => bearsCount(lead, value, fact));
+  }
+
+  /** The same of a number with a unit, as `quantityText` writes it. */
+  bearsQuantity(quantity: string, before: string): boolean {
+    if (this.quantities.has(quantity)) return true;
+    const [, digits = '', unit = ''] = /^(-?[\d.,]+) (\S+)$/.exec(quantity) ?? [];
+    const scale = SCALES[unit];
+    if (scale === undefined) return false;
+    const value = plainNumber(digits);
+    const decimals = digits.split('.')[1]?.length ?? 0;
+    const lead = leadOf(before);
+    return [...this.#measured[scale[0]]].some((fact) => bearsMeasure(lead, value, fact / scale[1], decimals));
+  }
+
+  /** 'shortly before 01:00': whether a fact's time is within half an hour on the side that the words say. */
+  isNearTime(time: string, before: string): boolean {
+    const [, hour, minute] = /^(\d{2}):(\d{2})$/.exec(time) ?? [];
+    const [, side] =
+      /\b(shortly before|just before|shortly after|just after|around|about|close to|roughly at)\s*(?:at )?$/i.exec(
+        before,
+      ) ?? [];
+    if (hour === undefined || minute === undefined || side === undefined) return false;
+    const told = 60 * Number(hour) + Number(minute);
+    return [...this.#moments].some((moment) => {
+      const off = ((moment / 60_000 - told + 720) % 1440) - 720;
+      if (/before/i.test(side)) return off <= 0 && off >= -30;
+      return /after/i.test(side) ? off >= 0 && off <= 30 : Math.abs(off) <= 30;
+    });
   }
 
   /** Of several cited flows: how many they are, and what each side, and both, sent in all of them. */
@@ -360,7 +426,9 @@ class Facts {
       if (at < 0) continue;
       const date = iso.slice(0, at);
       const clock = iso.slice(at + 1, -1);
+      this.#moments.add(time);
       this.times.add(date);
+      this.times.add(date.slice(5));
       for (const length of [5, 8, 12]) {
         this.times.add(clock.slice(0, length));
         for (const joint of [' ', 'T']) {
@@ -374,14 +442,23 @@ class Facts {
   #value(value: number, unit: string): void {
     if (!Number.isFinite(value)) return;
     this.#plain(value);
-    if (unit === 'ms') this.quantities.add(humanDuration(value));
-    if (unit === 'bytes') this.quantities.add(humanBytes(value));
-    if (/^ratio|^score|^share/.test(unit))
+    if (unit === 'ms') {
+      this.quantities.add(humanDuration(value));
+      this.#measured.ms.add(value);
+    }
+    if (unit === 'bytes') {
+      this.quantities.add(humanBytes(value));
+      this.#measured.bytes.add(value);
+    }
+    if (/^ratio|^score|^share/.test(unit)) {
       for (const text of [`${Math.round(100 * value)} %`, percent(value)]) this.quantities.add(text);
+      this.#measured.share.add(100 * value);
+    }
   }
 
   #plain(value: number): void {
     if (!Number.isFinite(value)) return;
+    this.#plainValues.add(value);
     for (const text of [
       humanCount(value),
       String(value),
@@ -391,9 +468,23 @@ class Facts {
       this.numbers.add(plainNumber(text));
   }
 
+  /** A quantity as code wrote it, which is rounded already. */
+  #quantity(text: string): void {
+    this.quantities.add(text);
+    let sum = 0;
+    let base: 'ms' | 'bytes' | 'share' | undefined;
+    for (const [, digits = '', unit = ''] of text.matchAll(/(-?\d[\d.,]*) ([a-zA-Z%]+)/g)) {
+      const scale = SCALES[unit];
+      if (scale === undefined) return;
+      base = scale[0];
+      sum += plainNumber(digits) * scale[1];
+    }
+    if (base !== undefined) this.#measured[base].add(sum);
+  }
+
   /** What the detector's own sentence says may be repeated. */
   #sentence(sentence: string): void {
-    let text = ` ${sentence} `;
+    let text = ` ${plainFigures(sentence)} `;
     for (const ports of text.match(PORTS_PATTERN) ?? [])
       for (const number of ports.match(/\d+/g) ?? []) this.ports.add(Number(number));
     for (const pattern of [MAC_PATTERN, IPV6_PATTERN, IPV4_PATTERN]) {
@@ -402,12 +493,16 @@ class Facts {
     }
     for (const token of text.match(TIME_PATTERN) ?? []) this.times.add(token.trim());
     text = text.replace(TIME_PATTERN, ' ');
-    for (const token of text.match(QUANTITY_PATTERN) ?? []) this.quantities.add(quantityText(token));
+    for (const token of text.match(QUANTITY_PATTERN) ?? []) this.#quantity(quantityText(token));
     text = text.replace(QUANTITY_PATTERN, ' ');
-    for (const token of text.match(NUMBER_PATTERN) ?? []) this.numbers.add(plainNumber(token));
+    for (const token of text.match(NUMBER_PATTERN) ?? []) {
+      this.numbers.add(plainNumber(token));
+      this.#plainValues.add(plainNumber(token));
+    }
     for (const token of text.match(NUMBER_WORD_PATTERN) ?? []) {
       const value = NUMBER_WORDS.indexOf(token.toLowerCase());
       if (value >= 0) this.numbers.add(value);
+      else this.words.add(token.toLowerCase());
     }
   }
 }
@@ -431,7 +526,23 @@ function quantityText(token: string): string {
   return token.trim().replace(/ *([a-zA-Z]+|%)$/, ' $1');
 }
 
+/** Units with what they measure, in ms, bytes and percent. */
+const SCALES: Readonly<Record<string, readonly [base: 'ms' | 'bytes' | 'share', factor: number]>> = {
+  ms: ['ms', 1],
+  s: ['ms', 1000],
+  min: ['ms', 60_000],
+  h: ['ms', 3_600_000],
+  d: ['ms', 86_400_000],
+  B: ['bytes', 1],
+  kB: ['bytes', 1e3],
+  MB: ['bytes', 1e6],
+  GB: ['bytes', 1e9],
+  TB: ['bytes', 1e12],
+  '%': ['share', 1],
+};
+
 const UNIT_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/(?:milliseconds?|msec)/, 'ms'],
   [/seconds?/, 's'],
   [/minutes?/, 'min'],
   [/hours?/, 'h'],

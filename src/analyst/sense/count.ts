@@ -1,5 +1,6 @@
 import { humanCount } from '../../core/index.ts';
 import type { FlowRecord } from '../../flow/index.ts';
+import { bearsCount, type Lead, leadOf } from '../figures.ts';
 import type { Cited, Knowledge } from './knowledge.ts';
 import { ADDRESS, type Add, NUMBER_WORDS, numberOf } from './words.ts';
 
@@ -30,21 +31,23 @@ export function nounOf(word: string): string | undefined {
 
 /** What may stand between a number and its noun. */
 const ADJECTIVES: ReadonlySet<string> = new Set(
-  'different distinct unique new other short long failed further more separate single individual internal external remote home inside outside small large further strange refused unanswered successful such open closed various network alike similar echo syn tcp udp tls dns ssh smb http login dhcp arp icmp of the its these those possible ip login larger longer lasting generated'.split(
+  'different distinct unique new other short long failed further more separate single individual internal external remote home inside outside small large further strange refused unanswered successful such open closed various network alike similar echo syn tcp udp tls dns ssh smb http login dhcp arp icmp of the its these those possible ip login larger longer lasting generated made-up unusual ordinary regular failing existing requested queried probed target listed potential total individual repeated outgoing incoming encrypted unencrypted identical additional ssh-based whole tcp/udp mining'.split(
     ' ',
   ),
 );
-const ABOUT = /(?:\babout|\baround|\bnearly|\balmost|\broughly|\bapproximately|\bsome|\bover|\bclose to|~)\s*$/i;
 
-/** Counts of a text: a whole number, the class of what is counted, and whether it is only about that many. */
+/** Behind what is counted by the second or the minute. */
+const RATE = /^(?:(?:on average|at most),? )?(?:per|an?|each|every) (?:second|minute|hour)\b/i;
+
+/** Counts of a text: a whole number, the class of what is counted, and what the words before it make of it. */
 export function countsIn(
   text: string,
-): { readonly value: number; readonly noun: string; readonly word: string; readonly about: boolean }[] {
+): { readonly value: number; readonly noun: string; readonly word: string; readonly lead: Lead }[] {
   const clean = text
     .replace(ADDRESS, ' ')
     .replace(/\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?/g, ' ')
     .replace(/\bports? \d+(?:(?:, | and )\d+)*/gi, ' port ');
-  const found: { value: number; noun: string; word: string; about: boolean }[] = [];
+  const found: { value: number; noun: string; word: string; lead: Lead }[] = [];
   for (const match of clean.matchAll(
     new RegExp(`(?<![\\w.,-])(\\d[\\d,]*|${NUMBER_WORDS.join('|')})(?![\\w.%]*\\d)(?=\\s([^.;:()%]{0,60}))`, 'gi'),
   )) {
@@ -58,11 +61,14 @@ export function countsIn(
       if (noun !== undefined) {
         const after = (words[words.indexOf(raw) + 1] ?? '').replace(/[,'’].*$/, '');
         const last = raw.includes(',') ? undefined : nounOf(after);
+        const rest = words.slice(words.indexOf(raw) + (last === undefined ? 1 : 2)).join(' ');
+        // A rate is no count, and 'and 7 more hosts' no count of all.
+        const kind = RATE.test(rest) ? ' rate' : words[0]?.toLowerCase() === 'more' ? ' more' : '';
         found.push({
           value,
-          noun: last ?? noun,
+          noun: (last ?? noun) + kind,
           word: last === undefined ? word : after,
-          about: ABOUT.test(clean.slice(0, match.index)),
+          lead: leadOf(clean.slice(Math.max(0, match.index - 30), match.index)),
         });
         break;
       }
@@ -72,17 +78,60 @@ export function countsIn(
   return found;
 }
 
+/** A count of a context fact. */
+export interface ToldCount {
+  readonly noun: string;
+  readonly value: number;
+  /** It is of all that one host did in the run, and says nothing of the incident. */
+  readonly isOfHost: boolean;
+}
+
+/** The counts of a context fact. */
+export function toldCounts(text: string): ToldCount[] {
+  const isOfHost = new RegExp(`^${ADDRESS.source}: `, 'i').test(text);
+  return countsIn(text).map(({ noun, value }) => ({ noun, value, isOfHost }));
+}
+
+const IN_RUN = /\b(?:run|capture|overall|altogether|recording)\b/i;
+/** A sentence on all that was looked at. */
+const OF_RUN =
+  /\b(?:whole|entire|complete) (?:run|capture|recording)\b|\bthe (?:run|capture|recording) (?:has|contains|consists|comprises|includes|holds)\b/i;
+
+/** 'N packets went out', 'N packets came back': each side of the cited flows has its own. */
+function checkSides(sentence: string, { flows }: Cited, add: Add): void {
+  if (flows.length === 0) return;
+  const side = (pattern: RegExp, column: 'initiatorPackets' | 'responderPackets'): void => {
+    for (const match of sentence.matchAll(pattern)) {
+      const value = numberOf(match[1] ?? '');
+      const values = flows.map((flow) => flow[column] ?? 0);
+      const sum = values.reduce((total, one) => total + one, 0);
+      if (value !== undefined && !values.includes(value) && sum !== value)
+        add('claim.count', `'${humanCount(value)} packets' is not what this side sent.`);
+    }
+  };
+  side(/(?<![\w.,])(\d[\d,]*) packets (?:went out|were sent out)\b/g, 'initiatorPackets');
+  side(/(?<![\w.,])(\d[\d,]*) packets (?:came back|were returned|in return)\b/g, 'responderPackets');
+}
+
 export function checkCounts(
   sentence: string,
   knowledge: Knowledge,
   cited: Cited,
-  told: readonly { readonly noun: string; readonly value: number }[],
+  told: readonly ToldCount[],
   add: Add,
 ): void {
-  for (const { value, noun, word, about } of countsIn(sentence)) {
+  const isOfRun = OF_RUN.test(sentence);
+  checkSides(sentence, cited, add);
+  for (const { value, noun, word, lead } of countsIn(sentence)) {
     if (value === 1 && /\bone\b/i.test(sentence)) continue;
     const known = new Set(knowledge.counts.get(noun));
-    for (const one of told) if (one.noun === noun) known.add(one.value);
+    const beside = told.filter((one) => one.noun === noun && (!one.isOfHost || IN_RUN.test(sentence)));
+    if (isOfRun && beside.length > 0) {
+      if (!beside.some((one) => bearsCount(lead, value, one.value)))
+        add('claim.count', `'${humanCount(value)} ${word}' is a count that the evidence does not show.`);
+      continue;
+    }
+    for (const one of beside) known.add(one.value);
     for (const { peerCount, flowCount, recordCount, peers } of cited.detections) {
       if (noun === 'host') for (const n of [peerCount, peers.length]) known.add(n);
       if (noun === 'event') known.add(flowCount);
@@ -93,13 +142,9 @@ export function checkCounts(
       for (const n of citedCounts(noun, cited.flows)) known.add(n);
     else if (noun === 'packet') for (const n of citedCounts(noun, cited.flows)) known.add(n);
     if (known.size === 0) continue;
-    const fits = [...known].some((fact) => Math.round(fact) === value || (about && isRounding(value, fact)));
+    const fits = [...known].some((fact) => bearsCount(lead, value, fact));
     if (!fits) add('claim.count', `'${humanCount(value)} ${word}' is a count that the evidence does not show.`);
   }
-}
-
-function isRounding(value: number, fact: number): boolean {
-  return [1, 2, 3].some((digits) => Number(fact.toPrecision(digits)) === value);
 }
 
 /** Sums of the cited flows that a claim may have made. */

@@ -40,7 +40,10 @@ export function checkDirections(
     const after = addressList(words, i + 1, end);
     if (isPassive && !(verb.group === 'connect' && words[i + 1]?.word === 'to')) {
       const by = words.findIndex(
-        (one, k) => k > i && k < end && (one.word === 'by' || (one.word === 'from' && verb.way === 'act')),
+        (one, k) =>
+          k > i &&
+          k < end &&
+          ((one.word === 'by' && words[k - 1]?.word !== 'followed') || (one.word === 'from' && verb.way === 'act')),
       );
       const doer = by < 0 ? undefined : words.slice(by, end).find((one) => one.address !== undefined);
       if (doer === undefined) continue;
@@ -103,11 +106,32 @@ function shown(
     case 'answer':
       return forward.has(back) || backward.has(there);
     case 'receive':
-      return forward.has(back) || sentBack(object, agent, cited, sentence);
+      return (
+        (forward.has(back) && !hasOtherWay(object, agent, cited, sentence)) || sentBack(object, agent, cited, sentence)
+      );
     default:
-      if (forward.has(there)) return true;
+      if (forward.has(there)) return verb.group !== 'send' || !hasOtherWay(agent, object, cited, sentence);
       return verb.group === 'send' && sentBack(agent, object, cited, sentence);
   }
+}
+
+/** Whether the sentence has the size of what went the other way between the two, and none that went this way. */
+function hasOtherWay(from: Token, to: Token, cited: Cited, sentence: string): boolean {
+  const isTold = (bytes: number | undefined): boolean =>
+    bytes !== undefined &&
+    bytes > 0 &&
+    [humanBytes(bytes), `${bytes} bytes`].some((text) => sentence.includes(` ${text}`));
+  let isOther = false;
+  for (const flow of cited.flows) {
+    const there = normal(flow.initiator ?? '') === from.address && normal(flow.responder ?? '') === to.address;
+    const back = normal(flow.responder ?? '') === from.address && normal(flow.initiator ?? '') === to.address;
+    if (!there && !back) continue;
+    const out = [flow.initiatorBytes, flow.initiatorPayloadBytes];
+    const home = [flow.responderBytes, flow.responderPayloadBytes];
+    if ((there ? out : home).some(isTold)) return false;
+    if ((there ? home : out).some(isTold)) isOther = true;
+  }
+  return isOther;
 }
 
 /** Whether the responder `from` of a cited flow sent as many bytes back to `to` as the sentence says. */
@@ -117,7 +141,10 @@ function sentBack(from: Token, to: Token, cited: Cited, sentence: string): boole
       normal(flow.responder ?? '') === from.address &&
       normal(flow.initiator ?? '') === to.address &&
       [flow.responderBytes, flow.responderPayloadBytes].some(
-        (bytes) => bytes !== undefined && bytes > 0 && sentence.includes(humanBytes(bytes)),
+        (bytes) =>
+          bytes !== undefined &&
+          bytes > 0 &&
+          [humanBytes(bytes), `${bytes} bytes`].some((text) => sentence.includes(text)),
       ),
   );
 }
@@ -126,6 +153,10 @@ const ROLE_NOUNS =
   'attacker|scanner|source|sender|caller|client|initiator|guesser|culprit|offender|aggressor|miner|target|victim|receiver|recipient|responder';
 const TARGET_NOUN = /^(?:target|victim|receiver|recipient|responder)$/;
 const AT = ADDRESS.source;
+
+/** Deeds that go the other way, or either way. */
+const ANSWERING =
+  /\b(?:answer|repl|respon|accept|refus|reject|receiv|return|back|acknowledg|download|fetch|retriev|pull|obtain|follow)/i;
 
 /** Who is who by nouns and prepositions: 'the target A', 'logins from A', 'connections to B', 'A -> B'. */
 function checkPhrases(sentence: string, knowledge: Knowledge, add: Add): void {
@@ -151,6 +182,20 @@ function checkPhrases(sentence: string, knowledge: Knowledge, add: Add): void {
     pairOf(from, to),
   );
   each(`(${AT})(?::\\d+)?\\s*(?:->|→|>|=>)\\s*(${AT})`, ([from, to]) => pairOf(from, to));
+  // Who did it by 'by' and 'from', whatever the verb, unless what was done is to answer or to fetch.
+  const passive = (pattern: string): void =>
+    each(pattern, ([object, between = '', doer]) => {
+      if (!ANSWERING.test(between)) pairOf(doer, object);
+    });
+  passive(`\\b(?:at|against|to|towards|of|on) (${AT})([^.;]*?)\\bby (${AT})`);
+  passive(`(${AT})((?: \\([^)]*\\))? (?:was|were|is|are|has been|have been|had been)\\b[^.;]*?)\\bby (${AT})`);
+  passive(`\\b(?:at|of|on) (${AT})( (?:was|were|is|are|has been|have been|had been)\\b[^.;]*?)\\bfrom (${AT})`);
+  each(
+    `\\b(?:was|were|is|are|been)\\b([^.;]*?)\\bby (${AT})[^.;]*?\\b(?:to|against|on|at|towards) (${AT})`,
+    ([between = '', doer, object]) => {
+      if (!ANSWERING.test(between)) pairOf(doer, object);
+    },
+  );
   each(`(${AT})[^.;]*?\\btowards (${AT})`, ([from, to]) => pairOf(from, to));
   each(
     `\\b(?:guessing|search|scan|scanning|probing|flood|flooding|attack|calls?|traffic|connections?|execution)\\s+(?:of|by|from)\\s+(${AT})\\s+(?:against|on|to|of|at)\\s+(${AT})`,

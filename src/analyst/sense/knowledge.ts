@@ -30,7 +30,20 @@ export interface Knowledge {
   /** Classes of nouns, with the numbers that they may go with. */
   readonly counts: ReadonlyMap<string, ReadonlySet<number>>;
   readonly threats: readonly string[];
+  /** Names of the techniques, the longest first. */
+  readonly techniqueNames: readonly string[];
+  /** Numbers of those that gave no answer. */
+  readonly silent: ReadonlySet<number>;
+  /** Share of what was tried that gave no answer, where it was counted. */
+  readonly silentShare: number | undefined;
+  /** Addresses that were tried in flows of the incident, to whether any of these was answered. */
+  readonly answeredBy: ReadonlyMap<string, boolean>;
+  /** Some login was accepted. */
+  readonly accepted: boolean;
 }
+
+/** How code says how many gave no answer. */
+const SILENT = /(?<![\w.,])(\d[\d,]*) (?:stayed without an answer|stayed unanswered|got no answer|unanswered)/g;
 
 const KNOWLEDGE = new WeakMap<Incident, Knowledge>();
 
@@ -88,10 +101,26 @@ function gather(incident: Incident): Knowledge {
   count('detection', incident.detections.length);
   for (const text of said) for (const { noun, value } of countsIn(text)) count(noun, value);
   for (const { unit, value } of measures)
-    if (typeof value === 'number' && unit !== '') count(nounOf(unit.split(/[ /]/)[0] ?? '') ?? unit, value);
+    if (typeof value === 'number' && unit !== '')
+      count(`${nounOf(unit.split(/[ /]/)[0] ?? '') ?? unit}${/ per |\//.test(unit) ? ' rate' : ''}`, value);
   const outcomes = new Set(said.flatMap(outcomesIn));
   for (const entry of outcomes) count('event', Number(entry.split(' ')[0]));
   const answered = measures.find((item) => item.name === 'scan.answered')?.value;
+  const tried = measures.find((item) => /^scan\.(?:targets|ports)$/.test(item.name))?.value;
+  const silent = new Set<number>();
+  for (const text of said)
+    for (const [, digits = ''] of text.matchAll(SILENT)) silent.add(Number(digits.replaceAll(',', '')));
+  if (typeof answered === 'number' && typeof tried === 'number') silent.add(tried - answered);
+  for (const number of silent) {
+    count('host', number);
+    count('event', number);
+  }
+  const answeredBy = new Map<string, boolean>();
+  for (const item of incident.evidence) {
+    if (item.type !== 'flow' || item.flow.responder === undefined) continue;
+    const key = normal(item.flow.responder);
+    answeredBy.set(key, answeredBy.get(key) === true || answeredFlow(item.flow));
+  }
   return {
     kinds: incident.detections.map((detection) => detection.kind),
     home,
@@ -114,6 +143,18 @@ function gather(incident: Incident): Knowledge {
     outcomes,
     answered: typeof answered === 'number' ? answered : undefined,
     counts,
+    techniqueNames: [
+      ...new Set(
+        incident.techniques.flatMap(({ name }) => [name, ...name.split(/: /)]).filter((name) => name.includes(' ')),
+      ),
+    ].sort((a, b) => b.length - a.length),
+    silent,
+    silentShare:
+      typeof answered === 'number' && typeof tried === 'number' && tried > 0 ? 1 - answered / tried : undefined,
+    answeredBy,
+    accepted:
+      said.some((text) => /\baccepted (?:its account|\d+ logins?|1 login)\b/.test(text)) ||
+      incident.evidence.some((item) => item.type === 'flow' && item.flow.login === 'accepted'),
     threats: measures.flatMap((item) =>
       item.name.startsWith('threat-list.') && typeof item.value === 'string' ? wordsOf(item.value) : [],
     ),

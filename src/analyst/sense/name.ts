@@ -15,7 +15,7 @@ export interface NameOptions {
 const NATIONS =
   /\b(?:russian|chinese|iranian|north[- ]korean|israeli|american|ukrainian|vietnamese|indian|pakistani|nation[- ]state|state[- ]sponsored|state[- ]backed|government[- ]backed)\b/i;
 const ATTRIBUTION =
-  /\b(?:attributed to|linked to the|associated with the|hallmark of|signature of|campaign by|work of|operated by)\b/i;
+  /\b(?:attributed to|linked to the|associated with the|hallmark of|signature of|campaign by|work of|operated by(?! (?:your|our|the|its|an?|somebody|someone|whoever)\b))\b/i;
 const GROUP_NOUN =
   /\b([\p{L}\p{N}-]+)\s+(?:group|gang|crew|ransomware|botnet|trojan|family|campaign|apt|worm|stealer|loader|implant)\b/giu;
 const PLAIN_BEFORE_GROUP: ReadonlySet<string> = new Set(
@@ -63,7 +63,7 @@ export function checkNames(text: string, knowledge: Knowledge, options: NameOpti
       context.has(word)
     )
       continue;
-    if (/^T\d{4}/.test(word)) continue;
+    if (/^T\d{4}/.test(word) || /^[AP]M$/.test(word)) continue;
     const parts = word.split(/[-/]/);
     if (parts.length > 1 && parts.every((part) => TRADE_WORDS.has(part) || !/^\p{Lu}/u.test(part))) continue;
     const rest = text.slice(match.index + match[0].length);

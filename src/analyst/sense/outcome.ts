@@ -10,6 +10,21 @@ export const OUTCOME: Readonly<Partial<Record<VerbGroup, string>>> = {
 
 /** '150 unanswered', '98.1 failed': numbers and how what they count went. */
 export function outcomesIn(text: string): string[] {
+  return [...failuresIn(text), ...clauseOutcomes(text)];
+}
+
+/** 'N stayed without an answer, M were refused': what both did is to fail. */
+function failuresIn(text: string): string[] {
+  const found = /(?<![\w.,])(\d[\d,]*) (?:stayed without an answer|got no answer), (\d[\d,]*) were refused/.exec(text);
+  if (found === null) return [];
+  const [silent, refused] = [found[1], found[2]].map((digits) => Number((digits ?? '').replaceAll(',', ''))) as [
+    number,
+    number,
+  ];
+  return [silent, refused, silent + refused].map((number) => `${number} failed`);
+}
+
+function clauseOutcomes(text: string): string[] {
   return text.split(/[,;:.](?=\s|$)|\band\b/).flatMap((clause) => {
     const found = /(?<![\w.])(\d[\d,]*(?:\.\d+)?)/.exec(clause);
     if (found === null) return [];

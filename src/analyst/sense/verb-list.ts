@@ -44,8 +44,8 @@ const VERB_LIST: Readonly<Record<VerbGroup, string>> = {
   attack: 'attacked targeted assaulted',
   connect:
     'connected contacted called reached talked communicated dialled linked accessed visited approached spoke opened',
-  send: 'sent transmitted',
-  upload: 'uploaded exfiltrated leaked transferred copied pushed smuggled',
+  send: 'sent transmitted transferred',
+  upload: 'uploaded exfiltrated leaked copied pushed smuggled',
   download: 'downloaded fetched retrieved pulled',
   login: 'logged authenticated',
   answer: 'answered responded replied accepted',
@@ -62,7 +62,8 @@ const VERB_LIST: Readonly<Record<VerbGroup, string>> = {
   ask: 'asked queried requested resolved',
   receive: 'received',
   // These say little of what was done, but who did it to whom.
-  neutral: 'began made handed behaved started kept told claimed announced offered read',
+  neutral:
+    'began made handed behaved started kept told claimed announced offered read submitted delivered issued relayed posted streamed forwarded emailed mailed directed aimed pinged polled hammered',
 };
 
 /** Present, participle and infinitive of verbs that do not go by the rule. */
@@ -109,7 +110,10 @@ export const VERBS: ReadonlyMap<string, Verb> = new Map(
         participle,
         group: group as VerbGroup,
       });
-      return [[past, make(true)], ...forms.map((form): [string, Verb] => [form, make(form.endsWith('n'))])];
+      return [
+        [past, make(true)],
+        ...forms.map((form): [string, Verb] => [form, make(/^(?:spoken|stolen)$/.test(form))]),
+      ];
     }),
   ),
 );
@@ -224,6 +228,11 @@ export const NOUN_BEFORE: ReadonlySet<string> = new Set([
   'their',
   'each',
   'any',
+  'whole',
+  'entire',
+  'same',
+  'these',
+  'those',
 ]);
 export const ARTICLES: ReadonlySet<string> = new Set(['a', 'an', 'the', 'its', 'their', 'any', 'each', 'every']);
 

@@ -1,4 +1,5 @@
 import { humanCount } from '../../core/index.ts';
+import type { FlowRecord } from '../../flow/index.ts';
 import { answeredFlow, type Cited, type Knowledge } from './knowledge.ts';
 import { OUTCOME } from './outcome.ts';
 import {
@@ -24,7 +25,8 @@ export function checkVerbs(
   add: Add,
 ): void {
   for (const [i, token] of words.entries()) {
-    const { verb } = token;
+    if (token.verb === undefined) continue;
+    const verb = inContext(token.verb, words, i, knowledge);
     if (verb === undefined) continue;
     const before = words.slice(Math.max(0, clauseStart(words, i)), i).map(({ word }) => word);
     const isAdjective = verb.participle && BEFORE_NOUN.test(words[i + 1]?.word ?? '') && verb.group !== 'connect';
@@ -42,10 +44,64 @@ export function checkVerbs(
     const isNegated = before.some((word) => NEGATIONS.has(word) || word.endsWith("n't"));
     const subject = words.slice(clauseStart(words, i), i).some(({ address }) => address !== undefined);
     if (!facts && !subject) continue;
-    if (!supported(verb, isNegated, knowledge, cited))
+    // In advice 'the port to which A is connected' tells where A is, not what it did.
+    if (!facts && verb.group === 'connect' && AUXILIARIES.has(before.at(-1) ?? '')) continue;
+    if (
+      verb.group === 'answer' && isNegated
+        ? !silenceShown(words, i, knowledge, cited)
+        : !supported(verb, isNegated, knowledge, cited)
+    )
       add('claim.verb', `Nothing shows that somebody ${isNegated ? 'never ' : ''}'${token.word}'.`);
     else if (OUTCOME[verb.group] !== undefined && !isAdjective) checkOutcome(words, i, verb, isNegated, knowledge, add);
   }
+}
+
+/** A verb as it is meant here; undefined where it tells nothing that could be wrong. */
+function inContext(verb: Verb, words: readonly Token[], i: number, { accepted, kinds }: Knowledge): Verb | undefined {
+  const following = words.slice(i + 1, i + 5).map(({ word }) => word);
+  const clause = words.slice(clauseStart(words, i), i).map(({ word }) => word);
+  // 'It ran from 11:32 to 11:33': it lasted.
+  if (verb.stem === 'run' && /^(?:from|for|until|between|over)$/.test(following[0] ?? '')) return undefined;
+  // To transfer files is to upload them; to transfer 1.7 kB is to send.
+  if (
+    verb.stem === 'transfer' &&
+    following.some((word) =>
+      /^(?:files?|documents?|passwords?|credentials|secrets|databases?|malware|payloads?)$/.test(word),
+    )
+  )
+    return { ...verb, group: 'upload' };
+  if (
+    verb.group === 'win' &&
+    verb.stem === 'succeed' &&
+    accepted &&
+    clause.some((word) => /^(?:logins?|log-in|authentication|account)$/.test(word))
+  )
+    return { ...verb, group: 'neutral' };
+  // Who gets answers to what it never sent.
+  if (
+    kinds.some((kind) => kind.startsWith('flood.backscatter')) &&
+    verb.group === 'connect' &&
+    clause.some((word) => NEGATIONS.has(word))
+  )
+    return undefined;
+  return verb;
+}
+
+/** Whether those of whom a sentence says that they did not answer did not: one by its address, a number of them, most, or all. */
+function silenceShown(words: readonly Token[], i: number, knowledge: Knowledge, cited: Cited): boolean {
+  const { answeredBy, silent, silentShare, answered } = knowledge;
+  const subject = words.slice(clauseStart(words, i), i);
+  const addresses = subject.flatMap(({ address }) => address ?? []);
+  if (addresses.length > 0) return addresses.every((address) => answeredBy.get(address) === false);
+  const numbers = subject.flatMap(({ word }) => (word.endsWith('%') ? [] : (numberOf(word) ?? [])));
+  // 'None of the nine answered', 'no host answered': nobody did.
+  const isNobody = subject.some(({ word }) => /^(?:no|none|nobody|nothing|neither|zero)$/.test(word));
+  if (!isNobody && numbers.some((number) => silent.has(number))) return true;
+  if (!isNobody && subject.some(({ word }) => /^(?:most|nearly|almost|majority|virtually|practically)$/.test(word)))
+    return (silentShare ?? 0) > 0.5;
+  if (!isNobody && numbers.length > 0) return false;
+  if (answered !== undefined) return answered === 0;
+  return !cited.flows.some(answeredFlow);
 }
 
 /** Where the clause of a word begins: after a mark or a conjunction. */
@@ -55,6 +111,9 @@ function clauseStart(words: readonly Token[], at: number): number {
     if (!CLAUSE_BREAKS.has(word)) continue;
     // 'Verify that it ran': what is asked for is not told.
     if (word === 'that' && HEDGES.has(words[i - 1]?.word ?? '')) return i - 1;
+    // 'There is no evidence that it did': nothing shows it.
+    if (word === 'that' && /^(?:evidence|indication|indications|sign|signs|proof)$/.test(words[i - 1]?.word ?? ''))
+      return Math.max(0, i - 3);
     return i + (HEDGES.has(word) ? 0 : 1);
   }
   return 0;
@@ -67,12 +126,19 @@ function supported(verb: Verb, isNegated: boolean, knowledge: Knowledge, cited: 
       ([prefix, groups]) => groups.includes(group) && knowledge.kinds.some((kind) => kind.startsWith(prefix)),
     )
   )
-    return !isNegated || group === 'answer';
+    return (
+      !isNegated ||
+      group === 'answer' ||
+      ((group === 'send' || group === 'upload') && cited.flows.length > 0 && cited.flows.every(isEmpty))
+    );
   if (group === 'win' || group === 'harm' || group === 'block') return !isNegated && knowledge.sureStems.has(verb.stem);
   if (group === 'answer') {
     if (knowledge.answered !== undefined) return isNegated ? knowledge.answered === 0 : knowledge.answered > 0;
     return isNegated ? !cited.flows.some(answeredFlow) : knowledge.backward.size > 0 || knowledge.stems.has(verb.stem);
   }
+  // 'No payload was transferred'
+  if (isNegated && (group === 'send' || group === 'upload'))
+    return knowledge.stems.has('payload') && cited.flows.every(isEmpty);
   if (isNegated) return group === 'neutral' || group === 'receive' || knowledge.stems.has(verb.stem);
   if (verb.stem === 'reach' && (knowledge.answered ?? 0) > 0) return true;
   if (
@@ -92,6 +158,10 @@ function supported(verb: Verb, isNegated: boolean, knowledge: Knowledge, cited: 
   if (group === 'download')
     return cited.flows.some((flow) => (flow.responderPayloadBytes ?? 0) > (flow.initiatorPayloadBytes ?? 0));
   return knowledge.stems.has(verb.stem);
+}
+
+function isEmpty({ initiatorPayloadBytes = 0, responderPayloadBytes = 0 }: FlowRecord): boolean {
+  return initiatorPayloadBytes === 0 && responderPayloadBytes === 0;
 }
 
 /** A number of things that went in some way must be one that code counted for that way. */

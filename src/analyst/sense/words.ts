@@ -29,16 +29,22 @@ export interface Token {
 
 export function tokens(sentence: string, { home }: { readonly home: ReadonlyMap<string, boolean> }): Token[] {
   const marked = sentence.replace(ADDRESS, (token) => ` @${token}@ `);
-  return [...marked.matchAll(/@[^@\s]+@|[\p{L}\p{N}%][\p{L}\p{N}.'’&/%-]*|->|→|>|[,()]/gu)].map(([word]): Token => {
-    if (word.startsWith('@')) {
-      const address = normal(word.slice(1, -1));
-      return home.has(address)
-        ? { word: word.slice(1, -1), address, comma: false }
-        : { word: word.slice(1, -1), comma: false };
-    }
-    const plain = word.replace(/[.]+$/, '').toLowerCase();
-    const verb = VERBS.get(plain);
-    return { word: plain, ...(verb === undefined ? {} : { verb }), comma: /^[,()]$/.test(word) };
+  const found = [...marked.matchAll(/@[^@\s]+@|[\p{L}\p{N}%][\p{L}\p{N}.'’&/%-]*|->|→|>|[,()]/gu)].map(
+    ([word]): Token => {
+      if (word.startsWith('@')) {
+        const address = normal(word.slice(1, -1));
+        return home.has(address)
+          ? { word: word.slice(1, -1), address, comma: false }
+          : { word: word.slice(1, -1), comma: false };
+      }
+      const plain = word.replace(/[.]+$/, '').toLowerCase();
+      const verb = VERBS.get(plain);
+      return { word: plain, ...(verb === undefined ? {} : { verb }), comma: /^[,()]$/.test(word) };
+    },
+  );
+  return found.map((token, i) => {
+    const { verb, ...noun } = token;
+    return verb === undefined || !isNoun(verb, token.word, found[i - 1]?.word ?? '') ? token : noun;
   });
 }
 
@@ -53,3 +59,14 @@ export function numberOf(word: string): number | undefined {
   const plain = word.replace(/[.%]+$/, '').replaceAll(',', '');
   return /^\d+(?:\.\d+)?$/.test(plain) ? Number(plain) : undefined;
 }
+
+/** 'the queries of A', '840 queries', 'DNS requests': things, and no deeds. */
+function isNoun(verb: Verb, word: string, before: string): boolean {
+  return !verb.participle && !word.endsWith('ing') && (BEFORE_THING.has(before) || /^\d/.test(before));
+}
+
+const BEFORE_THING: ReadonlySet<string> = new Set(
+  'the a an its their his of for by with whole entire same these those each any such other many several more further unique distinct different dns http arp snmp ldap smb icmp echo'.split(
+    ' ',
+  ),
+);
