@@ -216,8 +216,28 @@ test('a name that is no proposal is refused with the nearest one', () => {
   const file = BaselineFile.parse(OFFICE, 'b.yaml');
   file.propose({ version: 1, devices: [{ name: 'camera-1', mac: '00:11:22:33:44:55', status: 'proposed' }] });
   expect(() => file.approve(['camera1'])).toThrow("b.yaml: no proposal is called 'camera1'");
-  expect(file.reject(['camera-1'])).toBe(1);
+  expect(() => file.reject(['camera1'])).toThrow("b.yaml: no proposal is called 'camera1'");
+  expect(file.reject(['CAMERA-1'])).toBe(1);
   expect(file.content).toEqual(BaselineFile.parse(OFFICE, 'b.yaml').content);
+});
+
+test('what is approved already is neither approved nor taken away again', () => {
+  const file = BaselineFile.parse(OFFICE, 'b.yaml');
+  const refused = (act: () => unknown): unknown => {
+    try {
+      return act();
+    } catch (error) {
+      return error instanceof UserError ? [error.message, error.hint] : error;
+    }
+  };
+  expect(refused(() => file.reject(['3C:2A:F4:11:22:33']))).toEqual([
+    "b.yaml: '3C:2A:F4:11:22:33' is approved, and nothing about it waits",
+    'take its entry out of the file to forget it',
+  ]);
+  expect(refused(() => file.approve(['icmpv6']))).toEqual([
+    "b.yaml: 'icmpv6' is approved, and nothing about it waits",
+    'there is nothing to do',
+  ]);
 });
 
 test('a difference is one of meaning, by device and by key', () => {

@@ -143,13 +143,7 @@ export class BaselineFile {
    */
   approve(names: readonly string[] | 'all'): string[] {
     const done: string[] = [];
-    const unused = new Set(names === 'all' ? [] : names);
-    const wants = (own: readonly string[]): boolean => {
-      if (names === 'all') return true;
-      const hit = names.filter((name) => own.some((text) => text.toLowerCase() === name.toLowerCase()));
-      for (const name of hit) unused.delete(name);
-      return hit.length > 0;
-    };
+    const { wants, unused } = choiceOf(names);
     const devices = this.content.devices ?? [];
     const removed: number[] = [];
     for (const [i, device] of devices.entries()) {
@@ -175,20 +169,13 @@ export class BaselineFile {
         done.push(`protocol ${one.name}`);
       }
     }
-    for (const name of unused) {
-      const near = nearest(name, this.#proposals());
-      throw new UserError(
-        `${this.file}: no proposal is called '${safeText(name, 80)}'`,
-        near === undefined ? 'anomalyst baseline show --proposed lists them' : `did you mean '${near}'?`,
-      );
-    }
+    this.#refuse(unused, 'approve');
     return done;
   }
 
-  /** Takes proposals away; the same choice as for `approve`. Returns how many. */
+  /** Takes proposals away; the same choice as for `approve`. Returns how many. Throws UserError for a name that nothing proposed has. */
   reject(names: readonly string[] | 'all'): number {
-    const chosen = (own: readonly string[]): boolean =>
-      names === 'all' || own.some((text) => names.some((name) => name.toLowerCase() === text.toLowerCase()));
+    const { wants: chosen, unused } = choiceOf(names);
     let count = 0;
     const devices = this.content.devices ?? [];
     for (let i = devices.length - 1; i >= 0; i--) {
@@ -206,7 +193,37 @@ export class BaselineFile {
         count++;
       }
     }
+    this.#refuse(unused, 'reject');
     return count;
+  }
+
+  /** For the first of the names that no proposal has. */
+  #refuse(unused: ReadonlySet<string>, what: 'approve' | 'reject'): void {
+    for (const name of unused) {
+      const shown = `'${safeText(name, 80)}'`;
+      if (this.#approved().some((text) => text.toLowerCase() === name.toLowerCase()))
+        throw new UserError(
+          `${this.file}: ${shown} is approved, and nothing about it waits`,
+          what === 'approve' ? 'there is nothing to do' : 'take its entry out of the file to forget it',
+        );
+      const near = nearest(name, this.#proposals());
+      throw new UserError(
+        `${this.file}: no proposal is called ${shown}`,
+        near === undefined ? 'anomalyst baseline show --proposed lists them' : `did you mean '${near}'?`,
+      );
+    }
+  }
+
+  #approved(): string[] {
+    const { devices = [], protocols = {} } = this.content;
+    return [
+      ...devices.filter(({ status }) => status !== 'proposed').flatMap(namesOf),
+      ...BASELINE_LAYERS.flatMap((layer) =>
+        (protocols[layer] ?? [])
+          .map(protocolOf)
+          .flatMap(({ name, status }) => (status === 'proposed' ? [] : [name, `${layer}/${name}`])),
+      ),
+    ];
   }
 
   #proposals(): string[] {
@@ -273,6 +290,23 @@ function shorten(node: unknown): void {
 
 export function protocolOf(item: string | BaselineProtocol): BaselineProtocol {
   return typeof item === 'string' ? { name: item } : item;
+}
+
+/** Which of the names are meant by what they are held against, and which were not yet. */
+function choiceOf(names: readonly string[] | 'all'): {
+  readonly wants: (own: readonly string[]) => boolean;
+  readonly unused: ReadonlySet<string>;
+} {
+  const unused = new Set(names === 'all' ? [] : names);
+  return {
+    unused,
+    wants(own) {
+      if (names === 'all') return true;
+      const hit = names.filter((name) => own.some((text) => text.toLowerCase() === name.toLowerCase()));
+      for (const name of hit) unused.delete(name);
+      return hit.length > 0;
+    },
+  };
 }
 
 /** What a person may call a device by. */
