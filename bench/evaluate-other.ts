@@ -20,7 +20,20 @@ const FOLDERS = [
   'suricata-alerts',
   'wireshark-samples',
 ] as const;
-const READABLE = /\.(?:pcap|pcapng|cap|trace|log|json)(?:\.gz)?$/;
+const READABLE = /\.(?:pcap|pcapng|cap|trace|log|json|dat)(?:\.corrupt)?(?:\.gz)?$/;
+/** Datagrams of one exporter lie in files of their own, and those with data can only be read after those with the templates. */
+const DATAGRAMS = /_(?:opt)?(?:tpl|data)[\w-]*\.dat$/;
+
+/** What is analysed together: a file, or the datagrams of one exporter, templates first. */
+function inputsOf(paths: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const path of paths) {
+    const key = path.replace(DATAGRAMS, '');
+    groups.set(key, [...(groups.get(key) ?? []), path]);
+  }
+  const isData = (path: string): number => (/_data[\w-]*\.dat$/.test(path) ? 1 : 0);
+  return [...groups.values()].map((group) => group.toSorted((a, b) => isData(a) - isData(b)));
+}
 
 /** Each file alone, in this process. @param skip paths that are cases of their own */
 export async function evaluateOthers(skip: ReadonlySet<string>, work: string): Promise<Column[]> {
@@ -33,10 +46,10 @@ export async function evaluateOthers(skip: ReadonlySet<string>, work: string): P
       .map((name) => join(folder, name))
       .filter((path) => READABLE.test(path) && !skip.has(path))
       .sort();
-    for (const path of paths) {
+    for (const inputs of inputsOf(paths)) {
       const scratchFolder = mkdtempSync(join(work, 'other-'));
       try {
-        const { result } = await analyze({ inputs: [join(DATA, path)], scratchFolder });
+        const { result } = await analyze({ inputs: inputs.map((path) => join(DATA, path)), scratchFolder });
         runs.push(result.incidents);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
