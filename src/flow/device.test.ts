@@ -107,6 +107,29 @@ test('what a router carries is not its own: addresses outside are no devices, ho
   expect(list[1]?.addresses[0]?.claimed).toBe(true);
 });
 
+test('what DNS calls an address is the name of the hardware address that has most of it, unless they had it one after the other', () => {
+  const CARD = 'b0:c0:90:57:d6:4e';
+  const named = (later: number): (string | undefined)[][] =>
+    devices([
+      flow({}),
+      flow({}),
+      // A wireless card that puts its own hardware address on what a virtual machine sends.
+      flow({ initiatorMac: CARD, startMs: AT + later, endMs: AT + later }),
+      flow({ service: 'dns', responder: '10.0.0.1', dnsType: 'A', dnsQuery: 'pc.example', dnsAnswers: 'A 10.0.0.8' }),
+    ])
+      .filter(({ mac }) => mac === PC || mac === CARD)
+      .map(({ mac, names: [first] }) => [mac, first?.name]);
+  expect(named(500)).toEqual([
+    [PC, 'pc.example'],
+    [CARD, undefined],
+  ]);
+  // A lease that went from one to the other: nobody knows of whom the answer spoke.
+  expect(named(HOUR)).toEqual([
+    [PC, 'pc.example'],
+    [CARD, 'pc.example'],
+  ]);
+});
+
 test('who did not answer, groups, and 0.0.0.0 are no devices', () => {
   const list = devices([
     flow({ responder: '10.0.0.99', responderMac: '00:11:32:00:00:99', responderPackets: 0, outcome: 'unanswered' }),

@@ -475,7 +475,8 @@ export class DeviceTable {
       return true;
     });
     const isSeen = (mac: string): boolean => this.#macs.has(mac);
-    const factsOf = (device: Device): DeviceFacts => this.#facts(device, vendorOf, isSeen);
+    const borrowed = borrowedStations(devices);
+    const factsOf = (device: Device): DeviceFacts => this.#facts(device, vendorOf, isSeen, borrowed);
     const { randomised = [], others: lasting = [] } = Object.groupBy(devices, ({ record }) =>
       record !== undefined && macKind(record.mac, vendorOf(record.mac) !== undefined, isSeen) === 'randomised'
         ? 'randomised'
@@ -498,15 +499,22 @@ export class DeviceTable {
     return { devices: listed.slice(0, most).map(({ facts }) => facts()), count: listed.length };
   }
 
-  #facts(device: Device, vendorOf: (mac: string) => Vendor | undefined, isSeen: (mac: string) => boolean): DeviceFacts {
+  #facts(
+    device: Device,
+    vendorOf: (mac: string) => Vendor | undefined,
+    isSeen: (mac: string) => boolean,
+    borrowed: ReadonlySet<Station>,
+  ): DeviceFacts {
     const { record, stations, behind, others } = device;
     const mac = record?.mac;
     const vendor = mac === undefined ? undefined : vendorOf(mac);
     const kind = mac === undefined ? undefined : macKind(mac, vendor !== undefined, isSeen);
     const names = sums(stations.map((station) => fewEntries(station.names)));
-    for (const { address } of stations)
-      for (const name of fewMembers(this.#dnsNames.get(address)))
+    for (const station of stations) {
+      if (borrowed.has(station)) continue;
+      for (const name of fewMembers(this.#dnsNames.get(station.address)))
         names.set(`DNS\n${name}`, (names.get(`DNS\n${name}`) ?? 0) + 1);
+    }
     const offers = sums(stations.map((station) => fewEntries(station.offers)));
     const uses = sums(stations.map((station) => fewEntries(station.uses)));
     const software = mostFrequent(sums(stations.map((station) => fewEntries(station.software))), MAX_NAMES);
@@ -664,6 +672,37 @@ function addressKey(address: string): string {
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Stations with an address that is rather that of another hardware address at the same time: a wireless card that carries the frames of virtual machines puts its own hardware address on them. What others call such
+ * an address is no name of the card's.
+ */
+function borrowedStations(devices: readonly Device[]): ReadonlySet<Station> {
+  const byAddress = new Map<string, Station[]>();
+  for (const { record, stations } of devices) {
+    if (record === undefined) continue;
+    for (const station of stations) {
+      if (station.address === '') continue;
+      const known = byAddress.get(station.address);
+      if (known === undefined) byAddress.set(station.address, [station]);
+      else known.push(station);
+    }
+  }
+  const borrowed = new Set<Station>();
+  const weightOf = ({ claimed, flows }: Station): number => (claimed ? 2 ** 40 : 0) + flows;
+  for (const stations of byAddress.values()) {
+    if (stations.length < 2) continue;
+    for (const station of stations)
+      if (
+        stations.some(
+          (other) =>
+            weightOf(other) > weightOf(station) && other.firstMs <= station.lastMs && other.lastMs >= station.firstMs,
+        )
+      )
+        borrowed.add(station);
+  }
+  return borrowed;
 }
 
 /** Which stations behind a hardware address are its own. */
