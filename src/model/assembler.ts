@@ -8,6 +8,7 @@
 
 export const op = {
   loop: 0x03,
+  if: 0x04,
   end: 0x0b,
   branchIf: 0x0d,
   select: 0x1b,
@@ -17,40 +18,61 @@ export const op = {
   i32Load: 0x28,
   f32Load: 0x2a,
   f64Load: 0x2b,
+  i32Store: 0x36,
   f64Store: 0x39,
   i32Const: 0x41,
   i32LessUnsigned: 0x49,
   f32Greater: 0x5e,
   f64Greater: 0x64,
+  i32TrailingZeros: 0x68,
   i32Add: 0x6a,
   i32Subtract: 0x6b,
   i32Multiply: 0x6c,
   i32DivideUnsigned: 0x6e,
+  i32And: 0x71,
+  i32Or: 0x72,
+  i32Xor: 0x73,
   i32Shl: 0x74,
+  i32ShiftRight: 0x76,
+  f32Minimum: 0x96,
+  f64SquareRoot: 0x9f,
   f64Add: 0xa0,
   f64Multiply: 0xa2,
+  f32FromF64: 0xb6,
+  f64FromF32: 0xbb,
 } as const;
 
 /** Behind the prefix 0xfd. A v128 is four 32-bit or two 64-bit values. */
 export const vectorOp = {
   load: 0x00,
   load32Splat: 0x09,
+  load64Splat: 0x0a,
   store: 0x0b,
   i32Splat: 0x11,
+  f32Splat: 0x13,
   i32ExtractLane: 0x1b,
+  f32ExtractLane: 0x1f,
   f32Unequal: 0x42,
   f32Greater: 0x44,
+  f32LessOrEqual: 0x45,
+  f64Greater: 0x4a,
+  or: 0x50,
   bitSelect: 0x52,
+  i32Bitmask: 0xa4,
   i32Shl: 0xab,
   i32Sub: 0xb1,
   f32Subtract: 0xe5,
   f32PseudoMinimum: 0xea,
   f32PseudoMaximum: 0xeb,
+  f64Absolute: 0xec,
+  f64Subtract: 0xf1,
+  f64Divide: 0xf3,
   /** a b + c, rounded once or twice, as the machine likes: only for what is made exact afterwards. */
   f32RelaxedMultiplyAdd: 0x105,
 } as const;
 
 export const I32 = 0x7f;
+export const F64 = 0x7c;
 export const V128 = 0x7b;
 export const NO_RESULT = 0x40;
 

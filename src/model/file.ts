@@ -444,3 +444,9 @@ function parseJson(text: string, what: string): unknown {
     throw damaged(`its ${what} are not JSON`);
   }
 }
+
+/** Throws a `ModelError` unless all are finite; `what` as in 'its counts'. */
+export function checkFinite(values: ArrayLike<number>, what: string): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i])) throw damaged(`${what} are not finite numbers`);
+}

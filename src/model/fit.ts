@@ -1,16 +1,16 @@
-import { counted, humanCount, type Json, nearest, Random } from '../core/index.ts';
+import { counted, humanCount, type Json, Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { Calibration } from './calibration.ts';
 import { holdBack, sampleRows, shuffled } from './draw.ts';
 import { divideScore } from './explanation.ts';
-import { damaged, type LoadedModel, readModel, type Tensor, takeTensor, writeModel } from './file.ts';
+import { checkFinite, damaged, type LoadedModel, readModel, type Tensor, writeModel } from './file.ts';
 import { alignFeatures, checkMatrix, type Explanation, type FitOptions, type Model, ModelError } from './model.ts';
+import { gatherRow, gatherRows, type Rows, rowsOf } from './rows.ts';
 import {
   type CalibrationMethod,
   clampFinite,
   type FeatureStatistics,
   measureFeatures,
-  robustScales,
   type SortedTaker,
   summarise,
   type TrainingSummary,
@@ -19,6 +19,19 @@ import { BinCounter, MAX_ANCHOR_ROWS, makeReference } from './training-reference
 import { isPlain, learnTransforms, type TransformOption, Transforms } from './transform.ts';
 
 export { sampleRows, shuffled } from './draw.ts';
+export { checkFinite } from './file.ts';
+export { gatherRow, type Rows, rowsOf } from './rows.ts';
+export {
+  applyScales,
+  checkFooting,
+  checkScales,
+  type Footing,
+  learnScales,
+  loadScales,
+  type Scales,
+  SOFT_LIMIT,
+  scaleTensors,
+} from './scales.ts';
 export { robustScales } from './training.ts';
 
 /**
@@ -184,182 +197,10 @@ function crossFit<P>(
   return raw;
 }
 
-/** Row-major values and where in a row each feature of the model is. */
-export interface Rows {
-  readonly values: Float32Array;
-  readonly width: number;
-  readonly columns: Int32Array;
-}
-
-/** The rows of a matrix that has exactly the features of the model, in their order. */
-export function rowsOf(matrix: FeatureMatrix): Rows {
-  const d = matrix.features.length;
-  return { values: matrix.values, width: d, columns: Int32Array.from({ length: d }, (_, j) => j) };
-}
-
-/**
- * Copies a row as models read it: NaN becomes the feature's training median, an infinity the largest finite Float32, and every value of a
- * feature that was never observed 0.
- */
-export function gatherRow(
-  source: Rows,
-  row: number,
-  statistics: FeatureStatistics,
-  into: Float32Array | Float64Array,
-  at: number,
-): void {
-  const { values, width, columns } = source;
-  const { observed, median } = statistics;
-  const d = columns.length;
-  const o = row * width;
-  for (let j = 0; j < d; j++) {
-    const v = values[o + columns[j]];
-    // NaN fails the comparison.
-    into[at + j] = observed[j] > 0 && v >= Number.NEGATIVE_INFINITY ? clampFinite(v) : median[j];
-  }
-}
-
-/**
- * How features are put on one footing before distances are measured: by mean and standard deviation, by median and robust spread, by these two of their
- * logarithms (sign(x) ln(1 + |x|), for plain counts, sizes and durations, which span decades), or as they are.
- */
-export type Footing = 'standard' | 'robust' | 'log' | 'none';
-
-/** Throws a `ModelError` unless it is one. */
-export function checkFooting(title: string, footing: string): void {
-  const footings = ['standard', 'robust', 'log', 'none'];
-  if (footings.includes(footing)) return;
-  throw new ModelError(
-    `${title} can't have footing '${footing}'.`,
-    `Did you mean '${nearest(footing, footings) ?? 'robust'}'?`,
-  );
-}
-
-/**
- * y = soft((x - centre) / scale), the scaling inside a model that measures distances or projects. Up to 30 scales from the centre soft is the
- * identity, beyond it grows as a logarithm, 30 (1 + ln(|y| / 30)): still strictly rising, and no single value, be it the largest there is,
- * carries a square or a sum out of the range where shares add up within 1e-9.
- */
-export interface Scales {
-  readonly centre: Float64Array;
-  /** Above 0; Infinity for a feature without any value, which is so always at 0. */
-  readonly scale: Float64Array;
-  /** Whether logarithms are taken first. */
-  readonly log?: boolean;
-}
-
-export const SOFT_LIMIT = 30;
-
-/**
- * Learns centre and scale of each feature over rows of a row-major matrix. `standard` with the population deviation, as scikit-learn's
- * StandardScaler; missing values count as the median, infinities as the largest numbers. A feature without spread has the scale that
- * `robustScales` gives it.
- */
-export function learnScales(footing: Footing, source: Rows, rows: Int32Array, statistics: FeatureStatistics): Scales {
-  const d = source.columns.length;
-  const robust = robustScales(statistics);
-  if (footing === 'none')
-    return { centre: new Float64Array(d), scale: robust.map((s) => (s === Number.POSITIVE_INFINITY ? s : 1)) };
-  if (footing === 'robust') return { centre: statistics.median.slice(), scale: robust };
-  if (footing === 'log') {
-    // The logarithm keeps the order, so the quantiles of logarithms are the logarithms of quantiles.
-    const { observed, missing, min, q01, q05, q25, median, q75, q95, q99, max } = statistics;
-    const of = (values: Float64Array): Float64Array => values.map(signedLog);
-    const logs = {
-      observed,
-      missing,
-      min: of(min),
-      q01: of(q01),
-      q05: of(q05),
-      q25: of(q25),
-      median: of(median),
-      q75: of(q75),
-      q95: of(q95),
-      q99: of(q99),
-      max: of(max),
-    };
-    return { centre: logs.median, scale: robustScales(logs), log: true };
-  }
-  const centre = new Float64Array(d);
-  const squares = new Float64Array(d);
-  const record = new Float64Array(d);
-  // Welford 1962: one pass, and no difference of large squares.
-  for (let i = 0; i < rows.length; i++) {
-    gatherRow(source, rows[i], statistics, record, 0);
-    for (let j = 0; j < d; j++) {
-      const delta = record[j] - centre[j];
-      centre[j] += delta / (i + 1);
-      squares[j] += delta * (record[j] - centre[j]);
-    }
-  }
-  const scale = squares.map((s, j) => {
-    const deviation = Math.sqrt(s / rows.length);
-    const rounding = 1e-12 * Math.abs(centre[j]);
-    return robust[j] === Number.POSITIVE_INFINITY || !(deviation > rounding) ? robust[j] : deviation;
-  });
-  return { centre, scale };
-}
-
-function signedLog(v: number): number {
-  return v < 0 ? -Math.log1p(-v) : Math.log1p(v);
-}
-
-/** Scales `count` rows of d values in place. */
-export function applyScales(scales: Scales, values: Float64Array, from: number, count: number): void {
-  const { centre, scale, log = false } = scales;
-  const d = centre.length;
-  if (log) for (let o = from; o < from + count * d; o++) values[o] = signedLog(values[o]);
-  for (let i = 0, o = from; i < count; i++) {
-    for (let j = 0; j < d; j++, o++) {
-      const y = (values[o] - centre[j]) / scale[j];
-      values[o] = y > SOFT_LIMIT || y < -SOFT_LIMIT ? soften(y) : y;
-    }
-  }
-}
-
-function soften(y: number): number {
-  const size = SOFT_LIMIT * (1 + Math.log(Math.abs(y) / SOFT_LIMIT));
-  return y < 0 ? -size : size;
-}
-
-/** Scales as arrays of a model file. */
-export function scaleTensors({ centre, scale, log = false }: Scales): Tensor[] {
-  return [
-    { name: 'scale.centre', shape: [centre.length], data: centre },
-    { name: 'scale.scale', shape: [scale.length], data: scale },
-    ...(log ? [{ name: 'scale.log', shape: [1], data: Int16Array.of(1) }] : []),
-  ];
-}
-
-/** What `scaleTensors` made. Throws a `ModelError` for what is no such thing. */
-export function loadScales({ tensors, featureNames }: LoadedModel): Scales {
-  const d = featureNames.length;
-  const log = tensors.has('scale.log') && takeTensor(tensors, 'scale.log', 'I16', [1])[0] === 1;
-  const scales = {
-    centre: takeTensor(tensors, 'scale.centre', 'F64', [d]),
-    scale: takeTensor(tensors, 'scale.scale', 'F64', [d]),
-    log,
-  };
-  checkScales(scales);
-  return scales;
-}
-
-/** Throws a `ModelError` unless all are finite; `what` as in 'its counts'. */
-export function checkFinite(values: ArrayLike<number>, what: string): void {
-  for (let i = 0; i < values.length; i++)
-    if (!Number.isFinite(values[i])) throw damaged(`${what} are not finite numbers`);
-}
-
 /** Throws a `ModelError` for terms that no density of doubles has: sums of larger ones would not be exact. */
 export function checkTerms(terms: Float64Array, what: string): void {
   checkFinite(terms, what);
   if (terms.some((term) => Math.abs(term) > 1000)) throw damaged(`${what} are out of range`);
-}
-
-/** Throws a `ModelError` unless scales read from a file can be divided by. */
-export function checkScales({ centre, scale }: Scales): void {
-  checkFinite(centre, 'its centres');
-  if (scale.some((s) => !(s > 0))) throw damaged('its scales are not above 0');
 }
 
 /** What every kernel's part has. */
@@ -439,8 +280,7 @@ function inBlocks(
   const given = transforms?.statistics ?? statistics;
   for (let from = 0; from < count; from += blockRows) {
     const size = Math.min(blockRows, count - from);
-    for (let i = 0; i < size; i++)
-      gatherRow(source, rows === undefined ? from + i : rows[from + i], given, block, i * d);
+    gatherRows(source, rows, from, size, given, block);
     transforms?.apply(block, 0, size);
     take(block, size, from);
   }

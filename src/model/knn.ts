@@ -19,6 +19,7 @@ import {
   learnPoints,
   loadPoints,
   MAX_MEMBERS,
+  nearestDistances,
   type PointIndex,
   pointTensors,
   Searcher,
@@ -95,6 +96,10 @@ export const knnKernel: Kernel<KnnPart> = {
   raw({ neighbours, distance, index }, block, count, into, at) {
     const { d, counts, scales } = index;
     applyScales(scales, block, 0, count);
+    if (neighbours === 1) {
+      nearestDistances(index, block, 0, count, into, at);
+      return;
+    }
     const searcher = new Searcher(index, neighbours, true);
     for (let i = 0; i < count; i++) {
       searcher.search(block, i * d);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
 import { rowsOf } from './fit.ts';
-import { indexPoints, learnPoints, type PointIndex, Searcher } from './neighbour.ts';
+import { indexPoints, learnPoints, nearestDistances, type PointIndex, Searcher } from './neighbour.ts';
 import { measureFeatures } from './training.ts';
 
 function pointsOf(rows: readonly (readonly number[])[], members = 100_000): PointIndex {
@@ -113,6 +113,45 @@ describe('the index', () => {
       }
     }
   });
+
+  it.each([
+    [1, 400],
+    [3, 70],
+    [5, 30],
+    [10, 256],
+    [10, 2048],
+    [33, 500],
+    [3, 9000],
+  ])(
+    'measures many records at once as one by one, far ones and equally near ones too: %i features, %i rows',
+    (d, n) => {
+      const random = new Random(n + 7 * d);
+      const grid = n % 2 === 0;
+      // On a grid many points are equally near.
+      const draw = (): number => (grid ? random.below(4) : random.float() - 0.5);
+      const index = pointsOf(Array.from({ length: n }, () => Array.from({ length: d }, draw)));
+      const other = pointsOf(Array.from({ length: 100 }, () => Array.from({ length: d }, draw)));
+      const count = 150;
+      const records = new Float64Array(d + count * d);
+      const points = Float64Array.from(index.values);
+      for (let i = 0; i < count; i++) {
+        const own = random.below(index.count) * d;
+        for (let j = 0; j < d; j++) {
+          const near = [points[own + j], points[own + j] + 1e-8 * draw(), draw(), 1e6 * draw(), 1e17 * draw() + 1e17];
+          records[d + i * d + j] = near[i % near.length] ?? 0;
+        }
+      }
+      for (const each of [index, other, index]) {
+        const [together, plain] = [new Float64Array(count + 1), new Float64Array(count + 1)];
+        nearestDistances(each, records, d, count, together, 1);
+        nearestDistances(each, records, d, count, plain, 1, 'plain');
+        expect(together).toEqual(plain);
+        const searcher = new Searcher(each, 1, true, 'plain');
+        searcher.search(records, d);
+        expect([together[0], together[1]]).toEqual([0, searcher.distance[0]]);
+      }
+    },
+  );
 
   it('is not confused by another index that is searched in between', () => {
     const random = new Random(8);

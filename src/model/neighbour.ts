@@ -11,7 +11,17 @@ import {
   sampleRows,
   scaleTensors,
 } from './fit.ts';
-import { farthest, GROUP, holdPanel, LANES, layPanel, measureRough, type Panel, roughest } from './near.ts';
+import {
+  farthest,
+  GROUP,
+  holdPanel,
+  LANES,
+  layPanel,
+  measureNearest,
+  measureRough,
+  type Panel,
+  roughest,
+} from './near.ts';
 
 /**
  * The fitted points and exact search of the nearest among them, for models that go by distance (Euclidean).
@@ -459,6 +469,33 @@ export class Searcher {
       this.found--;
     }
     if (this.#rows >= wanted) this.#worst = squares[this.found - 1];
+  }
+}
+
+/**
+ * The distance from each of `count` records to its nearest point, as a `Searcher` for one finds it; `into[to]` is that of the first.
+ * @param records scaled values, which begin at `at`.
+ * @param engine 'plain' does without the rough loop; what is found is the same.
+ */
+export function nearestDistances(
+  index: PointIndex,
+  records: Float64Array,
+  at: number,
+  count: number,
+  into: Float64Array,
+  to: number,
+  engine: 'auto' | 'plain' = 'auto',
+): void {
+  const { panel, d } = index;
+  const isMeasured = engine === 'auto' && panel !== undefined && measureNearest(panel, records, at, count, into, to);
+  let searcher: Searcher | undefined;
+  for (let i = 0; i < count; i++) {
+    if (isMeasured && !Number.isNaN(into[to + i])) into[to + i] = Math.sqrt(into[to + i]);
+    else {
+      searcher ??= new Searcher(index, 1, false, engine);
+      searcher.search(records, at + i * d);
+      into[to + i] = searcher.distance[0];
+    }
   }
 }
 
