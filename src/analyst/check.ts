@@ -69,7 +69,18 @@ export interface ContextFact {
 export const CLAIM_SECTIONS = ['whatHappened', 'whyItMatters', 'whatToDoFirst', 'whatWouldMakeItInnocent'] as const;
 
 /** General knowledge that an administrator needs and that has digits or dots in it: names of logs and of their entries, names of protocols. */
-export const REFERENCE_TERMS = ['event 4624', 'event 4625', 'auth.log', 'RITA 5', 'IPv4', 'IPv6', 'POP3'] as const;
+export const REFERENCE_TERMS = [
+  'fail2ban',
+  'Fail2ban',
+  'Fail2Ban',
+  'event 4624',
+  'event 4625',
+  'auth.log',
+  'RITA 5',
+  'IPv4',
+  'IPv6',
+  'POP3',
+] as const;
 
 /** All problems, in reading order; empty when nothing is wrong. */
 export function checkVerdict(incident: Incident, verdict: Verdict): Problem[] {
@@ -173,6 +184,17 @@ export function checkClaim(incident: Incident, claim: Claim, where: string, opti
     for (const number of token.match(/\d+/g) ?? [])
       if (!facts.ports.has(Number(number))) add('claim.port', number, 'a port');
   });
+  // 'A, B and 7 others': what is left of the peers that are counted.
+  const named = new Set((claim.text.match(IPV4_PATTERN) ?? []).map(normalAddress));
+  take(REST_PATTERN, (token, [digits = '']) => {
+    const word = NUMBER_WORDS.indexOf(digits.toLowerCase());
+    const value = word >= 0 ? word : plainNumber(digits);
+    const isList = new RegExp(`\\d(?:\\.\\d+){3},? (?:and|as well as|plus|along with) ${digits} `, 'i').test(
+      claim.text,
+    );
+    if (!facts.isRest(value, named) && (isList || !facts.numbers.has(value)))
+      add('claim.number', token.trim(), 'a number');
+  });
   take(QUANTITY_PATTERN, (token, _groups, before) => {
     const quantity = quantityText(token);
     if (!facts.bearsQuantity(quantity, before)) add('claim.number', quantity, 'a quantity');
@@ -258,6 +280,11 @@ const NUMBER_WORDS = [
   'nineteen',
   'twenty',
 ];
+/** A number of others than those that are named. */
+const REST_PATTERN = new RegExp(
+  `(?<![\\w.,])(\\d[\\d,]*|${NUMBER_WORDS.filter((word) => word !== '').join('|')}) (?=(?:others?|more|further|additional)\\b)`,
+  'gi',
+);
 const VAGUE_WORDS = [
   'thirty',
   'forty',
@@ -305,6 +332,9 @@ class Facts {
     bytes: new Set(),
     share: new Set(),
   };
+  /** Those on the other side, and how many they are in all. */
+  readonly #peers = new Set<string>();
+  readonly #totals = new Set<number>();
   /** Epoch ms of times that may be told. */
   readonly #moments = new Set<number>();
 
@@ -316,6 +346,8 @@ class Facts {
       this.#address(host.address);
       this.#address(host.mac);
     }
+    for (const { address } of incident.peers) this.#peers.add(normalAddress(address));
+    this.#totals.add(incident.peerCount);
     for (const detection of incident.detections) if (detection.port !== undefined) this.ports.add(detection.port);
     for (const value of [
       incident.actors.length,
@@ -334,6 +366,13 @@ class Facts {
       if (item.type === 'flow' && cited.has(item.id)) this.#flow(item.flow);
     }
     this.#sums(incident.evidence.flatMap((item) => (item.type === 'flow' && cited.has(item.id) ? [item.flow] : [])));
+  }
+
+  /** Whether it is how many peers are left when those that a sentence names are taken out. */
+  isRest(value: number, named: ReadonlySet<string>): boolean {
+    let known = 0;
+    for (const address of named) if (this.#peers.has(address)) known++;
+    return known > 0 && this.#totals.has(value + known);
   }
 
   /** Whether a number is a fact, or what the words before it make of one: 'about 9,600'. */
@@ -389,6 +428,7 @@ class Facts {
   }
 
   #detection(detection: IncidentDetection): void {
+    this.#totals.add(detection.peerCount);
     for (const address of [detection.actor, ...detection.peers]) this.#address(address);
     for (const value of [detection.peerCount, detection.flowCount, detection.recordCount ?? 0, detection.score])
       this.#plain(value);
@@ -398,6 +438,9 @@ class Facts {
   #measure(measure: Extract<Evidence, { type: 'measure' }>): void {
     const values = [measure.value, measure.threshold, measure.contribution];
     for (const value of values) if (typeof value === 'number') this.#value(value, measure.unit);
+    // What did not fail was answered.
+    if (measure.name.endsWith('.failed-ratio') && typeof measure.value === 'number')
+      this.#value(1 - measure.value, 'ratio');
     if (typeof measure.value === 'string') this.#sentence(measure.value);
     this.#sentence(measure.sentence);
   }

@@ -34,6 +34,11 @@ const FRACTIONS: readonly (readonly [string, number])[] = [
 /** Dates as 2024-05-14 (05-14 without a year), times of the day as 13:51, number words from 21 on as digits, 'an hour and a half' as '1.5 h'. Texts without such come back as they are. */
 export function plainFigures(text: string): string {
   let plain = text
+    .replace(/\b(?:i\.e|e\.g|etc|resp)\.,?/gi, ' ')
+    .replace(
+      new RegExp(`\\b(?:in |within )?an? (?:small |tiny |mere )?fraction of an? ${UNIT_WORD}\\b`, 'gi'),
+      (_all, unit: string) => `under ${spanOf(1, unit)}`,
+    )
     .replace(/\bnot (more|less|fewer) than\b/gi, (_all, word: string) =>
       word.toLowerCase() === 'more' ? 'at most' : 'at least',
     )

@@ -80,7 +80,7 @@ function swapped({ incident, text, kind }: True): string | undefined {
   const peer = found.find((token) => token !== actor && incident.peers.some(({ address }) => address === token));
   if (!found.includes(actor) || peer === undefined) return undefined;
   // These say the same of both: 'between A and B', 'A and another device both use B', 'whom'.
-  if (/\bbetween\b|\bboth\b|as does/.test(text) || kind === 'arp-spoof.conflict') return undefined;
+  if (/\bbetween\b|\bboth\b|as does|\bexchanged\b/.test(text) || kind === 'arp-spoof.conflict') return undefined;
   return text.replace(ADDRESS, (token) => (token === actor ? peer : token === peer ? actor : token));
 }
 

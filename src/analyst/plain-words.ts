@@ -57,3 +57,92 @@ formbook gafgyt gandcrab gh0st gozi gootloader icedid iodine kimsuky kinsing laz
 nanocore necurs netwalker njrat nobelium notpetya petya plugx phobos poisonivy qakbot qbot remcos revil rubeus ryuk sandworm sality smokeloader sodinokibi stuxnet
 sunburst systembc tofsee trickbot turla ursnif vidar wannacry winnti xmrig xorddos zeus zloader`.split(/\s+/),
 );
+
+/** Further plain words of English and of the trade that a sentence may begin with; none that is also what a known group, malware or tool is called. */
+export const COMMON_WORDS: ReadonlySet<string> = new Set(
+  `abnormal abort aborts absolute abstract accept accepts access accessible accordingly account accounts accuracy accuse acknowledge acknowledges acts actual ad-hoc additional additionally
+additionals addr adds admin administrators admit admits advice advises afar afterwards aggregates agree agrees ahead alarm alarms alert alerts algorithm algorithms alias aliases alice align
+alike all allegedly allow allowances allows alone along aloud alpha alphabet already alter alternatively always amount amplitude analyses analysis analyzer anchor anchors anew announce
+announces anomalies another answerer anywhere apostrophe apparently append appendix approval archive archives arcs area arithmetic array arrays arrival arrivals arrives arrow article aside
+ask asker asks assemble assert asset attacker attacks attribute attributes atypical auth author authorised authorities authorized authors auto autoencoder autoencoders automated automatic
+await away axes axis back backdoor backdoors background backslash backticks backups backward backwards badge bands bandwidth banner bare bars base baseline baselines basic basis batches
+beacon beacons beat beats became become becomes been began begin beginnings begins begun behavior behaviours belong belongs bench benchmark bend benign besides better bias bidirectional big
+bind binds binomial bins biome bits blame blank blanks blind blob block blocklists blocks board bodies body book bool boolean boot bootstrap border borders both bottom bound bounds boxes
+braces bracket brackets branch branches breach breadth break breaks bridge brief brings broadcast broke broken brought browses brute bucket buckets budget budgets buffer buffers build
+builder builds built bump burst bury busiest busy bystander byte cache calendar calibrates call callback caller callers came cameras cancel cancels candidates capabilities capital capitals
+caplen caps captures card cards care carrier carries carry cascade case cases cast catch categories caught causes ceil cell cells census central centre century cert certain certainly
+certainty certificates chain chains challenge channel channels character characters chars chart charts chat cheap checker checksum checksums child children choices choose chooses chose
+chosen chunk chunks churn cipher ciphers circle cite cites claim claims clamp classic classifier classify clause clean clearly click clip clips clock clocks clone closed closes closest cloud
+cluster clusters coach coalesce codec codes collapse collapses collector collectors collide colon colons color colour colours column columnar columns combine combines come comes comma
+command commander commands commas common commonly communities compact companies company compare compares comparison comparisons compile compiler compiles complain complete compound compress
+compressors compromised compute computes concat concurrency config confine conflict conformal connect connects consequently consistency consists console const constraints constructor consult
+consume contacts contain container contains contender contenders context contexts continue contradict contradicts contrast controller controllers controls conv conversely convert cookie
+cookies copies copy core cores corner corp corpus correct cosine cosines costs count counter counterpart counters country cover covers crash crashes credentials criterion crosscheck crosses
+cryptominer cryptominers currency currently cursor curve curves custom customer cuts daemon damages dash dashboard dashboards dashes database databases datagram datagrams datasets dates
+dcerpc dead deadline dealt debt decades decay decays decides decimal decimals decisions decode decoder decoders decodes decrypt dedupe deeds deep deeper defaults defenders defines delete
+delimiter delta demands demo dense densest densities deny depend dependencies dependency depends deps depth descend describe describes descriptor deserves design detail details detect
+detector detectors deterministic diagnostic diagonal dial dialect dialects dialog dictionaries dies differ differences different differs dig digest digests digit digits direct directional
+directories disable disagree discard discover discovers disk disks display distances distinct disturb divide divides divisions divisor docs document doer doesn domains dots double-check
+doubles doubt download downloads dozen draft drafts draw drawn draws drift drill driven driver drivers drives drop dropout drops drowns dummy duplicates dynamic each earlier earliest early
+echo echoes edge edges edit edits egress eight eighth eighths either else elsewhere emails emits empty enable encode encoder encodes encrypt end endpoint endpoints ends engine engineers
+engines enqueue ensemble enterprise enters entire entities entropy ephemeral epoch epochs equal equals erase erratic errors errs escalate escape escapes ethernet etype eventually ever every
+everywhere exact examine examples exceeds excerpt excess exchange exchanges exclude exclusions exfil exhaust exist exists exit exits expects expert expire expires expiry explain explainer
+explains explicit exploits exponential export exporter exporters exports exposed expressions extend extends extensions external extra extract extreme factor factorise facts fail fails fall
+fallback falls false families farther farthest faster fatal fault faults faulty features feedback feeds fell fetch fetches few fewer fewest fifth fifty figures fill filler fills filter
+filters final finaliser finally finals finds fine fingerprint fingerprints finish finite firewalls first firsts fits fixes fixtures flag flags flare flat flaw flight flights flip float
+floats flood floods floor floors flush focus fold folders folds follow follower follows fonts fools footer forbidden forbids foreign forest forests forger forget forgets forgot forgotten
+fork format formats former forms formula formulas fortunately forward forwards found frame frames framework fraud free freedom frequencies frequent fresh friday front fullest furthermore
+gain gains game gamma gaps gathers gave general generally generic gets gives global goes gone goodbye goodbyes grace grammar graph graphics greater greatest greedy greet greets grew grid
+ground groups grow grown grows growth guard guards guess guesses guests guide habit halves hand handle hands handshake handshakes happens hard harm harmonic hashes head header headings
+headroom heads heap heaps hear heard heartbeat heatmap heaviest heavy height heights held hello hellos helmet helper helps hence heuristics hexadecimal hide hides high higher highest hints
+hire histogram histograms hits hold holder holds hole holes honest hooks hopefully hops horizontal hostname hover however href huge human hunt hyphen hyphens hypothesis idea ideally
+identifier identifiers idle iface ignores images import importantly imports inaccessible include incomplete incorrect incremental infected infinite infinities info infrequent initial
+initially inline inner innermost input inputs insert insider insiders installs instances instead intake integer integers intel interest interestingly interface interfaces interim internal
+internet-facing interrupt into intruders invalid inventory involve inward ipfix irregular islands isolate issuer issues items jitter jobs join joins joint json judge judges junk just keep
+keeper keeps kerberos kernel kernels key keylogger keyloggers keys keyword kilobytes kind kinds knot knots know knowledge known knows label labels lack lacks laid landmarks lane lanes
+laptops large larger largest last lasts late latency latest layers layout layouts leader leads leaf leap learn learner learns lease leases least leaves ledger left legacy legend legitimate
+lengths lesser lets letter letters levels levenshtein libraries lies light lighter lightest like likelier likelihood likely likes limits linear lines links list listen listener listens
+literal literals little lives loader loads local localhost locals lock lockfile logarithm logarithmic logarithms logger logins logon logs lone long longer longest look looks lookup lookups
+loop loopback loops loosen looser lose loses losses lost loud low lower lowest luck macs made magnitude mailbox mailboxes mailslot main major maker makers makes malicious malware manifest
+manner mantissa manual manuf many map mapper maps margin mark markdown marker marks markup mask masks mass masses master matches matrices matrix matters maximum meanwhile measure measurer
+measures media median medians medium medoid meets member members memo memory mend merge merges messages meta metadata methods metric metrics microsecond microseconds middle midnight million
+millisecond milliseconds mine miner miners mines minima minimum minor minus misconfigured misfits mislead mismatch misses mistake mistaken mistakes mixes mock modbus models modifiers modify
+module modules modulo modulus monday money mono months moreover most movers moves multi multicast multiples multiplier multipliers multiplies mute mysql nameservers namespace namespaces
+nanos nanosecond nanoseconds narrow natural nearer nearest needs negatives neighbourhood neighbours neither netflow netlink never nevertheless new newer newest newline news next nftables
+node nodes noise noisy nonce none nonetheless norm normal normally notably notebook notes notice notices notify noun nouns nowhere ntop null nulls numeric objects observe observer obviously
+occasionally occur octet octets odd odder oddities odds offer offers office offline offload offset offsets often old older oldest ones online onward open openai opens operand operands
+opinion opinions opposite optional oracle orders original originally other others otherwise ours ourselves outcome outcomes outer outermost outlier outlives output outputs outsider outsiders
+outward overall overflow overlap overlaps overload overrides overtaken overwritten owners owns pace pack packages packs pages paint panel panels paper paragraph parallel param parameter
+parameters params pareto parse parser parsers parses partial participle particular partners parts pass passes passwords past patch paths pause pauses payload payloads pcap pcapng pcaps peek
+peeks percentile perfect periodic periods permissions permit persona personas phishers phones phrase phrases pick pickle picks pictures piece pieces pings pipe pipeline pipes pivot
+placeholders places plane planned planner plans plateau plug plugin plugins plural pointer pointers points poke poll pools popular positives possibly post postgres predict preface prefilter
+prefix prefixes prepare preserve presumably preview previously price prices primary prime principal print printers prints privacy private probabilities probably probe probes problem problems
+processor producer products projects promise promises prompt prompts properties property proposal proposals proposes proto prototype prove proves providers proxies prune pseudo pseudonym
+pseudonyms pseudowire public public-facing pull punycode push pushes puts python quantile quantiles quantities quarantine quarter quarters quartiles queue quick quicker quiet quota quote
+quotes radio radiotap radius raises ramp random ranges rank ranks rare rarely rarer rarest ratios raws reachable reaches react read reader readings reads ready reboot rebuilds recall
+receiver receivers recent recheck recipe recognise recognises reconnect record recover redirect redrawn references refit refits reflector reflectors refusal refusals refuse refuses register
+registers registries regular reimage reject rejects relay relays release releases remainder remark remarkably remarks remember remembers remote removes rename renew repeaters repeats replace
+replaces replay replicates report reportedly reports require requires resamplings reservoir reset resets residuals resolve resolvers resolves respond responder responders responses restart
+restarts rests resume retain retrain retransmissions retries retry returns reuse reverse review revisit revoke rights rings rise rises road robust roles room rootkits roots rotate rough
+round rounds routers routes routine runs runtime safe safetensors safety said salt same sample sampler samples sasl satisfies save says scalar scalars scaler scales scan scatter scenarios
+scheduled schema schemas scheme scores scratch screen scripted scroll search second secondary seconds secret secrets seeds seems sees seldom select selector self semantics semicolons senders
+sends sense sensors sentences separates sequences serial series serve servername serves sessions sets settings settle setup sevens several severe severities sflow shall shape shapes shard
+shards shares sheet sheets shells shifts ship ships short shorten shorter shortest shown shrink shrinks shrunk shuffle shut shutdown sides sign signal signals signatures signer silences
+silhouette similar similarly simple sine singles sink sinks sips site sites sits sketch skew skill skip slash sleep sleeps slice slices slider slides slips slope slot slots slow slower
+slowest small smaller smallest smart smooth snapshots socket sockets socks soft solicit some sometimes sorry sort sorts sound sources spaces span spans spare spawn speak speakers speaks spec
+special specific specifier specs spend spends spill split splits spnego spoke spoken spray spreads spreadsheet square squares stack staff stages stale stamp stamps stand stands start starts
+startswith stat states static statistic statistics stats stay stays stdio steady stealer stealers stem stitcher stood stop stops store stores straight strange strangest stratum stream
+streams stress stretch stretches strict stride strings stripe stroke strongest stub study stun styles subcommand subdomain subdomains sublanes submits subnets subsample subsequently subset
+subsets subtype succeeds successor such sudo suffers suffices suffix suffixes suite suites summaries summarise summariser summarize sums superior suppliers supports suppressions surprise
+surrogates surroundings survival survives survivor suspect suspects suspicious swap sweep sweeps swept switches symbol symbolic symmetric syntax syntaxes synthetic sysadmins syslog
+systematic tables tabs tag tags tail tails taken takes taught tcpdump teach teaches teams techniques telephone tell tells telnet templates tens tensor tensors tenth tenths teredo terminal
+terms testuser text texts theirs themselves therefore theta thin thinks thinner third thirty though thought thousand thousandth thread threads threats thresholds throttle throw thrown throws
+thus tick tickets ticks ties tiktoken timeline timeout timeouts timer timers timestamp tiny titles tokens told took tool topics torch total totals touch touches trace track tracker trackers
+trade trailer trails trains transcoder transfers transform transforms transport trap traps travel tree trees triage trials trip trojans trouble true truth tune tunnels tuples turns twentieth
+twice twin twins types typical typically uids unauthorised unauthorized unblock understood undone unfold unfortunately unheard unicast uniform union unique units unknown unlikely unlink
+unlock unpack unpatched unplanned unplug unreachable unread unseen unset unusual upgrade uploads upnp upper uptime urgency username uses usual usually uuid vain values variables variances
+varies varint various vectors vendors verb verbs verdict verdicts verifier verify versions video visitor visitors vlan vlans voice void vouches vowel vowels vulnerable vxlan wait waiter
+waits wake walk walks wall warm warms warn warnings warns wasm watch watches watermark websocket weekday weekdays weekend weigh weighs weight weightiest weights weird well wheel white whole
+wide wider widest width widths windows winrm wins wipe wire withdrawal wlan word words work workbook worker workers workgroup works workspace workstations world worm worse worth wrap write
+writer writers writes written wrote yaml yargs years yield yields young yours zeros zlib zone zones`.split(/\s+/),
+);

@@ -43,7 +43,14 @@ No request was refused.
 ? A network inventory tool, such as an asset scanner, could also explain this.
 ! Identify the owner of 192.168.1.247 and ask whether a network scan was planned.
 ! Check which process on 192.168.1.247 generated the ARP requests.
-! Review the switch port to which 192.168.1.247 is connected.`,
+! Review the switch port to which 192.168.1.247 is connected.
+Over the span of 1.3 s, the device 192.168.1.247 queried 255 neighbouring addresses via ARP.
+An unusually high number of ARP requests (255 targets) originated from 192.168.1.247.
+Only about 1% of the addresses responded, i.e. three machines.
+The ARP discovery was extremely fast, averaging 198 targets per second.
+Host discovery via ARP was observed from 192.168.1.247 toward 192.168.1.1 and 254 others.
+? Such behavior is often seen shortly after an initial compromise.
+! Correlate this event with DHCP leases to find the owner of 192.168.1.247.`,
   'ping-search': `192.168.1.109 pinged 17 hosts on the local network within about a second and a half.
 Seventeen different hosts received ICMP echo requests from 192.168.1.109.
 ICMP echo requests were sent by 192.168.1.109 to 17 internal hosts in 1.5 seconds.
@@ -68,7 +75,13 @@ In this run, 192.168.1.109 took part in 26 flows.
 ? A monitoring tool that checks whether devices are reachable would look the same.
 ? On its own, a ping sweep of 17 hosts causes no damage.
 ! Confirm whether 192.168.1.109 is used for network administration.
-! If the ping sweep was not planned, examine 192.168.1.109 for unknown software.`,
+! If the ping sweep was not planned, examine 192.168.1.109 for unknown software.
+A sweep of ICMP echo requests, originating from 192.168.1.109, reached 17 machines.
+192.168.1.109 received replies from 11 of the 17 machines.
+The majority of the pinged hosts (11) were alive.
+Within 1.5 s, seventeen machines were pinged by 192.168.1.109.
+The failure rate of 35.3% is moderate.
+! Compare the list of hosts that replied with your asset inventory.`,
   'ssh-guessing': `147.32.80.40 opened 65 short SSH connections to 147.32.80.37 on port 902 in under 13 seconds.
 A total of 65 SSH sessions were established from 147.32.80.40 to 147.32.80.37 within 12.7 s.
 147.32.80.37 was targeted by 147.32.80.40 with repeated SSH logins on the non-standard port 902.
@@ -97,7 +110,18 @@ There were sixty-five connections in total.
 ! Review the SSH authentication logs of 147.32.80.37 for successful logins around 22:47 UTC.
 ! Enforce key-based authentication and disable password logins for SSH.
 ! Consider rate limiting or banning addresses after repeated failures.
-! Rotate the credentials of any account that logged in during this window.`,
+! Rotate the credentials of any account that logged in during this window.
+Between 22:47:17 and 22:47:29 UTC on March 22, 2026, 147.32.80.40 made 65 SSH connections to port 902 of 147.32.80.37.
+The average rate exceeded 300 attempts per minute.
+More than 70% of the sessions were alike in size.
+The sessions were short-lived, typically 1.8 s each.
+The SSH server at 147.32.80.37:902 was repeatedly contacted by 147.32.80.40.
+All 65 connections occurred within a window of just 12.7 seconds.
+An automated tool is probably responsible for this.
+The evidence does not show whether any login succeeded.
+? Successful guessing would give the attacker a shell on 147.32.80.37.
+! Deploy fail2ban or a similar tool on the SSH server.
+! Restrict access to port 902 to known addresses.`,
   'ssh-port': `SSH traffic was seen on port 902, which is normally used by VMware.
 147.32.80.40 connected to 147.32.80.37 over SSH on port 902.
 48 connections carried about 82 kB from the initiator and about 86 kB from the responder.
@@ -147,7 +171,16 @@ There were 21 intervals between the 22 connections.
 ! Find out which process on 147.32.80.37 opens these connections.
 ! Look up the reputation of 141.193.213.20.
 ! Search for other hosts that contact 141.193.213.20.
-! Block 141.193.213.20 at the firewall if no legitimate purpose is found.`,
+! Block 141.193.213.20 at the firewall if no legitimate purpose is found.
+Periodic TLS connections from 147.32.80.37 to 141.193.213.20 were detected.
+The client reconnected to 141.193.213.20 about every three seconds for slightly more than a minute.
+With a beacon score of 0.979, this is very likely automated.
+The upload size per connection was about 1.8 kB.
+141.193.213.20 sent back roughly 6.7 kB per connection.
+21 of 24 time slots contain connections.
+All 22 connections use the same server name.
+? A legitimate application polling an API could also be behind this.
+! Capture the process list on 147.32.80.37 while the connections are active.`,
   'smb-scan': `176.192.150.3 tried to reach nine internal hosts on port 445 (SMB) over about an hour and three quarters.
 Nine hosts were probed on TCP port 445 by the external address 176.192.150.3.
 Over 1 h 44 min, 9 different hosts were contacted on port 445.
@@ -177,7 +210,14 @@ Port 445 is used for Windows file sharing.
 ? Internet-wide research scanners behave in the same way.
 ! Make sure that port 445 is blocked at the perimeter.
 ! Verify that none of your hosts exposes SMB to the Internet.
-! No immediate action is required since none of the hosts answered.`,
+! No immediate action is required since none of the hosts answered.
+The external host 176.192.150.3 slowly probed 9 internal systems on TCP/445.
+It took 176.192.150.3 nearly two hours to probe all nine systems.
+SMB probes were directed at 10.10.11.49, 10.10.202.55 and seven other hosts.
+Not a single host replied to the probes.
+The attempts to connect to port 445 were all unsuccessful.
+The first connection attempt, to 192.168.27.86, was made at 17:52:28 UTC.
+! Confirm that your firewall drops inbound traffic to port 445.`,
   'web-scan': `125.27.226.209 probed ten hosts on ports 80, 88 and 8080 over the course of 3 h 44 min.
 Ten internal hosts were probed by 125.27.226.209 on ports 80, 88, and 8080.
 In almost four hours, 10 hosts were tried.
@@ -202,7 +242,13 @@ The targets are located in your network, while the scanner is external.
 ? Slow scans are used to stay below the threshold of intrusion detection systems.
 ? Search engines for devices scan the entire Internet continuously.
 ! Check whether any of the probed hosts runs a web service that is open to the Internet.
-! Block 125.27.226.209 at the perimeter firewall if it keeps coming back.`,
+! Block 125.27.226.209 at the perimeter firewall if it keeps coming back.
+Ports 80, 88 and 8080 were scanned on ten internal hosts by 125.27.226.209.
+Only one packet per target was sent.
+Port 80 was the most frequently tried one.
+On average, almost 25 minutes elapsed between targets.
+125.27.226.209, an external host, probed 10 of your hosts without success.
+? Attackers look for exposed web interfaces with such scans.`,
   'port-scan': `192.168.2.154 scanned 10 ports of 192.168.2.22 in less than a millisecond.
 Ten ports on 192.168.2.22 were probed by 192.168.2.154.
 Among the probed ports are 21, 22, 23, and 445.
@@ -226,7 +272,12 @@ The run contains just 10 flows.
 ? Port scans are a common first step in reconnaissance.
 ? A vulnerability scanner operated by your own IT department may be the cause.
 ! Ask the user of 192.168.2.154 whether a port scanner was started deliberately.
-! If it was not authorized, isolate 192.168.2.154 and inspect it.`,
+! If it was not authorized, isolate 192.168.2.154 and inspect it.
+192.168.2.22 was the victim of a port scan launched by 192.168.2.154.
+The scan covered ten TCP ports, including SSH (22), Telnet (23) and SMB (445).
+Not one of the ten ports replied.
+The scanner probed all ten ports in a fraction of a millisecond.
+! Verify whether 192.168.2.154 is an authorised scanner.`,
   'syn-flood': `10.10.10.10 was hit by a SYN flood on port 30120.
 9,748 connection attempts reached 10.10.10.10 in less than half a second.
 Nearly 10,000 connection attempts arrived within 442 ms.
@@ -253,7 +304,15 @@ The attempts were made over TCP.
 ? A load test may create a similar pattern.
 ! Enable SYN cookies on 10.10.10.10.
 ! Contact your provider if the flood continues, as blocking single addresses is pointless.
-! Check whether the service on port 30120 is still reachable.`,
+! Check whether the service on port 30120 is still reachable.
+10.10.10.10:30120 was flooded with SYN packets from about 9,607 addresses.
+The attack peaked at over 7,200 connection attempts per second.
+Within less than half a second, 9,748 connection attempts were received by 10.10.10.10.
+On average, each source sent a single packet.
+The distributed nature of the sources suggests spoofing.
+Handshakes were almost never completed.
+? Legitimate users may have been unable to reach the service during the flood.
+! Ask your provider for filtering upstream.`,
   backscatter: `202.229.120.98 sent SYN-ACKs to about 513 hosts that had never contacted it.
 SYN-ACK packets from port 80 of 202.229.120.98 reached about 513 addresses.
 Some 513 hosts received answers to connection attempts that they had not made.
@@ -275,7 +334,12 @@ In this run 202.229.120.98 has 3,006 flows.
 ? Backscatter is harmless to the hosts that receive it.
 ? Your addresses may be used as forged senders in somebody else's attack.
 ! No action is needed on your hosts.
-! Keep an eye on the volume of this traffic.`,
+! Keep an eye on the volume of this traffic.
+About 513 hosts received unsolicited SYN-ACKs from 202.229.120.98.
+The SYN-ACKs came from TCP port 80.
+During almost 24 hours, 2,977 flows without payload were seen.
+202.229.120.98 appears to be under attack from spoofed sources.
+? There is no indication that any of the receiving hosts is compromised.`,
   'mail-theft': `192.168.100.122 logged in to the mail server 208.91.198.143 on port 587 without encryption.
 One email was handed over by 192.168.100.122 to the external server 208.91.198.143.
 An unencrypted SMTP session from 192.168.100.122 to 208.91.198.143 was observed.
@@ -301,7 +365,13 @@ The techniques T1048.003 and T1071.003 apply.
 ! Change the password of the mail account that was used.
 ! Scan 192.168.100.122 for malware.
 ! Inspect which program on 192.168.100.122 opened the connection to port 587.
-! Block 208.91.198.143 until the cause has been identified.`,
+! Block 208.91.198.143 until the cause has been identified.
+An SMTP login from 192.168.100.122 to 208.91.198.143 on port 587 took place in the clear.
+After the login was accepted, one mail was delivered to the external server.
+In total, 884 B were sent over this session.
+192.168.100.122 looked up its public IP address within an hour of sending the mail.
+? Keyloggers and information stealers often exfiltrate credentials by email.
+! Reset the credentials that were used for the mail account.`,
   'mail-password': `A password was transmitted in clear text from 192.168.100.122 to 208.91.198.143.
 192.168.100.122 authenticated to 208.91.198.143 over an unencrypted SMTP connection.
 The credentials crossed the network unencrypted on port 587.
@@ -321,7 +391,11 @@ The SMTP login used no encryption.
 ? In a closed lab network, this would be of little concern.
 ! Change this password and enable TLS for the mail account.
 ! Ask the owner of 192.168.100.122 which account was used.
-! Configure the mail client to use encryption.`,
+! Configure the mail client to use encryption.
+The credentials of one user were sent unencrypted to 208.91.198.143.
+Since the server accepted the login, the exposed password is correct.
+The exposed login was made via SMTP on port 587.
+! Move to an encrypted mail submission as soon as possible.`,
   'dns-tunnel': `192.168.117.128 issued around 9,087 unique DNS names in 9,089 queries.
 Over 9,000 different names were requested from 198.46.158.57 within about an hour.
 192.168.117.128 sent its DNS queries straight to 198.46.158.57 on UDP port 53.
@@ -353,7 +427,16 @@ A total of 4,268 packets were sent in the first flow.
 ! Block DNS traffic from 192.168.117.128 to 198.46.158.57.
 ! Identify the process on 192.168.117.128 that sends the DNS queries.
 ! Force all clients to use the internal resolver.
-! Isolate 192.168.117.128 until the cause is known.`,
+! Isolate 192.168.117.128 until the cause is known.
+192.168.117.128 exchanged a large amount of data with 198.46.158.57 via DNS.
+9,089 DNS queries were directed to 198.46.158.57 in the course of an hour.
+Nearly every one of the 9,089 queries contained a new name.
+Responses exceeded the queries by about 1.9 MB.
+The names carry 119 bits of information each, more than twice as much as normal names.
+The data could have been exfiltrated through DNS, up to 135 kB.
+192.168.117.128 bypassed the local resolver and spoke to 198.46.158.57 directly.
+? The traffic is consistent with a DNS tunneling tool.
+! Block port 53 for all hosts other than your resolver.`,
   shell: `A command shell was accessible on 192.168.1.2 via port 53.
 192.168.1.3 connected to a shell on 192.168.1.2 over TCP port 53.
 The connection on port 53 carried a shell session instead of DNS.
@@ -380,7 +463,13 @@ The findings map to T1059, T1095 and T1571.
 ! Disconnect 192.168.1.2 and preserve its memory.
 ! Determine which process listens on port 53 of 192.168.1.2.
 ! Find out who was using 192.168.1.3 at that time.
-! Check other hosts for the same open ports.`,
+! Check other hosts for the same open ports.
+An interactive shell session between 192.168.1.3 and 192.168.1.2 was observed on port 53.
+192.168.1.3 issued commands to a shell running on 192.168.1.2.
+Within 5.3 s, only 9 B were typed by the initiator, while 1.3 kB were returned.
+The same kind of shell was reachable on ports 80 and 23.
+? A bind shell such as this gives full control to whoever connects.
+! Shut down the listener on ports 23, 53 and 80 of 192.168.1.2.`,
   mining: `192.168.1.100 communicated with 17 mining pools.
 Seventeen connections to 17 different pools carried the mining protocol.
 17 connections using a mining protocol were made by 192.168.1.100.
@@ -405,7 +494,13 @@ Some of the pools were reached on port 25.
 ? Somebody may be mining on purpose.
 ! Stop the mining software on 192.168.1.100 if it is not authorised.
 ! Check how the miner got onto 192.168.1.100.
-! Block the pool addresses at the firewall.`,
+! Block the pool addresses at the firewall.
+A miner on 192.168.1.100 tried 17 pools within about 32 s.
+Seven of the 17 pools accepted the account.
+The pools are all outside your network.
+In total, around 17 kB of mining traffic were exchanged.
+? The system may have been infected with a cryptominer.
+! Check CPU usage on 192.168.1.100.`,
   'mining-pool': `147.229.13.222 is connected to a mining pool at 37.59.21.58 on port 5222.
 147.229.13.222 mined cryptocurrency with the pool at 37.59.21.58.
 The pool at 37.59.21.58 accepted the account of 147.229.13.222.
@@ -427,7 +522,12 @@ This is an instance of Compute Hijacking (T1496.001).
 ? Cryptomining without permission is a misuse of computing resources.
 ? The owner of 147.229.13.222 may be mining deliberately.
 ! Ask the owner of 147.229.13.222 whether the miner is authorised.
-! Remove the miner if nobody knows it.`,
+! Remove the miner if nobody knows it.
+147.229.13.222 logged in to the pool 37.59.21.58 on port 5222 and submitted shares.
+For close to a minute, 147.229.13.222 and 37.59.21.58 exchanged mining messages.
+The pool received 2.4 kB and returned 2.9 kB.
+The account was accepted by the pool.
+! Terminate the mining process on 147.229.13.222.`,
 };
 
 interface StoredIncident {

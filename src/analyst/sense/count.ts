@@ -61,9 +61,16 @@ export function countsIn(
       if (noun !== undefined) {
         const after = (words[words.indexOf(raw) + 1] ?? '').replace(/[,'’].*$/, '');
         const last = raw.includes(',') ? undefined : nounOf(after);
+        // '24 time slots': what is counted has no class.
+        if (last === undefined && value !== 1 && /^[a-z]+$/.test(raw) && !/s$/.test(raw) && /^[a-z]{3,}s$/.test(after))
+          break;
         const rest = words.slice(words.indexOf(raw) + (last === undefined ? 1 : 2)).join(' ');
         // A rate is no count, and 'and 7 more hosts' no count of all.
-        const kind = RATE.test(rest) ? ' rate' : words[0]?.toLowerCase() === 'more' ? ' more' : '';
+        const kind = RATE.test(rest)
+          ? ' rate'
+          : /^(?:more|others?|further|additional)$/i.test(words[0] ?? '')
+            ? ' more'
+            : '';
         found.push({
           value,
           noun: (last ?? noun) + kind,
@@ -93,6 +100,9 @@ export function toldCounts(text: string): ToldCount[] {
 }
 
 const IN_RUN = /\b(?:run|capture|overall|altogether|recording)\b/i;
+const BY_RUN = /\b(?:in|of) (?:this|the) (?:run|capture|recording)\b/i;
+/** Flows that are told as all that the incident is made of. */
+const OF_INCIDENT = /\bflows (?:make up|belong to|are part of|form|constitute) (?:this|the) incident\b/i;
 /** A sentence on all that was looked at. */
 const OF_RUN =
   /\b(?:whole|entire|complete) (?:run|capture|recording)\b|\bthe (?:run|capture|recording) (?:has|contains|consists|comprises|includes|holds)\b/i;
@@ -122,16 +132,21 @@ export function checkCounts(
 ): void {
   const isOfRun = OF_RUN.test(sentence);
   checkSides(sentence, cited, add);
-  for (const { value, noun, word, lead } of countsIn(sentence)) {
+  const counts = countsIn(sentence);
+  for (const { value, noun, word, lead } of counts) {
     if (value === 1 && /\bone\b/i.test(sentence)) continue;
     const known = new Set(knowledge.counts.get(noun));
     const beside = told.filter((one) => one.noun === noun && (!one.isOfHost || IN_RUN.test(sentence)));
-    if (isOfRun && beside.length > 0) {
+    if (beside.length > 0 && (isOfRun || (counts.length === 1 && BY_RUN.test(sentence)))) {
       if (!beside.some((one) => bearsCount(lead, value, one.value)))
         add('claim.count', `'${humanCount(value)} ${word}' is a count that the evidence does not show.`);
       continue;
     }
     for (const one of beside) known.add(one.value);
+    if (noun === 'event' && OF_INCIDENT.test(sentence) && !/\bof (?:all |the |these |those )+\d/i.test(sentence)) {
+      known.clear();
+      for (const n of [knowledge.flowCount, ...cited.detections.map(({ flowCount }) => flowCount)]) known.add(n);
+    }
     for (const { peerCount, flowCount, recordCount, peers } of cited.detections) {
       if (noun === 'host') for (const n of [peerCount, peers.length]) known.add(n);
       if (noun === 'event') known.add(flowCount);

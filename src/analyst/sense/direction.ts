@@ -31,7 +31,9 @@ export function checkDirections(
   for (const [i, { verb }] of words.entries()) {
     if (verb === undefined) continue;
     // 'tried ports of A': the words between a verb and what it is done to hold no other verb of doing; 'tried to connect to A' is one deed.
-    const isPassive = verb.participle && words.slice(Math.max(0, i - 3), i).some((one) => AUXILIARIES.has(one.word));
+    const isPassive =
+      verb.participle &&
+      (words[i + 1]?.word === 'by' || words.slice(Math.max(0, i - 3), i).some((one) => AUXILIARIES.has(one.word)));
     const next = words.findIndex(
       (one, k) => k > i && (HARD_BREAKS.has(one.word) || (one.verb !== undefined && words[k - 1]?.word !== 'to')),
     );
@@ -178,7 +180,7 @@ function checkPhrases(sentence: string, knowledge: Knowledge, add: Add): void {
     `(${AT}),?\\s+(?:is|was|as)\\s+(?:the|an?)\\s+(?:likely\\s+|probable\\s+)?(${ROLE_NOUNS})\\b`,
     ([address, noun]) => role(noun ?? '', address ?? ''),
   );
-  each(`\\bfrom\\s+(${AT})(?::\\d+)?\\s+(?:to|towards|into|at|on|against)\\s+(${AT})`, ([from, to]) =>
+  each(`\\bfrom\\s+(${AT})(?::\\d+)?\\s+(?:to|towards?|into|at|on|against)\\s+(${AT})`, ([from, to]) =>
     pairOf(from, to),
   );
   each(`(${AT})(?::\\d+)?\\s*(?:->|→|>|=>)\\s*(${AT})`, ([from, to]) => pairOf(from, to));

@@ -38,6 +38,7 @@ export interface Knowledge {
   readonly silentShare: number | undefined;
   /** Addresses that were tried in flows of the incident, to whether any of these was answered. */
   readonly answeredBy: ReadonlyMap<string, boolean>;
+  readonly flowCount: number;
   /** Some login was accepted. */
   readonly accepted: boolean;
 }
@@ -152,6 +153,7 @@ function gather(incident: Incident): Knowledge {
     silentShare:
       typeof answered === 'number' && typeof tried === 'number' && tried > 0 ? 1 - answered / tried : undefined,
     answeredBy,
+    flowCount: incident.flowCount,
     accepted:
       said.some((text) => /\baccepted (?:its account|\d+ logins?|1 login)\b/.test(text)) ||
       incident.evidence.some((item) => item.type === 'flow' && item.flow.login === 'accepted'),

@@ -1,5 +1,5 @@
 import type { ContextFact } from '../check.ts';
-import { KNOWN_NAMES, PLAIN_ENDING, SENTENCE_STARTERS, TRADE_WORDS } from '../plain-words.ts';
+import { COMMON_WORDS, KNOWN_NAMES, PLAIN_ENDING, SENTENCE_STARTERS, TRADE_WORDS } from '../plain-words.ts';
 import type { Knowledge } from './knowledge.ts';
 import { stem } from './stem.ts';
 import { type Add, wordsOf } from './words.ts';
@@ -85,5 +85,10 @@ const IMPERATIVE =
 const STARTER_STEMS: ReadonlySet<string> = new Set([...SENTENCE_STARTERS].map(stem));
 
 function isPlainStart(lower: string): boolean {
-  return SENTENCE_STARTERS.has(lower) || PLAIN_ENDING.test(lower) || STARTER_STEMS.has(stem(lower));
+  return (
+    SENTENCE_STARTERS.has(lower) ||
+    COMMON_WORDS.has(lower) ||
+    PLAIN_ENDING.test(lower) ||
+    STARTER_STEMS.has(stem(lower))
+  );
 }

@@ -16,12 +16,14 @@ export function outcomesIn(text: string): string[] {
 /** 'N stayed without an answer, M were refused': what both did is to fail. */
 function failuresIn(text: string): string[] {
   const found = /(?<![\w.,])(\d[\d,]*) (?:stayed without an answer|got no answer), (\d[\d,]*) were refused/.exec(text);
-  if (found === null) return [];
+  const [, percent] = /(?<![\w.,])(\d+(?:\.\d+)?) % of these first contacts failed/.exec(text) ?? [];
+  const rest = percent === undefined ? [] : [`${100 - Number(percent)} answered`];
+  if (found === null) return rest;
   const [silent, refused] = [found[1], found[2]].map((digits) => Number((digits ?? '').replaceAll(',', ''))) as [
     number,
     number,
   ];
-  return [silent, refused, silent + refused].map((number) => `${number} failed`);
+  return [...rest, ...[silent, refused, silent + refused].map((number) => `${number} failed`)];
 }
 
 function clauseOutcomes(text: string): string[] {

@@ -140,7 +140,7 @@ export const SUPPORTED: readonly (readonly [prefix: string, groups: readonly Ver
   ['icmp-tunnel.', ['tunnel', 'send', 'upload', 'connect']],
   ['dga.', ['ask', 'try', 'scan']],
   ['exfiltration.', ['upload', 'send', 'connect', 'ask']],
-  ['mining.', ['mine', 'connect', 'send']],
+  ['mining.', ['mine', 'connect', 'send', 'try']],
   ['protocol-mismatch.', ['connect', 'send']],
   ['protocol-mismatch.shell', ['run', 'tunnel']],
   ['cleartext-login.', ['login', 'connect', 'send', 'ask']],

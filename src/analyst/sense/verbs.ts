@@ -14,6 +14,7 @@ import {
   NOUN_BEFORE,
   SUPPORTED,
   type Verb,
+  type VerbGroup,
 } from './verb-list.ts';
 import { type Add, numberOf, type Token } from './words.ts';
 
@@ -40,7 +41,12 @@ export function checkVerbs(
     // 'an encrypted one', 'the infected machine': said of a thing, not of what somebody did.
     // 'signs of compromise': a noun.
     const isNoun = !verb.participle && !token.word.endsWith('ing') && NOUN_BEFORE.has(before.at(-1) ?? '');
-    if (isThought || isNoun || (verb.participle && ARTICLES.has(before.at(-1) ?? ''))) continue;
+    // But to speak of 'the infected hosts' says that they are.
+    const isAttribute =
+      verb.participle &&
+      ARTICLES.has(before.at(-1) ?? '') &&
+      !(facts && ACCUSING.has(verb.group) && HOST_NOUN.test(words[i + 1]?.word ?? ''));
+    if (isThought || isNoun || isAttribute) continue;
     const isNegated = before.some((word) => NEGATIONS.has(word) || word.endsWith("n't"));
     const subject = words.slice(clauseStart(words, i), i).some(({ address }) => address !== undefined);
     if (!facts && !subject) continue;
@@ -56,12 +62,21 @@ export function checkVerbs(
   }
 }
 
+const ACCUSING: ReadonlySet<VerbGroup> = new Set(['harm', 'win', 'spoof', 'upload']);
+const HOST_NOUN = /^(?:hosts?|machines?|addresses|ports?|systems?|devices?|servers?|computers?|files|targets?)$/;
+
 /** A verb as it is meant here; undefined where it tells nothing that could be wrong. */
 function inContext(verb: Verb, words: readonly Token[], i: number, { accepted, kinds }: Knowledge): Verb | undefined {
   const following = words.slice(i + 1, i + 5).map(({ word }) => word);
   const clause = words.slice(clauseStart(words, i), i).map(({ word }) => word);
   // 'It ran from 11:32 to 11:33': it lasted.
   if (verb.stem === 'run' && /^(?:from|for|until|between|over)$/.test(following[0] ?? '')) return undefined;
+  // 'a scan launched by A': who did it is looked at elsewhere.
+  if (
+    verb.group === 'run' &&
+    /^(?:scan|scans|attack|attacks|flood|sweep|search|probe|probes|guessing|campaign)$/.test(words[i - 1]?.word ?? '')
+  )
+    return undefined;
   // To transfer files is to upload them; to transfer 1.7 kB is to send.
   if (
     verb.stem === 'transfer' &&
@@ -155,6 +170,7 @@ function supported(verb: Verb, isNegated: boolean, knowledge: Knowledge, cited: 
   if (group === 'refuse')
     return knowledge.stems.has('refus') || cited.flows.some(({ outcome }) => outcome === 'refused');
   if (group === 'receive' || group === 'neutral') return true;
+  if (group === 'login' && (knowledge.accepted || cited.flows.some(({ login }) => login !== undefined))) return true;
   if (group === 'download')
     return cited.flows.some((flow) => (flow.responderPayloadBytes ?? 0) > (flow.initiatorPayloadBytes ?? 0));
   return knowledge.stems.has(verb.stem);
