@@ -116,6 +116,17 @@ describe('openCsv', () => {
     expect(status.message).toBe('column n: 1 cell that is no number, taken as missing, the first on line 2,052');
   });
 
+  it('takes numbers with a comma as text, and says of which columns and what to do', async () => {
+    const { rows, status } = await readCsv('a;b;c;d\n1,5;2;x,1;7\n-2,25;1.234,5;3,4;8\n3;4;y;9\n');
+    expect(rows[0]).toEqual({ a: '1,5', b: '2', c: 'x,1', d: 7 });
+    expect(status.message).toBe(
+      'columns a, b: numbers with a comma (1,5) are taken as text; write a point before the fraction and nothing between thousands to have them as numbers',
+    );
+    const one = await readCsv('a,"b"\n1,"1,234,567"\n2,"12"\n');
+    expect(one.status.message).toMatch(/^column b: numbers with a comma \(1,234,567\) are taken as text/);
+    expect((await readCsv('a;b\n1;"10,20,30"\n2;1,2,3\n')).status.message).toBeUndefined();
+  });
+
   it('rejects a row that does not fit a type that the user states', async () => {
     const { rows, kept } = await readCsv('a,b,c\n1,x,2024-01-01\n1.5,y,2024-01-02\n3,z,soon\n', {
       types: { a: 'integer', c: 'time', b: 'text' },

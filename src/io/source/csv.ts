@@ -34,7 +34,7 @@ import {
  *
  * Types are told from the first rows: a column is of a type when at least 99 in 100 of its cells that are not missing are (all of them where there are fewer than 100). A later cell that
  * does not fit is missing and counted; its row stays. Where the user states the type of a column, a row whose cell does not fit is rejected instead. Nothing is guessed of numbers
- * with separators of thousands, decimal commas, and dates that are not in ISO 8601: they are text, exactly as they stand.
+ * with separators of thousands, decimal commas, and dates that are not in ISO 8601: they are text, exactly as they stand. Of columns with numbers of that kind the status says so.
  *
  * A cell is missing when it is empty, or NA, N/A, NaN, null, \N or - without quotes.
  */
@@ -66,6 +66,8 @@ interface Plan {
   readonly scale: number;
   /** The word for the user's type, '' where it was told from the sample. */
   readonly stated: ColumnType | '';
+  /** The first number with a comma, where the column is text because its numbers have some. */
+  readonly comma?: string;
 }
 
 /** What the sample showed of a column. */
@@ -76,6 +78,9 @@ interface Seen {
   bools: number;
   times: number;
   epochs: Map<EpochUnit, number>;
+  /** Numbers with a comma, and the first of them. */
+  commas: number;
+  comma: string;
 }
 
 /** True for text that some separator splits into rows of equally many fields. `head` is decompressed. */
@@ -315,7 +320,7 @@ function isInfinity(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 function look(rows: readonly Cell[][], column: number, isMissing: MissingTest): Seen {
-  const seen: Seen = { cells: 0, numbers: 0, integers: 0, bools: 0, times: 0, epochs: new Map() };
+  const seen: Seen = { cells: 0, numbers: 0, integers: 0, bools: 0, times: 0, epochs: new Map(), commas: 0, comma: '' };
   for (const row of rows) {
     const cell = row[column];
     if (cell === undefined) continue;
@@ -334,8 +339,21 @@ function look(rows: readonly Cell[][], column: number, isMissing: MissingTest): 
       if (unit !== undefined) seen.epochs.set(unit, (seen.epochs.get(unit) ?? 0) + 1);
     } else if (!Number.isNaN(boolOf(bytes, from, to, false))) seen.bools++;
     else if (!Number.isNaN(parseTime(bytes, from, to))) seen.times++;
+    else if (hasComma(bytes, from, to)) {
+      if (seen.commas++ === 0) seen.comma = decodeText(bytes, from, to);
+    }
   }
   return seen;
+}
+
+/** A number with a comma before its fraction, as in 1,5 and 1.234,5, or between thousands. */
+function hasComma(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to - from > 40) return false;
+  const text = decodeText(bytes, from, to);
+  return (
+    /^[+-]?\d+,\d+(?:[eE][+-]?\d+)?$/.test(text) ||
+    /^[+-]?\d{1,3}(?:[.\x20'\u00a0]\d{3})*,\d+$|^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text)
+  );
 }
 
 /** A fraction or an exponent: what is long there is size, not digits of a name. */
@@ -399,7 +417,8 @@ function planOf(
     return make('number', false, '', isInteger ? 'an integer' : 'a number');
   }
   if (fits(seen.bools, seen.cells)) return make('bool', false, '0 or 1', 'true or false');
-  return make('text', false, '', seen.cells === 0 ? 'nothing in its first rows, so text' : 'text');
+  const text = make('text', false, '', seen.cells === 0 ? 'nothing in its first rows, so text' : 'text');
+  return seen.commas > 0 && fits(seen.commas + seen.numbers, seen.cells) ? { ...text, comma: seen.comma } : text;
 }
 
 /** The type of a cell by itself, for telling a header from a row. */
@@ -639,6 +658,17 @@ class CsvSource implements TableSource {
     if (changed > 0)
       notes.push(
         `${counted(changed, 'column name')} ${changed === 1 ? 'was' : 'were'} empty or there before, and made distinct`,
+      );
+    const commas = this.#plans.flatMap(({ spec, comma }) => (comma === undefined ? [] : [{ name: spec.name, comma }]));
+    const [first] = commas;
+    if (first !== undefined)
+      notes.push(
+        `column${commas.length === 1 ? '' : 's'} ${commas
+          .slice(0, 10)
+          .map(({ name }) => name)
+          .join(
+            ', ',
+          )}${commas.length > 10 ? ' ...' : ''}: numbers with a comma (${first.comma}) are taken as text; write a point before the fraction and nothing between thousands to have them as numbers`,
       );
     const misfits: string[] = [];
     this.#misfits.forEach((n, i) => {
