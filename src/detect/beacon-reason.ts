@@ -138,6 +138,18 @@ function windowReason({ window, datasetMs, inputMs }: Judged): Reason[] {
   ];
 }
 
+/** How many of the series that were tried together chance would have made as even. */
+export function byChanceReason(tried: number, byChance: number, threshold: number): Reason {
+  const value = Number(byChance.toPrecision(2));
+  return {
+    name: 'beacon.by-chance',
+    value,
+    unit: 'series',
+    threshold,
+    sentence: `${tried === 1 ? 'It is the only series of few calls to a place' : `It is one of ${counted(tried, 'series', 'series')} of few calls to places`} that hardly anybody else calls; chance alone would make at most ${value} of them so even. A timer of an honest program would do the same.`,
+  };
+}
+
 /** The name that was asked for, and whether it is a popular one. */
 export function nameReasons(name: string | undefined): Reason[] {
   if (name === undefined) return [];

@@ -320,6 +320,87 @@ describe('the beacon detector', () => {
   });
 });
 
+describe('slow calls', () => {
+  /** Nine calls in two hours, every quarter of an hour, some seconds early or late. */
+  const QUARTER = 900;
+  const offsets = [0, 40, -35, 60, -10, 25, -50, 15, -20];
+  const slow = (more: FlowRecord = {}, count = 9, period = QUARTER): FlowRecord[] =>
+    range(count).map((i) => call(60 + i * period + (offsets[i % 9] ?? 0), { initiatorBytes: 900 + 10 * i, ...more }));
+  const within = (rows: readonly FlowRecord[], options: Partial<BeaconOptions> = {}): Detection[] =>
+    detect([bystander(0), ...rows, bystander(2 * HOUR)], options);
+  const kinds = (rows: readonly FlowRecord[], options: Partial<BeaconOptions> = {}): string[] =>
+    within(rows, options).map(({ kind }) => kind);
+
+  it('are told of with what chance has to say, and a score that stays low', () => {
+    const [found, ...others] = within(slow());
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ kind: 'beacon.slow', actor: '10.0.0.5', peers: ['203.0.113.7'], flowCount: 9 });
+    expect(found?.score).toBeGreaterThan(0.3);
+    expect(found?.score).toBeLessThan(0.6);
+    expect(reason(found, 'beacon.by-chance')).toMatchObject({ unit: 'series', threshold: 0.05 });
+    expect(reason(found, 'beacon.by-chance')?.sentence).toMatch(
+      /^It is the only series of few calls to a place that hardly anybody else calls; chance alone would make at most \S+ of them so even\. A timer of an honest program would do the same\.$/,
+    );
+    expect(reason(found, 'beacon.confidence')?.sentence).toBe(
+      'With 8 intervals of this evenness the score counts for 60 % only.',
+    );
+    const sum = (found?.reasons ?? []).reduce((total, { contribution = 0 }) => total + contribution, 0);
+    expect(sum).toBeCloseTo(found?.score ?? Number.NaN, 6);
+  });
+
+  it('are a beacon from a dozen on', () => {
+    const ofTwenty = [bystander(0), ...slow({}, 20), bystander(5 * HOUR)];
+    expect(detect(ofTwenty).map(({ kind }) => kind)).toEqual(['beacon.interval']);
+  });
+
+  it('need six intervals of five minutes, and three quarters of the time', () => {
+    expect(kinds(slow({}, 7, 1000))).toEqual(['beacon.slow']);
+    expect(kinds(slow({}, 6, 1200))).toEqual([]);
+    expect(kinds(slow({}, 6, 1200), { minSlowIntervals: 5 })).toEqual(['beacon.slow']);
+    const short = [bystander(0), ...every(300, 9), bystander(2500)];
+    expect(detect(short).map(({ kind }) => kind)).toEqual(['beacon.slow']);
+    expect(detect(short, { minSlowMs: 300_001 })).toEqual([]);
+    const half = (seconds: number): FlowRecord[] => [bystander(0), ...every(900, 9, {}, 60), bystander(seconds)];
+    expect(detect(half(9600)).map(({ kind }) => kind)).toEqual(['beacon.slow']);
+    expect(detect(half(9601))).toEqual([]);
+  });
+
+  it.each([
+    ['random times', range(9).map((i) => call([60, 200, 900, 2500, 2600, 4100, 4700, 6900, 7000][i] ?? 0))],
+    ['a popular name', slow({ serverName: 'www.google.com' })],
+    ['a host inside', slow({ responder: '10.0.0.9' })],
+    ['a caller outside', slow({ initiator: '198.51.100.9' })],
+    ['attempts that nobody answers', slow({ outcome: 'unanswered', initiatorPayloadBytes: 0 })],
+  ] as [string, FlowRecord[]][])('are not told of with %s', (_what, rows) => {
+    expect(kinds(rows)).toEqual([]);
+  });
+
+  it('are left alone where five hosts inside call the place', () => {
+    const others = (n: number): FlowRecord[] =>
+      range(n).map((i) => call(100 + i, { initiator: `10.0.1.${i}`, responder: '203.0.113.7' }));
+    expect(kinds([...slow(), ...others(3)])).toEqual(['beacon.slow']);
+    expect(kinds([...slow(), ...others(4)])).toEqual([]);
+  });
+
+  it('must be the evener the more of the kind there are', () => {
+    const uneven = range(9).map((i) => call(60 + i * QUARTER + (i % 2) * 330));
+    const bystanders = (n: number): FlowRecord[] =>
+      range(n).flatMap((i) =>
+        [60, 200, 900, 2500, 2600, 4100, 4700, 6900, 7000].map((t) =>
+          call(t, { initiator: `10.0.2.${i}`, responder: `198.51.100.${10 + i}` }),
+        ),
+      );
+    const alone = within(uneven)[0];
+    const chanceAlone = Number(reason(alone, 'beacon.by-chance')?.value);
+    expect(chanceAlone).toBeLessThan(0.05);
+    const few = Math.floor(0.05 / chanceAlone) - 1;
+    // The others are slow enough and long enough to be tried, and find nothing.
+    expect(kinds([...uneven, ...bystanders(few)])).toEqual(kinds(uneven));
+    expect(kinds([...uneven, ...bystanders(few + 2)])).toEqual([]);
+    expect(kinds([...uneven, ...bystanders(few + 2)], { maxByChance: 1 })).toEqual(['beacon.slow']);
+  });
+});
+
 describe('innocent twins of a beacon', () => {
   const quiet = (records: readonly FlowRecord[]): void => expect(detect(records)).toEqual([]);
 

@@ -1,8 +1,9 @@
 import { humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import { popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { parseAddress } from '../wire/index.ts';
 import { ADMITTED, BeaconPairs, type Connection, OLD, YOUNG } from './beacon-pairs.ts';
-import { nameReasons, reasonsOf } from './beacon-reason.ts';
+import { byChanceReason, nameReasons, reasonsOf } from './beacon-reason.ts';
 import { difference, type Judged, WindowJudge } from './beacon-window.ts';
 import { BoundedMap, Cap, saturationsOf } from './bounded.ts';
 import { compareText } from './case.ts';
@@ -48,6 +49,11 @@ import { round3 } from './rita-score.ts';
  * Attempts. An implant whose server is gone calls on: TCP connections of a host inside to a host that refuses them or never answers are series of their own, scored in the same
  * way (`beacon.attempts`). Inside to inside they count half: that is a printer that is switched off.
  *
+ * Slow calls. A dozen calls are missing where an implant calls every quarter of an hour and the capture has two: `beacon.slow` tells of 6 intervals or more of five minutes or more that
+ * score too little to be a beacon, go on through three quarters of the window, lead outside to a place that fewer than five hosts inside call and whose name is not popular. All such series together
+ * are one family of tests: reported is a series whose p-value (`periodTest`) times their number is 0.05 at most, so that of all runs one in twenty has one by chance. The score is 0.6 x RITA score,
+ * which stays low by itself: a few even calls can't tell an implant from any honest timer.
+ *
  * Not beacons, by mechanism (see `ConversationJudge`): protocols that are periodic by design or driven by other traffic (DNS, NTP, DHCP, SSDP,
  * NetBIOS names, SNMP ...); ARP, ICMP, IGMP and all else that is not TCP or UDP; multicast and broadcast; attempts that were refused or never
  * answered, for the rhythm of those that were answered. Further, rows that go on from an earlier one, and TCP whose
@@ -55,7 +61,7 @@ import { round3 } from './rita-score.ts';
  * connections without a pause of a second (load).
  *
  * What fools it: sleep drawn from an exponential distribution, or varied by more than the period itself; fewer than a dozen calls in the
- * capture; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
+ * capture, but for slow ones; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
  * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
  * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so. What helps to
  * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from five on the reason `beacon.prevalence` says so; and whether the name is one of
@@ -68,7 +74,7 @@ import { round3 } from './rita-score.ts';
  */
 export const beaconInfo: DetectorInfo = {
   id: 'beacon',
-  kinds: ['beacon.interval', 'beacon.attempts', 'beacon.strobe'],
+  kinds: ['beacon.interval', 'beacon.slow', 'beacon.attempts', 'beacon.strobe'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorBytes'],
   sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes, or tries to where nobody answers.',
   fooledBy:
@@ -85,6 +91,10 @@ export interface BeaconOptions {
   readonly fullIntervals: number;
   /** A part of a day is scored by itself as if it lasted so long at least. */
   readonly minWindowMs: number;
+  /** Slow calls: intervals at least, how long they usually are at least, and how many series of chance alone may be expected among all that are tried. */
+  readonly minSlowIntervals: number;
+  readonly minSlowMs: number;
+  readonly maxByChance: number;
   /** Pairs with at least three connections. */
   readonly maxPairs: number;
   /** Pairs with one or two, per generation. */
@@ -103,6 +113,9 @@ export const DEFAULT_BEACON_OPTIONS: BeaconOptions = {
   minScore: 0.5,
   fullIntervals: 20,
   minWindowMs: 3_600_000,
+  minSlowIntervals: 6,
+  minSlowMs: 300_000,
+  maxByChance: 0.05,
   maxPairs: 20_000,
   maxCandidates: 16_384,
   maxConnections: 500_000,
@@ -128,6 +141,9 @@ const INSIDE_ATTEMPTS = 0.5;
 const ATTEMPTS_ROOM = 0.25;
 /** From so many hosts inside on that call one place, it is said: of a few, most is no sign of anything. */
 const MIN_COMMON_CALLERS = 5;
+/** Slow calls go on through so much of the window, and their score counts for so much. */
+const SLOW_COVERAGE = 0.75;
+const SLOW_WEIGHT = 0.6;
 
 /** Builds the detector. The network context plays a part for strobes alone: a beacon is one in any direction. */
 export function createBeaconDetector(context: NetworkContext, options: Partial<BeaconOptions> = {}): Detector {
@@ -156,6 +172,16 @@ export function createBeaconDetector(context: NetworkContext, options: Partial<B
   };
 }
 
+/** A series of connections, without them: there may be very many. */
+interface Series {
+  /** Undefined where it only counts among those that were tried. */
+  readonly detection: Detection | undefined;
+  /** The name, or the address and port, as `nameKey` and `#placeKey` write it. */
+  readonly place: string;
+  /** Of the period test. */
+  readonly logP: number;
+}
+
 /** Hashes of the addresses of a batch. */
 interface EndHashes {
   readonly initiator: TextHashes;
@@ -168,7 +194,7 @@ class BeaconDetector {
   readonly #what: 'calls' | 'attempts';
   #context: NetworkContext;
   #minScore: number;
-  readonly #windows: Pick<BeaconOptions, 'minScore' | 'fullIntervals' | 'minWindowMs'>;
+  readonly #options: BeaconOptions;
   #perPair: number;
   #pairCap: Cap;
   #candidateCap: Cap;
@@ -187,20 +213,10 @@ class BeaconDetector {
   #maxMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: NetworkContext, options: BeaconOptions, what: 'calls' | 'attempts') {
-    const {
-      minScore,
-      fullIntervals,
-      minWindowMs,
-      maxPairs,
-      maxCandidates,
-      maxConnections,
-      maxConnectionsPerPair,
-      maxNames,
-      maxEvidence,
-    } = options;
+    const { minScore, maxPairs, maxCandidates, maxConnections, maxConnectionsPerPair, maxNames, maxEvidence } = options;
     const noun = what === 'calls' ? 'connections' : 'attempts';
     this.#what = what;
-    this.#windows = { minScore, fullIntervals, minWindowMs };
+    this.#options = options;
     this.#context = context;
     this.#minScore = minScore;
     this.#perPair = maxConnectionsPerPair;
@@ -344,13 +360,20 @@ class BeaconDetector {
     // A name may be called at many addresses, once or twice at each: the candidates count as well.
     const pairs = this.#pairs.inOrder();
     const judge = new WindowJudge({
-      ...this.#windows,
+      ...this.#options,
       minMs: this.#minMs,
       maxMs: this.#maxMs,
       weightOf: (connections) => this.#weightOf(connections),
     });
-    const found: Detection[] = [];
-    const places = new Map<Detection, string>();
+    const strobes: Detection[] = [];
+    const even: Series[] = [];
+    const slow: Series[] = [];
+    const consider = (judged: Judged, all: readonly Connection[], name: string | undefined, place: string): void => {
+      const { logP, score } = judged;
+      if (score >= this.#minScore) even.push({ detection: this.#report(judged, all, name), place, logP });
+      else if (this.#isSlow(judged, name))
+        slow.push({ detection: this.#slowDetection(judged, all, name), place, logP });
+    };
     const claimed = new Set<number>();
     const initiators = new Map<string, number>();
     const seriesOf = (pair: number, name: number): number => {
@@ -364,15 +387,12 @@ class BeaconDetector {
       const judged = judge.judge(connections);
       if (judged === undefined) continue;
       claimed.add(series);
-      const name = this.#nameTexts[series % NAME_NUMBERS];
-      const detection = this.#report(judged, connections, name);
-      if (detection === undefined) continue;
-      found.push(detection);
-      places.set(detection, nameKey(series % NAME_NUMBERS));
+      const number = series % NAME_NUMBERS;
+      consider(judged, connections, this.#nameTexts[number], nameKey(number));
     }
     for (const pair of pairs) {
       if (this.#isStrobe(pair)) {
-        found.push(this.#strobe(pair));
+        strobes.push(this.#strobe(pair));
         continue;
       }
       if (at(this.#pairs.count, pair) < MIN_CONNECTIONS) continue;
@@ -382,12 +402,10 @@ class BeaconDetector {
         if (name < 0 || !claimed.has(seriesOf(pair, name))) connections.push(this.#pairs.connection(i));
       }
       const judged = judge.judge(connections);
-      const detection = judged === undefined ? undefined : this.#report(judged, connections, undefined);
-      if (detection === undefined) continue;
-      found.push(detection);
-      places.set(detection, this.#placeKey(pair));
+      if (judged !== undefined) consider(judged, connections, undefined, this.#placeKey(pair));
     }
-    return this.#withPrevalence(found, places, pairs).sort(
+    const callers = this.#callersOf([...even, ...slow], pairs);
+    return [...strobes, ...this.#withPrevalence(even, callers), ...this.#slowOnes(slow, callers)].sort(
       (a, b) =>
         b.score - a.score ||
         compareText(a.actor, b.actor) ||
@@ -404,14 +422,61 @@ class BeaconDetector {
     return `${table.responder(pair)} ${table.port(pair)} ${table.kind(pair)}`;
   }
 
-  /** Adds to each detection how many hosts of the home network call the same place, where these are five or more. */
-  #withPrevalence(
-    found: readonly Detection[],
-    places: ReadonlyMap<Detection, string>,
-    pairs: readonly number[],
-  ): Detection[] {
-    const callers = new Map<string, Set<string>>();
-    for (const place of places.values()) callers.set(place, new Set());
+  /** Too few calls for a beacon, which may be a slow one: see the header. */
+  #isSlow(judged: Judged, name: string | undefined): boolean {
+    const { minSlowIntervals, minSlowMs } = this.#options;
+    const { connections, intervals, medianMs, spanMs, datasetMs } = judged;
+    const [first] = connections;
+    return (
+      this.#what === 'calls' &&
+      intervals >= minSlowIntervals &&
+      medianMs >= minSlowMs &&
+      spanMs >= SLOW_COVERAGE * datasetMs &&
+      first !== undefined &&
+      this.#context.isHome(this.#pairs.table.initiator(first.pair)) &&
+      !connections.some(({ responder }) => this.#context.isHome(responder)) &&
+      (name === undefined || popularRank(name) === undefined)
+    );
+  }
+
+  /** Undefined where chance makes it so even whatever else was tried. */
+  #slowDetection(judged: Judged, all: readonly Connection[], name: string | undefined): Detection | undefined {
+    if (10 ** judged.logP > this.#options.maxByChance) return undefined;
+    const score = SLOW_WEIGHT * judged.rita.score;
+    return { ...this.#report({ ...judged, confidence: SLOW_WEIGHT, score }, all, name), kind: 'beacon.slow' };
+  }
+
+  /** Those of one family of tests that chance does not make. */
+  #slowOnes(slow: readonly Series[], { byPlace }: Callers): Detection[] {
+    const family = slow.filter(({ place }) => (byPlace.get(place)?.size ?? 0) < MIN_COMMON_CALLERS);
+    const { maxByChance } = this.#options;
+    return family.flatMap(({ detection, logP }) => {
+      const byChance = family.length * 10 ** logP;
+      if (detection === undefined || byChance > maxByChance) return [];
+      return [{ ...detection, reasons: [...detection.reasons, byChanceReason(family.length, byChance, maxByChance)] }];
+    });
+  }
+
+  /** Adds to each detection how many hosts of the home network call the same place, where these are not few. */
+  #withPrevalence(even: readonly Series[], { byPlace, hosts }: Callers): Detection[] {
+    return even.flatMap(({ detection, place }) => {
+      if (detection === undefined) return [];
+      const count = byPlace.get(place)?.size ?? 0;
+      if (count < MIN_COMMON_CALLERS) return [detection];
+      const reason: Reason = {
+        name: 'beacon.prevalence',
+        value: round3(count / hosts),
+        unit: 'ratio 0..1',
+        sentence: `${humanCount(count)} of the ${humanCount(hosts)} hosts of the home network that opened connections opened some to the same place.`,
+      };
+      return [{ ...detection, reasons: [...detection.reasons, reason] }];
+    });
+  }
+
+  /** Which hosts of the home network call the places of these series. */
+  #callersOf(series: readonly Series[], pairs: readonly number[]): Callers {
+    const byPlace = new Map<string, Set<string>>();
+    for (const { place } of series) byPlace.set(place, new Set());
     const home = new Map<string, boolean>();
     for (const pair of pairs) {
       const initiator = this.#pairs.table.initiator(pair);
@@ -421,25 +486,15 @@ class BeaconDetector {
         home.set(initiator, isHome);
       }
       if (!isHome) continue;
-      callers.get(this.#placeKey(pair))?.add(initiator);
+      byPlace.get(this.#placeKey(pair))?.add(initiator);
       for (const i of this.#pairs.connectionsOf(pair)) {
         const name = this.#pairs.nameOf(i);
-        if (name >= 0) callers.get(nameKey(name))?.add(initiator);
+        if (name >= 0) byPlace.get(nameKey(name))?.add(initiator);
       }
     }
     let hosts = 0;
     for (const isHome of home.values()) if (isHome) hosts++;
-    return found.map((detection) => {
-      const count = callers.get(places.get(detection) ?? '')?.size ?? 0;
-      if (count < MIN_COMMON_CALLERS) return detection;
-      const reason: Reason = {
-        name: 'beacon.prevalence',
-        value: round3(count / hosts),
-        unit: 'ratio 0..1',
-        sentence: `${humanCount(count)} of the ${humanCount(hosts)} hosts of the home network that opened connections opened some to the same place.`,
-      };
-      return { ...detection, reasons: [...detection.reasons, reason] };
-    });
+    return { byPlace, hosts };
   }
 
   /** The numbers of the connections of every initiator and name, where there are enough of them to be scored. */
@@ -466,14 +521,12 @@ class BeaconDetector {
     return this.#context.isHome(first.responder) ? INSIDE_ATTEMPTS : 1;
   }
 
-  /** Undefined where the score is too low. @param name the server name of all connections, where they are told by it. */
-  #report(judged: Judged, all: readonly Connection[], name: string | undefined): Detection | undefined {
-    if (judged.score < this.#minScore) return undefined;
+  /** @param name the server name of all connections, where they are told by it. */
+  #report(judged: Judged, all: readonly Connection[], name: string | undefined): Detection {
     const named = name !== undefined;
     const { connections } = judged;
     const pairs = countBy(connections, (c) => c.pair).map(([pair]) => pair);
-    const [lead] = pairs;
-    if (lead === undefined) return undefined;
+    const lead = pairs[0] ?? NONE;
     const { table } = this.#pairs;
     const port = table.port(lead);
     const peers = countBy(connections, (c) => c.responder).map(([peer]) => peer);
@@ -566,6 +619,14 @@ class BeaconDetector {
       flowCount: total,
     };
   }
+}
+
+/** Hosts of the home network. */
+interface Callers {
+  /** Those that call a place. */
+  readonly byPlace: ReadonlyMap<string, ReadonlySet<string>>;
+  /** How many open connections at all. */
+  readonly hosts: number;
 }
 
 /** What all series of one name have in common; no address begins like that. */

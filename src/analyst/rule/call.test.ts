@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { incidentOf, reason } from '../../../test/support/detection.ts';
+import { EXAMPLES, incidentOf, reason } from '../../../test/support/detection.ts';
 import { FURTHER } from '../../../test/support/paraphrase.ts';
 import type { Detection } from '../../detect/index.ts';
 import { checkVerdict } from '../check.ts';
@@ -53,6 +53,58 @@ describe('the verdict on TLS that nobody vouches for', () => {
       'low: unsure, regular service traffic, monitor',
       'medium: suspicious, command and control, investigate',
       'high: malicious, command and control, investigate',
+    ]);
+  });
+});
+
+describe('the verdict on slow calls', () => {
+  const beacon = EXAMPLES['beacon.interval'];
+  const slow: Detection = {
+    ...beacon,
+    kind: 'beacon.slow',
+    score: 0.6,
+    reasons: [
+      ...beacon.reasons.map((one) =>
+        one.name === 'beacon.connections'
+          ? { ...one, value: 9, sentence: 'It connected 9 times to the same server name within 2 h.' }
+          : one,
+      ),
+      reason(
+        'beacon.by-chance',
+        0.002,
+        'series',
+        'It is one of 2 series of few calls to places that hardly anybody else calls; chance alone would make at most 0.002 of them so even. A timer of an honest program would do the same.',
+        0.05,
+      ),
+    ],
+    flowCount: 9,
+  };
+
+  it('stands on its evidence, and promises little', () => {
+    for (const more of [{}, { actor: '203.0.113.200' }, { peers: [], peerCount: 0 }, { reasons: [] }]) {
+      const incident = incidentOf({ ...slow, ...more });
+      expect(checkVerdict(incident, judgeByRules(incident))).toEqual([]);
+    }
+    const { whatHappened, whyItMatters, assessment, action } = judgeByRules(incidentOf(slow));
+    expect([whatHappened, whyItMatters].flat().map(({ text }) => text)).toEqual([
+      '192.168.10.23, a host of your network, connected to 203.0.113.77 on port 443 (TLS) 9 times within 4 h 38 min, about every 1 min.',
+      'It began at 2024-05-14 07:30:00 UTC.',
+      'It is one of 2 series of few calls to places that hardly anybody else calls; chance alone would make at most 0.002 of them so even. A timer of an honest program would do the same.',
+      'A few calls are little to go by. Malware that wants to stay unseen calls seldom; so do most honest programs that look for news.',
+    ]);
+    expect([assessment, action]).toEqual(['unsure', 'monitor']);
+  });
+
+  it('is low by itself, also on a port that no usual service has, and medium where another detector found the same hosts', () => {
+    const severities = [
+      [slow],
+      [{ ...slow, port: 4444, service: undefined }],
+      [{ ...slow, port: 4444, service: undefined }, EXAMPLES['long-connection.open']],
+    ].map((detections) => incidentOf(...(detections as Detection[])));
+    expect(severities.map(({ severity, urgency }) => [severity, urgency])).toEqual([
+      ['low', 31],
+      ['low', 39],
+      ['medium', 49],
     ]);
   });
 });

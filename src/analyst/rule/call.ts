@@ -71,6 +71,25 @@ export const CALL_RULES: readonly Explanation[] = [
   },
   {
     ...CALL,
+    prefix: 'beacon.slow',
+    whatHappened: (view) => [calls(view), view.began, ...(view.many ? [] : view.quote('beacon.by-chance'))],
+    whyItMatters: (view) => [
+      claim(
+        'A few calls are little to go by. Malware that wants to stay unseen calls seldom; so do most honest programs that look for news.',
+        view.cite('beacon.connections', 'beacon.interval-median'),
+      ),
+      ...aboutPort(view),
+    ],
+    whatWouldMakeItInnocent: (view) => [
+      claim(
+        'Software that looks for updates, a device that reports to its maker, a monitor of a host outside. A longer capture would show whether it goes on at night.',
+        view.cite(),
+      ),
+    ],
+    inSupport: (view) => [calls(view)],
+  },
+  {
+    ...CALL,
     prefix: 'beacon.attempts',
     whatHappened: (view) => [calls(view), view.began, ...rhythm(view)],
     whyItMatters: (view) => [
