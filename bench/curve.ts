@@ -4,10 +4,11 @@
  *     node bench/curve.ts [--seeds 3] [--jobs 2] [--only beacon-jitter] [--json]
  *
  * SIMULATED: two hours of the office from 9 o'clock on with one attack in it, for each point and seed. Found is an attack when a detection names its host and one of its peers. A false
- * alarm is an incident of medium severity or above that the attack has no part in (ours), or a flagged pair or host that is not the attack's (theirs). Writes docs/detection-curves.md and its pictures.
+ * alarm is an incident of medium severity or above that the attack has no part in (ours), or a flagged pair or host that is not the attack's (theirs). Writes docs/detection-curves.md and its pictures; with --only, the sections that were
+ * measured in place of the former ones.
  */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +29,7 @@ import { eachOf, ROOT, textTable } from './child.ts';
 import { curveSvg, type Series } from './curve-picture.ts';
 import { elasticBeacons, type Rule, ritaBeacons, ritaDns, slipsScans, slipsTxt, slipsUploads } from './curve-rule.ts';
 
+const DOCUMENT = join(ROOT, 'docs', 'detection-curves.md');
 const HOURS = 2;
 const FIRST_SEED = 11;
 const home = NetworkSet.parse([...DEFAULT_HOME_NETWORKS]);
@@ -65,7 +67,7 @@ const CURVES: readonly Curve[] = [
     title: 'Beacon with 20 % jitter, by period',
     axis: 'period, s',
     log: true,
-    values: [10, 60, 180, 300, 600, 900],
+    values: [10, 60, 180, 300, 600, 900, 1200],
     attack: (value) => `beacon:period=${value}s,start=1m,jitter=0.2`,
     kinds: ['beacon.'],
     rules: BEACON_RULES,
@@ -242,11 +244,23 @@ else {
     return `## ${curve.title}\n\n![${curve.title}](${picture})\n\n${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}`;
   });
   if (flags.only === '') writeDocument(sections);
+  else replaceSections(sections);
+}
+
+/** Puts sections in the place of those of the same title; one that is new comes last. */
+function replaceSections(sections: readonly string[]): void {
+  const titleOf = (section: string): string => section.slice(0, section.indexOf('\n'));
+  const [head = '', ...old] = readFileSync(DOCUMENT, 'utf8')
+    .trimEnd()
+    .split(/\n\n(?=## )/);
+  const kept = old.map((section) => sections.find((one) => titleOf(one) === titleOf(section)) ?? section);
+  const added = sections.filter((one) => !old.some((section) => titleOf(section) === titleOf(one)));
+  writeFileSync(DOCUMENT, `${[head, ...kept, ...added].join('\n\n')}\n`);
 }
 
 function writeDocument(sections: readonly string[]): void {
   writeFileSync(
-    join(ROOT, 'docs', 'detection-curves.md'),
+    DOCUMENT,
     `<!-- Written by \`node bench/curve.ts\`; do not edit. -->
 
 # What is found of an attack as it gets quieter
