@@ -48,6 +48,8 @@ export interface Brief {
 /** What is known beyond the incident. Nothing of it may come from the network: roles and vendors are from fixed lists, the rest is the operator's own. */
 export interface IncidentContext {
   readonly hosts?: readonly HostContext[];
+  /** What the store of the run answered to queries of an earlier stage, each a sentence that code wrote. They come first. */
+  readonly answers?: readonly string[];
   /** What is usual here, each a sentence that code wrote. */
   readonly usual?: readonly string[];
   /** Names of groups, malware and tools that the operator's own intelligence gives for this incident: only these may be named. */
@@ -152,7 +154,7 @@ export function buildBrief(incident: Incident, options: BriefOptions = {}): Brie
 
 /** Facts beside the evidence, with ids: what the hosts are, what is usual, and what would make it innocent by the written rules. */
 export function contextFacts(incident: Incident, context: IncidentContext = {}): ContextFact[] {
-  const texts: string[] = [];
+  const texts: string[] = (context.answers ?? []).map(plain);
   const involved = new Set([...incident.actors, ...incident.peers].map((host) => host.address));
   for (const host of context.hosts ?? []) {
     if (!involved.has(host.address) || !isAddress(host.address)) continue;
@@ -336,7 +338,7 @@ class Writer {
   context(facts: readonly ContextFact[]): Line[] {
     return facts.map(({ id, text }, i) => ({
       section: 3,
-      priority: i < 4 ? 12 + i : 80 + i,
+      priority: i < 5 ? 12 + i : 80 + i,
       id,
       text: `${id} ${this.#pseudonyms.hide(text)}`,
       references: [],

@@ -20,6 +20,11 @@ export const STORE_QUERIES = [
   { name: 'first-seen', asks: 'when the host was first and last seen in this run', peer: false },
   { name: 'between', asks: 'all flows between the host and a peer', peer: true },
   { name: 'other-incidents', asks: 'other incidents of the host', peer: false },
+  {
+    name: 'device',
+    asks: 'what kind of device the host is, since when it is there, and its other addresses',
+    peer: false,
+  },
 ] as const;
 export type StoreQueryName = (typeof STORE_QUERIES)[number]['name'];
 
@@ -33,6 +38,8 @@ export interface StoreQuery {
 
 /** One row of an answer; each query fills what it is about. Bytes are of the host: out is what it sent. */
 export interface StoreRow {
+  /** The incident that a row of `other-incidents` is of: the one that is asked about is left out. */
+  readonly id?: string;
   readonly address?: string;
   readonly service?: string;
   readonly flows?: number;
@@ -98,14 +105,18 @@ export async function askStaged(
   const facts: string[] = [];
   for (const query of planned.queries) {
     try {
-      const fact = factOf(query, await runner.run(query, signal));
+      const rows = await runner.run(query, signal);
+      const fact = factOf(
+        query,
+        rows.filter(({ id }) => id !== incident.id),
+      );
       if (fact !== undefined) facts.push(fact);
     } catch {
       // A store that can't answer takes nothing from the incident; it is counted and told.
       failed++;
     }
   }
-  const wider: IncidentContext = { ...context, usual: [...facts, ...(context.usual ?? [])] };
+  const wider: IncidentContext = { ...context, answers: facts };
   const summary =
     facts.length === 0
       ? { outcome: 'skipped' as const, notes: [], dropped: 0 }
@@ -264,10 +275,30 @@ export function factOf({ name, host, peer }: StoreQuery, rows: readonly StoreRow
     case 'between':
       return `Between ${host} and ${peer ?? 'others'} there were ${flows(first)} in this run, ${bytes(first)}.`;
     case 'other-incidents':
-      return list(`Other incidents of ${host}:`, ({ label }) =>
-        label !== undefined && /^[a-z][a-zA-Z -]{0,40}$/.test(label) ? label : undefined,
-      );
+      return list(`Other incidents of ${host}:`, ({ label }) => ownLabel(label));
+    case 'device': {
+      const label = ownLabel(first.label);
+      const from = clock(first.firstMs);
+      const others = rows
+        .slice(1, 4)
+        .flatMap(({ address }) => (address !== undefined && isAddress(address) ? [address] : []));
+      const parts = [
+        ...(label === undefined ? [] : [`looks like a ${label}`]),
+        ...(from === undefined ? [] : [`was first seen at ${from}`]),
+        ...(first.flows === undefined ? [] : [`has ${flows(first)}`]),
+        ...(others.length === 0
+          ? []
+          : [`also has the ${others.length === 1 ? 'address' : 'addresses'} ${others.join(', ')}`]),
+      ];
+      const text = `The device at ${host} in this run: it ${parts.join('; it ')}.`;
+      return parts.length === 0 || text.length > MAX_FACT ? undefined : text;
+    }
   }
+}
+
+/** A name of a behaviour or a role, of a fixed list. */
+function ownLabel(label: string | undefined): string | undefined {
+  return label !== undefined && /^[a-z][a-zA-Z -]{0,40}$/.test(label) ? label : undefined;
 }
 
 /** '2024-05-14 07:30'; undefined for what no calendar holds. */

@@ -14,6 +14,7 @@ import {
   incidentContext,
   metricsCsv,
   metricsJson,
+  RunQueries,
   readReport,
   totalCalls,
   withEarlierCalls,
@@ -41,6 +42,8 @@ export interface ExplainOptions {
   readonly signal: AbortSignal;
   readonly redact?: Redaction;
   readonly again?: boolean;
+  /** Asks in stages, with queries on what the run left in the folder. */
+  readonly staged?: boolean;
   readonly quiet?: boolean;
   readonly json?: boolean;
   /** Id of the only incident that is asked about. */
@@ -84,13 +87,14 @@ export async function explainReport(options: ExplainOptions): Promise<number> {
     maxOutputTokens: settings.maxOutputTokens,
     store: new AnswerStore(path.join(folder, ANSWERS_FOLDER)),
     again: options.again,
+    queries: options.staged === true ? new RunQueries(result, folder) : undefined,
     concurrency: settings.concurrency,
     budget: settings.budget,
     signal,
     onOpinion: ({ incident, opinion, call }, done, all) => {
       if (opinion.outcome === 'answer')
         tell(
-          `${done}/${all} ${incident} ${opinion.persona}: ${opinion.verdict?.assessment ?? ''}${call.durationMs === undefined ? ', known from before' : ` in ${humanDuration(call.durationMs)}`}${opinion.claimsDropped > 0 ? `, ${counted(opinion.claimsDropped, 'claim')} left out` : ''}`,
+          `${done}/${all} ${incident} ${opinion.persona}: ${opinion.verdict?.assessment ?? ''}${call.durationMs === undefined ? ', known from before' : ` in ${humanDuration(call.durationMs)}`}${opinion.claimsDropped > 0 ? `, ${counted(opinion.claimsDropped, 'claim')} left out` : ''}${stagedWords(call)}`,
         );
     },
   });
@@ -109,6 +113,16 @@ export async function explainReport(options: ExplainOptions): Promise<number> {
   if (options.json === true) await print(metricsJson(calls));
   else tell(summaryLine(calls));
   return signal.aborted ? INTERRUPTED : EXIT.done;
+}
+
+/** ', planned 2 queries (top-peers, services), 1 of them failed' */
+function stagedWords({ plan, queries, queriesFailed = 0 }: AnalystCall): string {
+  if (queries === undefined) return '';
+  if (plan !== 'answer') return `, no plan (${plan ?? 'unknown'})`;
+  const failed = queriesFailed > 0 ? `, ${humanCount(queriesFailed)} of them failed` : '';
+  return queries.length === 0
+    ? ', planned no queries'
+    : `, ${counted(queries.length, 'query', 'queries')} (${queries.join(', ')})${failed}`;
 }
 
 function earlierMetrics(folder: string): string | undefined {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Doing, type ModelDouble, startModelDouble } from '../../../test/double/model-server.ts';
 import { runCli, temporaryFolder } from '../../../test/support/cli.ts';
 import { honestAnswer } from '../../../test/support/honest-answer.ts';
+import { stagedAnswer } from '../../../test/support/staged-answer.ts';
 import { pcapOf, portSweep } from '../../../test/support/traffic.ts';
 
 const folder = temporaryFolder();
@@ -81,6 +82,28 @@ describe('analyst run', () => {
     expect(fs.readFileSync(path.join(OUT, 'analyst-metrics.json'), 'utf8')).toBe(metrics);
     await cli([...args, '--again', '--quiet']);
     expect(server.asked.length).toBeGreaterThan(asked);
+  });
+
+  test('in stages it asks the store first, cites what it answered, and is not asked a second time', async () => {
+    const server = await double({
+      does: 'answer',
+      text: ({ system, messages }) =>
+        JSON.stringify(stagedAnswer(system, messages.find(({ role }) => role === 'user')?.text ?? '')),
+    });
+    const args = ['analyst', 'run', '--staged', '--llm', 'ollama:tiny:1b', '--llm-url', server.url];
+    const first = await cli(args);
+    expect(first.code).toBe(0);
+    expect(first.stderr).toMatch(/suspicious in .*, 4 queries \(top-peers, services, between, first-seen\)/);
+    expect(server.asked).toHaveLength(3);
+    expect(server.asked.at(-1)?.messages[0]?.text).toMatch(/^c1 Most bytes of 192\.168\.1\.5 in this run: /m);
+    const text = fs.readFileSync(path.join(OUT, 'incidents.json'), 'utf8');
+    expect(text).toContain('Most bytes of 192.168.1.5 in this run');
+    const { calls } = JSON.parse(fs.readFileSync(path.join(OUT, 'analyst-metrics.json'), 'utf8')) as {
+      readonly calls: readonly { readonly queries?: readonly string[]; readonly notesDropped?: number }[];
+    };
+    expect(calls[0]).toMatchObject({ plan: 'answer', queriesFailed: 0, notesKept: 1, notesDropped: 1 });
+    await cli(args);
+    expect(server.asked).toHaveLength(3);
   });
 
   test('takes one incident, several personas and pseudonyms for addresses', async () => {

@@ -46,6 +46,7 @@ interface RunFlags extends ReportFlags {
   readonly incident?: string;
   readonly file?: string;
   readonly again?: boolean;
+  readonly staged?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -81,7 +82,11 @@ export function addAnalystCommand(program: Command, done: (code: number) => void
     )
     .option('--incident <id>', 'only this incident, by id or rank')
     .option('--file <name>', 'only the report in this folder inside of the folder, or this incidents.json')
-    .option('--again', 'ask anew also what was answered before');
+    .option('--again', 'ask anew also what was answered before')
+    .option(
+      '--staged',
+      'for larger models: let it choose fixed queries on the flows, incidents and devices of the run first (docs/analyst.md)',
+    );
   addLanguageOptions(run);
   personas(configured(run))
     .addOption(redactOption())
@@ -188,6 +193,7 @@ async function runAnalyst(folder: string, flags: RunFlags): Promise<number> {
         signal: interrupt.signal,
         ...(flags.redact === undefined ? {} : { redact: flags.redact }),
         ...(flags.again === undefined ? {} : { again: flags.again }),
+        ...(flags.staged === undefined ? {} : { staged: flags.staged }),
         ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
         ...(flags.json === undefined ? {} : { json: flags.json }),
         ...(incident === undefined ? {} : { only: incidentOf(result, incident, report.folder).id }),

@@ -1,6 +1,7 @@
 import {
   ANSWER_SECTIONS,
   askOpinion,
+  askStaged,
   type IncidentContext,
   type JudgedIncident,
   type LanguageModel,
@@ -9,6 +10,8 @@ import {
   type Opinion,
   type Persona,
   type Pseudonyms,
+  type QueryRunner,
+  type StagedOpinion,
 } from '../../analyst/index.ts';
 import { severityRank } from '../../incident/index.ts';
 import { LanguageBudget, type LanguageBudgetOptions, LanguageQueue } from '../../io/index.ts';
@@ -24,6 +27,8 @@ export interface LanguageRunOptions {
   readonly pseudonyms: Pseudonyms;
   /** Of one answer; see `askOpinion`. */
   readonly maxOutputTokens?: number | undefined;
+  /** Answers the queries of staged mode; without it each question is one step. */
+  readonly queries?: QueryRunner | undefined;
   /** Undefined remembers nothing. */
   readonly store?: AnswerStore | undefined;
   /** Asks anew what was answered before. */
@@ -74,19 +79,18 @@ export async function askAbout(
     urgent,
     async ({ incident, persona, at }) => {
       const talk = remembering.talk(incident);
-      const opinion = await askOpinion(
-        incident,
-        {
-          model: talk,
-          persona,
-          pseudonyms: options.pseudonyms,
-          context: options.contextOf(incident),
-          ...(options.maxOutputTokens === undefined ? {} : { maxOutputTokens: options.maxOutputTokens }),
-        },
-        signal,
-      );
+      const asks = {
+        model: talk,
+        persona,
+        pseudonyms: options.pseudonyms,
+        context: options.contextOf(incident),
+        ...(options.maxOutputTokens === undefined ? {} : { maxOutputTokens: options.maxOutputTokens }),
+      };
+      const { queries } = options;
+      const staged = queries === undefined ? undefined : await askStaged(incident, { ...asks, queries }, signal);
+      const opinion = staged?.opinion ?? (await askOpinion(incident, asks, signal));
       if (opinion.outcome === 'answer') talk.keep();
-      const question = { incident: incident.id, opinion, call: callOf(incident.id, opinion, talk, budget) };
+      const question = { incident: incident.id, opinion, call: callOf(incident.id, opinion, talk, budget, staged) };
       asked.set(at, question);
       options.onOpinion?.(question, asked.size, questions.length);
     },
@@ -95,7 +99,13 @@ export async function askAbout(
   return [...asked].sort(([a], [b]) => a - b).map(([, question]) => question);
 }
 
-function callOf(incident: string, opinion: Opinion, talk: Talk, budget: LanguageBudgetOptions): AnalystCall {
+function callOf(
+  incident: string,
+  opinion: Opinion,
+  talk: Talk,
+  budget: LanguageBudgetOptions,
+  staged: StagedOpinion | undefined,
+): AnalystCall {
   const { usage } = talk;
   const { verdict, schemaValid } = opinion;
   const cost = costOf(usage, budget);
@@ -115,6 +125,15 @@ function callOf(incident: string, opinion: Opinion, talk: Talk, budget: Language
     ...(schemaValid === undefined ? {} : { schemaValid }),
     ...(cost === undefined ? {} : { cost }),
     ...(schemaValid === undefined ? {} : { claimsKept: opinion.claimsKept, claimsDropped: opinion.claimsDropped }),
+    ...(staged === undefined
+      ? {}
+      : {
+          plan: staged.plan,
+          queries: staged.queries.map(({ name }) => name),
+          queriesFailed: staged.failed,
+          notesKept: staged.notes.length,
+          notesDropped: staged.notesDropped,
+        }),
     ...(verdict === undefined ? {} : { text: textOf(claimsOf(verdict)) }),
   };
 }

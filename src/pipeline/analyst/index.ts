@@ -4,5 +4,6 @@ export * from './compare.ts';
 export * from './context.ts';
 export * from './fixture.ts';
 export * from './metrics.ts';
+export * from './run-query.ts';
 export * from './stored-report.ts';
 export * from './stored-result.ts';

@@ -75,7 +75,7 @@ test('the table has a line a call, an empty cell for what is not known, and no c
     'estimatedPromptTokens',
     'promptTokens',
   ]);
-  expect(first).toBe('inc-1,technical,ollama,tiny,answer,900,700,100,400,2400,50,1,true,5,1,0.5,,,,,,,');
+  expect(first).toBe('inc-1,technical,ollama,tiny,answer,900,700,100,400,2400,50,1,true,5,1,0.5,,,,,,,,,,,,');
   expect(second).toContain(`"'=tiny,""x""",timeout,800,,`);
 });
 

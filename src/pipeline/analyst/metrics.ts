@@ -1,4 +1,4 @@
-import type { LanguageFailureKind, LanguageUsage } from '../../analyst/index.ts';
+import type { LanguageFailureKind, LanguageUsage, StageOutcome, StoreQueryName } from '../../analyst/index.ts';
 import type { LanguageBudgetOptions } from '../../io/index.ts';
 import { textCell } from '../../report/index.ts';
 import { measureText, type TextMeasures } from './text-measure.ts';
@@ -24,6 +24,12 @@ export interface AnalystCall {
   readonly schemaValid?: boolean;
   readonly claimsKept?: number;
   readonly claimsDropped?: number;
+  /** Of staged mode: how planning ended, the queries that were run, how many of them failed, and the notes of the summary that passed the check or did not. */
+  readonly plan?: StageOutcome;
+  readonly queries?: readonly StoreQueryName[];
+  readonly queriesFailed?: number;
+  readonly notesKept?: number;
+  readonly notesDropped?: number;
   /** In the currency of the configured prices; absent without prices or tokens. */
   readonly cost?: number;
   /** Of all claims that were kept, one after the other. */
@@ -145,6 +151,11 @@ const COLUMNS: readonly (readonly [string, (call: AnalystCall) => string | numbe
   ['wordsPerSentence', (call) => round(call.text?.wordsPerSentence)],
   ['vocabularyRichness', (call) => round(call.text?.vocabularyRichness)],
   ['topWords', (call) => call.text?.topWords.map(({ word }) => word).join(' ')],
+  ['plan', (call) => call.plan],
+  ['queries', (call) => call.queries?.join(' ')],
+  ['queriesFailed', (call) => call.queriesFailed],
+  ['notesKept', (call) => call.notesKept],
+  ['notesDropped', (call) => call.notesDropped],
 ];
 
 /** analyst-metrics.csv: a line a call; what is not known is an empty cell. */
