@@ -10,7 +10,7 @@ import {
   Packet,
   TimeBase,
 } from '../wire/index.ts';
-import { ArpClaims } from './arp-claim.ts';
+import { type ArpChange, ArpChanges, ArpClaims, type ArpSnapshot, type ArpView, StoredArpClaims } from './arp-claim.ts';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const ROUTER = '00:11:22:00:00:01';
@@ -164,5 +164,38 @@ describe('claims by ARP', () => {
     const wire = new Wire();
     wire.send(0, 3, ROUTER, GATE, GATE);
     expect(wire.claims.claimCount(ROUTER)).toBe(0);
+  });
+
+  it('are told again from their changes and what they were in the end', () => {
+    const wire = new Wire();
+    const changes = new ArpChanges(wire.claims);
+    const stored = new StoredArpClaims();
+    const asked = (view: ArpView): unknown => [
+      [GATE, '192.168.1.50', '192.168.1.99'].map((address) => [view.isContested(address), view.firstClaimant(address)]),
+    ];
+    const last = (view: ArpView): unknown => [
+      asked(view),
+      view.contested(),
+      [ROUTER, THIEF, '00:00:00:00:00:01'].map((mac) => [view.ownAddresses(mac), view.claimCount(mac)]),
+      [GATE, '192.168.1.50', '192.168.1.99'].map((address) => view.macOf(address)),
+    ];
+    const steps = [
+      () => wire.answer(0, ROUTER, GATE, '192.168.1.50', 10),
+      () => wire.answer(1, THIEF, '192.168.1.99', '192.168.1.50', 20),
+      () => wire.answer(2, THIEF, GATE, '192.168.1.50', 10),
+      // Outside of VLANs nobody else claims it, and that is what is asked first.
+      () => wire.answer(3, THIEF, GATE, '192.168.1.50'),
+      () => wire.answer(4, ROUTER, GATE, '192.168.1.50'),
+    ];
+    const told = steps.map((step) => {
+      step();
+      const now = changes.take();
+      stored.note(JSON.parse(JSON.stringify(now)) as ArpChange[]);
+      expect(asked(stored)).toEqual(asked(wire.claims));
+      return now.length;
+    });
+    expect(told).toEqual([0, 0, 1, 1, 1]);
+    stored.close(JSON.parse(JSON.stringify(wire.claims.snapshot())) as ArpSnapshot);
+    expect(last(stored)).toEqual(last(wire.claims));
   });
 });

@@ -172,6 +172,35 @@ export class ArpClaims implements ArpView {
     return word !== undefined && this.#contested.has(word);
   }
 
+  /** What changed of the contested addresses, for `ArpChanges`, and notes it in `told`. */
+  changesSince(told: Map<number, string | null>): ArpChange[] {
+    const changes: ArpChange[] = [];
+    for (const word of this.#contested) {
+      // Who was first in a VLAN stays so until the address is claimed outside of VLANs.
+      if (told.has(word) && !this.#addresses.has(keyOf(word, -1))) continue;
+      const address = formatIpv4(word | 0);
+      const first = this.firstClaimant(address) ?? null;
+      if (told.get(word) === first) continue;
+      told.set(word, first);
+      changes.push([address, first]);
+    }
+    return changes;
+  }
+
+  snapshot(): ArpSnapshot {
+    const first = new Map<number, Address>();
+    for (const place of this.#addresses.values())
+      if (!this.#contested.has(place.word) && (place.vlan === -1 || !first.has(place.word)))
+        first.set(place.word, place);
+    return {
+      contested: this.contested(),
+      byMac: [...this.#byMac].map(([mac, own]) => [macText(mac), [...own].map((word) => formatIpv4(word | 0))]),
+      macs: [...first.values()].flatMap(({ word, claimants: [claimant] }) =>
+        claimant === undefined ? [] : [[formatIpv4(word | 0), macText(claimant.mac)] as const],
+      ),
+    };
+  }
+
   firstClaimant(address: string): string | undefined {
     const word = wordOf(address);
     if (word === undefined || !this.#contested.has(word)) return undefined;
@@ -243,4 +272,74 @@ function wordOf(address: string): number | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);
   if (match === null) return undefined;
   return match.slice(1).reduce((word, part) => word * 256 + Number(part), 0);
+}
+
+/** What `ArpClaims` holds in the end, for asking it again later: JSON. */
+export interface ArpSnapshot {
+  readonly contested: readonly ClaimedAddress[];
+  /** Addresses by the hardware address that claims them, in the order in which it first did. */
+  readonly byMac: readonly (readonly [mac: string, addresses: readonly string[]])[];
+  /** The hardware address of every address that is not contested. */
+  readonly macs: readonly (readonly [address: string, mac: string])[];
+}
+
+/** An address that became contested, with who claimed it first. */
+export type ArpChange = readonly [address: string, first: string | null];
+
+/** Says what of `ArpClaims` changed for those who ask while it fills (`isContested`, `firstClaimant`). Holds as many entries as addresses are contested. */
+export class ArpChanges {
+  readonly #claims: ArpClaims;
+  readonly #told = new Map<number, string | null>();
+
+  constructor(claims: ArpClaims) {
+    this.#claims = claims;
+  }
+
+  /** Since the last time; mostly nothing. */
+  take(): ArpChange[] {
+    return this.#claims.changesSince(this.#told);
+  }
+}
+
+/** What was told of ARP while packets were read, told again: first the changes, batch by batch, and what the claims were in the end. */
+export class StoredArpClaims implements ArpView {
+  readonly #first = new Map<string, string | null>();
+  #contested: readonly ClaimedAddress[] = [];
+  #byMac = new Map<string, readonly string[]>();
+  #macs = new Map<string, string>();
+
+  note(changes: readonly ArpChange[]): void {
+    for (const [address, first] of changes) this.#first.set(address, first);
+  }
+
+  close({ contested, byMac, macs }: ArpSnapshot): void {
+    this.#contested = contested;
+    this.#byMac = new Map(byMac);
+    this.#macs = new Map(macs);
+    for (const { address } of contested) if (!this.#first.has(address)) this.#first.set(address, null);
+  }
+
+  isContested(address: string): boolean {
+    return this.#first.has(address);
+  }
+
+  firstClaimant(address: string): string | undefined {
+    return this.#first.get(address) ?? undefined;
+  }
+
+  contested(): readonly ClaimedAddress[] {
+    return this.#contested;
+  }
+
+  ownAddresses(mac: string): readonly string[] {
+    return (this.#byMac.get(mac) ?? []).filter((address) => !this.#first.has(address));
+  }
+
+  claimCount(mac: string): number {
+    return this.#byMac.get(mac)?.length ?? 0;
+  }
+
+  macOf(address: string): string | undefined {
+    return this.#macs.get(address);
+  }
 }

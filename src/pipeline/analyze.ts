@@ -24,6 +24,7 @@ import {
   type HostFacts,
   HostTable,
   mostFrequent,
+  StoredArpClaims,
   shippedVendors,
   TimelineCounter,
   type VendorTable,
@@ -48,6 +49,7 @@ import { FitSample } from './fit-sample.ts';
 import { inPieces, type LearningBatch, type LearningModel } from './learning.ts';
 import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
+import type { RecordKeeper, StoredRecords } from './record.ts';
 import { type FlowChunk, FlowStore } from './store.ts';
 import { ColumnCounts, findInRows, type TableFindings, type TablePlan } from './table/index.ts';
 import { threatListBlindSpots } from './threat-list.ts';
@@ -107,6 +109,10 @@ export interface AnalyzeOptions {
   readonly feedback?: Feedback;
   /** Keeps the alert budget; the same one for every window of an input without an end. */
   readonly keeper?: AlertKeeper;
+  /** Keeps what detectors see, so that they can be run on it again. */
+  readonly records?: RecordKeeper;
+  /** Records that were kept before: they are looked at in place of the inputs, and only detections and model come of it. */
+  readonly stored?: StoredRecords;
 }
 
 export interface Analysis {
@@ -181,7 +187,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
     let current = stream === undefined && scorer !== undefined && 'score' in scorer ? scorer : undefined;
     let scored = 0;
     let turn = performance.now();
-    for (const { table, features } of flowPieces(store, learning)) {
+    for (const { table, features } of flowPieces(store, learning, options.records)) {
       let scores: Float64Array | undefined;
       if (stream !== undefined) {
         const order = orderByEnd(table);
@@ -359,6 +365,14 @@ interface FirstPass {
   };
 }
 
+/** What is there when all flows were seen once. */
+type ReadFlows = Omit<FirstPass, 'model' | 'found' | 'detectors' | 'idle' | 'devices'> & {
+  readonly devices: DeviceWatch;
+};
+
+/** What detectors are told of where flows come from: the columns that it gives. Undefined for packets, which give all. */
+type FlowSource = Pick<TableSource, 'gives'>;
+
 /**
  * Packets to flows, features and detections. This and `readFlows` are functions of their own so that live flows, windows and hosts are gone before the detectors look at what they
  * remember, and that is gone before the second pass and the report: together it is most of the memory of a run.
@@ -373,15 +387,20 @@ async function readPass(
 ): Promise<FirstPass> {
   const { detect = {} } = options;
   const base = new TimeBase();
+  const { stored } = options;
   const arp = new ArpClaims(base);
-  const detectors = createDetectors({ ...context, arp }, detect);
+  const storedArp = stored?.arp === undefined ? undefined : new StoredArpClaims();
+  const detectors = createDetectors({ ...context, arp: storedArp ?? arp }, detect);
   let looks: DetectorLooks | undefined = new DetectorLooks(detectors);
   const sample = new FitSample(pack.features, seed);
-  const observe = (table: Table, features: FeatureMatrix, source: TableSource | undefined): void => {
+  const observe = (table: Table, features: FeatureMatrix, source: FlowSource | undefined): void => {
     for (const detector of looks?.of(source) ?? []) detector.observe(table, features);
     sample.offer(features);
   };
-  const read = await readFlows(options, pack, context, oddities, store, observe, { base, arp });
+  const read =
+    stored === undefined
+      ? await readFlows(options, pack, context, oddities, store, observe, { base, arp })
+      : await readStored(stored, pack, context, store, observe, storedArp);
   const idle = looks.idle();
   const looked = detectors.length - idle.length;
   // One after the other, and each is gone before the next remembers: together they are half of the memory of a run.
@@ -423,9 +442,9 @@ async function readFlows(
   context: NetworkContext,
   oddities: OddityCounter,
   store: FlowStore,
-  observe: (table: Table, features: FeatureMatrix, source: TableSource | undefined) => void,
+  observe: (table: Table, features: FeatureMatrix, source: FlowSource | undefined) => void,
   { base, arp }: { readonly base: TimeBase; readonly arp: ArpClaims },
-): Promise<Omit<FirstPass, 'model' | 'found' | 'detectors' | 'idle' | 'devices'> & { readonly devices: DeviceWatch }> {
+): Promise<ReadFlows> {
   const { inputs, flow = {}, onProgress, signal } = options;
   // Chance from outside the seed: it decides where flows lie in the hash table, and nothing that anyone sees.
   const flowTable = new FlowTable(base, oddities, { hashSeed: randomInt(2 ** 31), ...flow });
@@ -445,6 +464,7 @@ async function readFlows(
     devices.observe(table);
     timeline.observe(table);
     census.observe(table);
+    options.records?.note(source?.gives, arp);
     const copied = store.append({ table, features });
     if (copied) flowTable.recycle(made);
     if (copied && features.values.length > (values?.length ?? 0)) values = features.values;
@@ -471,9 +491,11 @@ async function readFlows(
   });
   flowTable.finish();
   await decoding?.settle(true);
+  const alerts = sources.flatMap((one) => one.alerts?.() ?? []);
+  options.records?.close(alerts, arp);
   return {
     summaries,
-    alerts: sources.flatMap((one) => one.alerts?.() ?? []),
+    alerts,
     saturations: [
       ...measurer.saturations().map((s) => ({ detector: 'features', ...s })),
       ...(decoding?.saturations() ?? []),
@@ -502,19 +524,56 @@ async function readFlows(
   };
 }
 
+/** Stored flows with their features, as `readFlows` shows flows that are read. What no detector asks for is not told again: the report has it. */
+async function readStored(
+  stored: StoredRecords,
+  pack: FeaturePack,
+  context: NetworkContext,
+  store: FlowStore,
+  observe: (table: Table, features: FeatureMatrix, source: FlowSource | undefined) => void,
+  arp: StoredArpClaims | undefined,
+): Promise<ReadFlows> {
+  const measurer = pack.create({ isHome: context.isHome });
+  let values: Float32Array | undefined;
+  let turn = performance.now();
+  for (const { table, source, arp: changes } of stored.batches()) {
+    arp?.note(changes);
+    const features = measurer.measure(table, orderByEnd(table), values);
+    observe(table, features, source);
+    const copied = store.append({ table, features });
+    if (!copied) values = undefined;
+    else if (features.values.length > (values?.length ?? 0)) values = features.values;
+    if (performance.now() - turn > TURN_MS) {
+      await nextTurn();
+      turn = performance.now();
+    }
+  }
+  if (stored.arp !== undefined) arp?.close(stored.arp);
+  return {
+    summaries: [],
+    alerts: stored.alerts,
+    saturations: [],
+    devices: new DeviceWatch({ isHome: context.isHome }),
+    census: new FlowCensus().finish(),
+    timeline: new TimelineCounter().finish(),
+    totals: { flows: stored.rows, packets: 0, wireBytes: 0, otherFrames: new Map() },
+    hosts: { count: 0, shown: [], saturations: [] },
+  };
+}
+
 /** Which detectors look at what: at the flows of packets all of them, at those of a log the ones that need nothing that it lacks. */
 class DetectorLooks {
   readonly #detectors: readonly Detector[];
   readonly #looked = new Set<Detector>();
   /** Columns that no input gave so far, by detector. */
   readonly #lacking = new Map<Detector, readonly string[]>();
-  readonly #known = new Map<TableSource | undefined, readonly Detector[]>();
+  readonly #known = new Map<FlowSource | undefined, readonly Detector[]>();
 
   constructor(detectors: readonly Detector[]) {
     this.#detectors = detectors;
   }
 
-  of(source: TableSource | undefined): readonly Detector[] {
+  of(source: FlowSource | undefined): readonly Detector[] {
     let able = this.#known.get(source);
     if (able === undefined) {
       able = this.#detectors.filter((detector) => {
@@ -581,10 +640,16 @@ export function orderByEnd(table: Table): Int32Array {
 }
 
 /** The flows that wait in the store: as they lie there, or in short pieces in the order of time where the model follows a schedule. */
-function* flowPieces(store: FlowStore, learning: LearningModel | undefined): Generator<FlowChunk> {
+function* flowPieces(
+  store: FlowStore,
+  learning: LearningModel | undefined,
+  records?: RecordKeeper,
+): Generator<FlowChunk> {
   const rows = learning?.pieceRows;
-  for (const chunk of store.chunks())
+  for (const chunk of store.chunks()) {
+    records?.add(chunk.table, chunk.encoded);
     yield* inPieces(chunk, rows, rows === undefined ? undefined : orderByEnd(chunk.table));
+  }
 }
 
 /** The flows that wait in the store, for a first fit. */

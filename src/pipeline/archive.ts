@@ -4,21 +4,24 @@ import * as path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { UserError } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
-import { AlertKeeper, type Feedback, NO_FEEDBACK, parseAlertBudget } from '../incident/index.ts';
+import { AlertKeeper, type Feedback, NO_FEEDBACK, type PastAlert, parseAlertBudget } from '../incident/index.ts';
 import { describeFileError, OutputFile } from '../io/index.ts';
 import type { AnalysisResult } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
 import type { AnalysisParts } from './analyze.ts';
 import type { AssembleSettings } from './assemble.ts';
+import type { Config } from './config.ts';
+import type { LearningOptions } from './learning.ts';
+import type { RecordsKept } from './record.ts';
 import { productVersion } from './version.ts';
 
 /**
  * What a report was put together of, so that it can be put together again: with other suppressions (`anomalyst feedback`), or byte for byte (`anomalyst replay`).
  * gzip of lines of JSON: a head, the result without its incidents, a detection each with the flows it rests on, and a line with the SHA-256 of all lines
- * before it. Holds no packet and no flow that no detection cites; text in it may come from the network.
+ * before it. Holds no packet and no flow that no detection cites (those are in `RECORDS_FILE`); text in it may come from the network.
  */
 export const ARCHIVE_FILE = 'archive.ndjson.gz';
-export const ARCHIVE_VERSION = 1;
+export const ARCHIVE_VERSION = 2;
 /** More than these are not kept, and the archive says so: it then serves no replay. */
 export const MAX_ARCHIVE_DETECTIONS = 20_000;
 /** Bytes of text that are read back at most. */
@@ -32,10 +35,19 @@ export interface ArchiveSettings {
   /** The suppressions that were used, and where they stand: relative to the report's folder, or as the user named it. */
   readonly feedback: Feedback;
   readonly feedbackFile: string;
-  /** '3/week', and the times of alerts in windows before this one. */
-  readonly alertBudget?: { readonly text: string; readonly before: readonly number[] };
+  /** '3/week', and the alerts that were shown before this run. */
+  readonly alertBudget?: {
+    readonly text: string;
+    readonly before: readonly PastAlert[];
+    /** Where they stand: relative to the report's folder. */
+    readonly file: string;
+  };
   /** Importance by address and hardware address, where a baseline gave one. */
   readonly importance: readonly (readonly [key: string, worth: number])[];
+  /** What detectors and models were told: for running them again. */
+  readonly detect?: Config['detect'];
+  readonly learning?: Pick<LearningOptions, 'kind' | 'every'>;
+  readonly timeZone?: string;
   /** Thresholds, timeouts and the model as they were set, for people and for a run on the inputs. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -46,10 +58,17 @@ export interface Archive {
   /** Detections of the run; more than are kept where it was cut. */
   readonly detectionCount: number;
   readonly parts: Pick<AnalysisParts, 'base' | 'detections'>;
+  /** The records that the detectors looked at. */
+  readonly records: RecordsKept;
 }
 
-export function archiveOf(parts: AnalysisParts, settings: Omit<ArchiveSettings, 'importance'>): Archive {
+export function archiveOf(
+  parts: AnalysisParts,
+  settings: Omit<ArchiveSettings, 'importance'>,
+  records: RecordsKept,
+): Archive {
   return {
+    records,
     tool: productVersion(),
     settings: { ...settings, importance: [...(parts.importance ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)) },
     detectionCount: parts.detections.length,
@@ -96,7 +115,7 @@ export function writeArchive(folder: string, archive: Archive): number {
   }
 }
 
-function* encodeArchive({ tool, settings, detectionCount, parts }: Archive): Generator<Uint8Array> {
+function* encodeArchive({ tool, settings, detectionCount, parts, records }: Archive): Generator<Uint8Array> {
   const digest = createHash('sha256');
   let text = '';
   const line = (value: unknown): void => {
@@ -104,7 +123,7 @@ function* encodeArchive({ tool, settings, detectionCount, parts }: Archive): Gen
     digest.update(one);
     text += one;
   };
-  line({ format: 'anomalyst-archive', version: ARCHIVE_VERSION, tool, detectionCount, settings });
+  line({ format: 'anomalyst-archive', version: ARCHIVE_VERSION, tool, detectionCount, settings, records });
   line(parts.base);
   for (const detection of parts.detections) {
     line(detection);
@@ -149,13 +168,13 @@ export function readArchive(folder: string): Archive {
       `${file} is of version ${String(member(head, 'version'))}, and this program reads version ${ARCHIVE_VERSION}`,
       'use the version of anomalyst that wrote it, or run anomalyst analyze again',
     );
-  const { tool, detectionCount, settings } = head as {
-    tool: string;
-    detectionCount: number;
-    settings: ArchiveSettings;
-  };
+  const { tool, detectionCount, settings, records } = head as Pick<
+    Archive,
+    'tool' | 'detectionCount' | 'settings' | 'records'
+  >;
   return {
     tool,
+    records,
     detectionCount,
     settings: { ...settings, feedback: settings.feedback ?? NO_FEEDBACK },
     parts: { base: base as AnalysisResult, detections: detections as Detection[] },

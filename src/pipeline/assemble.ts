@@ -1,5 +1,5 @@
 import { type Analyst, createRuleAnalyst, type JudgedIncident } from '../analyst/index.ts';
-import { counted } from '../core/index.ts';
+import { counted, fingerprint } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import { type AlertKeeper, type Feedback, groupWithFeedback, NO_FEEDBACK, type Severity } from '../incident/index.ts';
 import type { AnalysisResult } from '../report/index.ts';
@@ -30,7 +30,7 @@ export async function assembleResult(
     context: { isHome },
     ...(importanceOf === undefined ? {} : { weights: { importanceOf } }),
   });
-  const kept = keeper?.apply(grouped.incidents);
+  const kept = keeper?.apply(grouped.incidents, trafficKey(base));
   const incidents: JudgedIncident[] = [];
   for (const incident of kept?.incidents ?? grouped.incidents)
     incidents.push({ ...incident, verdict: await analyst.judge(incident) });
@@ -53,4 +53,9 @@ export async function assembleResult(
     },
     incidents,
   };
+}
+
+/** What says which traffic a result is of: the same inputs with the same beginning and end. */
+function trafficKey({ run: { inputs, firstMs, lastMs } }: AnalysisResult): string {
+  return fingerprint([...inputs.map(({ name }) => name), firstMs ?? '', lastMs ?? '']);
 }

@@ -119,6 +119,11 @@ export const configSchema = z.strictObject({
     .refine((text) => parseAlertBudget(text) !== undefined, { error: 'expected a number and a time, as in 3/week' })
     .optional()
     .describe('At most so many alerts, as in 3/week, 2/day or 1/hour.'),
+  alertHistory: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Alerts that were shown before, for the budget; alerts.json in the output folder where absent.'),
   failOn: z.enum(SEVERITIES).optional().describe('Exit with 3 when an incident is at least this severe.'),
   types: z
     .record(z.string(), z.enum(['number', 'integer', 'text', 'time', 'boolean']))

@@ -1,4 +1,5 @@
 /** Floor 10: assembly from configuration: the batch analysis. */
+export * from './alert-history.ts';
 export * from './analyst/index.ts';
 export * from './analyze.ts';
 export * from './archive.ts';
@@ -16,6 +17,7 @@ export * from './live.ts';
 export * from './model/index.ts';
 export * from './parallel/index.ts';
 export { pluginPlan } from './plugin.ts';
+export * from './record.ts';
 export * from './replay.ts';
 export * from './retrain.ts';
 export * from './table/index.ts';

@@ -6,10 +6,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/support/cli.ts';
 import { UserError } from '../core/index.ts';
 import { NO_FEEDBACK } from '../incident/index.ts';
+import { OutputFile } from '../io/index.ts';
 import { renderJson } from '../report/index.ts';
 import { type Analysis, analyze } from './analyze.ts';
 import { ARCHIVE_FILE, type Archive, archiveOf, readArchive, requireWhole, writeArchive } from './archive.ts';
-import { replayIncident } from './replay.ts';
+import { RECORDS_FILE, RecordKeeper, type RecordsKept, StoredRecords } from './record.ts';
+import { detectAgain, openRecords, replayIncident } from './replay.ts';
 
 const demo = fileURLToPath(new URL('../../test/fixture/demo/office.pcap', import.meta.url));
 let analysis: Analysis;
@@ -17,14 +19,14 @@ let archive: Archive;
 let folder: string;
 
 beforeAll(async () => {
-  analysis = await analyze({ inputs: [demo], scratchFolder: temporaryFolder() });
-  archive = archiveOf(analysis.parts, {
-    kind: 'flows',
-    feedback: NO_FEEDBACK,
-    feedbackFile: 'suppressions.yaml',
-    config: { seed: 42 },
-  });
   folder = temporaryFolder();
+  const records = new RecordKeeper(() => new OutputFile(folder, RECORDS_FILE));
+  analysis = await analyze({ inputs: [demo], scratchFolder: temporaryFolder(), records });
+  archive = archiveOf(
+    analysis.parts,
+    { kind: 'flows', feedback: NO_FEEDBACK, feedbackFile: 'suppressions.yaml', config: { seed: 42 } },
+    records.finish([]),
+  );
   writeArchive(folder, archive);
 });
 
@@ -62,6 +64,69 @@ describe('a replay', () => {
     const other = { ...readArchive(folder), tool: '0.0.1' };
     expect((await replayIncident(other, stored, id)).differences[0]).toMatch(
       /^version: the report is of anomalyst 0\.0\.1, this is /,
+    );
+  });
+});
+
+function kept(): Extract<RecordsKept, { isKept: true }> {
+  const { records } = archive;
+  if (!records.isKept) throw new Error(records.why);
+  return records;
+}
+
+describe('a replay from the records', () => {
+  it('runs model and detectors again, with the same detections, model and report', async () => {
+    const stored = new StoredRecords(folder, kept());
+    const again = await detectAgain(archive, stored, { scratchFolder: temporaryFolder() });
+    expect(again.detections).toEqual(analysis.parts.detections);
+    expect(again.model).toBe(analysis.model?.checksum);
+    const text = renderJson(analysis.result);
+    for (const { id } of analysis.result.incidents) {
+      const { isSame, differences, remarks } = await replayIncident(archive, text, id, again);
+      expect([isSame, differences, remarks]).toEqual([true, [], []]);
+    }
+  });
+
+  it('says what differs, in the incident and in the run, where detectors were told something else', async () => {
+    const stored = new StoredRecords(folder, kept());
+    const settings = { ...archive.settings, detect: { beacon: false, 'strange-flow': false } } as const;
+    const again = await detectAgain({ ...archive, settings }, stored, { scratchFolder: temporaryFolder() });
+    const beacon = analysis.result.incidents.find(({ kind }) => kind === 'beacon.interval');
+    const { isSame, incident, differences, remarks } = await replayIncident(
+      archive,
+      renderJson(analysis.result),
+      beacon?.id ?? '',
+      again,
+    );
+    expect([isSame, incident, differences]).toEqual([
+      false,
+      undefined,
+      ['the incident does not come out of the records'],
+    ]);
+    expect(remarks[0]).toMatch(/^stored \d+ detections, now \d+$/);
+    expect(remarks).toContain('beacon.interval of 192.168.20.66 is not found any more');
+    const other = { ...again, detections: analysis.parts.detections.map((one) => ({ ...one, score: 0.5 })) };
+    const changed = await replayIncident(archive, renderJson(analysis.result), beacon?.id ?? '', other);
+    expect(changed.remarks[0]).toMatch(/^[a-z-]+\.[a-z-]+ of [\d.]+\.score: stored [\d.]+, now 0\.5$/);
+    expect(changed.differences[0]).toMatch(/^urgency: stored \d+, now \d+$/);
+  });
+
+  it('says why it can not, where records are missing, changed or were not kept', () => {
+    const why = (folderOf: string, records: RecordsKept = kept()): string => {
+      const opened = openRecords({ ...archive, records }, (one) => new StoredRecords(folderOf, one));
+      return 'why' in opened ? opened.why.replace(folderOf, '.') : 'none';
+    };
+    expect(why(folder)).toBe('none');
+    const other = temporaryFolder();
+    expect(why(other)).toContain('no such file');
+    const bytes = fs.readFileSync(path.join(folder, RECORDS_FILE));
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    fs.writeFileSync(path.join(other, RECORDS_FILE), bytes);
+    expect(why(other)).toBe(`./${RECORDS_FILE} is not the one that this report was made of`);
+    fs.writeFileSync(path.join(other, RECORDS_FILE), bytes.subarray(0, 1000));
+    expect(why(other)).toBe(`./${RECORDS_FILE} is not the one that this report was made of`);
+    expect(why(folder, { isKept: false, why: 'they take more than 256 MB' })).toBe(
+      'the records were not kept: they take more than 256 MB',
     );
   });
 });

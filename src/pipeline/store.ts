@@ -15,6 +15,8 @@ export interface FlowChunk {
   readonly features: FeatureMatrix;
   /** The arrays of the table are another's, who will write into them again: whoever keeps the table copies it. */
   readonly borrowed?: boolean;
+  /** The table as `encodeTable` wrote it, where it comes from the scratch place: valid as long as the chunk. */
+  readonly encoded?: Uint8Array;
 }
 
 /** Room for one encoded chunk; larger ones get a buffer of their own. */
@@ -93,8 +95,9 @@ export class FlowStore {
     for (const block of this.#scratch.read()) {
       const rowCount = new Uint32Array(block.buffer, block.byteOffset, 2)[0] ?? 0;
       const values = new Float32Array(block.buffer, block.byteOffset + 8, rowCount * this.features.length);
-      const table = decodeTable(this.#schema, block.subarray(8 + align(values.byteLength)));
-      yield { table, features: { features: this.features, rowCount, values }, borrowed: true };
+      const encoded = block.subarray(8 + align(values.byteLength));
+      const table = decodeTable(this.#schema, encoded);
+      yield { table, features: { features: this.features, rowCount, values }, borrowed: true, encoded };
     }
   }
 

@@ -29,10 +29,10 @@ function ruleSentence({ rule, createdMs, meaning, reason, hidden, incidents, cha
 
 export function budgetSentence(alerts: BudgetOutcome | undefined): string | undefined {
   if (alerts === undefined) return undefined;
-  const { budget, heldBack, leastShown, mostHeldBack } = alerts;
-  if (heldBack === 0)
-    return `${counted(alerts.alerts, 'alert')} within the budget of ${budget}; nothing was held back.`;
-  return `${counted(alerts.alerts, 'alert')} within the budget of ${budget}${leastShown === undefined ? '' : ` (urgency ${leastShown} and more)`}; ${counted(heldBack, 'incident')} of medium severity or more held back${mostHeldBack === undefined ? '' : ` (urgency ${mostHeldBack} and less)`}: listed, with their severity, and no alerts.`;
+  const { budget, heldBack, leastShown, mostHeldBack, earlier = 0 } = alerts;
+  const within = `${counted(alerts.alerts, 'alert')} within the budget of ${budget}${earlier === 0 ? '' : `, beside ${earlier} of earlier runs`}`;
+  if (heldBack === 0) return `${within}; nothing was held back.`;
+  return `${within}${leastShown === undefined ? '' : ` (urgency ${leastShown} and more)`}; ${counted(heldBack, 'incident')} of medium severity or more held back${mostHeldBack === undefined ? '' : ` (urgency ${mostHeldBack} and less)`}: listed, with their severity, and no alerts.`;
 }
 
 /** What is to be said of one incident: its label, rules that did not hide it, that it was held back. */

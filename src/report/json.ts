@@ -176,6 +176,7 @@ function alertsNode(alerts: BudgetOutcome): NonNullable<IncidentsDocument['run']
     budget: alerts.budget,
     alerts: alerts.alerts,
     heldBack: alerts.heldBack,
+    ...optional('earlier', alerts.earlier),
     ...optional('leastShown', alerts.leastShown),
     ...optional('mostHeldBack', alerts.mostHeldBack),
   };

@@ -210,6 +210,10 @@ const run = named(
           budget: text("As in '3/week'."),
           alerts: count('Incidents of medium severity or more that are alerts.'),
           heldBack: count('Those that are none because the budget was used up.'),
+          earlier: say(
+            z.int().min(0).optional(),
+            'Alerts of earlier runs within the length of the budget, which take room in it; absent where there is none.',
+          ),
           leastShown: say(z.number().optional(), 'Lowest urgency of an alert.'),
           mostHeldBack: say(z.number().optional(), 'Highest urgency of what was held back.'),
         })

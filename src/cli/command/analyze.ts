@@ -8,6 +8,7 @@ import type { FeatureMatrix } from '../../feature/index.ts';
 import {
   type AlertBudget,
   AlertKeeper,
+  alertsNear,
   NO_FEEDBACK,
   parseAlertBudget,
   SEVERITIES,
@@ -28,6 +29,7 @@ import {
   writeOutput,
 } from '../../io/index.ts';
 import {
+  ALERTS_FILE,
   AnomalySheet,
   ARCHIVE_FILE,
   type Archive,
@@ -38,9 +40,15 @@ import {
   type Config,
   classifyInputs,
   FEEDBACK_FILE,
+  type GivenFile,
   LearningModel,
+  noteAlerts,
   parseRetrainEvery,
+  RECORDS_FILE,
+  RecordKeeper,
+  type RecordsKept,
   type RetrainEvery,
+  readAlerts,
   threatListBlindSpots,
   writeArchive,
 } from '../../pipeline/index.ts';
@@ -55,7 +63,7 @@ import {
   rowCsvLines,
   textCell,
 } from '../../report/index.ts';
-import { fitFlows, planOptions, readDefinitions, readSystemInput } from '../definitions.ts';
+import { fitFlows, planOptions, readDefinitions, readDefinitionText, readSystemInput } from '../definitions.ts';
 import { Explainer } from '../explain-report.ts';
 import { readFeedback } from '../feedback-file.ts';
 import { languageModelOf, personasOf } from '../language-option.ts';
@@ -67,7 +75,7 @@ import { note, print, showUserError, terminalWidth, wantsColor } from '../termin
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
 import { askedAddress, runStream, runWatch, WATCH_PREFIX } from './analyze-stream.ts';
 import { baselineOf, vendorsOf } from './devices.ts';
-import { readRules } from './rules.ts';
+import { readRules, readRuleText } from './rules.ts';
 
 interface AnalyzeFlags extends LiveFlags {
   readonly out?: string;
@@ -92,6 +100,7 @@ interface AnalyzeFlags extends LiveFlags {
   readonly llm?: string | false;
   readonly suppressions?: string;
   readonly alertBudget?: AlertBudget;
+  readonly alertHistory?: string;
 }
 
 const DEFAULT_OUT = 'anomalyst-out';
@@ -102,7 +111,7 @@ const ANOMALIES_FILE = 'anomalies.csv';
 const REJECTED_FILE = 'rejected.csv';
 /** What a run writes, or takes away where an earlier one left it. */
 const OWN_FILES = [
-  ...[FLOWS_FILE, ROWS_FILE, ANOMALIES_FILE, REJECTED_FILE, ARCHIVE_FILE],
+  ...[FLOWS_FILE, ROWS_FILE, ANOMALIES_FILE, REJECTED_FILE, ARCHIVE_FILE, RECORDS_FILE],
   ...['incidents.json', 'incidents.csv', 'report.html'],
 ];
 /** Rejected lines that are kept; all are counted. */
@@ -162,6 +171,10 @@ export function addAnalyzeCommand(program: Command, done: (code: number) => void
       `what was called ordinary before (default: ${FEEDBACK_FILE} in the output folder, where there is one; docs/incidents.md)`,
     )
     .option('--alert-budget <n/time>', 'at most so many alerts, as in 3/week, 2/day or 1/hour', alertBudget)
+    .option(
+      '--alert-history <json>',
+      `alerts that were shown before, which take room in the budget (default: ${ALERTS_FILE} in the output folder)`,
+    )
     .option('--llm <model>', 'let a language model explain the incidents, as in ollama:qwen2.5:3b (docs/analyst.md)')
     .option('--no-llm', 'ask no language model, also where the configuration names one')
     .option('--config <yaml>', 'configuration file; flags win over it')
@@ -266,7 +279,11 @@ async function runConfigured(
   const feedback = named !== undefined || fs.existsSync(suppressions) ? readFeedback(suppressions).feedback : undefined;
   const budget =
     flags.alertBudget ?? (config.alertBudget === undefined ? undefined : parseAlertBudget(config.alertBudget));
-  const keeper = budget === undefined ? undefined : new AlertKeeper(budget);
+  const history = flags.alertHistory ?? config.alertHistory ?? path.join(out, ALERTS_FILE);
+  if (flags.alertHistory !== undefined && budget === undefined)
+    throw new UserError('--alert-history without a budget says nothing', 'add --alert-budget, for example 3/week');
+  const keeper = budget === undefined ? undefined : new AlertKeeper(budget, readAlerts(history));
+  const given = await givenFiles(flags, config, model);
   const explain = await explainerOf(flags, config);
   refuseOwnFiles(out, OWN_FILES, files);
   makeOutputFolder(out);
@@ -290,8 +307,17 @@ async function runConfigured(
   process.on('SIGHUP', onInterrupt);
   const progress =
     flags.quiet !== true && (flags.progress ?? process.stderr.isTTY) ? new ProgressLine(process.stderr) : undefined;
+  let runs = 0;
+  const recordsFor = (folder: string): RecordKeeper => {
+    const records = new RecordKeeper(() => new OutputFile(folder, RECORDS_FILE));
+    if (plugins !== undefined) records.refuse('plugins took part, which are programs of their own');
+    if (definitions !== undefined && config.popular !== undefined)
+      records.refuse('the definitions use a list of popular names of your own');
+    if (learning?.goesOn === true && runs++ > 0) records.refuse('the model had learned in windows before this one');
+    return records;
+  };
   const once: RunOnce = (folder, run) =>
-    inFolder(folder, FLOWS_FILE, async (output) => {
+    inFolder(folder, FLOWS_FILE, async (output, records) => {
       const sheet =
         baseline === undefined || vendors === undefined
           ? undefined
@@ -302,6 +328,7 @@ async function runConfigured(
         ...(vendors === undefined ? {} : { vendors }),
         ...(feedback === undefined ? {} : { feedback }),
         ...(keeper === undefined ? {} : { keeper }),
+        records,
         ...(homeNet === undefined ? {} : { homeNet }),
         ...(seed === undefined ? {} : { seed }),
         ...(model === undefined ? {} : { model }),
@@ -325,9 +352,10 @@ async function runConfigured(
       return analysis;
     });
   const analyzeRows = (folder: string, inputs: readonly ClassifiedInput[]): Promise<number> =>
-    inFolder(folder, ROWS_FILE, (output) =>
+    inFolder(folder, ROWS_FILE, (output, records) =>
       analyzeTable({
         inputs,
+        records,
         ...(feedback === undefined ? {} : { feedback }),
         ...(keeper === undefined ? {} : { keeper }),
         ...(seed === undefined ? {} : { seed }),
@@ -346,13 +374,17 @@ async function runConfigured(
   const inFolder = async (
     folder: string,
     table: string,
-    run: (output: RunOutput) => Promise<Pick<Awaited<ReturnType<typeof analyze>>, 'result' | 'parts' | 'model'>>,
+    run: (
+      output: RunOutput,
+      records: RecordKeeper,
+    ) => Promise<Pick<Awaited<ReturnType<typeof analyze>>, 'result' | 'parts' | 'model'>>,
   ): Promise<number> => {
     const begun = performance.now();
     const output = new RunOutput(folder, table);
-    const alertsBefore = [...(keeper?.times ?? [])];
+    const records = recordsFor(folder);
+    const alertsBefore = keeper?.past ?? [];
     try {
-      const { result, parts, model: fitted } = await run(output);
+      const { result, parts, model: fitted } = await run(output, records);
       progress?.end();
       output.finishTables(result.table);
       for (const format of REPORT_FORMATS)
@@ -361,23 +393,48 @@ async function runConfigured(
       if (fitted !== undefined && (model === undefined || learning?.goesOn === true))
         output.write(MODEL_FILE, () => fitted.save());
       else if (modelPath === undefined) output.remove(MODEL_FILE);
+      const inFolderOf = (file: string): string => path.relative(path.resolve(folder), path.resolve(file));
+      const { firstMs = 0, lastMs = 0 } = parts.base.run;
       output.archive(
-        archiveOf(parts, {
-          kind: table === FLOWS_FILE ? 'flows' : 'rows',
-          feedback: feedback ?? NO_FEEDBACK,
-          feedbackFile: path.relative(path.resolve(folder), path.resolve(suppressions)),
-          ...(keeper === undefined ? {} : { alertBudget: { text: keeper.budget.text, before: alertsBefore } }),
-          config: {
-            seed,
-            detect: config.detect,
-            flow: config.flow,
-            model: modelPath,
-            algorithm: flags.algorithm,
-            baseline: flags.baseline ?? config.baseline,
-            features: flags.features,
+        archiveOf(
+          parts,
+          {
+            kind: table === FLOWS_FILE ? 'flows' : 'rows',
+            feedback: feedback ?? NO_FEEDBACK,
+            feedbackFile: inFolderOf(suppressions),
+            ...(keeper === undefined
+              ? {}
+              : {
+                  alertBudget: {
+                    text: keeper.budget.text,
+                    before: alertsNear(alertsBefore, keeper.budget, firstMs, lastMs),
+                    file: inFolderOf(history),
+                  },
+                }),
+            ...(config.detect === undefined ? {} : { detect: config.detect }),
+            ...(learning === undefined
+              ? {}
+              : {
+                  learning: {
+                    ...(flags.algorithm === undefined ? {} : { kind: flags.algorithm }),
+                    ...(flags.retrainEvery === undefined ? {} : { every: flags.retrainEvery }),
+                  },
+                }),
+            ...(config.timeZone === undefined ? {} : { timeZone: config.timeZone }),
+            config: {
+              seed,
+              detect: config.detect,
+              flow: config.flow,
+              model: modelPath,
+              algorithm: flags.algorithm,
+              baseline: flags.baseline ?? config.baseline,
+              features: flags.features,
+            },
           },
-        }),
+          output.records(records, given),
+        ),
       );
+      output.noteAlerts(history, keeper?.latest);
       const elapsedMs = performance.now() - begun;
       await show(result, flags, config, output, elapsedMs);
       if (plugins !== undefined) tellPluginFailures(plugins);
@@ -392,6 +449,7 @@ async function runConfigured(
     } finally {
       progress?.end();
       output.close();
+      records.discard();
     }
   };
   try {
@@ -600,6 +658,18 @@ class RunOutput {
     });
   }
 
+  /** Ends the records; their size is told. */
+  records(keeper: RecordKeeper, given: readonly GivenFile[]): RecordsKept {
+    const kept = keeper.finish(given);
+    if (kept.isKept) this.files.push(`${RECORDS_FILE} (${humanBytes(kept.bytes)})`);
+    else this.#keep(() => this.remove(RECORDS_FILE));
+    return kept;
+  }
+
+  noteAlerts(file: string, latest: AlertKeeper['latest']): void {
+    if (latest !== undefined) this.#keep(() => noteAlerts(file, latest));
+  }
+
   /** Takes away what an earlier run left under this name and this one has nothing for: it would lie beside a report that it does not belong to. */
   remove(name: string): void {
     const file = path.join(this.folder, name);
@@ -632,6 +702,33 @@ class RunOutput {
       failed();
     }
   }
+}
+
+/** What a run is given beside its inputs, as it is kept with the records. */
+async function givenFiles(
+  flags: AnalyzeFlags,
+  config: Config,
+  model: { readonly name: string; readonly bytes: Uint8Array } | undefined,
+): Promise<readonly GivenFile[]> {
+  const baseline = flags.baseline ?? config.baseline;
+  const definitions =
+    flags.rules !== undefined
+      ? await readRuleText(flags.rules)
+      : flags.features === undefined
+        ? undefined
+        : await readDefinitionText(flags.features);
+  return [
+    ...(definitions === undefined
+      ? []
+      : [{ role: 'definitions' as const, name: definitions.file, bytes: new TextEncoder().encode(definitions.text) }]),
+    ...(model === undefined ? [] : [{ role: 'model' as const, ...model }]),
+    ...(baseline === undefined ? [] : [{ role: 'baseline' as const, name: baseline, bytes: readWhole(baseline) }]),
+    ...(flags.threatList ?? config.threatLists ?? []).map((name) => ({
+      role: 'threat-list' as const,
+      name,
+      bytes: readWhole(name),
+    })),
+  ];
 }
 
 function readWhole(file: string): Uint8Array {

@@ -25,6 +25,7 @@ import {
   FEEDBACK_FILE,
   type FeedbackFile,
   INCIDENTS_FILE,
+  noteAlerts,
   readArchive,
   readReport,
   requireWhole,
@@ -248,7 +249,8 @@ async function change(
   requireWhole(archive);
   const { base, detections } = archive.parts;
   const now = await assembleResult(base, detections, assembleSettingsOf(archive, before.feedback));
-  const then = await assembleResult(base, detections, assembleSettingsOf(archive, after.feedback));
+  const settingsThen = assembleSettingsOf(archive, after.feedback);
+  const then = await assembleResult(base, detections, settingsThen);
   await print(`${[...words, ...difference(now, then)].join('\n')}\n`);
   if (flags.yes !== true && !(await agreed())) {
     note('nothing was written');
@@ -261,6 +263,10 @@ async function change(
     feedbackFile: path.relative(path.resolve(folder), path.resolve(file)),
   };
   rewriteReport(folder, withOpinions(then, folder), { ...archive, settings });
+  const { alertBudget } = archive.settings;
+  // What is hidden now leaves its room in the budget to the next, also for later runs.
+  if (alertBudget !== undefined && settingsThen.keeper?.latest !== undefined)
+    noteAlerts(path.join(folder, alertBudget.file), settingsThen.keeper.latest);
   note(`written: ${safeText(file, 1000)}, and the report in ${safeText(folder, 1000)}`);
   return EXIT.done;
 }

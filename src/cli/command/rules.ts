@@ -6,7 +6,7 @@ import type { Definitions } from '../../feature/index.ts';
 import { FLOW_SCHEMA } from '../../flow/index.ts';
 import type { PluginHost } from '../../io/index.ts';
 import type { Config } from '../../pipeline/index.ts';
-import { definitionsOf, planOptions, readDefinitionText } from '../definitions.ts';
+import { type DefinitionText, definitionsOf, planOptions, readDefinitionText } from '../definitions.ts';
 import { print } from '../terminal.ts';
 
 /** Declares `rules`: sets of rules that are asked of flows beside the detectors. */
@@ -52,9 +52,7 @@ export function addRulesCommand(program: Command, done: (code: number) => void):
  * Rejects with UserError for a name that nobody knows, for what is wrong in a file, and where it names what flows have not or has no flag.
  */
 export async function readRules(given: string, config: Config, plugins?: PluginHost): Promise<Definitions> {
-  const set = ruleSet(given);
-  if (set === undefined && !/[./\\]/.test(given) && !fs.existsSync(given)) throw unknownSet(given);
-  const text = set === undefined ? await readDefinitionText(given) : { file: given, text: set.yaml };
+  const text = await readRuleText(given);
   const definitions = await definitionsOf(text, config, plugins);
   if (definitions.flags.length === 0)
     throw new UserError(`${given}: there is no rule in it`, 'rules are flags: see docs/features.md');
@@ -70,4 +68,11 @@ function unknownSet(given: string): UserError {
     `there is no set of rules '${safeText(given, 60)}'`,
     near === undefined ? `sets that ship: ${names.join(', ')}; or give a file` : `did you mean '${near}'?`,
   );
+}
+
+/** The text of what `--rules` means. Rejects with UserError for a name that nobody knows. */
+export async function readRuleText(given: string): Promise<DefinitionText> {
+  const set = ruleSet(given);
+  if (set === undefined && !/[./\\]/.test(given) && !fs.existsSync(given)) throw unknownSet(given);
+  return set === undefined ? await readDefinitionText(given) : { file: given, text: set.yaml };
 }

@@ -38,6 +38,11 @@ function read(file: string): Uint8Array {
     if (error instanceof UserError) throw error;
     throw describeFileError(error, file, 'read');
   }
+  return unpackThreatList(bytes, file);
+}
+
+/** A threat list as plain bytes, where it may be packed. Throws UserError where it is damaged or too large. */
+export function unpackThreatList(bytes: Uint8Array, file: string): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
     return gunzipSync(bytes, { maxOutputLength: MAX_THREAT_LIST_BYTES });

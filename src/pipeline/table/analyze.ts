@@ -14,6 +14,7 @@ import { DriftMeter } from '../drift.ts';
 import { FitSample, TABLE_MODEL } from '../fit-sample.ts';
 import { inPieces, type LearningBatch, type LearningModel } from '../learning.ts';
 import { PluginLooks, pluginBlindSpots } from '../plugin.ts';
+import type { RecordKeeper, StoredRecords } from '../record.ts';
 import { type FlowChunk, FlowStore } from '../store.ts';
 import { nextTurn, TURN_MS } from '../turn.ts';
 import { productVersion } from '../version.ts';
@@ -53,6 +54,8 @@ export interface AnalyzeTableOptions {
   /** As in `AnalyzeOptions`. */
   readonly feedback?: Feedback;
   readonly keeper?: AlertKeeper;
+  readonly records?: RecordKeeper;
+  readonly stored?: StoredRecords;
 }
 
 export interface TableAnalysis {
@@ -71,19 +74,25 @@ export async function analyzeTable(options: AnalyzeTableOptions): Promise<TableA
   const { seed = DEFAULT_SEED, analyst } = options;
   const oddities = new OddityCounter();
   const given = options.model === undefined ? undefined : loadGiven(options.model);
-  const sources = await openTables(options, oddities);
-  const schema = sources.find(({ source }) => source !== undefined)?.source?.schema;
+  const { stored, records } = options;
+  const sources = stored === undefined ? await openTables(options, oddities) : [];
+  const schema = stored?.schema ?? sources.find(({ source }) => source !== undefined)?.source?.schema;
   if (schema === undefined)
     throw new UserError('there is no table to analyse', 'give a file: anomalyst analyze rows.csv');
   const plan = planFor(schema, given, options);
   const raw = new FlowStore([], () => new ScratchFile(options.scratchFolder), memoryRows(schema), schema);
   const columns = new ColumnCounts(schema);
   try {
-    const summaries = await readRows(sources, options, (table) => {
+    const take = (table: Table): void => {
       columns.observe(table);
       if (plan.prepare === undefined) plan.learn(table);
+      records?.note(undefined, undefined);
+      records?.add(table);
       raw.append({ table, features: { features: [], rowCount: table.rowCount, values: new Float32Array(0) } });
-    });
+    };
+    for (const { table } of stored?.batches() ?? []) take(table);
+    const summaries = await readRows(sources, options, take);
+    if (raw.refusedRows > 0) records?.refuse('the disk had no room for all rows');
     if (plan.prepare !== undefined)
       for (const { table } of raw.chunks()) {
         await plan.prepare(table);
