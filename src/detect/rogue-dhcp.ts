@@ -145,11 +145,15 @@ class RogueDhcpDetector implements Detector {
       .filter(({ server }) => server.flowCount >= this.#options.minAnswers)
       .sort((a, b) => a.server.span.firstMs - b.server.span.firstMs || compareText(a.address, b.address));
     const accused = new Map<Known, Known[]>();
-    for (const [i, first] of servers.entries())
-      for (const second of servers.slice(i + 1)) {
-        if (!contradict(first, second)) continue;
+    for (let i = 0; i < servers.length; i++)
+      for (let j = i + 1; j < servers.length; j++) {
+        const first = servers[i];
+        const second = servers[j];
+        if (first === undefined || second === undefined || !contradict(first, second)) continue;
         const rogue = this.#rogueOf(first, second);
-        accused.set(rogue, [...(accused.get(rogue) ?? []), rogue === first ? second : first]);
+        const others = accused.get(rogue) ?? [];
+        if (others.length === 0) accused.set(rogue, others);
+        others.push(rogue === first ? second : first);
       }
     return [...accused].map(([rogue, others]) => this.#detection(rogue, others)).sort(byScore);
   }
@@ -255,7 +259,8 @@ function differ(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
 }
 
 function shares(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return [...a].some((one) => b.has(one));
+  for (const one of a) if (b.has(one)) return true;
+  return false;
 }
 
 function namesItself({ address, server }: Known): boolean {
