@@ -108,6 +108,33 @@ export class BaselineView {
 
 const VIEWS = new WeakMap<Table, BaselineView>();
 
+const MAX_HELD = 16_384;
+
+function isKnown({ match }: Station): boolean {
+  return match.standing === 'approved' || match.standing === 'expired';
+}
+
+/**
+ * Network addresses that known hardware addresses have. Another hardware address that shows one of them (a card that carries virtual machines, somebody who takes it) goes by its own, lest the known device is accused.
+ */
+export class HeldAddresses {
+  readonly #held = new Set<string>();
+
+  /** What a row shows of a station. */
+  note(station: Station | undefined): void {
+    if (station === undefined || !isKnown(station) || station.mac === undefined || station.key !== station.mac) return;
+    // Behind a router's hardware address are those of others.
+    if (station.address === undefined || !station.isHome || station.match.entry?.isRouter === true) return;
+    if (this.#held.size < MAX_HELD) this.#held.add(station.address);
+  }
+
+  /** Those of the addresses of a station that is not known which no known one has. */
+  without(addresses: ReadonlyMap<string, number>, station: Station): ReadonlyMap<string, number> {
+    if (isKnown(station) || station.mac === undefined) return addresses;
+    return new Map([...addresses].filter(([address]) => !this.#held.has(address)));
+  }
+}
+
 function isLinkLocal(address: string): boolean {
   return address.startsWith('169.254.') || /^fe[89ab]/i.test(address);
 }

@@ -1,7 +1,7 @@
 import { counted, numberAt, type Table, textAt } from '../core/index.ts';
 import { isLocalMac, virtualOwner } from '../flow/index.ts';
 import type { Baseline } from './baseline.ts';
-import { BaselineView, type Station } from './baseline-view.ts';
+import { BaselineView, HeldAddresses, type Station } from './baseline-view.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -78,6 +78,7 @@ class NewDeviceDetector implements Detector {
   #minFlows: number;
   #pool: EvidencePool;
   #seen: BoundedMap<string, Seen>;
+  #held = new HeldAddresses();
 
   constructor(context: NetworkContext, options: Partial<NewDeviceOptions>) {
     const { minFlows, maxStations, maxEvidence } = { ...DEFAULT_NEW_DEVICE_OPTIONS, ...options };
@@ -98,6 +99,8 @@ class NewDeviceDetector implements Detector {
       if (from !== undefined && isUnknown(from)) this.#take(view, row, from, 'responder');
       const to = view.isAnswered(row) ? view.station(row, 1) : undefined;
       if (to !== undefined && isUnknown(to)) this.#take(view, row, to, 'initiator');
+      this.#held.note(from);
+      this.#held.note(to);
     }
   }
 
@@ -145,7 +148,7 @@ class NewDeviceDetector implements Detector {
       found.push({
         kind: isRandom ? 'new-device.randomised' : 'new-device.station',
         detector: this.id,
-        actor: bestAddress(seen.addresses) ?? key,
+        actor: bestAddress(this.#held.without(seen.addresses, seen.station)) ?? key,
         peers: seen.peers.top(),
         peerCount: seen.peers.count,
         firstMs: seen.span.known ? seen.span.firstMs : NO_TIME,

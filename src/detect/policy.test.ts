@@ -129,6 +129,21 @@ test('a device that no approved entry fits is new, with what it is told by', () 
   ]);
 });
 
+test('an unknown hardware address that shows the address of a known device goes by its own, so that nobody blames the known one', () => {
+  const taker = { initiator: PC.initiator, initiatorMac: 'b8:27:eb:00:00:66' };
+  const rows = [flow({}), flow(taker), flow({ ...taker, startMs: AT + 9000 })];
+  expect(kinds(run(createNewDeviceDetector, { devices: DEVICES }, rows))).toEqual([
+    'new-device.station b8:27:eb:00:00:66',
+  ]);
+  expect(kinds(run(createPolicyDetector, { devices: DEVICES }, rows))).toEqual([
+    'policy.unknown-source b8:27:eb:00:00:66',
+  ]);
+  // Where the known one was not seen at it, the address is what people know.
+  expect(kinds(run(createNewDeviceDetector, { devices: DEVICES }, rows.slice(1)))).toEqual([
+    `new-device.station ${PC.initiator}`,
+  ]);
+});
+
 test('a made-up hardware address is told apart from that of a virtual machine, and from an address alone', () => {
   const found = run(createNewDeviceDetector, { devices: DEVICES }, [
     flow({ initiator: '10.0.0.70', initiatorMac: 'da:a1:19:00:00:01' }),

@@ -3,7 +3,7 @@ import type { Baseline, BaselineStanding } from './baseline.ts';
 import { allowsService, type BaselineEntry, type SeenService } from './baseline.ts';
 import { flowProtocol, protocolKey, protocolLabel, UNRECOGNISED } from './baseline-protocol.ts';
 import type { BaselineLayer } from './baseline-schema.ts';
-import { BaselineView, ownEntry, type Station } from './baseline-view.ts';
+import { BaselineView, HeldAddresses, ownEntry, type Station } from './baseline-view.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -239,6 +239,7 @@ class PolicyDetector implements Detector {
   #minOffHours: number;
   #pool: EvidencePool;
   #found: BoundedMap<string, Finding>;
+  #held = new HeldAddresses();
 
   constructor(context: NetworkContext, options: Partial<PolicyOptions>) {
     const { minFlows, minOffHours, maxFindings, maxEvidence } = { ...DEFAULT_POLICY_OPTIONS, ...options };
@@ -255,6 +256,8 @@ class PolicyDetector implements Detector {
     const rules = new PolicyRules(flows, this.#context, baseline);
     for (let row = 0; row < flows.rowCount; row++) {
       const breach = rules.breach(row);
+      this.#held.note(rules.view.station(row, 0));
+      if (rules.view.isAnswered(row)) this.#held.note(rules.view.station(row, 1));
       if (breach === undefined) continue;
       const { source, destination, protocol, hours } = breach;
       if (source !== undefined) this.#take('policy.unknown-source', rules.view, row, source, 1, source.match.standing);
@@ -339,7 +342,7 @@ class PolicyDetector implements Detector {
       detections.push({
         kind,
         detector: this.id,
-        actor: bestAddress(found.addresses) ?? station.key,
+        actor: bestAddress(this.#held.without(found.addresses, station)) ?? station.key,
         peers: peers.top(),
         peerCount: peers.count,
         ...(port === undefined ? {} : { port }),
