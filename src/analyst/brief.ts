@@ -18,6 +18,7 @@ import {
   describeReference,
   isFixedValue,
   type NetworkReference,
+  type PopularDomains,
   REFERENCE_MEANINGS,
   References,
   referenceKey,
@@ -56,6 +57,10 @@ export interface IncidentContext {
   readonly intelligence?: readonly string[];
   /** Registrable domains of the operator's own list. */
   readonly knownDomains?: ReadonlySet<string>;
+  /** Registrable domains of threat lists of the operator's that this incident met. */
+  readonly listedDomains?: ReadonlySet<string>;
+  /** Ranks of popular domains, where the operator has a list of them instead of the one that ships. */
+  readonly popular?: PopularDomains;
 }
 
 export interface HostContext {
@@ -118,6 +123,8 @@ export function buildBrief(incident: Incident, options: BriefOptions = {}): Brie
   const describe = (reference: NetworkReference): string =>
     `{{${referenceKey(reference)}}} ${REFERENCE_MEANINGS[reference.kind]}: ${describeReference(reference, {
       ...(context.knownDomains === undefined ? {} : { knownDomains: context.knownDomains }),
+      ...(context.listedDomains === undefined ? {} : { listedDomains: context.listedDomains }),
+      ...(context.popular === undefined ? {} : { popular: context.popular }),
       hideDomains: pseudonyms.profile === 'all',
     })}`;
 

@@ -191,9 +191,19 @@ export function referenceMark(reference: NetworkReference): string {
 /** Anything that looks like a reference, the broken ones too. */
 export const REFERENCE_PATTERN = /\{\{([^{}]*)\}\}/g;
 
+/** A list of popular domains. */
+export interface PopularDomains {
+  /** From 1; undefined for a domain that is not on it. */
+  rankOfDomain(domain: string): number | undefined;
+}
+
 export interface DescribeOptions {
   /** Registrable domains that may be named: the operator's own list. */
   readonly knownDomains?: ReadonlySet<string>;
+  /** Those of the operator's threat lists. */
+  readonly listedDomains?: ReadonlySet<string>;
+  /** Default: the list that ships. */
+  readonly popular?: PopularDomains;
   /** Leaves out what would tell the domain. */
   readonly hideDomains?: boolean;
 }
@@ -203,7 +213,7 @@ const DOMAIN_KINDS: ReadonlySet<ReferenceKind> = new Set(['dns', 'sni', 'host'])
 
 /** What may be said of a text without saying the text: '34 characters, lower-case letters and digits, entropy 3.9 bits, 4 labels, no known domain'. */
 export function describeReference({ kind, text }: NetworkReference, options: DescribeOptions = {}): string {
-  const { knownDomains, hideDomains = false } = options;
+  const { hideDomains = false } = options;
   const entropy = shannonEntropy(text);
   const parts = [`${text.length} characters`, characterSet(text), `entropy ${entropy.toFixed(1)} bits`];
   const first = text.split('.', 1)[0] ?? '';
@@ -215,18 +225,25 @@ export function describeReference({ kind, text }: NetworkReference, options: Des
     if (found !== undefined) {
       parts.push(`${text.split('.').length} labels`);
       if (text.toLowerCase().includes('xn--')) parts.push('Punycode');
-      if (!hideDomains && found.domain !== undefined) parts.push(knownDomain(found.domain, knownDomains));
+      if (!hideDomains && found.domain !== undefined) parts.push(knownDomain(found.domain, options));
     }
   }
   return parts.join(', ');
 }
 
-function knownDomain(domain: string, known: ReadonlySet<string> | undefined): string {
+function knownDomain(domain: string, { knownDomains, listedDomains, popular }: DescribeOptions): string {
   // Only a text that a list holds is repeated, and a list of names holds names alone.
   if (!/^[a-z0-9.-]{1,80}$/.test(domain)) return 'not a known domain';
-  if (known?.has(domain) === true) return `under ${domain}, a domain of your list`;
-  const rank = popularRank(domain);
+  if (knownDomains?.has(domain) === true) return `under ${domain}, a domain of your list`;
+  if (listedDomains?.has(domain) === true && isShortName(domain))
+    return `under ${domain}, a domain of a threat list of yours`;
+  const rank = popular === undefined ? popularRank(domain) : popular.rankOfDomain(domain);
   return rank === undefined ? 'not a popular domain' : `under ${domain}, popular (rank ${rank})`;
+}
+
+/** Whoever gets a domain onto a public list could write a sentence with it; what is as short as this says nothing. */
+function isShortName(domain: string): boolean {
+  return domain.length <= 32 && domain.split('-').length <= 2;
 }
 
 function characterSet(text: string): string {

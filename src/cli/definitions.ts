@@ -126,7 +126,7 @@ function functions(config: Config, plugins: PluginHost | undefined): ReturnType<
 }
 
 /** The list of `popular:`, or the one that ships. Throws UserError. */
-function popularList({ popular }: Config): PopularList {
+export function popularList({ popular }: Config): PopularList {
   return popular === undefined ? shippedPopularList() : PopularList.parse(readText(popular), popular);
 }
 

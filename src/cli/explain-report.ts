@@ -22,7 +22,7 @@ import {
 } from '../pipeline/index.ts';
 import { type AnalysisResult, REPORT_FORMATS } from '../report/index.ts';
 import { INTERRUPTED } from './interrupt.ts';
-import { pseudonymKey } from './language-option.ts';
+import { contextListsOf, pseudonymKey } from './language-option.ts';
 import { note, print, showUserError } from './terminal.ts';
 
 /** Folder beside the report in which answers are kept, one file a question. */
@@ -69,7 +69,8 @@ export async function explainReport(options: ExplainOptions): Promise<number> {
   }
   const redaction = redactionOf(options.redact, config, model.place);
   const pseudonyms = new Pseudonyms(redaction, redaction === 'none' ? '' : pseudonymKey(folder));
-  const contextOf = (incident: AnalysisResult['incidents'][number]) => incidentContext(result, incident);
+  const lists = contextListsOf(config);
+  const contextOf = (incident: AnalysisResult['incidents'][number]) => incidentContext(result, incident, lists);
   const tell = (text: string): void => {
     if (options.quiet !== true) note(text);
   };

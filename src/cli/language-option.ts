@@ -12,6 +12,7 @@ import {
   type Redaction,
 } from '../analyst/index.ts';
 import { safeText, UserError } from '../core/index.ts';
+import { domainParts } from '../feature/index.ts';
 import {
   describeFileError,
   type EgressLedger,
@@ -20,7 +21,8 @@ import {
   parseModelName,
   type ServedModel,
 } from '../io/index.ts';
-import type { Config } from '../pipeline/index.ts';
+import type { Config, ContextLists } from '../pipeline/index.ts';
+import { popularList } from './definitions.ts';
 
 /** Options of everything that speaks to a language model. */
 export interface LanguageFlags {
@@ -51,6 +53,25 @@ export async function languageModelOf(
     { ...settings, ...named, ...(flags.llmUrl === undefined ? {} : { url: flags.llmUrl }) },
     { env: await languageEnvironment(process.cwd(), process.env, settings.keyFrom), egress },
   );
+}
+
+/**
+ * The domains that a model may be told by name: those of `analyst.knownDomains`, and the list of `popular` where there is one. Throws UserError for what is no domain, and for a list that can't be read.
+ */
+export function contextListsOf(config: Config): ContextLists {
+  const known = config.analyst?.knownDomains?.map((text, i) => {
+    const domain = domainParts(text.trim().toLowerCase())?.domain;
+    if (domain === undefined)
+      throw new UserError(
+        `analyst.knownDomains[${i}]: '${safeText(text, 80)}' is no domain that can be registered`,
+        'expected a domain, as in office.example',
+      );
+    return domain;
+  });
+  return {
+    ...(known === undefined ? {} : { knownDomains: new Set(known) }),
+    ...(config.popular === undefined ? {} : { popular: popularList(config) }),
+  };
 }
 
 const KEY_FILE = 'pseudonyms.key';

@@ -70,6 +70,7 @@ const analystShape = z.strictObject({
   personas: z.array(z.string().min(1).max(41)).min(1).max(20).optional(),
   templates: z.string().min(1).optional(),
   redact: z.enum(REDACTIONS).optional(),
+  knownDomains: z.array(z.string().min(1).max(300)).min(1).max(100_000).optional(),
   attempts: z.int().min(1).max(20).optional(),
   timeouts: z
     .strictObject({

@@ -158,7 +158,9 @@ function gather(incident: Incident): Knowledge {
       said.some((text) => /\baccepted (?:its account|\d+ logins?|1 login)\b/.test(text)) ||
       incident.evidence.some((item) => item.type === 'flow' && item.flow.login === 'accepted'),
     threats: measures.flatMap((item) =>
-      item.name.startsWith('threat-list.') && typeof item.value === 'string' ? wordsOf(item.value) : [],
+      (item.name === 'threat-list.group' || item.name === 'threat-list.label') && typeof item.value === 'string'
+        ? wordsOf(item.value)
+        : [],
     ),
   };
 }

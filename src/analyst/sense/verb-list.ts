@@ -136,6 +136,7 @@ export const SUPPORTED: readonly (readonly [prefix: string, groups: readonly Ver
   ['beacon.', ['beacon', 'connect', 'send', 'try', 'ask']],
   ['long-connection.', ['connect', 'send', 'ask']],
   ['suspicious-tls.', ['connect', 'send', 'ask']],
+  ['dynamic-name.', ['connect', 'send', 'ask']],
   ['dns-tunnel.', ['tunnel', 'ask', 'send', 'upload', 'try']],
   ['icmp-tunnel.', ['tunnel', 'send', 'upload', 'connect']],
   ['dga.', ['ask', 'try', 'scan']],

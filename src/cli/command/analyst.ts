@@ -19,6 +19,7 @@ import { catchInterrupt } from '../interrupt.ts';
 import {
   addLanguageOptions,
   allPersonas,
+  contextListsOf,
   type LanguageFlags,
   languageModelOf,
   personasOf,
@@ -253,9 +254,10 @@ async function requestsOf(flags: ReportFlags, config: Config, result: AnalysisRe
   const redaction = redactionOf(flags.redact, config, await placeOf(config));
   const pseudonyms = new Pseudonyms(redaction, redaction === 'none' ? '' : pseudonymKey(path.dirname(file)));
   const personas = personasOf(flags.persona, config);
+  const lists = contextListsOf(config);
   return (incident: AnalysisResult['incidents'][number]): Asked[] =>
     personas.map((persona) => {
-      const context = incidentContext(result, incident);
+      const context = incidentContext(result, incident, lists);
       const { system, text, schema, estimatedInputTokens } = languageQuestion(incident, {
         persona,
         context,

@@ -1,10 +1,17 @@
 import type { HostContext, IncidentContext } from '../../analyst/index.ts';
 import { counted, humanCount } from '../../core/index.ts';
+import { domainParts } from '../../feature/index.ts';
 import type { Incident } from '../../incident/index.ts';
 import type { AnalysisResult, DeviceSummary } from '../../report/index.ts';
 
-/** What a run knows beyond an incident, of the hosts that are part of it: nothing of it was written by the network. */
-export function incidentContext(result: AnalysisResult, incident: Incident): IncidentContext {
+/** The operator's own lists, of the configuration. */
+export type ContextLists = Pick<IncidentContext, 'knownDomains' | 'popular'>;
+
+/**
+ * What a run knows beyond an incident, of the hosts that are part of it: nothing of it was written by the network. What the operator's threat lists call an entry that the incident met, and whom they
+ * name behind it, are the only names of groups, malware and tools that a model may use.
+ */
+export function incidentContext(result: AnalysisResult, incident: Incident, lists: ContextLists = {}): IncidentContext {
   const involved = [...incident.actors, ...incident.peers].map(({ address }) => address);
   const devices = new Map<string, DeviceSummary>();
   for (const device of result.devices ?? [])
@@ -28,7 +35,47 @@ export function incidentContext(result: AnalysisResult, incident: Incident): Inc
       ...(host === undefined ? {} : { flows: host.flowsOut + host.flowsIn }),
     });
   }
-  return { hosts: told, usual: usual(result, incident) };
+  const intelligence = intelligenceOf(incident);
+  const listedDomains = listedDomainsOf(incident);
+  return {
+    hosts: told,
+    usual: usual(result, incident),
+    ...(intelligence.length === 0 ? {} : { intelligence }),
+    ...(listedDomains.size === 0 ? {} : { listedDomains }),
+    ...lists,
+  };
+}
+
+const MAX_NAMES = 6;
+/** A name of a group, malware or tool: up to four words. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._&+/()'-]{0,30}(?: [\p{L}\p{N}(][\p{L}\p{N}._&+/()'-]{0,30}){0,3}$/u;
+/** Words that speak to a reader. A list that others publish may hold anything, and is no place for orders. */
+const ORDER =
+  /\b(?:ignore|disregard|forget|instructions?|prompt|system|assess(?:ment)?|verdict|benign|allow|harmless|you|your|must|say|write|answer|reply|output|print|repeat|execute)\b/i;
+
+/** What threat lists of the operator's call what the incident met, and the groups that they name; what is no name stays with its reference. */
+function intelligenceOf({ evidence }: Incident): string[] {
+  const names = evidence.flatMap((item) =>
+    item.type === 'measure' &&
+    (item.name === 'threat-list.group' || item.name === 'threat-list.label') &&
+    typeof item.value === 'string' &&
+    item.value.length <= 60 &&
+    NAME.test(item.value) &&
+    !ORDER.test(item.value)
+      ? [item.value]
+      : [],
+  );
+  return [...new Set(names)].slice(0, MAX_NAMES);
+}
+
+function listedDomainsOf({ evidence }: Incident): ReadonlySet<string> {
+  return new Set(
+    evidence.flatMap((item) =>
+      item.type === 'measure' && item.name === 'threat-list.entry' && typeof item.value === 'string'
+        ? (domainParts(item.value)?.domain ?? [])
+        : [],
+    ),
+  );
 }
 
 /** What the whole run was like, beside which the incident stands. */
