@@ -1,4 +1,4 @@
-import { humanDuration, isoTime } from '../core/index.ts';
+import { capitalised, humanDuration, isoTime } from '../core/index.ts';
 import {
   addressLabel,
   type Direction,
@@ -115,5 +115,5 @@ export class View {
 
 /** A sentence with what it rests on; it begins with a capital whatever it begins with. */
 export function claim(text: string, cites: readonly string[]): Claim {
-  return { text: text.charAt(0).toUpperCase() + text.slice(1), cites: [...new Set(cites)] };
+  return { text: capitalised(text), cites: [...new Set(cites)] };
 }

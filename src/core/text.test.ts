@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { humanCount } from './text.ts';
+import { capitalised, humanCount } from './text.ts';
 
 test('a count has a comma at every thousand, as the international library writes it', () => {
   expect([0, 999, 1000, 1_234_567, -1234.6, 0.4].map(humanCount)).toEqual([
@@ -16,4 +16,16 @@ test('a count has a comma at every thousand, as the international library writes
       expect(humanCount(n)).toBe(Math.round(n).toLocaleString('en-US'));
     }),
   );
+});
+
+test('a sentence begins with a capital, an address as it is written', () => {
+  expect(['two hosts', 'é', '', '10.0.0.1 did', 'dead: odd'].map(capitalised)).toEqual([
+    'Two hosts',
+    'É',
+    '',
+    '10.0.0.1 did',
+    'Dead: odd',
+  ]);
+  for (const address of ['fe80::1 sent', '::1 sent', 'b8:27:eb:00:00:01 is'])
+    expect(capitalised(address)).toBe(address);
 });

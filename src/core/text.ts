@@ -43,6 +43,11 @@ export function safeText(text: string, max = 200): string {
   return out;
 }
 
+/** A sentence begins with a capital, but for one that begins with an address: `fe80::1` and `b8:27:eb:00:00:01` stay as they are written everywhere else. */
+export function capitalised(text: string): string {
+  return /^[0-9a-f]{0,4}:[0-9a-f:]/i.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Whether every character is printable ASCII: what nearly all text from networks is. */
 export function isPrintable(text: string): boolean {
   for (let i = 0; i < text.length; i++) {

@@ -1,4 +1,4 @@
-import { fingerprint } from '../core/index.ts';
+import { capitalised, fingerprint } from '../core/index.ts';
 import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.ts';
 import { distinctFlows, distinctRecords, nameEvidence } from './evidence.ts';
 import { type HostReference, type Incident, type RelatedIncident, severityRank, type Technique } from './incident.ts';
@@ -325,7 +325,7 @@ function toIncident(
     urgency,
     severitySteps,
     kind: leader.detection.kind,
-    title: sentence(titleOf(story)),
+    title: capitalised(titleOf(story)),
     actors: actorReferences,
     peers: peerReferences,
     peerCount: story.peerCount,
@@ -605,10 +605,6 @@ function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function compareText(a: string, b: string): number {
