@@ -420,6 +420,21 @@ describe('score', () => {
     expect(first.row).toBe(1);
   });
 
+  it('writes the same with any number of threads', async () => {
+    const model = await trained();
+    // From 50,000 rows on they are used.
+    const many = csv('many.csv', rows(50_100, 4), ['time', 'host', 'proto', 'bytes', 'packets']);
+    for (const threads of ['1', '3'])
+      expect(
+        await run('score', many, '--model', model, '--out', at(`m${threads}.csv`), '--threads', threads, '-q'),
+      ).toBe(0);
+    const written = fs.readFileSync(at('m1.csv'));
+    expect(written.toString().trimEnd().split('\n')).toHaveLength(50_101);
+    expect(fs.readFileSync(at('m3.csv')).equals(written)).toBe(true);
+    expect(await run('score', many, '--model', model, '--threads', '0')).toBe(2);
+    expect(err).toContain('--threads 0');
+  });
+
   it("speaks scikit-learn's convention: negative is flagged, and the share is that of the contamination", async () => {
     const model = await trained();
     const plain = await json<ScoreResult & { readonly offset: number }>(

@@ -40,6 +40,7 @@ interface ScoreFlags extends ModelInputFlags, LabelFlags {
   readonly out?: string;
   readonly top?: number;
   readonly reasons?: number;
+  readonly threads?: number;
 }
 
 const DEFAULT_TOP = 10;
@@ -72,6 +73,11 @@ export function addScoreCommand(program: Command, done: (code: number) => void):
     .option('-o, --out <file>', 'write a line for every record: .csv, or .ndjson')
     .option('--top <n>', `the strangest records to show (default: ${DEFAULT_TOP})`, wholeFrom('--top', 0, 1000))
     .option('--reasons <n>', 'reasons beside each of them (default: 3)', wholeFrom('--reasons', 1, 100))
+    .option(
+      '--threads <n>',
+      'threads that score, from 50,000 rows on; the scores are the same with any number (default: the cores, at most 4)',
+      wholeFrom('--threads', 1, 64),
+    )
     .option('--json', 'print the summary and the strangest records as JSON on standard output');
   addRowOptions(command, { measures: false });
   addLabelOptions(command);
@@ -108,6 +114,7 @@ async function runScore(inputs: readonly string[], flags: ScoreFlags): Promise<n
           contamination: flags.contamination,
           top: flags.top ?? DEFAULT_TOP,
           reasons: flags.reasons,
+          threads: flags.threads,
           labels: run.labels,
           flowLabels: run.flowLabels,
           ...(writer === undefined ? {} : { onRow: (row) => writer.write(row) }),

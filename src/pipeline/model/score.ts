@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { humanCount, type Table, UserError } from '../../core/index.ts';
+import type { FeatureMatrix } from '../../feature/index.ts';
 import { FLOW_SCHEMA } from '../../flow/index.ts';
 import {
   type Budget,
@@ -20,6 +22,7 @@ import {
   sklearnTrainingScores,
 } from '../../model/index.ts';
 import type { InputSummary } from '../../report/index.ts';
+import { rawScoresOfBatches } from '../parallel/index.ts';
 import { entityReader, timeReader } from '../table/measure.ts';
 import { nextTurn, TURN_MS } from '../turn.ts';
 import type { LabelOptions } from './label.ts';
@@ -51,6 +54,8 @@ export interface ScoreOptions extends Omit<RowSetOptions, 'encoding'> {
   readonly reasons?: number | undefined;
   readonly labels?: LabelOptions | undefined;
   readonly flowLabels?: FlowLabels | undefined;
+  /** Threads that score, 1 .. 256, where there are many rows. Default: the cores that this process may use, at most 4. The scores are the same with any number. */
+  readonly threads?: number | undefined;
   /** Every row once, in the order of the input's rows as they were measured. */
   readonly onRow?: ((row: ScoredRow) => void) | undefined;
 }
@@ -165,9 +170,11 @@ export async function scoreInputs(options: ScoreOptions): Promise<Scoring> {
     const counts = { ordinary: 0, falseAlarms: 0, strange: 0, found: 0 };
     const width = set.features.length;
     let turn = performance.now();
-    for (const { table, features, rows } of set.batches()) {
-      const raws = model.rawScore(features);
-      const samples = needsSamples ? sklearnScoreSamples(model, features) : undefined;
+    const together = await scoreTogether(model, set, options);
+    for (const batch of set.batches()) {
+      const { table, rows } = batch;
+      const raws = together?.subarray(done, done + table.rowCount) ?? model.rawScore(batch.features);
+      const samples = needsSamples ? sklearnScoreSamples(model, batch.features) : undefined;
       const at = timeReader(table, set.time);
       const who = endsReader(table, set);
       for (let row = 0; row < table.rowCount; row++) {
@@ -195,7 +202,7 @@ export async function scoreInputs(options: ScoreOptions): Promise<Scoring> {
         let explanation: Explanation | undefined;
         if (flagged && options.onRow !== undefined) {
           if (explained < MAX_EXPLAINED) {
-            explanation = model.explain(features, row);
+            explanation = model.explain(batch.features, row);
             explained++;
           } else unexplained++;
         }
@@ -213,7 +220,7 @@ export async function scoreInputs(options: ScoreOptions): Promise<Scoring> {
           reasons: explanation === undefined ? [] : reasonsOf(explanation, set.features, most),
         };
         options.onRow?.(scored);
-        if (isAmong) best.add(scored, features.values.slice(row * width, (row + 1) * width));
+        if (isAmong) best.add(scored, batch.features.values.slice(row * width, (row + 1) * width));
       }
       done += table.rowCount;
       if (performance.now() - turn > TURN_MS) {
@@ -264,6 +271,35 @@ export async function scoreInputs(options: ScoreOptions): Promise<Scoring> {
   } finally {
     set.close();
   }
+}
+
+/** With fewer rows threads take longer to start than they save. */
+const MANY_ROWS = 50_000;
+const MOST_THREADS = 4;
+
+/** Raw scores of all rows by several threads; undefined where that is not worth it. */
+async function scoreTogether(
+  model: Model,
+  set: RowSet,
+  { threads = Math.min(MOST_THREADS, availableParallelism()), onProgress, signal }: ScoreOptions,
+): Promise<Float64Array | undefined> {
+  if (threads < 2 || set.count < MANY_ROWS) return undefined;
+  let turn = performance.now();
+  return await rawScoresOfBatches(model, matricesOf(set), {
+    threads,
+    rowCount: set.count,
+    onRows: async (rows) => {
+      if (performance.now() - turn < TURN_MS) return;
+      onProgress?.({ stage: 'scoring', input: '', bytes: rows, totalBytes: set.count, packets: rows, flows: rows });
+      await nextTurn();
+      assertGoing(signal);
+      turn = performance.now();
+    },
+  });
+}
+
+function* matricesOf(set: RowSet): Generator<FeatureMatrix> {
+  for (const { features } of set.batches()) yield features;
 }
 
 interface Line {

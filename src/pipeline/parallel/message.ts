@@ -16,7 +16,7 @@ export interface Task {
 }
 
 /** Rows that a thread takes at a time: small beside the whole, so that all end together, and many of the models' blocks. */
-export const CHUNK_ROWS = 8192;
+export const CHUNK_ROWS = 4096;
 
 /** What a thread answers when no row is left. */
 export interface Answer {

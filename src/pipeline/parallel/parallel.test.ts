@@ -18,7 +18,7 @@ const plain = (rowCount: number, seed: number): FeatureMatrix =>
   fill({ features: FEATURES, rowCount, values: new Float32Array(rowCount * FEATURES.length) }, seed);
 
 const training = plain(6000, 1);
-const ROWS = 3 * CHUNK_ROWS + 77;
+const ROWS = 4 * CHUNK_ROWS + 77;
 
 describe('a pool of threads', () => {
   it('gives the scores of one thread, whatever the model and the number of threads', async () => {
