@@ -10,6 +10,7 @@ export * from './opinion.ts';
 export * from './persona.ts';
 export * from './prompt.ts';
 export * from './proposal.ts';
+export * from './proposal-syntax.ts';
 export * from './redaction.ts';
 export * from './reference.ts';
 export * from './rules.ts';

@@ -1,5 +1,6 @@
 import { type Incident, type IncidentDetection, nameLabel, roleOf } from '../incident/index.ts';
 import { parseAddress } from '../wire/index.ts';
+import { proposalProblem } from './proposal-syntax.ts';
 import type { Verdict } from './verdict.ts';
 
 /**
@@ -31,11 +32,16 @@ interface Aim {
   readonly way: 'out' | 'in' | 'inside';
 }
 
+/** The rules that fit, each held to the syntax of its tool; see `draftRules`. One that its tool could not read would be a bug, and is not shown. */
+export function proposeRules(incident: Incident, verdict: Verdict): Proposal[] {
+  return draftRules(incident, verdict).filter((draft) => proposalProblem(draft) === undefined);
+}
+
 /**
  * None where the verdict advises to allow it, where the actor is the one who suffers (those addresses are often forged), and where no address is known. Only
  * a Suricata rule where the advice is to monitor.
  */
-export function proposeRules(incident: Incident, verdict: Verdict): Proposal[] {
+export function draftRules(incident: Incident, verdict: Verdict): Proposal[] {
   const [lead] = incident.detections;
   if (lead === undefined || verdict.action === 'allow') return [];
   const reasons = incident.evidence.flatMap((item) =>
