@@ -1,3 +1,9 @@
+import { type StringColumn, textAt } from '../core/index.ts';
+import type { FlowBatch } from '../flow/index.ts';
+import { BoundedMap, Cap } from './bounded.ts';
+import { Judged } from './case.ts';
+import { answeredAddresses } from './dns-answer.ts';
+
 /**
  * Domains below which anybody gets a name at once and without giving one's own, that follows an address that changes (dynamic DNS), or leads into a tunnel to a host behind a router.
  * People use them for their cameras and storage at home, and operators of implants for the same reasons. As the services themselves publish them.
@@ -94,4 +100,32 @@ export function isDynamicName(name: string): boolean {
   const text = name.toLowerCase().replace(/\.$/, '');
   const dot = text.lastIndexOf('.', text.lastIndexOf('.') - 1);
   return dot > 0 && DYNAMIC_DOMAINS.has(text.slice(dot + 1)) && !text.startsWith('www.');
+}
+
+/** The addresses that dynamic names led to, as answers of the DNS in the same input tell. */
+export class DynamicAddresses {
+  readonly #addresses: BoundedMap<string, true>;
+
+  /** @param most how many are remembered; later ones are refused and counted. */
+  constructor(most: number) {
+    this.#addresses = new BoundedMap(new Cap('addresses of dynamic names', most));
+  }
+
+  /** Whether the names of a batch's questions are dynamic; each is judged once. */
+  names(column: StringColumn): Judged<boolean> {
+    return new Judged(column, isDynamicName, false);
+  }
+
+  /** Takes the answers to a question for a dynamic name. */
+  learn(flows: FlowBatch, row: number): void {
+    for (const address of answeredAddresses(textAt(flows.dnsAnswers, row))) this.#addresses.obtain(address, () => true);
+  }
+
+  has(address: string): boolean {
+    return this.#addresses.get(address) === true;
+  }
+
+  get cap(): Cap {
+    return this.#addresses.cap;
+  }
 }

@@ -13,6 +13,7 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'beacon',
     'long-connection',
     'suspicious-tls',
+    'dynamic-name',
     'dns-tunnel',
     'dga',
     'exfiltration',

@@ -10,6 +10,7 @@ import {
 import type { Detector, DetectorInfo, NetworkContext } from './detection.ts';
 import { createDgaDetector, DEFAULT_DGA_OPTIONS, dgaInfo } from './dga.ts';
 import { createDnsTunnelDetector, DEFAULT_DNS_TUNNEL_OPTIONS, dnsTunnelInfo } from './dns-tunnel.ts';
+import { createDynamicNameDetector, DEFAULT_DYNAMIC_NAME_OPTIONS, dynamicNameInfo } from './dynamic-name.ts';
 import { createExfiltrationDetector, DEFAULT_EXFILTRATION_OPTIONS, exfiltrationInfo } from './exfiltration.ts';
 import { createFloodDetector, DEFAULT_FLOOD_OPTIONS, floodInfo } from './flood.ts';
 import { createIcmpTunnelDetector, DEFAULT_ICMP_TUNNEL_OPTIONS, icmpTunnelInfo } from './icmp-tunnel.ts';
@@ -130,6 +131,7 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(beaconInfo, { ...DEFAULT_BEACON_OPTIONS }, createBeaconDetector),
   entry(longConnectionInfo, { ...DEFAULT_LONG_CONNECTION_OPTIONS }, createLongConnectionDetector),
   entry(suspiciousTlsInfo, { ...DEFAULT_SUSPICIOUS_TLS_OPTIONS }, createSuspiciousTlsDetector),
+  entry(dynamicNameInfo, { ...DEFAULT_DYNAMIC_NAME_OPTIONS }, createDynamicNameDetector),
   entry(dnsTunnelInfo, { ...DEFAULT_DNS_TUNNEL_OPTIONS }, createDnsTunnelDetector),
   entry(dgaInfo, { ...DEFAULT_DGA_OPTIONS }, createDgaDetector),
   entry(exfiltrationInfo, { ...DEFAULT_EXFILTRATION_OPTIONS }, createExfiltrationDetector),

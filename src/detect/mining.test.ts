@@ -107,7 +107,7 @@ describe('the mining detector, where the content is hidden', () => {
 
   it('knows a pool by the name whose answer gave its address, before or after the session', () => {
     const session = hidden({ responderPort: 443 });
-    const asked = lookup('xmr-eu1.nanopool.org', '203.0.113.8,203.0.113.7');
+    const asked = lookup('xmr-eu1.nanopool.org', 'A 203.0.113.8, A 203.0.113.7');
     expect(summary(detect([asked, session]))).toEqual(['mining.pool 10.0.0.5 > 203.0.113.7 443 0.75']);
     expect(summary(detect([session, asked]))).toEqual(['mining.pool 10.0.0.5 > 203.0.113.7 443 0.75']);
     expect(detect([session, lookup('xmr-eu1.nanopool.org', '203.0.113.9')])).toEqual([]);

@@ -3,6 +3,7 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap } from './bounded.ts';
 import { byScore, Case, CaseBook, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { answeredAddresses } from './dns-answer.ts';
 import { readableText } from './protocol-mismatch.ts';
 
 /**
@@ -227,9 +228,7 @@ class MiningDetector implements Detector {
   }
 
   #learn(flows: FlowBatch, row: number, name: number): void {
-    for (const answer of (textAt(flows.dnsAnswers, row) ?? '').split(',')) {
-      const address = answer.trim();
-      if (!/^[\d.]{7,15}$|^[\da-f:]{2,39}$/i.test(address)) continue;
+    for (const address of answeredAddresses(textAt(flows.dnsAnswers, row))) {
       const known = this.#addresses.obtain(address, () => ({ name }));
       if (known !== undefined && name > known.name) known.name = name;
     }

@@ -72,7 +72,7 @@ describe('the detector of suspicious TLS', () => {
     const [found, ...others] = detect([
       implant(),
       implant({ startMs: T0 + 300_000, endMs: T0 + 301_000 }),
-      lookup('orders.duckdns.org', '203.0.113.7'),
+      lookup('orders.duckdns.org', 'CNAME a.example, A 203.0.113.7'),
       web(),
     ]);
     expect(others).toEqual([]);

@@ -1,10 +1,9 @@
 import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, parseAddress, serviceByPort } from '../wire/index.ts';
-import { BoundedMap, Cap } from './bounded.ts';
-import { byScore, Case, CaseBook, CaseDetector, compareText, Judged } from './case.ts';
+import { byScore, Case, CaseBook, CaseDetector, compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { isDynamicName } from './dynamic-dns.ts';
+import { DynamicAddresses, isDynamicName } from './dynamic-dns.ts';
 
 /**
  * TLS with a server outside whose certificate nobody vouches for, in circumstances in which no web page, mail or update is fetched: remote-control tools (AsyncRAT, Quasar, Cobalt Strike,
@@ -172,29 +171,22 @@ export function createSuspiciousTlsDetector(
 
 class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
   readonly id = suspiciousTlsInfo.id;
-  readonly #dynamic = new BoundedMap<string, true>(new Cap('addresses of dynamic names', this.options.maxAddresses));
+  readonly #dynamic = new DynamicAddresses(this.options.maxAddresses);
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const isDynamic = new Judged(flows.dnsQuery, isDynamicName, false);
+    const isDynamic = this.#dynamic.names(flows.dnsQuery);
     const { certificateSubject, certificateIssuer, dnsQuery, service } = flows;
     const isTls = service.dictionary.map((name) => name === 'tls');
     for (let row = 0; row < flows.rowCount; row++) {
       if ((dnsQuery.codes[row] ?? -1) >= 0) {
-        if (isDynamic.at(row)) this.#learn(flows, row);
+        if (isDynamic.at(row)) this.#dynamic.learn(flows, row);
       } else if (
         (certificateSubject.codes[row] ?? -1) >= 0 &&
         (certificateIssuer.codes[row] ?? -1) >= 0 &&
         isTls[service.codes[row] ?? -1] === true
       )
         this.#take(flows, row);
-    }
-  }
-
-  #learn(flows: FlowBatch, row: number): void {
-    for (const answer of (textAt(flows.dnsAnswers, row) ?? '').split(',')) {
-      const address = answer.trim();
-      if (parseAddress(address) !== undefined) this.#dynamic.obtain(address, () => true);
     }
   }
 
@@ -228,7 +220,7 @@ class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
       const { best } = one;
       const [client = '', server = '', port = ''] = key.split(' ');
       if (best === undefined) continue;
-      const isDynamic = best.isDynamic || this.#dynamic.get(server) === true;
+      const isDynamic = best.isDynamic || this.#dynamic.has(server);
       const points = best.points + (isDynamic && !best.isDynamic ? DYNAMIC : 0);
       const score = Math.min(MOST_POINTS, points) / 100;
       if (score < this.options.minScore) continue;
@@ -319,7 +311,8 @@ function tooManyDays(fromMs: number | undefined, toMs: number | undefined): numb
   return most !== undefined && days > most ? days : undefined;
 }
 
-function isPortOfTls(port: number): boolean {
+/** Whether a usual service over TLS has a port, or it is a customary one beside 443. */
+export function isPortOfTls(port: number): boolean {
   return CUSTOMARY_PORTS.has(port) || TLS_SERVICES.has(serviceByPort(PROTO.tcp, port) ?? '');
 }
 

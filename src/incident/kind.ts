@@ -316,6 +316,20 @@ const KINDS: readonly KindInfo[] = [
     end: () => '',
   },
   {
+    prefix: 'dynamic-name.',
+    behaviour: COMMAND_AND_CONTROL,
+    base: 24,
+    rule: 'Connections that cannot be read to a host with a dynamic name',
+    direction: {},
+    links: callLinks,
+    aim: hostAim,
+    manyAreOrdinary: true,
+    techniques: callTechniques,
+    label: 'hidden contact under a dynamic name',
+    deed: (told) =>
+      `had ${counted(measure(told, 'dynamic-name.connections') ?? told.together.flows, 'connection')} that cannot be read with ${targets(told)}${onPort(told)}, reached by a dynamic name`,
+  },
+  {
     prefix: 'strange-flow.',
     behaviour: 'anomaly',
     base: 20,

@@ -766,6 +766,34 @@ function* shell(actor: Actor, attack: AttackOf<'shell'>): Process {
   yield* talk.close(false);
 }
 
+/** A connection over TCP of which only the sizes are told, as `TlsTalk` has them. */
+class RawTalk {
+  readonly tcp: TcpTalk;
+
+  constructor(world: World, client: Host, server: Host, port: number, random: Random) {
+    this.tcp = new TcpTalk(world, client, server, port, random);
+  }
+
+  *open(): Step {
+    yield* this.tcp.open();
+  }
+
+  *send(fromClient: boolean, bytes: number): Step {
+    yield* this.tcp.send(fromClient, NO_BYTES, bytes);
+  }
+
+  *exchange(up: number, down: number, thinkUs: number): Step {
+    yield* this.send(true, up);
+    yield* this.tcp.wait(false, thinkUs);
+    yield* this.send(false, down);
+    yield* this.tcp.wait(true);
+  }
+
+  *pause(us: number): Step {
+    yield* this.tcp.pause(us);
+  }
+}
+
 /** A remote-control tool: TLS with a certificate that it made itself, no server name, signs of life in one connection, and now and then a command with its answer. */
 function* remoteControl(actor: Actor, attack: AttackOf<'remote-control'>): Process {
   const { world, random } = actor;
@@ -777,26 +805,29 @@ function* remoteControl(actor: Actor, attack: AttackOf<'remote-control'>): Proce
   const perSign = (attack.commands * attack.period) / (60 * 60_000);
   for (;;) {
     if (/[a-z]/i.test(name) && !to.isLocal) yield* world.lookup(from, name, random);
-    const tls = new TlsTalk(world, from, to, attack.port, random, {
-      client: systemClient(from),
-      alpn: [],
-      version: '1.2',
-      isSelfSigned: true,
-      certificateName,
-    });
-    yield* tls.open();
-    yield* tls.exchange(420, 60, exponential(random, 20 * MS));
+    const talk =
+      attack.protocol === 'tcp'
+        ? new RawTalk(world, from, to, attack.port, random)
+        : new TlsTalk(world, from, to, attack.port, random, {
+            client: systemClient(from),
+            alpn: [],
+            version: '1.2',
+            isSelfSigned: true,
+            certificateName,
+          });
+    yield* talk.open();
+    yield* talk.exchange(420, 60, exponential(random, 20 * MS));
     // Lines break; it comes back.
     for (let left = integer(random, 40, 400); left > 0; left--) {
-      yield* tls.pause(period * between(random, 0.8, 1.2));
-      yield* tls.exchange(integer(random, 60, 90), integer(random, 40, 60), exponential(random, 20 * MS));
+      yield* talk.pause(period * between(random, 0.8, 1.2));
+      yield* talk.exchange(integer(random, 60, 90), integer(random, 40, 60), exponential(random, 20 * MS));
       if (chance(random, Math.min(1, perSign))) {
-        yield* tls.send(false, integer(random, 80, 900));
-        yield* tls.tcp.wait(true, exponential(random, 200 * MS));
-        yield* tls.send(true, Math.round(2000 + exponential(random, 60_000)));
+        yield* talk.send(false, integer(random, 80, 900));
+        yield* talk.tcp.wait(true, exponential(random, 200 * MS));
+        yield* talk.send(true, Math.round(2000 + exponential(random, 60_000)));
       }
     }
-    tls.tcp.reset(true);
+    talk.tcp.reset(true);
     yield between(random, 5, 30) * SECOND;
   }
 }

@@ -292,6 +292,7 @@ const ATTACK_SCHEMAS = [
     kind: z.literal('remote-control'),
     ...common,
     to: one,
+    protocol: z.enum(['tls', 'tcp']).default('tls').describe('tcp: a protocol of its own.'),
     port: port.default(7707),
     period: duration.default(15_000).describe('Between signs of life.'),
     commands: z.number().min(0).max(10_000).default(20).describe('Commands of the operator per hour.'),

@@ -107,6 +107,7 @@ const VARIANTS: readonly string[] = [
   'flood:id=f-icmp,technique=icmp,rate=100,spoofed=false,start=20s,duration=3s',
   'amplification:id=a-ntp,service=ntp,start=20s,duration=2s',
   ...['wmi', 'winrm', 'rdp'].map((via) => `lateral-movement:id=l-${via},via=${via},period=5s,start=10s`),
+  'remote-control:id=raw,protocol=tcp,to=orders.duckdns.org,period=5s,start=10s',
   'cleartext-login:id=basic,service=http,period=20s,start=10s',
 ];
 

@@ -150,7 +150,37 @@ export const CALL_RULES: readonly Explanation[] = [
     ],
     inSupport: (view) => [spokeTls(view)],
   },
+  {
+    ...CALL,
+    prefix: 'dynamic-name.',
+    whatHappened: (view) => [
+      dynamicContact(view),
+      view.began,
+      ...(view.many ? [] : ['port', 'lasting'].flatMap((name) => view.quote(`dynamic-name.${name}`))),
+    ],
+    whyItMatters: (view) => [
+      claim(
+        'Whoever controls machines from afar often hides behind a name that costs nothing and moves from line to line. So do people who reach their own home.',
+        view.cite('dynamic-name.connections'),
+      ),
+      ...aboutPort(view),
+    ],
+    whatWouldMakeItInnocent: (view) => [
+      claim(
+        'A game server of friends, a remote desktop or a device at home that somebody reaches under such a name: then that person knows it.',
+        view.cite(),
+      ),
+    ],
+    inSupport: (view) => [dynamicContact(view)],
+  },
 ];
+
+function dynamicContact(view: View): Claim {
+  return claim(
+    `${view.actorWithPlace} connected to ${peers(view)}${onPort(view)}, to which a name of dynamic DNS or of a tunnel led, and nobody can read what was said${view.within}.`,
+    [...view.cite('dynamic-name.connections'), ...view.flows(2)],
+  );
+}
 
 const TLS_QUOTES = [
   'tool',
