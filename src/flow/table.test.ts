@@ -234,6 +234,24 @@ describe('port reuse', () => {
     ]);
   });
 
+  it('tells those who have no address yet apart by their hardware addresses', () => {
+    const asks = (atMs: number, last: number): TestFrame => {
+      const frame = udp(atMs, '0.0.0.0:68', '255.255.255.255:67', `client ${last}`);
+      frame.bytes[11] = last;
+      return frame;
+    };
+    const flows = flowsFrom([asks(0, 1), asks(100, 1), asks(200, 2), asks(300, 1), asks(400, 1)]);
+    expect(flows.map(({ initiatorMac, initiatorPackets }) => [initiatorMac?.slice(-2), initiatorPackets])).toEqual([
+      ['01', 2],
+      ['02', 1],
+      ['01', 2],
+    ]);
+    // Whoever has an address is one conversation, whoever carries it.
+    const carried = [udp(0, A, B, 'x'), udp(1, A, B, 'x')];
+    carried[1]?.bytes.set([9], 11);
+    expect(flowsFrom(carried)).toHaveLength(1);
+  });
+
   it('splits a connection that was answered but never closed, too', () => {
     const flows = flowsFrom([...handshake(0), ...handshake(500, A, B, 9000)]);
     expect(flows.map((f) => f.closeReason)).toEqual(['reuse', 'end']);

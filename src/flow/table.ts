@@ -446,10 +446,24 @@ export class FlowTable {
         return true;
       }
     }
+    if (packet.src0 === 0 && packet.isV6 === 0 && packet.protocol === PROTO.udp && this.#isOthers(packet, d, ref)) {
+      this.#splitReason = 'reuse';
+      return true;
+    }
     if (this.#clock - this.#f[rf + F_OPENED] > this.#activeNs && (state & STATE_DORMANT) === 0) {
       this.#splitReason = 'active';
       return true;
     }
+    return false;
+  }
+
+  /** 0.0.0.0 is whoever has no address yet (DHCP, RFC 2131): two senders of one moment are told apart by their hardware addresses, or the second one's name would be lost. */
+  #isOthers(packet: Packet, d: number, ref: number): boolean {
+    const state = this.#w[ref * RECORD_I32 + W_STATE];
+    if ((state & STATE_MAC) === 0 || packet.sourceMac < 0 || ((state & STATE_FIRST_SIDE) !== 0) !== (d === 1))
+      return false;
+    const at = (ref * RECORD_I32 + W_MAC) * 4 + 6;
+    for (let i = 0; i < 6; i++) if (this.#bytes[at + i] !== packet.bytes[packet.sourceMac + i]) return true;
     return false;
   }
 
