@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UserError } from '../core/index.ts';
-import { type DeviceFacts, DeviceTable } from './device.ts';
+import { DeviceTable } from './device.ts';
+import type { DeviceFacts } from './device-fact.ts';
 import { type JoinCandidate, joinRotations } from './device-join.ts';
 import { derivedFrom, macKind, virtualOwner } from './device-mac.ts';
 import { shippedVendors, VendorTable } from './device-vendor.ts';

@@ -3,22 +3,21 @@ import {
   type FewCounts,
   fewAdd,
   fewCounted,
-  fewEntries,
   fewHas,
   fewKeys,
   fewKnows,
-  fewMembers,
   fewSize,
   numberAt,
   type Table,
   textAt,
 } from '../core/index.ts';
-import { compareAddresses, parseAddress } from '../wire/index.ts';
-import { type JoinCandidate, joinRotations } from './device-join.ts';
-import { derivedFrom, isStationMac, type MacKind, macKind, virtualOwner } from './device-mac.ts';
-import { guessRoles, MOST_CARRIED, type RoleGuess } from './device-role.ts';
+import { Ends, GROUP, HOME, NOBODY } from './device-end.ts';
+import type { DeviceFacts } from './device-fact.ts';
+import { listDevices, MAX_NAMES, WEEK_HOURS } from './device-list.ts';
+import { isStationMac } from './device-mac.ts';
+import { MOST_CARRIED } from './device-role.ts';
+import { addStation, type MacRecord, type Station, stationCount, stationOf } from './device-station.ts';
 import type { Vendor } from './device-vendor.ts';
-import { mostFrequent } from './host.ts';
 import { bindFlows, type FlowBatch } from './schema.ts';
 
 /**
@@ -41,116 +40,14 @@ export const DEFAULT_DEVICE_OPTIONS: DeviceTableOptions = { capacity: 16_384, ma
 
 /** Stations of one hardware address: a router has many, and who makes addresses up must not fill the table for others. */
 const MAX_STATIONS_PER_MAC = 4096;
-/** Home addresses that a device may have without having claimed them before it is taken for a router. */
-const MAX_UNCLAIMED = 6;
+
 const MAX_PER_LIST = 64;
-const MAX_NAMES = 16;
 const MAX_FINGERPRINTS = 16;
 const MAX_NAME_LENGTH = 255;
 /** Addresses whose names DNS told. */
 const MAX_DNS_NAMES = 8192;
 /** Ports from here on are given to clients (RFC 6335 says 49,152; Linux takes them from 32,768 on). */
 const EPHEMERAL_FROM = 32_768;
-const WEEK_HOURS = 168;
-
-export interface DeviceName {
-  readonly name: string;
-  /** Where it was said: DHCP, mDNS, NetBIOS, LLMNR, Windows, DNS, TLS, HTTP. */
-  readonly source: string;
-}
-
-export interface DeviceAddress {
-  readonly address: string;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  /** True where the device itself said that it is its own (ARP, DHCP). */
-  readonly claimed: boolean;
-}
-
-/** Another hardware address that is taken for the same device's. */
-export interface DeviceJoin {
-  readonly mac: string;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  /** 0.6 to 1: how sure. */
-  readonly score: number;
-  readonly evidence: readonly string[];
-}
-
-export interface DeviceFacts {
-  /** The hardware address, the latest where several were joined; undefined for a device known by address alone. */
-  readonly mac: string | undefined;
-  readonly macKind: MacKind | undefined;
-  /** Software that gave the address, for a virtual one; the address it was made of, for a derived one. */
-  readonly macOrigin: string | undefined;
-  readonly vendor: Vendor | undefined;
-  /** Earlier hardware addresses of the same device, latest first. */
-  readonly joined: readonly DeviceJoin[];
-  /** Latest first. */
-  readonly addresses: readonly DeviceAddress[];
-  /** Most often said first. */
-  readonly names: readonly DeviceName[];
-  /** What its software calls itself, most often first. */
-  readonly software: readonly string[];
-  readonly roles: readonly RoleGuess[];
-  /** Hardware address of the router behind which it stands, where it is known by address alone. */
-  readonly behind: string | undefined;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  readonly flows: number;
-  readonly bytes: number;
-  /** As in 'http/80', 'tcp/5000', with the flows that were answered. */
-  readonly offers: ReadonlyMap<string, number>;
-  /** As in 'dns', 'tls', 'tcp/8009', with the flows. */
-  readonly uses: ReadonlyMap<string, number>;
-  /** Home addresses that it contacted. */
-  readonly homePeers: readonly string[];
-  /** Names, else addresses, outside that it contacted. */
-  readonly places: readonly string[];
-  /** True where it contacted more of either than is kept. */
-  readonly hasMorePeers: boolean;
-  /** Kinds of frames beside flows, as in 'LLDP'. */
-  readonly frames: readonly string[];
-  /** Flows by hour of the week from Monday 00:00; undefined where hours were not counted. */
-  readonly hours: Float64Array | undefined;
-}
-
-/** One pair of hardware and network address; either may be missing. */
-interface Station {
-  readonly mac: MacRecord | undefined;
-  /** '' for what came before it had an address. */
-  readonly address: string;
-  claimed: boolean;
-  firstMs: number;
-  lastMs: number;
-  flows: number;
-  bytes: number;
-  names: FewCounts;
-  software: FewCounts;
-  offers: FewCounts;
-  uses: FewCounts;
-  homePeers: Few<string>;
-  places: Few<string>;
-  hasMorePeers: boolean;
-  announced: Few<string>;
-  fingerprints: Few<string>;
-  dhcpOptions: string | undefined;
-  vendorClass: string | undefined;
-  clientId: string | undefined;
-  hours: Float64Array | undefined;
-}
-
-interface MacRecord {
-  readonly mac: string;
-  /** The first station, while there is no other; by address where there are several. */
-  stations: Station | Map<string, Station> | undefined;
-  /** Addresses outside that it carried traffic of, at most MOST_CARRIED. */
-  carried: Few<string>;
-  frames: Few<string>;
-  /** Of frames that belong to no flow. */
-  firstMs: number | undefined;
-  lastMs: number | undefined;
-}
 
 /** Where a `hostname` was said, by the flow's service. */
 const NAME_SOURCES: Readonly<Record<string, string>> = {
@@ -448,350 +345,20 @@ export class DeviceTable {
     return this.first(Number.POSITIVE_INFINITY, vendorOf).devices;
   }
 
-  /** The first devices in that order, and how many there are in all: only of those that are asked for the facts are put together. */
+  /** The first devices in that order, and how many there are in all. */
   first(
     most: number,
     vendorOf: (mac: string) => Vendor | undefined,
   ): { readonly devices: DeviceFacts[]; readonly count: number } {
-    const made: Device[] = [];
-    for (const record of this.#macs.values()) {
-      const { own, others } = ownStations(record);
-      if (own.length > 0 || record.frames !== undefined || record.stations !== undefined)
-        made.push({ record, stations: own, behind: undefined, others: others.length });
-      for (const station of others)
-        made.push({ record: undefined, stations: [station], behind: record.mac, others: 0 });
-    }
-    for (const station of this.#lone.values())
-      made.push({ record: undefined, stations: [station], behind: undefined, others: 0 });
-    // A mirror of both sides of a router shows an address with its own hardware address and again behind the router's: it is one device.
-    const owned = new Set(
-      made.flatMap(({ record, stations }) => (record === undefined ? [] : stations.map(({ address }) => address))),
-    );
-    const seen = new Set<string>();
-    const devices = made.filter(({ record, stations: [station] }) => {
-      if (record !== undefined || station === undefined) return true;
-      if (owned.has(station.address) || seen.has(station.address)) return false;
-      seen.add(station.address);
-      return true;
-    });
-    const isSeen = (mac: string): boolean => this.#macs.has(mac);
-    const borrowed = borrowedStations(devices);
-    const factsOf = (device: Device): DeviceFacts => this.#facts(device, vendorOf, isSeen, borrowed);
-    const { randomised = [], others: lasting = [] } = Object.groupBy(devices, ({ record }) =>
-      record !== undefined && macKind(record.mac, vendorOf(record.mac) !== undefined, isSeen) === 'randomised'
-        ? 'randomised'
-        : 'others',
-    );
-    const listed = [
-      ...lasting.map((device): Listed => {
-        const keys = device.stations.flatMap(({ address }) => (address === '' ? [] : [addressKey(address)]));
-        return listedBy(keys, device.record?.mac, () => factsOf(device));
-      }),
-      ...joined(randomised, randomised.map(factsOf)).map(
-        (facts): Listed =>
-          listedBy(
-            facts.addresses.map(({ address }) => addressKey(address)),
-            facts.mac,
-            () => facts,
-          ),
-      ),
-    ].sort((a, b) => compareText(a.key, b.key) || compareText(a.mac, b.mac));
-    return { devices: listed.slice(0, most).map(({ facts }) => facts()), count: listed.length };
-  }
-
-  #facts(
-    device: Device,
-    vendorOf: (mac: string) => Vendor | undefined,
-    isSeen: (mac: string) => boolean,
-    borrowed: ReadonlySet<Station>,
-  ): DeviceFacts {
-    const { record, stations, behind, others } = device;
-    const mac = record?.mac;
-    const vendor = mac === undefined ? undefined : vendorOf(mac);
-    const kind = mac === undefined ? undefined : macKind(mac, vendor !== undefined, isSeen);
-    const names = sums(stations.map((station) => fewEntries(station.names)));
-    for (const station of stations) {
-      if (borrowed.has(station)) continue;
-      for (const name of fewMembers(this.#dnsNames.get(station.address)))
-        names.set(`DNS\n${name}`, (names.get(`DNS\n${name}`) ?? 0) + 1);
-    }
-    const offers = sums(stations.map((station) => fewEntries(station.offers)));
-    const uses = sums(stations.map((station) => fewEntries(station.uses)));
-    const software = mostFrequent(sums(stations.map((station) => fewEntries(station.software))), MAX_NAMES);
-    const listed = namesOf(names);
-    const hours = this.#context.hourOfWeek === undefined ? undefined : new Float64Array(WEEK_HOURS);
-    if (hours !== undefined)
-      for (const station of stations) for (let h = 0; h < WEEK_HOURS; h++) hours[h] += station.hours?.[h] ?? 0;
-    const addresses = stations
-      .filter(({ address }) => address !== '')
-      .map(({ address, firstMs, lastMs, claimed }): DeviceAddress => ({ address, firstMs, lastMs, claimed }))
-      .sort((a, b) => b.lastMs - a.lastMs || compareAddresses(a.address, b.address));
-    const places = union(stations.map((station) => station.places));
-    const homePeers = union(stations.map((station) => station.homePeers));
-    return {
-      mac,
-      macKind: kind,
-      macOrigin:
-        mac === undefined
-          ? undefined
-          : (virtualOwner(mac) ?? (kind === 'derived' ? derivedFrom(mac, isSeen) : undefined)),
-      vendor,
-      joined: [],
-      addresses,
-      names: listed,
-      software,
-      roles: guessRoles({
-        vendor: vendor?.name,
-        virtualOwner: mac === undefined ? undefined : virtualOwner(mac),
-        isRandomised: kind === 'randomised',
-        carriedOutside: fewSize(record?.carried),
-        carriedHome: others,
-        offered: new Set(offers.keys()),
-        announced: union(stations.map((station) => station.announced)),
-        used: new Set(uses.keys()),
-        names: listed.map(({ name }) => name),
-        software,
-        frames: new Set(fewMembers(record?.frames)),
-      }),
-      behind,
-      firstMs: Math.min(record?.firstMs ?? Number.POSITIVE_INFINITY, ...stations.map(({ firstMs }) => firstMs)),
-      lastMs: Math.max(record?.lastMs ?? Number.NEGATIVE_INFINITY, ...stations.map(({ lastMs }) => lastMs)),
-      flows: stations.reduce((n, { flows }) => n + flows, 0),
-      bytes: stations.reduce((n, station) => n + station.bytes, 0),
-      offers,
-      uses,
-      homePeers: [...homePeers].sort(compareAddresses),
-      places: [...places].sort(),
-      hasMorePeers: stations.some((station) => station.hasMorePeers),
-      frames: [...fewMembers(record?.frames)].sort(),
-      hours,
+    const held = {
+      macs: this.#macs,
+      lone: this.#lone,
+      dnsNames: this.#dnsNames,
+      countsHours: this.#context.hourOfWeek !== undefined,
     };
+    return listDevices(held, most, vendorOf);
   }
 }
-
-/** Names that a device gives itself, against those that others call it by. */
-const OWN_SOURCES = new Set(['DHCP', 'mDNS', 'NetBIOS', 'LLMNR', 'Windows']);
-
-interface Device {
-  readonly record: MacRecord | undefined;
-  readonly stations: readonly Station[];
-  readonly behind: string | undefined;
-  /** Stations behind its hardware address that are not its own. */
-  readonly others: number;
-}
-
-function stationOf({ stations }: MacRecord, address: string): Station | undefined {
-  if (stations instanceof Map) return stations.get(address);
-  return stations?.address === address ? stations : undefined;
-}
-
-function stationCount({ stations }: MacRecord): number {
-  if (stations instanceof Map) return stations.size;
-  return stations === undefined ? 0 : 1;
-}
-
-function stationsOf({ stations }: MacRecord): Station[] {
-  if (stations instanceof Map) return [...stations.values()];
-  return stations === undefined ? [] : [stations];
-}
-
-function addStation(record: MacRecord, station: Station): void {
-  const { stations } = record;
-  if (stations instanceof Map) stations.set(station.address, station);
-  else if (stations === undefined) record.stations = station;
-  else
-    record.stations = new Map([
-      [stations.address, stations],
-      [station.address, station],
-    ]);
-}
-
-/** Made-up hardware addresses put together where they are of one device; the latest stands for it. */
-function joined(devices: readonly Device[], facts: readonly DeviceFacts[]): DeviceFacts[] {
-  const candidates = facts.map(({ mac = '', firstMs, lastMs, names, places }, i): JoinCandidate => {
-    const stations = devices[i]?.stations ?? [];
-    return {
-      mac,
-      firstMs,
-      lastMs,
-      names: new Set(
-        names
-          .filter(({ source }) => OWN_SOURCES.has(source))
-          .map(({ name }) => name.toLowerCase().replace(/\.local$/, '')),
-      ),
-      clientId: stations.find((station) => station.clientId !== undefined)?.clientId,
-      dhcpOptions: stations.find((station) => station.dhcpOptions !== undefined)?.dhcpOptions,
-      vendorClass: stations.find((station) => station.vendorClass !== undefined)?.vendorClass,
-      fingerprints: union(stations.map((station) => station.fingerprints)),
-      places: new Set(places),
-    };
-  });
-  const earlierOf = new Map<
-    number,
-    { readonly index: number; readonly score: number; readonly evidence: readonly string[] }
-  >();
-  const gone = new Set<number>();
-  for (const { earlier, later, score, evidence } of joinRotations(candidates)) {
-    earlierOf.set(later, { index: earlier, score, evidence });
-    gone.add(earlier);
-  }
-  return facts.flatMap((own, i) => {
-    if (gone.has(i)) return [];
-    let device = own;
-    const joins: DeviceJoin[] = [];
-    for (let next = earlierOf.get(i); next !== undefined; next = earlierOf.get(next.index)) {
-      const before = facts[next.index];
-      if (before === undefined) break;
-      const { mac = '', firstMs, lastMs } = before;
-      joins.push({ mac, firstMs, lastMs, score: next.score, evidence: next.evidence });
-      device = together(device, before);
-    }
-    return [joins.length === 0 ? own : { ...device, joined: joins }];
-  });
-}
-
-/** A device and where it stands in the list; its facts are put together when they are asked for. */
-interface Listed {
-  readonly key: string;
-  readonly mac: string;
-  readonly facts: () => DeviceFacts;
-}
-
-function listedBy(keys: readonly string[], mac: string | undefined, facts: () => DeviceFacts): Listed {
-  const [first = addressKey(mac ?? '')] = keys.toSorted(compareText);
-  return { key: first, mac: mac ?? '', facts };
-}
-
-/** Orders as `compareAddresses` does, as a text, so that an address is taken apart once and not for every comparison. */
-function addressKey(address: string): string {
-  const parsed = parseAddress(address);
-  if (parsed === undefined) return `2${address}`;
-  const words = Array.from(parsed.words, (word) => (word >>> 0).toString(16).padStart(8, '0'));
-  return `${parsed.isV6 ? 1 : 0}${words.join('')}${address}`;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/**
- * Stations with an address that is rather that of another hardware address at the same time: a wireless card that carries the frames of virtual machines puts its own hardware address on them. What others call such
- * an address is no name of the card's.
- */
-function borrowedStations(devices: readonly Device[]): ReadonlySet<Station> {
-  const byAddress = new Map<string, Station[]>();
-  for (const { record, stations } of devices) {
-    if (record === undefined) continue;
-    for (const station of stations) {
-      if (station.address === '') continue;
-      const known = byAddress.get(station.address);
-      if (known === undefined) byAddress.set(station.address, [station]);
-      else known.push(station);
-    }
-  }
-  const borrowed = new Set<Station>();
-  const weightOf = ({ claimed, flows }: Station): number => (claimed ? 2 ** 40 : 0) + flows;
-  for (const stations of byAddress.values()) {
-    if (stations.length < 2) continue;
-    for (const station of stations)
-      if (
-        stations.some(
-          (other) =>
-            weightOf(other) > weightOf(station) && other.firstMs <= station.lastMs && other.lastMs >= station.firstMs,
-        )
-      )
-        borrowed.add(station);
-  }
-  return borrowed;
-}
-
-/** Which stations behind a hardware address are its own. */
-function ownStations(record: MacRecord): { readonly own: Station[]; readonly others: Station[] } {
-  const { carried } = record;
-  const stations = stationsOf(record);
-  const isOwn = ({ claimed, address }: Station): boolean => claimed || address === '' || isLinkLocal(address);
-  const open = stations.filter((station) => !isOwn(station));
-  const v4 = open.filter(({ address }) => !address.includes(':')).length;
-  const carries = fewSize(carried) >= 2 || v4 > MAX_UNCLAIMED;
-  if (!carries) return { own: stations, others: [] };
-  const claimed = stations.filter(isOwn);
-  // A router that says nothing of itself has an address of its own all the same, where those behind it are few.
-  if (open.length <= 2 && !claimed.some(({ address, claimed: said }) => said && address !== ''))
-    return { own: stations, others: [] };
-  return { own: claimed, others: open };
-}
-
-/** The stations of one side of a batch: looked up once for each pair that stands side by side in it. */
-class Ends {
-  #table: DeviceTable;
-  #macs: FlowBatch['initiatorMac'];
-  #addresses: FlowBatch['initiator'];
-  #isHome: (address: string) => boolean;
-  /** By code of the address: code of the hardware address plus one that its station was found with, and the station. */
-  #withMac: Int32Array;
-  #stations: (Station | undefined)[];
-  #station: Int8Array;
-  #place: Int8Array;
-
-  constructor(
-    table: DeviceTable,
-    macs: FlowBatch['initiatorMac'],
-    addresses: FlowBatch['initiator'],
-    isHome: (address: string) => boolean,
-  ) {
-    this.#table = table;
-    this.#macs = macs;
-    this.#addresses = addresses;
-    this.#isHome = isHome;
-    this.#withMac = new Int32Array(addresses.dictionary.length).fill(-1);
-    this.#stations = new Array<Station | undefined>(addresses.dictionary.length).fill(undefined);
-    this.#station = new Int8Array(macs.dictionary.length);
-    this.#place = new Int8Array(addresses.dictionary.length);
-  }
-
-  /** What kind of address a row has on this side. */
-  place(row: number): number {
-    const code = this.#addresses.codes[row];
-    if (code < 0 || code >= this.#place.length) return NOBODY;
-    return this.#place[code] === 0 ? this.#placeOf(code, this.#addresses.dictionary[code] ?? '') : this.#place[code];
-  }
-
-  #placeOf(code: number, address: string): number {
-    const place = isGroup(address) ? GROUP : isNobody(address) ? NOBODY : this.#isHome(address) ? HOME : OUTSIDE;
-    this.#place[code] = place;
-    return place;
-  }
-
-  /** @param claims whether the row itself says whose address it is (ARP), so that also addresses outside are stations. */
-  at(row: number, claims: boolean): Station | undefined {
-    const mac = textAt(this.#macs, row);
-    const macCode = mac === undefined ? 0 : this.#macs.codes[row] + 1;
-    if (mac !== undefined && this.#station[macCode - 1] === 0) this.#station[macCode - 1] = isStationMac(mac) ? 1 : 2;
-    const isStation = mac !== undefined && this.#station[macCode - 1] === 1;
-    const address = textAt(this.#addresses, row);
-    if (address === undefined) return isStation ? this.#table.station(mac, '') : undefined;
-    const code = this.#addresses.codes[row];
-    const place = this.#place[code] === 0 ? this.#placeOf(code, address) : this.#place[code];
-    if (place === GROUP) return undefined;
-    if (place === NOBODY) return isStation ? this.#table.station(mac, '') : undefined;
-    if (place === OUTSIDE) {
-      if (claims) return isStation ? this.#table.station(mac, address) : undefined;
-      if (isStation && this.#withMac[code] !== macCode) this.#table.carries(mac, address);
-      this.#withMac[code] = macCode;
-      return undefined;
-    }
-    if (this.#withMac[code] === macCode) return this.#stations[code];
-    const station = isStation ? this.#table.station(mac, address) : this.#table.station(undefined, address);
-    this.#withMac[code] = macCode;
-    this.#stations[code] = station;
-    return station;
-  }
-}
-
-const HOME = 1;
-const OUTSIDE = 2;
-const GROUP = 3;
-const NOBODY = 4;
 
 /** 'tcp/8009', made once for each: a text that is joined anew has to be hashed anew. */
 function portText(protocol: string | undefined, port: number): string {
@@ -811,23 +378,6 @@ function portText(protocol: string | undefined, port: number): string {
 
 const PORT_TEXTS = new Map<string, string[]>();
 
-function isNobody(address: string): boolean {
-  return address === '0.0.0.0' || address === '::';
-}
-
-function isGroup(address: string): boolean {
-  const head = address.charCodeAt(0) | 32;
-  if (head === 0x66) return (address.charCodeAt(1) | 32) === 0x66 && address.includes(':');
-  if (head !== 0x32 || address.includes(':')) return false;
-  if (address === '255.255.255.255') return true;
-  const first = Number(address.slice(0, address.indexOf('.')));
-  return first >= 224 && first < 240;
-}
-
-function isLinkLocal(address: string): boolean {
-  return /^fe[89ab]/i.test(address) || address.startsWith('169.254.');
-}
-
 /** Data of answers: packets give 'A 10.0.0.8, A 10.0.0.9', logs may leave the type away. */
 function answersOf(text: string): string[] {
   return text.split(',', MAX_NAMES).map((answer) => answer.trim().replace(/^[A-Z0-9]+ /, ''));
@@ -837,66 +387,4 @@ function answersOf(text: string): string[] {
 function reverseAddress(name: string): string | undefined {
   const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
   return v4 === null ? undefined : `${v4[4]}.${v4[3]}.${v4[2]}.${v4[1]}`;
-}
-
-function sums(counts: readonly Iterable<readonly [string, number]>[]): Map<string, number> {
-  const all = new Map<string, number>();
-  for (const some of counts) for (const [key, n] of some) all.set(key, (all.get(key) ?? 0) + n);
-  return all;
-}
-
-function union(sets: readonly Few<string>[]): Set<string> {
-  const all = new Set<string>();
-  for (const set of sets) for (const text of fewMembers(set)) all.add(text);
-  return all;
-}
-
-/** Own names before those that others use, most often said first; a name that several sources give is told by the best of them. */
-function namesOf(counts: ReadonlyMap<string, number>): DeviceName[] {
-  const names = new Map<string, DeviceName & { readonly count: number }>();
-  for (const key of [...counts.keys()].sort()) {
-    const cut = key.indexOf('\n');
-    const source = key.slice(0, cut);
-    const name = key.slice(cut + 1);
-    const known = names.get(name.toLowerCase());
-    const count = (counts.get(key) ?? 0) + (known?.count ?? 0);
-    names.set(
-      name.toLowerCase(),
-      known !== undefined && rankOf(known.source) <= rankOf(source) ? { ...known, count } : { name, source, count },
-    );
-  }
-  return [...names.values()]
-    .sort((a, b) => rankOf(a.source) - rankOf(b.source) || b.count - a.count || (a.name < b.name ? -1 : 1))
-    .slice(0, MAX_NAMES)
-    .map(({ name, source }) => ({ name, source }));
-}
-
-const SOURCES = ['DHCP', 'NetBIOS', 'Windows', 'mDNS', 'LLMNR', 'DNS', 'TLS', 'HTTP'];
-
-function rankOf(source: string): number {
-  const at = SOURCES.indexOf(source);
-  return at < 0 ? SOURCES.length : at;
-}
-
-/** A device with what an earlier address of it did. */
-function together(later: DeviceFacts, earlier: DeviceFacts): DeviceFacts {
-  const names = [
-    ...later.names,
-    ...earlier.names.filter(({ name }) => !later.names.some((own) => own.name.toLowerCase() === name.toLowerCase())),
-  ];
-  return {
-    ...later,
-    addresses: [...later.addresses, ...earlier.addresses],
-    names: names.slice(0, MAX_NAMES),
-    software: [...new Set([...later.software, ...earlier.software])].slice(0, MAX_NAMES),
-    firstMs: Math.min(later.firstMs, earlier.firstMs),
-    flows: later.flows + earlier.flows,
-    bytes: later.bytes + earlier.bytes,
-    offers: sums([later.offers, earlier.offers]),
-    uses: sums([later.uses, earlier.uses]),
-    homePeers: [...new Set([...later.homePeers, ...earlier.homePeers])].sort(compareAddresses),
-    places: [...new Set([...later.places, ...earlier.places])].sort(),
-    hasMorePeers: later.hasMorePeers || earlier.hasMorePeers,
-    hours: later.hours?.map((n, h) => n + (earlier.hours?.[h] ?? 0)),
-  };
 }

@@ -2,6 +2,7 @@
 export * from './arp-claim.ts';
 export * from './community-id.ts';
 export * from './device.ts';
+export * from './device-fact.ts';
 export * from './device-mac.ts';
 export { guessRoles, type RoleGuess, type RoleSigns } from './device-role.ts';
 export * from './device-vendor.ts';

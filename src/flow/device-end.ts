@@ -1,0 +1,100 @@
+import { textAt } from '../core/index.ts';
+import { isStationMac } from './device-mac.ts';
+import type { Station } from './device-station.ts';
+import type { FlowBatch } from './schema.ts';
+
+/** The two sides of flows as stations. */
+
+/** Kinds of addresses: of the home network, outside of it, of a group, and none. */
+export const HOME = 1;
+export const OUTSIDE = 2;
+export const GROUP = 3;
+export const NOBODY = 4;
+
+/** Where stations are held. */
+interface StationSource {
+  /** The station of a pair, made where it is new; undefined where there is no place. */
+  station(mac: string | undefined, address: string): Station | undefined;
+  /** Notes that a hardware address carries traffic of an address outside. */
+  carries(mac: string, address: string): void;
+}
+
+/** The stations of one side of a batch: looked up once for each pair that stands side by side in it. */
+export class Ends {
+  #source: StationSource;
+  #macs: FlowBatch['initiatorMac'];
+  #addresses: FlowBatch['initiator'];
+  #isHome: (address: string) => boolean;
+  /** By code of the address: code of the hardware address plus one that its station was found with, and the station. */
+  #withMac: Int32Array;
+  #stations: (Station | undefined)[];
+  #station: Int8Array;
+  #place: Int8Array;
+
+  constructor(
+    source: StationSource,
+    macs: FlowBatch['initiatorMac'],
+    addresses: FlowBatch['initiator'],
+    isHome: (address: string) => boolean,
+  ) {
+    this.#source = source;
+    this.#macs = macs;
+    this.#addresses = addresses;
+    this.#isHome = isHome;
+    this.#withMac = new Int32Array(addresses.dictionary.length).fill(-1);
+    this.#stations = new Array<Station | undefined>(addresses.dictionary.length).fill(undefined);
+    this.#station = new Int8Array(macs.dictionary.length);
+    this.#place = new Int8Array(addresses.dictionary.length);
+  }
+
+  /** What kind of address a row has on this side. */
+  place(row: number): number {
+    const code = this.#addresses.codes[row];
+    if (code < 0 || code >= this.#place.length) return NOBODY;
+    return this.#place[code] === 0 ? this.#placeOf(code, this.#addresses.dictionary[code] ?? '') : this.#place[code];
+  }
+
+  #placeOf(code: number, address: string): number {
+    const place = isGroup(address) ? GROUP : isNobody(address) ? NOBODY : this.#isHome(address) ? HOME : OUTSIDE;
+    this.#place[code] = place;
+    return place;
+  }
+
+  /** @param claims whether the row itself says whose address it is (ARP), so that also addresses outside are stations. */
+  at(row: number, claims: boolean): Station | undefined {
+    const mac = textAt(this.#macs, row);
+    const macCode = mac === undefined ? 0 : this.#macs.codes[row] + 1;
+    if (mac !== undefined && this.#station[macCode - 1] === 0) this.#station[macCode - 1] = isStationMac(mac) ? 1 : 2;
+    const isStation = mac !== undefined && this.#station[macCode - 1] === 1;
+    const address = textAt(this.#addresses, row);
+    if (address === undefined) return isStation ? this.#source.station(mac, '') : undefined;
+    const code = this.#addresses.codes[row];
+    const place = this.#place[code] === 0 ? this.#placeOf(code, address) : this.#place[code];
+    if (place === GROUP) return undefined;
+    if (place === NOBODY) return isStation ? this.#source.station(mac, '') : undefined;
+    if (place === OUTSIDE) {
+      if (claims) return isStation ? this.#source.station(mac, address) : undefined;
+      if (isStation && this.#withMac[code] !== macCode) this.#source.carries(mac, address);
+      this.#withMac[code] = macCode;
+      return undefined;
+    }
+    if (this.#withMac[code] === macCode) return this.#stations[code];
+    const station = isStation ? this.#source.station(mac, address) : this.#source.station(undefined, address);
+    this.#withMac[code] = macCode;
+    this.#stations[code] = station;
+    return station;
+  }
+}
+
+function isNobody(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
+function isGroup(address: string): boolean {
+  const head = address.charCodeAt(0) | 32;
+  if (head === 0x66) return (address.charCodeAt(1) | 32) === 0x66 && address.includes(':');
+  if (head !== 0x32 || address.includes(':')) return false;
+  if (address === '255.255.255.255') return true;
+  const first = Number(address.slice(0, address.indexOf('.')));
+  return first >= 224 && first < 240;
+}
