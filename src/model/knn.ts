@@ -94,7 +94,7 @@ export const knnKernel: Kernel<KnnPart> = {
   kind: KIND,
   title: TITLE,
   raw({ neighbours, distance, index }, block, count, into, at) {
-    const { d, counts, scales } = index;
+    const { d, scales } = index;
     applyScales(scales, block, 0, count);
     if (neighbours === 1) {
       nearestDistances(index, block, 0, count, into, at);
@@ -102,21 +102,11 @@ export const knnKernel: Kernel<KnnPart> = {
     }
     const searcher = new Searcher(index, neighbours, true);
     for (let i = 0; i < count; i++) {
-      searcher.search(block, i * d);
-      const last = searcher.found - 1;
-      if (distance === 'largest') {
-        into[at + i] = searcher.distance[last];
-        continue;
+      if (distance === 'mean') into[at + i] = searcher.meanDistance(block, i * d);
+      else {
+        searcher.search(block, i * d);
+        into[at + i] = searcher.distance[searcher.found - 1];
       }
-      let total = 0;
-      let rows = 0;
-      // A neighbour counts for all its rows; the last, which may have more than are needed, for the rest.
-      for (let k = 0; k <= last; k++) {
-        const weight = Math.min(counts[searcher.point[k]], neighbours - rows);
-        total += weight * searcher.distance[k];
-        rows += weight;
-      }
-      into[at + i] = total / rows;
     }
   },
   divide({ neighbours, distance, index }, record) {

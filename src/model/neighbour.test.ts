@@ -109,6 +109,19 @@ describe('the index', () => {
           expect(rough.found).toBe(plain.found);
           expect(rough.point.subarray(0, rough.found)).toEqual(plain.point.subarray(0, plain.found));
           expect(rough.distance.subarray(0, rough.found)).toEqual(plain.distance.subarray(0, plain.found));
+          // Each point for all its rows, the last for the rest.
+          let [total, rows] = [0, 0];
+          for (let k = 0; k < plain.found; k++) {
+            const own = weighted ? (index.counts[plain.point[k] ?? 0] ?? 0) : 1;
+            const weight = Math.min(own, wanted - rows);
+            total += weight * (plain.distance[k] ?? 0);
+            rows += weight;
+          }
+          // Nothing is left out by it.
+          if (excluded >= 0) continue;
+          const mean = rough.meanDistance(record, 0);
+          expect(mean).toBe(plain.meanDistance(record, 0));
+          if (weighted) expect(Math.abs(mean - total / rows)).toBeLessThanOrEqual(1e-11 * mean);
         }
       }
     }

@@ -198,8 +198,11 @@ export class Searcher {
   readonly #current: Float64Array;
   readonly #engine: 'auto' | 'plain';
   #guess = 1;
-  /** Room for the panel's minima. */
+  /** Room to select among rough squares in. */
   readonly #least: Float32Array;
+  /** Rough squares of what may be near enough, and where in the panel it is. */
+  readonly #rough: Float32Array;
+  readonly #places: Int32Array;
   /** Rows among what was found. */
   #rows = 0;
   /** Squared distance above which nothing can enter. */
@@ -211,8 +214,8 @@ export class Searcher {
    * @param engine 'plain' does without the rough loop; what is found is the same.
    */
   constructor(index: PointIndex, wanted: number, weighted: boolean, engine: 'auto' | 'plain' = 'auto') {
-    // One more than can be needed: the one that is pushed out.
-    const room = Math.min(wanted, index.count) + 1;
+    // One more than there are: in a walk, the one that is pushed out.
+    const room = index.count + 1;
     this.distance = new Float64Array(room);
     this.point = new Int32Array(room);
     this.#squared = new Float64Array(room);
@@ -225,7 +228,9 @@ export class Searcher {
     this.#offsets = new Float64Array(depth * index.d);
     this.#current = new Float64Array(index.d);
     this.#engine = engine;
-    this.#least = new Float32Array(LANES * (index.panel?.groups ?? 0));
+    this.#least = new Float32Array(GROUP * (index.panel?.groups ?? 0));
+    this.#rough = new Float32Array(this.#least.length);
+    this.#places = new Int32Array(this.#least.length);
   }
 
   /**
@@ -233,69 +238,123 @@ export class Searcher {
    * @param excluded a point not to be found, such as the record itself; -1 for none.
    */
   search(record: Float64Array, at: number, excluded = -1): void {
-    this.found = 0;
-    this.#rows = 0;
-    this.#worst = Number.POSITIVE_INFINITY;
     this.#excluded = excluded;
-    if (this.#measure(record, at)) {
-      // Found.
-    } else if (this.#index.tree === undefined) this.#scan(record, at, 0, this.#index.count);
-    else this.#descend(this.#index.tree, record, at);
+    const near = this.#measure(record, at);
+    if (near === undefined) this.#walk(record, at);
+    else {
+      sortPairs(this.#squared, this.point, near);
+      this.found = this.#cut(Math.min(near, this.#wanted));
+    }
     for (let i = 0; i < this.found; i++) this.distance[i] = Math.sqrt(this.#squared[i]);
   }
 
-  /** By the panel. False where that is not to be had, or the record too far out for it; then nothing was found. */
-  #measure(record: Float64Array, at: number): boolean {
+  /**
+   * The mean distance to the nearest rows that are wanted, each point counting for as many as it has and the farthest for the rest; to all where there are not so many.
+   * Needs no order among them, which costs more to make than to find them. The sum is exact, of distances rounded to 2^-40 of the largest (to be exact, of the power of two below it), so that
+   * it is the same in whatever order they come. What a search had found is lost.
+   */
+  meanDistance(record: Float64Array, at: number): number {
+    this.#excluded = -1;
+    let near = this.#measure(record, at);
+    if (near === undefined) {
+      this.#walk(record, at);
+      near = this.found;
+    }
+    const { counts } = this.#index;
+    const { below, rows, square } = selectRows(this.#squared, this.point, near, counts, this.#wanted);
+    const farthestOf = Math.sqrt(square);
+    const unit = 2 ** (exponentOf(farthestOf) - SUM_BITS);
+    if (!(unit > 0)) return farthestOf;
+    let sum = 0;
+    let counted = 0;
+    for (let i = 0; i < below; i++) {
+      const weight = counts[this.point[i]];
+      counted += weight;
+      sum += weight * Math.round(Math.sqrt(this.#squared[i]) / unit);
+    }
+    sum += (rows - counted) * Math.round(farthestOf / unit);
+    return (sum / rows) * unit;
+  }
+
+  /** By the tree, or by a look at all: in ascending order. */
+  #walk(record: Float64Array, at: number): void {
+    this.found = 0;
+    this.#rows = 0;
+    this.#worst = Number.POSITIVE_INFINITY;
+    if (this.#index.tree === undefined) this.#scan(record, at, 0, this.#index.count);
+    else this.#descend(this.#index.tree, record, at);
+  }
+
+  /**
+   * By the panel: leaves behind, in no order, the squares of all points that are among the wanted ones and of hardly any other, and says how many. Undefined where that is not to be had,
+   * or the record too far out for it; then nothing was found.
+   */
+  #measure(record: Float64Array, at: number): number | undefined {
     const { panel, d } = this.#index;
-    if (panel === undefined || this.#engine === 'plain') return false;
+    if (panel === undefined || this.#engine === 'plain') return undefined;
     const excluded = this.#excluded;
     const enough = this.#wanted + (excluded >= 0 ? 1 : 0);
     // Each lane's smallest is a point of its own: so many of them are enough rows, and what is farther than all of these is not wanted. With fewer
     // lanes nothing is known beforehand.
-    if (enough > LANES * panel.groups) return false;
+    if (enough > LANES * panel.groups) return undefined;
     const kernel = holdPanel(panel);
-    if (kernel === undefined) return false;
+    if (kernel === undefined) return undefined;
     const length = measureRough(kernel, record, at);
-    if (Number.isNaN(length)) return false;
+    if (Number.isNaN(length)) return undefined;
     const { minima, squares: rough } = kernel.rough;
-    const bound = farthest(d, this.#enclose(minima, enough), length);
-    let worst = bound * bound;
-    const limit = roughest(d, bound, length);
-    const { scaled, order } = this.#index;
-    const { groups, count } = panel;
-    const most = this.#wanted;
+    let limit = roughest(d, farthest(d, this.#enclose(minima, enough), length), length);
+    const near = this.#collect(minima, rough, limit);
+    if (near > enough + (enough >> 2) + FEW_MORE) {
+      // The lanes told little: the rough squares themselves tell nearly all.
+      const chosen = this.#least.subarray(0, near);
+      chosen.set(this.#rough.subarray(0, near));
+      limit = roughest(d, farthest(d, smallest(chosen, enough), length), length);
+    }
+    return this.#measureExactly(record, at, near, limit);
+  }
+
+  /** Points whose rough square is within the limit. */
+  #collect(minima: Float32Array, rough: Float32Array, limit: number): number {
+    const places = this.#places;
+    const squares = this.#rough;
+    const { groups = 0, count = 0 } = this.#index.panel ?? {};
+    let found = 0;
+    for (let group = 0, lane = 0; group < groups; group++) {
+      for (let own = 0; own < LANES; own++, lane++) {
+        if (minima[lane] > limit) continue;
+        for (let k = own, at = GROUP * group + own; k < GROUP; k += LANES, at += LANES) {
+          const square = rough[at];
+          const place = k * groups + group;
+          // Written first and counted if it belongs: a branch would be guessed wrongly each second time.
+          places[found] = place;
+          squares[found] = square;
+          found += +(square <= limit) & +(place < count);
+        }
+      }
+    }
+    return found;
+  }
+
+  #measureExactly(record: Float64Array, at: number, near: number, limit: number): number {
+    const { scaled, order, d } = this.#index;
+    const rough = this.#rough;
     const squares = this.#squared;
     const points = this.point;
     let found = 0;
-    for (let lane = 0; lane < minima.length; lane++) {
-      if (minima[lane] > limit) continue;
-      const group = Math.floor(lane / LANES);
-      for (let k = lane & (LANES - 1); k < GROUP; k += LANES) {
-        if (rough[GROUP * group + k] > limit) continue;
-        const place = k * groups + group;
-        if (place >= count) continue;
-        let total = 0;
-        for (let j = at, o = place * d, end = at + d; j < end; j++, o++) {
-          const a = record[j] - scaled[o];
-          total += a * a;
-        }
-        const point = order[place];
-        if (total > worst || point === excluded) continue;
-        // In ascending order, of equally far ones the first point first.
-        let to = found;
-        for (; to > 0 && (squares[to - 1] > total || (squares[to - 1] === total && points[to - 1] > point)); to--) {
-          squares[to] = squares[to - 1];
-          points[to] = points[to - 1];
-        }
-        squares[to] = total;
-        points[to] = point;
-        // So many points are always rows enough.
-        if (found < most) found++;
-        if (found === most) worst = squares[most - 1];
+    for (let i = 0; i < near; i++) {
+      if (rough[i] > limit) continue;
+      const place = this.#places[i];
+      const point = order[place];
+      if (point === this.#excluded) continue;
+      let total = 0;
+      for (let j = at, o = place * d, end = at + d; j < end; j++, o++) {
+        const a = record[j] - scaled[o];
+        total += a * a;
       }
+      squares[found] = total;
+      points[found++] = point;
     }
-    this.found = this.#cut(found);
-    return true;
+    return found;
   }
 
   /**
@@ -322,8 +381,9 @@ export class Searcher {
       guess = high === Number.POSITIVE_INFINITY ? 2 * low : low === 0 ? high / 2 : Math.sqrt(low * high);
     }
     if (high === Number.POSITIVE_INFINITY || !(high > 0)) {
-      this.#least.set(minima);
-      high = smallest(this.#least, enough);
+      const all = this.#least.subarray(0, minima.length);
+      all.set(minima);
+      high = smallest(all, enough);
     }
     if (high > 0 && high < Number.POSITIVE_INFINITY) this.#guess = high;
     return high;
@@ -497,6 +557,101 @@ export function nearestDistances(
       into[to + i] = searcher.distance[0];
     }
   }
+}
+
+/** The distances to sum up have so many bits: with 2,000 rows at most, sums have 52. */
+const SUM_BITS = 40;
+/** So many more than are wanted are measured exactly without another thought. */
+const FEW_MORE = 8;
+
+const oneDouble = new Float64Array(1);
+const doubleBits = new Int32Array(oneDouble.buffer);
+
+/** The power of two in a number, its logarithm rounded down; of 0 and what is nearly so -1023. */
+function exponentOf(value: number): number {
+  oneDouble[0] = value;
+  return ((doubleBits[1] >>> 20) & 0x7ff) - 1023;
+}
+
+/** In ascending order of squares, of equal ones the first point first (Shell 1959, gaps of Ciura 2001). */
+function sortPairs(squares: Float64Array, points: Int32Array, n: number): void {
+  for (const gap of GAPS) {
+    for (let i = gap; i < n; i++) {
+      const square = squares[i];
+      const point = points[i];
+      let to = i;
+      for (; to >= gap; to -= gap) {
+        const before = squares[to - gap];
+        if (before < square || (before === square && points[to - gap] < point)) break;
+        squares[to] = before;
+        points[to] = points[to - gap];
+      }
+      squares[to] = square;
+      points[to] = point;
+    }
+  }
+}
+
+const GAPS = [701, 301, 132, 57, 23, 10, 4, 1];
+
+/** Of points with squares, which are moved about, those that are nearest. */
+interface Selected {
+  /** So many, the first ones, are nearer than the farthest that is wanted. */
+  readonly below: number;
+  /** Rows that are wanted; all where there are not so many. */
+  readonly rows: number;
+  /** Of the farthest that is wanted. */
+  readonly square: number;
+}
+
+/** Finds the square up to which there are `wanted` rows, by quickselect in which a point weighs as many as it has. */
+function selectRows(
+  squares: Float64Array,
+  points: Int32Array,
+  n: number,
+  counts: Float64Array,
+  wanted: number,
+): Selected {
+  let low = 0;
+  let high = n;
+  let before = 0;
+  while (low < high) {
+    const pivot = squares[(low + high) >> 1];
+    // Smaller ones to the front, larger ones to the end (Dijkstra's flag).
+    let less = low;
+    let more = high;
+    let lessRows = 0;
+    let equalRows = 0;
+    for (let i = low; i < more; ) {
+      const square = squares[i];
+      const point = points[i];
+      if (square < pivot) {
+        lessRows += counts[point];
+        squares[i] = squares[less];
+        points[i++] = points[less];
+        squares[less] = square;
+        points[less++] = point;
+      } else if (square > pivot) {
+        squares[i] = squares[--more];
+        points[i] = points[more];
+        squares[more] = square;
+        points[more] = point;
+      } else {
+        equalRows += counts[point];
+        i++;
+      }
+    }
+    if (before + lessRows >= wanted) high = less;
+    else if (before + lessRows + equalRows >= wanted) return { below: less, rows: wanted, square: pivot };
+    else {
+      before += lessRows + equalRows;
+      low = more;
+    }
+  }
+  // Fewer than are wanted: the farthest of all is the last, and those that are as far count as below.
+  let square = 0;
+  for (let i = 0; i < n; i++) square = Math.max(square, squares[i]);
+  return { below: n, rows: before, square };
 }
 
 /** The k-th smallest of some numbers, which are moved about (Hoare 1961, quickselect). @param k 1 .. values.length */
