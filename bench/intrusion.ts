@@ -35,6 +35,8 @@ export interface IntrusionSet {
   /** Columns that are features; numbers where `numbers` names them. */
   readonly columns: readonly string[];
   readonly numbers: ReadonlySet<string>;
+  /** Whether the fitted rows are benign, and the model is told so, as `train` does where labels say it. */
+  readonly ordinary: boolean;
   readonly draw: (random: Random) => Drawn;
 }
 
@@ -118,11 +120,11 @@ function nslSets(): IntrusionSet[] {
     askAttacks: test.filter(isAttack),
   };
   const numbers = new Set(NSL_COLUMNS.filter((name) => !NSL_TEXTS.has(name)));
-  const base = { columns: NSL_COLUMNS, numbers };
+  const base = { columns: NSL_COLUMNS, numbers, ordinary: true };
   return [
     { ...base, name: 'nsl-kdd', draw: () => ({ training: parts.fit, test, labels: test.map(isAttack) }) },
     { ...base, name: 'nsl-kdd, 5 %, benign', draw: mixed(parts, false) },
-    { ...base, name: 'nsl-kdd, 5 %, contaminated', draw: mixed(parts, true) },
+    { ...base, ordinary: false, name: 'nsl-kdd, 5 %, contaminated', draw: mixed(parts, true) },
   ];
 }
 
@@ -142,6 +144,7 @@ function zeekSets(day: string, file: string): IntrusionSet[] {
       name: `zeek ${day}, ${isContaminated ? 'contaminated' : 'benign'}${withAddresses ? '' : ', no addresses'}`,
       columns: withAddresses ? [...ZEEK_COLUMNS, ...ZEEK_ADDRESSES] : ZEEK_COLUMNS,
       numbers: ZEEK_NUMBERS,
+      ordinary: !isContaminated,
       draw: mixed(parts, isContaminated),
     })),
   );
@@ -179,7 +182,7 @@ export function measureIntrusion(
     const fitted = tableOf(set, training);
     const auto = new AutoFeatures(fitted.schema);
     auto.learn(fitted);
-    const model = fitModel(kind, auto.measure(fitted), { ...options, seed });
+    const model = fitModel(kind, auto.measure(fitted), { ordinary: set.ordinary, ...options, seed });
     all.push(rankingMeasures(model.rawScore(auto.measure(tableOf(set, test))), labels));
   }
   const mean = (of: (one: RankingMeasures) => number): number =>

@@ -106,6 +106,50 @@ describe('the ensemble', () => {
     expect(fitEnsemble(matrixOf(ordinary(300, 1)), { transform: 'none' }).transforms).toBeUndefined();
   });
 
+  it('does not scale again what the transform has scaled, so that a class hardly seen does not drown the other features', () => {
+    const rows = ordinary(2000, 1).map((row, i) => [...row.slice(0, 3), i % 1000 === 0 ? 2 : 1]);
+    const { tensors } = readModel(fitEnsemble(matrixOf(rows)).save());
+    expect([...(tensors.get('knn/scale.scale')?.data ?? [])]).toEqual([1, 1, 1, 1]);
+    expect([...(tensors.get('loda/scale.scale')?.data ?? [])]).toEqual([1, 1, 1, 1]);
+    const plain = readModel(fitEnsemble(matrixOf(rows), { transform: 'none' }).save());
+    expect(plain.tensors.get('knn/scale.scale')?.data[0]).toBeGreaterThan(1);
+    const partly = readModel(fitEnsemble(matrixOf(rows), { transform: { rate: 'log' } }).save());
+    expect(partly.tensors.get('knn/scale.scale')?.data[0]).toBeGreaterThan(1);
+  });
+
+  describe('told that all fitted rows are ordinary', () => {
+    // Two dense places, and the gap between them is strange.
+    const random = new Random(12);
+    const row = (at: number): number[] => [at + random.float(), 2 * at + random.float(), at, 1 + (random.below(2) & 1)];
+    const rows = Array.from({ length: 3000 }, (_, i) => row(i % 2 === 0 ? 10 : 20));
+    const options = { seed: 3, ordinary: true } as const;
+    const told = fitEnsemble(matrixOf(rows), options);
+
+    it('asks for the nearest row as well, and finds a gap between dense places that the others see hardly', () => {
+      expect(told.part.members.map(({ name }) => name)).toEqual(['knn', 'loda', 'ecod', 'nearest']);
+      expect(fitEnsemble(matrixOf(rows), { seed: 3 }).part.members).toHaveLength(3);
+      const tests = [
+        ...Array.from({ length: 200 }, (_, i) => row(i % 2 === 0 ? 10 : 20)),
+        ...Array.from({ length: 20 }, () => row(13 + 4 * random.float())),
+      ];
+      const labels = tests.map((_, i) => i >= 200);
+      const untold = fitEnsemble(matrixOf(rows), { seed: 3 });
+      const [more, less] = [told, untold].map(
+        (one) => rankingMeasures(one.rawScore(matrixOf(tests)), labels).averagePrecision,
+      );
+      expect(more).toBeGreaterThan(0.95);
+      expect(more).toBeGreaterThanOrEqual(less);
+    });
+
+    it('explains exactly, and gives the same scores once it was saved and read', () => {
+      for (const one of [row(10), row(15), row(40)]) assertExact(told.explain(matrixOf([one]), 0));
+      const again = loadModel(told.save());
+      const some = matrixOf(Array.from({ length: 50 }, (_, i) => row(10 + i / 4)));
+      expect([...again.rawScore(some)]).toEqual([...told.rawScore(some)]);
+      expect(again.save()).toEqual(told.save());
+    });
+  });
+
   it('refuses options out of range', () => {
     expect(() => fitEnsemble(matrixOf(ordinary(100, 1)), { members: 49 })).toThrow(
       expect.objectContaining({

@@ -39,6 +39,8 @@ export interface FitOptions {
    * What is done to each feature before the model sees it, learned on the rows that it is fitted on and saved with it: for all of them, or by name. Default: nothing; 'auto' for an ensemble. See `transform.ts`.
    */
   readonly transform?: TransformOption;
+  /** Whether all rows are known to be ordinary, by labels or by whoever looked at them. An ensemble then also asks for the single nearest row; other kinds make no difference. Default false. */
+  readonly ordinary?: boolean;
   /** What a reader of the scores should know besides, saved with the training summary; at most 10 sentences. */
   readonly cautions?: readonly string[];
 }

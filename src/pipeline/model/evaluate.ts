@@ -312,7 +312,7 @@ async function crossScores(
       continue;
     }
     const begun = performance.now();
-    const model = fitModel(algorithm, fitOn, { ...parameters, seed });
+    const model = fitModel(algorithm, fitOn, { ...parameters, seed, ordinary: !contaminated });
     seconds += (performance.now() - begun) / 1000;
     model.rawScore(judge).forEach((raw, i) => {
       const row = test[i] ?? 0;

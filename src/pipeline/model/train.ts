@@ -166,6 +166,7 @@ export async function trainModel(options: TrainOptions): Promise<Training> {
     const fitOptions: FitOptions = {
       ...parameters,
       seed,
+      ordinary: labels !== undefined && !contaminated,
       encoding: withRecipe(set.encoding() as Json | undefined, {
         rows: set.kind,
         ...(set.kind === 'flows' ? { homeNet: options.homeNet } : {}),

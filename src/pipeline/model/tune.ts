@@ -314,7 +314,10 @@ function labelledJudge({
   return {
     *rounds(parameters) {
       for (const { fitOn, judge, truth } of parts)
-        yield rankingMeasures(fitModel(algorithm, fitOn, { ...parameters, seed }).rawScore(judge), truth)[measure];
+        yield rankingMeasures(
+          fitModel(algorithm, fitOn, { ...parameters, seed, ordinary: !contaminated }).rawScore(judge),
+          truth,
+        )[measure];
     },
     final(best, defaults) {
       const truth = labelsAt(held);
@@ -327,7 +330,7 @@ function labelledJudge({
         );
       const { fitOn, judge } = matrices(set, sample, learned, held);
       const scores = (parameters: Parameters): Float64Array =>
-        fitModel(algorithm, fitOn, { ...parameters, seed }).rawScore(judge);
+        fitModel(algorithm, fitOn, { ...parameters, seed, ordinary: !contaminated }).rawScore(judge);
       const mine = scores(best);
       const theirs = scores(defaults);
       const bestMeasures = measureRanking(mine, truth, { seed });
