@@ -45,6 +45,7 @@ test('a capture with a port sweep ends with the scanner named first and a report
     'flows.csv',
     'incidents.csv',
     'incidents.json',
+    ...(typeof zlib.zstdCompressSync === 'function' ? ['records.zst'] : []),
     'report.html',
   ]);
   const { incidents } = documentIn(out);
@@ -58,7 +59,14 @@ test('the same capture gives the same bytes, in plain, gzip and zstd and by stan
   await runCli(['analyze', 'sweep.pcap', '--out', plain, '--quiet'], { cwd: folder });
   const again = freshOut();
   await runCli(['analyze', 'sweep.pcap', '--out', again, '--quiet'], { cwd: folder });
-  for (const name of ['incidents.json', 'report.html', 'flows.csv', 'incidents.csv', 'archive.ndjson.gz']) {
+  for (const name of [
+    'incidents.json',
+    'report.html',
+    'flows.csv',
+    'incidents.csv',
+    'archive.ndjson.gz',
+    'records.zst',
+  ]) {
     expect(fs.readFileSync(path.join(again, name)), name).toEqual(fs.readFileSync(path.join(plain, name)));
   }
   const ids = documentIn(plain).incidents.map((incident) => incident.id);

@@ -17,7 +17,14 @@ import {
 } from '../feature/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 import { describeFileError, type PluginHost } from '../io/index.ts';
-import { type AnalyzeTableOptions, type Config, definitionPlan, pluginPlan } from '../pipeline/index.ts';
+import {
+  type AnalyzeTableOptions,
+  type Archive,
+  type Config,
+  definitionPlan,
+  type GivenFile,
+  pluginPlan,
+} from '../pipeline/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
 
 /** Reads the file of `--features`: definitions in either layout, or a system file of Anomal, which names the file of its features. Rejects with UserError. */
@@ -100,6 +107,19 @@ export function planOptions(
       return plugins === undefined ? plan : pluginPlan(plan, plugins, known, schema);
     },
   };
+}
+
+/** The plan of definitions that were kept with the records of a report, as the analysis made it. Rejects with UserError where they are no longer understood. */
+export async function storedPlan(
+  { name, bytes }: GivenFile,
+  { settings, parts }: Archive,
+): Promise<NonNullable<AnalyzeTableOptions['plan']>> {
+  const { homeNet } = parts.base.run;
+  const config = settings.timeZone === undefined ? {} : { timeZone: settings.timeZone };
+  const definitions = await definitionsOf({ file: name, text: new TextDecoder().decode(bytes) }, config);
+  const { plan } = planOptions(definitions, config, homeNet.length === 0 ? undefined : homeNet);
+  if (plan === undefined) throw new Error('definitions make a plan');
+  return plan;
 }
 
 /** Whether definitions can be asked of flows: every column that they name is one of theirs. */

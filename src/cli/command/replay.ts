@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Command } from 'commander';
-import { counted, EXIT, humanBytes, safeText, UserError } from '../../core/index.ts';
+import { counted, EXIT, humanBytes, safeText } from '../../core/index.ts';
 import { describeFileError } from '../../io/index.ts';
 import {
   ARCHIVE_FILE,
@@ -17,7 +17,7 @@ import {
   StoredRecords,
 } from '../../pipeline/index.ts';
 import { incidentJson } from '../../report/index.ts';
-import { definitionsOf, planOptions } from '../definitions.ts';
+import { storedPlan } from '../definitions.ts';
 import { reportFolder } from '../feedback-file.ts';
 import { findIncident } from '../incident-filter.ts';
 import { note, print } from '../terminal.ts';
@@ -102,16 +102,10 @@ async function fromRecords(
   }
   const { stored } = opened;
   const { settings, parts } = archive;
-  const { seed, homeNet, model } = parts.base.run;
+  const { seed, model } = parts.base.run;
   const again = await detectAgain(archive, stored, {
     scratchFolder: scratchFolder(folder),
-    plan: async ({ name, bytes }) => {
-      const config = settings.timeZone === undefined ? {} : { timeZone: settings.timeZone };
-      const definitions = await definitionsOf({ file: name, text: new TextDecoder().decode(bytes) }, config);
-      const { plan } = planOptions(definitions, config, homeNet.length === 0 ? undefined : homeNet);
-      if (plan === undefined) throw new UserError(`${name} has no definitions`, 'run anomalyst analyze again');
-      return plan;
-    },
+    plan: (file) => storedPlan(file, archive),
   });
   const given = stored.given.map(({ role }) => role);
   say(
