@@ -118,7 +118,7 @@ export function buildBrief(incident: Incident, options: BriefOptions = {}): Brie
     ...writer.measures(),
     ...writer.flows(),
     ...writer.records(),
-    ...writer.context(facts),
+    ...writer.context(facts, context.answers?.length ?? 0),
   ];
   const describe = (reference: NetworkReference): string =>
     `{{${referenceKey(reference)}}} ${REFERENCE_MEANINGS[reference.kind]}: ${describeReference(reference, {
@@ -342,10 +342,11 @@ class Writer {
     });
   }
 
-  context(facts: readonly ContextFact[]): Line[] {
+  /** @param answers of the store: as many of the first facts were asked for, and come before the last measures */
+  context(facts: readonly ContextFact[], answers: number): Line[] {
     return facts.map(({ id, text }, i) => ({
       section: 3,
-      priority: i < 5 ? 12 + i : 80 + i,
+      priority: i < answers ? 1.5 : i < 5 ? 12 + i : 80 + i,
       id,
       text: `${id} ${this.#pseudonyms.hide(text)}`,
       references: [],
