@@ -113,6 +113,12 @@ describe('the ensemble', () => {
     expect([...(tensors.get('loda/scale.scale')?.data ?? [])]).toEqual([1, 1, 1, 1]);
     const plain = readModel(fitEnsemble(matrixOf(rows), { transform: 'none' }).save());
     expect(plain.tensors.get('knn/scale.scale')?.data[0]).toBeGreaterThan(1);
+    const unseen = matrixOf(rows);
+    for (let at = 1; at < unseen.values.length; at += 4) unseen.values[at] = Number.NaN;
+    const refitted = readModel(
+      fitEnsemble(unseen, { transform: { size: 'log', rate: 'log', kind: 'frequency' } }).save(),
+    );
+    expect(refitted.tensors.get('knn/scale.scale')?.data[0]).toBe(1);
     const partly = readModel(fitEnsemble(matrixOf(rows), { transform: { rate: 'log' } }).save());
     expect(partly.tensors.get('knn/scale.scale')?.data[0]).toBeGreaterThan(1);
   });

@@ -290,18 +290,20 @@ export function fitEnsemble(matrix: FeatureMatrix, options: EnsembleOptions = {}
   checkWhole(TITLE, 'projections', projections, 1, MAX_PROJECTIONS);
   const width = ordinary ? MEMBERS.length : MEMBERS.length - 1;
   return fitKernel(kernelOf(width), matrix, { ...options, transform }, MAX_FEATURES, (input) =>
-    learnEnsemble(input, members, projections, footingAfter(transform, matrix), ordinary),
+    learnEnsemble(input, members, projections, footingAfter(transform, matrix, input.statistics.observed), ordinary),
   );
 }
 
 /**
- * A transform scales and clips; to scale again would undo it, as a class that hardly any fitted row has is the whole range of its feature: twenty times its spread, however soft the clip was.
+ * How members scale what a transform gives: not at all where every feature that has a value went through one. A transform scales and clips; to scale again would undo it, as a class that hardly any fitted row has is the whole range of its feature: twenty times its spread, however soft the clip was.
  */
-function footingAfter(transform: TransformOption, { features }: FeatureMatrix): Footing {
+function footingAfter(transform: TransformOption, { features }: FeatureMatrix, observed: Float64Array): Footing {
   const isEach =
     typeof transform === 'string'
       ? transform !== 'none'
-      : features.every(({ name }) => (Object.hasOwn(transform, name) ? transform[name] : 'none') !== 'none');
+      : features.every(
+          ({ name }, j) => observed[j] === 0 || (Object.hasOwn(transform, name) ? transform[name] : 'none') !== 'none',
+        );
   return isEach ? 'none' : 'robust';
 }
 

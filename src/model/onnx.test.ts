@@ -106,6 +106,7 @@ test('the options of a kind are in its graph', () => {
   expectSame(fitKnn(rows, { distance: 'largest', neighbours: 3 }), extremeRows(9));
   expectSame(fitKnn(rows, { footing: 'log', neighbours: 500 }), extremeRows(9));
   expectSame(fitOneClassSvm(rows, { kernel: 'linear' }), extremeRows(9));
+  expectSame(fitEnsemble(rows, { ordinary: true, members: 50, projections: 10 }), extremeRows(9));
   expectSame(fitPca(rows, { components: 0 }), extremeRows(9));
   expectSame(fitPca(rows, { components: 5, centre: false, footing: 'none' }), extremeRows(9));
 });
