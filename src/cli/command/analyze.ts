@@ -431,7 +431,7 @@ async function runConfigured(
               features: flags.features,
             },
           },
-          output.records(records, given),
+          output.records(records, given, flags.quiet === true),
         ),
       );
       output.noteAlerts(history, keeper?.latest);
@@ -659,10 +659,14 @@ class RunOutput {
   }
 
   /** Ends the records; their size is told. */
-  records(keeper: RecordKeeper, given: readonly GivenFile[]): RecordsKept {
+  records(keeper: RecordKeeper, given: readonly GivenFile[], quiet: boolean): RecordsKept {
     const kept = keeper.finish(given);
     if (kept.isKept) this.files.push(`${RECORDS_FILE} (${humanBytes(kept.bytes)})`);
-    else this.#keep(() => this.remove(RECORDS_FILE));
+    else {
+      this.#keep(() => this.remove(RECORDS_FILE));
+      if (!quiet)
+        note(`the records were not kept, so that a replay begins at the detections: ${safeText(kept.why, 500)}`);
+    }
     return kept;
   }
 
