@@ -1,13 +1,11 @@
-import { humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import { humanCount, humanDuration, type Table } from '../core/index.ts';
 import { popularRank } from '../feature/index.ts';
-import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { parseAddress } from '../wire/index.ts';
-import { ADMITTED, BeaconPairs, type Connection, OLD, YOUNG } from './beacon-pairs.ts';
+import type { BeaconPairs, Connection } from './beacon-pairs.ts';
 import { byChanceReason, nameReasons, reasonsOf } from './beacon-reason.ts';
-import { difference, type Judged, WindowJudge } from './beacon-window.ts';
-import { BoundedMap, Cap, saturationsOf } from './bounded.ts';
+import { BeaconStore, compareFlows, EVIDENCE_PER_PAIR } from './beacon-store.ts';
+import { type Judged, WindowJudge } from './beacon-window.ts';
+import { saturationsOf } from './bounded.ts';
 import { compareText } from './case.ts';
-import { ConversationJudge } from './conversation.ts';
 import {
   type Detection,
   type Detector,
@@ -16,9 +14,9 @@ import {
   MAX_PEERS,
   type NetworkContext,
   type Reason,
+  type Saturation,
 } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
-import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
+import { NO_PORT, NONE } from './pair.ts';
 import { round3 } from './rita-score.ts';
 
 /**
@@ -130,10 +128,6 @@ const DAY_MS = 86_400_000;
 const MIN_CONNECTIONS = 4;
 /** More than there are names, and small enough that a number of an initiator times it stays exact. */
 const NAME_NUMBERS = 2 ** 24;
-const ADMIT_AT = 3;
-
-const EVIDENCE_PER_PAIR = 10;
-const MAX_NAME_LENGTH = 255;
 
 /** Attempts inside the home network count for so much. */
 const INSIDE_ATTEMPTS = 0.5;
@@ -182,178 +176,33 @@ interface Series {
   readonly logP: number;
 }
 
-/** Hashes of the addresses of a batch. */
-interface EndHashes {
-  readonly initiator: TextHashes;
-  readonly responder: TextHashes;
-}
-
 class BeaconDetector {
   readonly id = beaconInfo.id;
   /** Whether it looks at connections that were answered, or at those that were not. */
   readonly #what: 'calls' | 'attempts';
-  #context: NetworkContext;
-  #minScore: number;
+  readonly #context: NetworkContext;
+  readonly #minScore: number;
+  readonly #perPair: number;
   readonly #options: BeaconOptions;
-  #perPair: number;
-  #pairCap: Cap;
-  #candidateCap: Cap;
-  #connectionCap: Cap;
-  #perPairCap: Cap;
-  #pool: EvidencePool;
-  #earlyPool: EvidencePool;
-  #pairs = new BeaconPairs();
-  /** How many there are of each generation. */
-  #admitted = 0;
-  #young = 0;
-  #old = 0;
-  #names: BoundedMap<string, number>;
-  #nameTexts: string[] = [];
-  #minMs = Number.POSITIVE_INFINITY;
-  #maxMs = Number.NEGATIVE_INFINITY;
+  readonly #store: BeaconStore;
+  readonly #pairs: BeaconPairs;
 
   constructor(context: NetworkContext, options: BeaconOptions, what: 'calls' | 'attempts') {
-    const { minScore, maxPairs, maxCandidates, maxConnections, maxConnectionsPerPair, maxNames, maxEvidence } = options;
-    const noun = what === 'calls' ? 'connections' : 'attempts';
     this.#what = what;
-    this.#options = options;
     this.#context = context;
-    this.#minScore = minScore;
-    this.#perPair = maxConnectionsPerPair;
-    this.#pairCap = new Cap(`pairs of hosts with repeated ${noun}`, maxPairs);
-    this.#candidateCap = new Cap(`pairs of hosts ${what === 'calls' ? 'seen' : 'tried'} once or twice`, maxCandidates);
-    this.#connectionCap = new Cap(`${noun} in all`, maxConnections);
-    this.#perPairCap = new Cap(`${noun} of one pair`, maxConnectionsPerPair);
-    this.#pool = new EvidencePool(maxEvidence);
-    this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4));
-    this.#names = new BoundedMap(new Cap('names', maxNames));
+    this.#options = options;
+    this.#minScore = options.minScore;
+    this.#perPair = options.maxConnectionsPerPair;
+    this.#store = new BeaconStore(context, options, what);
+    this.#pairs = this.#store.pairs;
   }
 
   observe(flows: Table): void {
-    const batch = bindFlows(flows);
-    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
-    const judge = new ConversationJudge(batch);
-    const isHome = this.#homeInitiators(batch);
-    for (let row = 0; row < batch.rowCount; row++) {
-      const startMs = numberAt(batch.startMs, row);
-      if (startMs === undefined || !Number.isFinite(startMs)) continue;
-      if (startMs < this.#minMs) this.#minMs = startMs;
-      if (startMs > this.#maxMs) this.#maxMs = startMs;
-      if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row)) continue;
-      if (this.#what === 'calls' ? !judge.isConversation(row) : !judge.isAttempt(row) || !isHome(row)) continue;
-      this.#take(batch, row, startMs, hashes);
-    }
+    this.#store.observe(flows);
   }
 
-  /** Whether the initiator of a row is of the home network; every address is asked once. */
-  #homeInitiators({ initiator }: FlowBatch): (row: number) => boolean {
-    const known: (boolean | undefined)[] = [];
-    return (row) => {
-      const code = initiator.codes[row] ?? -1;
-      const is = known[code] ?? this.#context.isHome(initiator.dictionary[code] ?? '');
-      known[code] = is;
-      return is;
-    };
-  }
-
-  #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes): void {
-    const initiator = textAt(batch.initiator, row);
-    const responder = textAt(batch.responder, row);
-    const protocol = textAt(batch.protocol, row);
-    if (initiator === undefined || responder === undefined || protocol === undefined) return;
-    const port = numberAt(batch.responderPort, row) ?? NO_PORT;
-    const hash = pairHash(hashes.initiator.at(row), hashes.responder.at(row), port);
-    const pairs = this.#pairs;
-    const pair = this.#pairOf(hash, initiator, responder, port, protocol);
-    if (pair === NONE) return;
-    pairs.saw(pair, startMs, textAt(batch.service, row));
-    const isThird = at(pairs.total, pair) === ADMIT_AT;
-    if (isThird) pairs.evidence[pair] = this.#pool.collector(EVIDENCE_PER_PAIR);
-    const evidence = at(pairs.evidence, pair);
-    if (evidence === NONE) this.#earlyPool.offer(at(pairs.early, pair), batch.table, row);
-    else this.#pool.offer(evidence, batch.table, row);
-    if (at(pairs.count, pair) >= this.#perPair) {
-      this.#perPairCap.refused++;
-    } else if (pairs.connections >= this.#connectionCap.cap) {
-      this.#connectionCap.refused++;
-    } else {
-      const bytes = numberAt(batch.initiatorBytes, row) ?? Number.NaN;
-      const id = numberAt(batch.id, row) ?? Number.NaN;
-      pairs.keep(pair, startMs, bytes, id, this.#nameOf(batch, row));
-    }
-    if (isThird) this.#admit(pair);
-  }
-
-  #pairOf(hash: number, initiator: string, responder: string, port: number, protocol: string): number {
-    const pairs = this.#pairs;
-    const known = pairs.table.find(hash, initiator, responder, port, protocol);
-    if (known !== NONE && at(pairs.generation, known) !== OLD) return known;
-    if (known !== NONE) {
-      // Young again, before there is room made for it: it is not to go with the other old ones.
-      this.#old--;
-      pairs.generation[known] = ADMITTED;
-      this.#makeRoom();
-      pairs.generation[known] = YOUNG;
-      this.#young++;
-      return known;
-    }
-    this.#makeRoom();
-    if (this.#candidateCap.cap < 1) return NONE;
-    const early = this.#earlyPool.collector(ADMIT_AT - 1);
-    const made = pairs.add(hash, initiator, responder, port, protocol, early);
-    if (made === NONE) {
-      this.#earlyPool.release(early);
-      this.#candidateCap.refused++;
-    } else this.#young++;
-    return made;
-  }
-
-  /** Where the young candidates are at their cap, the old ones are dropped and the young grow old. */
-  #makeRoom(): void {
-    if (this.#young < this.#candidateCap.cap) return;
-    const { table, generation } = this.#pairs;
-    for (const pair of table.pairs()) {
-      if (at(generation, pair) === OLD) this.#remove(pair);
-      else if (at(generation, pair) === YOUNG) generation[pair] = OLD;
-    }
-    this.#candidateCap.refused += this.#old;
-    this.#old = this.#young;
-    this.#young = 0;
-  }
-
-  #remove(pair: number): void {
-    this.#earlyPool.release(at(this.#pairs.early, pair));
-    const evidence = at(this.#pairs.evidence, pair);
-    if (evidence !== NONE) this.#pool.release(evidence);
-    this.#pairs.remove(pair);
-  }
-
-  #admit(pair: number): void {
-    this.#young--;
-    if (this.#admitted >= this.#pairCap.cap) {
-      this.#pairCap.refused++;
-      this.#remove(pair);
-      return;
-    }
-    this.#pairs.generation[pair] = ADMITTED;
-    this.#admitted++;
-  }
-
-  #nameOf(batch: FlowBatch, row: number): number {
-    const name = seriesName(textAt(batch.serverName, row), textAt(batch.httpHost, row));
-    if (name === undefined) return -1;
-    return this.#names.obtain(name, () => this.#nameTexts.push(name) - 1) ?? -1;
-  }
-
-  saturations(): ReturnType<Detector['saturations']> {
-    return saturationsOf(this.id, [
-      this.#pairCap,
-      this.#candidateCap,
-      this.#connectionCap,
-      this.#perPairCap,
-      this.#names.cap,
-      this.#pool.cap,
-    ]);
+  saturations(): Saturation[] {
+    return saturationsOf(this.id, this.#store.caps());
   }
 
   finish(): Detection[] {
@@ -361,8 +210,8 @@ class BeaconDetector {
     const pairs = this.#pairs.inOrder();
     const judge = new WindowJudge({
       ...this.#options,
-      minMs: this.#minMs,
-      maxMs: this.#maxMs,
+      minMs: this.#store.minMs,
+      maxMs: this.#store.maxMs,
       weightOf: (connections) => this.#weightOf(connections),
     });
     const strobes: Detection[] = [];
@@ -388,7 +237,7 @@ class BeaconDetector {
       if (judged === undefined) continue;
       claimed.add(series);
       const number = series % NAME_NUMBERS;
-      consider(judged, connections, this.#nameTexts[number], nameKey(number));
+      consider(judged, connections, this.#store.nameTexts[number], nameKey(number));
     }
     for (const pair of pairs) {
       if (this.#isStrobe(pair)) {
@@ -549,17 +398,11 @@ class BeaconDetector {
     };
   }
 
-  #flowsOf(pair: number): EvidenceFlow[] {
-    const evidence = at(this.#pairs.evidence, pair);
-    const early = this.#earlyPool.flows(at(this.#pairs.early, pair));
-    return (evidence === NONE ? early : [...early, ...this.#pool.flows(evidence)]).sort(compareFlows);
-  }
-
   /** The flows kept for the pairs, of the same name; where there are none, what is still known of the first connections. */
   #evidenceOf(pairs: readonly number[], connections: readonly Connection[], named: boolean): EvidenceFlow[] {
     const ids = new Set(connections.map((c) => c.id));
     const kept = pairs
-      .flatMap((pair) => this.#flowsOf(pair))
+      .flatMap((pair) => this.#store.flowsOf(pair))
       .filter((flow) => !named || flow.id === undefined || ids.has(flow.id))
       .sort(compareFlows)
       .slice(0, EVIDENCE_PER_PAIR);
@@ -615,7 +458,7 @@ class BeaconDetector {
           sentence: `It connected ${humanCount(total)} times within ${humanDuration(lastMs - firstMs)}; ${humanCount(this.#perPair)} in a day or at that rate make a strobe.`,
         },
       ],
-      flows: this.#flowsOf(pair).slice(0, EVIDENCE_PER_PAIR),
+      flows: this.#store.flowsOf(pair).slice(0, EVIDENCE_PER_PAIR),
       flowCount: total,
     };
   }
@@ -632,15 +475,6 @@ interface Callers {
 /** What all series of one name have in common; no address begins like that. */
 function nameKey(name: number): string {
   return `name ${name}`;
-}
-
-/** The name of a series: lower case, without port and final dot. Undefined where there is none, or where it is just an address. */
-function seriesName(serverName: string | undefined, httpHost: string | undefined): string | undefined {
-  const raw = serverName ?? httpHost?.replace(/:\d{1,5}$/, '');
-  if (raw === undefined) return undefined;
-  const name = raw.toLowerCase().replace(/\.$/, '').slice(0, MAX_NAME_LENGTH);
-  if (name === '' || parseAddress(name.replace(/^\[|\]$/g, '')) !== undefined) return undefined;
-  return name;
 }
 
 /** Distinct keys, most frequent first; ties by the order in which they came. */
@@ -666,8 +500,4 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 /** An element that is known to be there. */
 function at(values: ArrayLike<number>, i: number): number {
   return values[i] ?? Number.NaN;
-}
-
-function compareFlows(a: EvidenceFlow, b: EvidenceFlow): number {
-  return difference(a.startMs, b.startMs) || difference(a.id, b.id);
 }

@@ -1,0 +1,205 @@
+import { numberAt, type Table, textAt } from '../core/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { parseAddress } from '../wire/index.ts';
+import type { BeaconOptions } from './beacon.ts';
+import { ADMITTED, BeaconPairs, OLD, YOUNG } from './beacon-pairs.ts';
+import { difference } from './beacon-window.ts';
+import { BoundedMap, Cap } from './bounded.ts';
+import { ConversationJudge } from './conversation.ts';
+import type { EvidenceFlow, NetworkContext } from './detection.ts';
+import { EvidencePool } from './evidence-pool.ts';
+import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
+
+const ADMIT_AT = 3;
+/** Evidence flows of a pair. */
+export const EVIDENCE_PER_PAIR = 10;
+const MAX_NAME_LENGTH = 255;
+
+/** Hashes of the addresses of a batch. */
+interface EndHashes {
+  readonly initiator: TextHashes;
+  readonly responder: TextHashes;
+}
+
+/** What is held of connections or attempts, within its bounds, while flows go by. */
+export class BeaconStore {
+  readonly pairs = new BeaconPairs();
+  readonly nameTexts: string[] = [];
+  /** Start of the first and of the last flow, epoch ms. */
+  minMs = Number.POSITIVE_INFINITY;
+  maxMs = Number.NEGATIVE_INFINITY;
+  readonly #what: 'calls' | 'attempts';
+  readonly #context: NetworkContext;
+  readonly #perPair: number;
+  readonly #pairCap: Cap;
+  readonly #candidateCap: Cap;
+  readonly #connectionCap: Cap;
+  readonly #perPairCap: Cap;
+  readonly #pool: EvidencePool;
+  readonly #earlyPool: EvidencePool;
+  readonly #names: BoundedMap<string, number>;
+  /** How many there are of each generation. */
+  #admitted = 0;
+  #young = 0;
+  #old = 0;
+
+  constructor(context: NetworkContext, options: BeaconOptions, what: 'calls' | 'attempts') {
+    const { maxPairs, maxCandidates, maxConnections, maxConnectionsPerPair, maxNames, maxEvidence } = options;
+    const noun = what === 'calls' ? 'connections' : 'attempts';
+    this.#what = what;
+    this.#context = context;
+    this.#perPair = maxConnectionsPerPair;
+    this.#pairCap = new Cap(`pairs of hosts with repeated ${noun}`, maxPairs);
+    this.#candidateCap = new Cap(`pairs of hosts ${what === 'calls' ? 'seen' : 'tried'} once or twice`, maxCandidates);
+    this.#connectionCap = new Cap(`${noun} in all`, maxConnections);
+    this.#perPairCap = new Cap(`${noun} of one pair`, maxConnectionsPerPair);
+    this.#pool = new EvidencePool(maxEvidence);
+    this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4));
+    this.#names = new BoundedMap(new Cap('names', maxNames));
+  }
+
+  observe(flows: Table): void {
+    const batch = bindFlows(flows);
+    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
+    const judge = new ConversationJudge(batch);
+    const isHome = this.#homeInitiators(batch);
+    for (let row = 0; row < batch.rowCount; row++) {
+      const startMs = numberAt(batch.startMs, row);
+      if (startMs === undefined || !Number.isFinite(startMs)) continue;
+      if (startMs < this.minMs) this.minMs = startMs;
+      if (startMs > this.maxMs) this.maxMs = startMs;
+      if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row)) continue;
+      if (this.#what === 'calls' ? !judge.isConversation(row) : !judge.isAttempt(row) || !isHome(row)) continue;
+      this.#take(batch, row, startMs, hashes);
+    }
+  }
+
+  /** Whether the initiator of a row is of the home network; every address is asked once. */
+  #homeInitiators({ initiator }: FlowBatch): (row: number) => boolean {
+    const known: (boolean | undefined)[] = [];
+    return (row) => {
+      const code = initiator.codes[row] ?? -1;
+      const is = known[code] ?? this.#context.isHome(initiator.dictionary[code] ?? '');
+      known[code] = is;
+      return is;
+    };
+  }
+
+  #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes): void {
+    const initiator = textAt(batch.initiator, row);
+    const responder = textAt(batch.responder, row);
+    const protocol = textAt(batch.protocol, row);
+    if (initiator === undefined || responder === undefined || protocol === undefined) return;
+    const port = numberAt(batch.responderPort, row) ?? NO_PORT;
+    const hash = pairHash(hashes.initiator.at(row), hashes.responder.at(row), port);
+    const pairs = this.pairs;
+    const pair = this.#pairOf(hash, initiator, responder, port, protocol);
+    if (pair === NONE) return;
+    pairs.saw(pair, startMs, textAt(batch.service, row));
+    const isThird = at(pairs.total, pair) === ADMIT_AT;
+    if (isThird) pairs.evidence[pair] = this.#pool.collector(EVIDENCE_PER_PAIR);
+    const evidence = at(pairs.evidence, pair);
+    if (evidence === NONE) this.#earlyPool.offer(at(pairs.early, pair), batch.table, row);
+    else this.#pool.offer(evidence, batch.table, row);
+    if (at(pairs.count, pair) >= this.#perPair) {
+      this.#perPairCap.refused++;
+    } else if (pairs.connections >= this.#connectionCap.cap) {
+      this.#connectionCap.refused++;
+    } else {
+      const bytes = numberAt(batch.initiatorBytes, row) ?? Number.NaN;
+      const id = numberAt(batch.id, row) ?? Number.NaN;
+      pairs.keep(pair, startMs, bytes, id, this.#nameOf(batch, row));
+    }
+    if (isThird) this.#admit(pair);
+  }
+
+  #pairOf(hash: number, initiator: string, responder: string, port: number, protocol: string): number {
+    const pairs = this.pairs;
+    const known = pairs.table.find(hash, initiator, responder, port, protocol);
+    if (known !== NONE && at(pairs.generation, known) !== OLD) return known;
+    if (known !== NONE) {
+      // Young again, before there is room made for it: it is not to go with the other old ones.
+      this.#old--;
+      pairs.generation[known] = ADMITTED;
+      this.#makeRoom();
+      pairs.generation[known] = YOUNG;
+      this.#young++;
+      return known;
+    }
+    this.#makeRoom();
+    if (this.#candidateCap.cap < 1) return NONE;
+    const early = this.#earlyPool.collector(ADMIT_AT - 1);
+    const made = pairs.add(hash, initiator, responder, port, protocol, early);
+    if (made === NONE) {
+      this.#earlyPool.release(early);
+      this.#candidateCap.refused++;
+    } else this.#young++;
+    return made;
+  }
+
+  /** Where the young candidates are at their cap, the old ones are dropped and the young grow old. */
+  #makeRoom(): void {
+    if (this.#young < this.#candidateCap.cap) return;
+    const { table, generation } = this.pairs;
+    for (const pair of table.pairs()) {
+      if (at(generation, pair) === OLD) this.#remove(pair);
+      else if (at(generation, pair) === YOUNG) generation[pair] = OLD;
+    }
+    this.#candidateCap.refused += this.#old;
+    this.#old = this.#young;
+    this.#young = 0;
+  }
+
+  #remove(pair: number): void {
+    this.#earlyPool.release(at(this.pairs.early, pair));
+    const evidence = at(this.pairs.evidence, pair);
+    if (evidence !== NONE) this.#pool.release(evidence);
+    this.pairs.remove(pair);
+  }
+
+  #admit(pair: number): void {
+    this.#young--;
+    if (this.#admitted >= this.#pairCap.cap) {
+      this.#pairCap.refused++;
+      this.#remove(pair);
+      return;
+    }
+    this.pairs.generation[pair] = ADMITTED;
+    this.#admitted++;
+  }
+
+  #nameOf(batch: FlowBatch, row: number): number {
+    const name = seriesName(textAt(batch.serverName, row), textAt(batch.httpHost, row));
+    if (name === undefined) return -1;
+    return this.#names.obtain(name, () => this.nameTexts.push(name) - 1) ?? -1;
+  }
+
+  caps(): Cap[] {
+    return [this.#pairCap, this.#candidateCap, this.#connectionCap, this.#perPairCap, this.#names.cap, this.#pool.cap];
+  }
+
+  /** The flows kept of a pair. */
+  flowsOf(pair: number): EvidenceFlow[] {
+    const evidence = at(this.pairs.evidence, pair);
+    const early = this.#earlyPool.flows(at(this.pairs.early, pair));
+    return (evidence === NONE ? early : [...early, ...this.#pool.flows(evidence)]).sort(compareFlows);
+  }
+}
+
+/** The name of a series: lower case, without port and final dot. Undefined where there is none, or where it is just an address. */
+function seriesName(serverName: string | undefined, httpHost: string | undefined): string | undefined {
+  const raw = serverName ?? httpHost?.replace(/:\d{1,5}$/, '');
+  if (raw === undefined) return undefined;
+  const name = raw.toLowerCase().replace(/\.$/, '').slice(0, MAX_NAME_LENGTH);
+  if (name === '' || parseAddress(name.replace(/^\[|\]$/g, '')) !== undefined) return undefined;
+  return name;
+}
+
+/** An element that is known to be there. */
+function at(values: ArrayLike<number>, i: number): number {
+  return values[i] ?? Number.NaN;
+}
+
+export function compareFlows(a: EvidenceFlow, b: EvidenceFlow): number {
+  return difference(a.startMs, b.startMs) || difference(a.id, b.id);
+}
