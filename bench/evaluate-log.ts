@@ -77,6 +77,8 @@ export const LOGS: readonly LogCase[] = [
   },
   {
     path: `${SLIPS}/port-scans/horizontal`,
+    // Of 24 hosts that it calls on port 80 within 32 s, ten stay silent and fourteen answer: by the walk that `scan` reads (an ordinary client fails at one in five) that is 10 to 1, where 99 are asked for.
+    // It is a program with a list of addresses, some of them dead, as peer-to-peer programs and mail bots are, and no search.
     truth: '10.0.2.112 tries port 80 on several hosts, some in vain',
     need: 'wanted',
     kinds: ['scan.horizontal'],
@@ -108,6 +110,7 @@ export const LOGS: readonly LogCase[] = [
   },
   {
     path: `${SLIPS}/test5-mixed.binetflow`,
+    // Argus tells no names and no content: what is left is 195 answered questions and 58 exchanges of the same size with one web server, in two bursts a minute apart, as a page with many pictures makes them.
     truth: 'infected 10.0.2.15: 80 TCP and 197 DNS flows of malware ("long connection" is its NetBIOS broadcast)',
     need: 'wanted',
     kinds: ['dns', 'dga', 'beacon.', 'long-connection.', 'c2.'],
