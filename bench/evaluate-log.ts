@@ -77,7 +77,7 @@ export const LOGS: readonly LogCase[] = [
   },
   {
     path: `${SLIPS}/port-scans/horizontal`,
-    // Of 24 hosts that it calls on port 80 within 32 s, ten stay silent and fourteen answer: by the walk that `scan` reads (an ordinary client fails at one in five) that is 10 to 1, where 99 are asked for.
+    // Of 25 hosts that it calls on port 80 within 32 s, ten stay silent and fifteen answer: by the walk that `scan` reads (an ordinary client fails at one in five) that is 10 to 1, where 99 are asked for.
     // It is a program with a list of addresses, some of them dead, as peer-to-peer programs and mail bots are, and no search.
     truth: '10.0.2.112 tries port 80 on several hosts, some in vain',
     need: 'wanted',
