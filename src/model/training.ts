@@ -177,7 +177,7 @@ function bitsOf(key: number): number {
 
 /**
  * Sorts floats in place, ascending; no NaN. Radix sort of three passes over the bit patterns, negative ones turned round: seven times as fast as the
- * built-in sort at 16,000 values, and sorting is most of the cost of fitting a forest.
+ * built-in sort at 16,000 values.
  * @param scratch at least twice as long as `values`.
  */
 export function sortFloats(values: Float32Array, scratch: Uint32Array): void {
