@@ -214,6 +214,13 @@ describe('sweeps', () => {
     expect(summary(detect(sweep(20)))).toEqual(['scan.arp 192.168.1.50 20 - 0.53']);
   });
 
+  it('takes the minute exactly: ten in it, and nine with the tenth just after', () => {
+    const within = (ms: number) =>
+      detect([replySeen, ...range(10, (i) => arp(`192.168.1.${i + 60}`, { startMs: T0 + (i === 9 ? ms : i * 1000) }))]);
+    expect([within(60_000).length, within(60_001).length]).toEqual([1, 0]);
+    expect(detect([replySeen, ...range(10, (i) => arp(`192.168.1.${i + 60}`))], { minScore: 0.51 })).toEqual([]);
+  });
+
   it('leaves a router alone that looks for its own hosts again and again', () => {
     const flows = range(300, (i) =>
       arp(`192.168.1.${i % 20}`, { initiator: '192.168.1.1', startMs: T0 + i * 2000, initiatorPackets: 3 }),
@@ -233,6 +240,17 @@ describe('sweeps', () => {
       echo(`192.168.1.${100 + i}`, { startMs: T0 + i * 90, outcome: i % 3 === 0 ? 'unanswered' : 'answered' }),
     );
     expect(summary(detect(flows))).toEqual(['scan.icmp 192.168.1.50 17 - 0.72']);
+  });
+
+  it('takes ten hosts for a sweep where a fifth is silent, and thirty where all answer; not one less', () => {
+    const sweep = (n: number, silent: number) =>
+      detect(
+        range(n, (i) =>
+          echo(`192.168.1.${100 + i}`, { startMs: T0 + i * 90, outcome: i % silent === 0 ? 'unanswered' : 'answered' }),
+        ),
+      ).length;
+    expect([sweep(9, 3), sweep(10, 3)]).toEqual([0, 1]);
+    expect([sweep(29, 1000), sweep(30, 1000)]).toEqual([0, 1]);
   });
 
   it('finds a slow echo sweep of an empty network', () => {
