@@ -76,6 +76,26 @@ describe('guessing', () => {
     expect(summary(detect(guesses.slice(0, 9)))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.50']);
   });
 
+  it('takes a connection of a minute for an attempt, one just longer for a session', () => {
+    const lasting = (durationMs: number) => detect(range(9, (i) => login({ startMs: T0 + i * 1000, durationMs })));
+    expect([lasting(60_000).length, lasting(60_001).length]).toEqual([1, 0]);
+  });
+
+  it('wants six in ten of them alike, and not just less', () => {
+    const mixed = (alike: number) =>
+      detect(
+        range(50, (i) =>
+          login({
+            startMs: T0 + i * 1000,
+            initiatorPayloadBytes: i < alike ? 1800 : 3000 + 90 * i,
+            responderPayloadBytes: 1800,
+          }),
+        ),
+      );
+    expect([mixed(30).length, mixed(29).length]).toEqual([1, 0]);
+    expect(mixed(30)[0]?.reasons.find((r) => r.name === 'brute-force.alike')?.value).toBe(0.6);
+  });
+
   it('says when a larger session follows', () => {
     const session = login({
       responderPort: 902,
