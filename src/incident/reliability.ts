@@ -38,6 +38,7 @@ export const MEASURED: Readonly<Record<string, readonly [right: number, wrong: n
   mining: [3, 0],
   'protocol-mismatch': [1, 0],
   scan: [12, 0],
+  'suspicious-tls': [1, 0],
 };
 
 /** The measured share of a detector, smoothed: (right + 1) / (right + wrong + 2). */
