@@ -61,7 +61,7 @@ describe('joining', () => {
 
   it('joins a scan and guessing at the same targets, led by the heavier part with the other one beside it', () => {
     const scan = between(0, 10);
-    const logins = between(0, 10, {}, 'brute-force.login');
+    const logins = between(4, 12, {}, 'brute-force.login');
     const incident = incidentOf(scan, logins);
     expect(incident.kind).toBe('brute-force.login');
     expect(incident.detections.map((d) => d.kind)).toEqual(['brute-force.login', 'scan.horizontal']);
@@ -70,6 +70,14 @@ describe('joining', () => {
       points: 15,
     });
     expect(incident.techniques.map(({ id }) => id)).toEqual(['T1046', 'T1110.001']);
+    // Each with the times of what shows it.
+    for (const { id, firstMs, lastMs } of incident.techniques) {
+      const showing = incident.detections.filter(({ kind }) => kind.startsWith('scan.') === (id === 'T1046'));
+      expect([firstMs, lastMs]).toEqual([
+        Math.min(...showing.map((one) => one.firstMs)),
+        Math.max(...showing.map((one) => one.lastMs)),
+      ]);
+    }
     const apart = incidentsOf(scan, { ...logins, peers: ['192.168.1.99'] });
     expect(apart.map((one) => one.kind)).toEqual(['brute-force.login', 'scan.horizontal']);
     expect(apart[0]?.urgency).toBe(incident.urgency);

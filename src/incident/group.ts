@@ -347,22 +347,38 @@ interface Part {
   readonly rating: SeverityRating;
 }
 
-/** Each technique once, with the first detection that shows it. */
+/** Each technique once, with the first detection that shows it, and the times of all that do. */
 function techniquesWithReasons(story: Story, named: readonly { readonly id: string }[]): Technique[] {
   const reasons = new Map<string, string>();
+  const spans = new Map<string, { firstMs: number; lastMs: number }>();
+  const widen = (id: string, { firstMs, lastMs }: Detection): void => {
+    const span = spans.get(id) ?? { firstMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY };
+    spans.set(id, {
+      firstMs: Math.min(span.firstMs, firstMs, lastMs),
+      lastMs: Math.max(span.lastMs, firstMs, lastMs),
+    });
+  };
   for (const [i, detection] of story.detections.entries()) {
     const { rule, techniques } = kindInfo(detection.kind);
     const of = `(${named[i]?.id ?? ''})`;
-    for (const id of techniques?.(story, detection) ?? [])
+    for (const id of techniques?.(story, detection) ?? []) {
+      widen(id, detection);
       if (!reasons.has(id))
         reasons.set(
           id,
           `${techniqueFact(id)}; found: ${rule.charAt(0).toLowerCase()}${rule.slice(1)}, ${placeWords(story.direction)} ${of}.`,
         );
-    for (const id of detection.techniques ?? [])
+    }
+    for (const id of detection.techniques ?? []) {
+      widen(id, detection);
       if (!reasons.has(id)) reasons.set(id, `The author of the rule that fired names it ${of}.`);
+    }
   }
-  return techniquesOf(reasons.keys()).map((technique) => ({ ...technique, reason: reasons.get(technique.id) ?? '' }));
+  return techniquesOf(reasons.keys()).map((technique) => ({
+    ...technique,
+    reason: reasons.get(technique.id) ?? '',
+    ...spans.get(technique.id),
+  }));
 }
 
 function stepOf({ behaviour, opinion }: Item): string {

@@ -17,6 +17,9 @@ export interface Technique {
   readonly tactic: string;
   /** In an incident: why it was chosen, one sentence. */
   readonly reason?: string;
+  /** In an incident: first and last time that its detections were seen, epoch ms. */
+  readonly firstMs?: number;
+  readonly lastMs?: number;
 }
 
 /** A host in an incident, with what is known of it from the traffic alone. */

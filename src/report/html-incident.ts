@@ -217,8 +217,9 @@ function hostText(host: HostReference): Html {
 
 function techniqueText(technique: Technique): Html {
   const known = /^T(\d{4})(?:\.(\d{3}))?$/.exec(technique.id);
-  const { name, tactic, reason } = technique;
-  const words = html`${name} <span class="note">${tactic}${reason !== undefined && html`${tactic !== '' && ': '}${reason}`}</span>`;
+  const { name, tactic, reason, firstMs, lastMs } = technique;
+  const seen = firstMs !== undefined && lastMs !== undefined && lastMs !== 0 && html` ${span(firstMs, lastMs)}.`;
+  const words = html`${name} <span class="note">${tactic}${reason !== undefined && html`${tactic !== '' && ': '}${reason}`}${seen}</span>`;
   if (known === null) return html`${technique.id} ${words}`;
   const path = known[2] === undefined ? `T${known[1]}` : `T${known[1]}/${known[2]}`;
   return html`<a href="https://attack.mitre.org/techniques/${path}/" rel="noreferrer">${technique.id}</a> ${words}`;

@@ -334,11 +334,14 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
       incident.related?.map(({ id, rank, label }) => ({ id, rank, label })),
     ),
     ...optional('relatedCount', incident.relatedCount),
-    techniques: incident.techniques.map(({ id, name, tactic, reason }) => ({
+    techniques: incident.techniques.map(({ id, name, tactic, reason, firstMs, lastMs }) => ({
       id,
       name,
       tactic,
       ...optional('reason', reason),
+      ...(firstMs === undefined || lastMs === undefined || isTimeless(incident)
+        ? {}
+        : { first: iso(firstMs), last: iso(lastMs) }),
     })),
     ...times(incident),
     flowCount: incident.flowCount,

@@ -273,6 +273,8 @@ const technique = named(
     name: z.string(),
     tactic: z.string(),
     reason: say(z.string().optional(), 'Why it was chosen: what was found, and where.'),
+    first: time('First time that the detections which show it were seen; absent where rows have no time').optional(),
+    last: time('Last time').optional(),
   }),
   'A technique of MITRE ATT&CK, Enterprise matrix.',
 );

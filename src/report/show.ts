@@ -104,7 +104,7 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
     part('ATT&CK');
     for (const technique of incident.techniques)
       listed(
-        `${technique.id} ${safeText(technique.name, 120)}${technique.tactic === '' ? '' : ` (${safeText(technique.tactic, 60)})`}${technique.reason === undefined ? '' : `: ${safeText(technique.reason, 400)}`}`,
+        `${technique.id} ${safeText(technique.name, 120)}${technique.tactic === '' ? '' : ` (${safeText(technique.tactic, 60)})`}${technique.reason === undefined ? '' : `: ${safeText(technique.reason, 400)}`}${typeof technique.first !== 'string' || typeof technique.last !== 'string' ? '' : ` ${span(Date.parse(technique.first), Date.parse(technique.last))}.`}`,
       );
   }
 
