@@ -599,6 +599,8 @@ const STRONG_SCORE = 0.95;
 const COMMON_SHARE = 0.5;
 const SHARED_SHARE = 0.2;
 
+const SHORT_PART_MS = 7_200_000;
+
 function beaconSteps(story: Story): SeverityStep[] {
   const steps: SeverityStep[] = [];
   const { lead } = story;
@@ -617,6 +619,8 @@ function beaconSteps(story: Story): SeverityStep[] {
   else if (share >= SHARED_SHARE)
     steps.push({ rule: 'A fifth of the hosts of the home network or more call the same place', points: -10 });
   if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
+  if ((numberOf(lead, 'beacon.window') ?? SHORT_PART_MS) < SHORT_PART_MS)
+    steps.push({ rule: 'It went on for less than two hours of a longer time, as a page left open does', points: -5 });
   return [...steps, ...oddPortSteps(story)];
 }
 

@@ -288,6 +288,12 @@ describe('calls', () => {
     expect(incidentOf(few).urgency - incidentOf(popular).urgency).toBe(10);
   });
 
+  it('that went on for less than two hours of a longer time weigh a little less', () => {
+    const during = (ms: number): number =>
+      incidentOf(few).urgency - incidentOf(withReasons(few, reason('beacon.window', ms, 'ms', 'A part.'))).urgency;
+    expect([during(7_199_999), during(7_200_000), during(604_800_000)]).toEqual([5, 0, 0]);
+  });
+
   it('of five hosts and more to one name are one incident, which weighs no more for that, and counts what most of them do beside', () => {
     const named = withReasons(few, reason('beacon.name', 'update.vendor.example', 'name', 'One name.'));
     const hosts = [1, 2, 3, 4, 5].map((i) => ({ ...named, actor: `192.168.10.${i}`, peers: [`203.0.113.${i}`] }));
