@@ -352,6 +352,7 @@ class Facts {
     for (const value of [
       incident.actors.length,
       incident.peerCount,
+      ...(incident.actors.length === 1 && incident.peerCount === 1 ? [2] : []),
       incident.flowCount,
       incident.recordCount ?? 0,
       incident.detections.length,

@@ -31,6 +31,19 @@ const FRACTIONS: readonly (readonly [string, number])[] = [
   ['three quarters', 0.75],
 ];
 
+const SHARES: readonly (readonly [string, number])[] = [
+  ['half', 50],
+  ['a third', 33],
+  ['one third', 33],
+  ['two thirds', 67],
+  ['a quarter', 25],
+  ['one quarter', 25],
+  ['three quarters', 75],
+];
+/** What a third and its like are as shares of 100. */
+const ROUGH_SHARES: ReadonlySet<number> = new Set(SHARES.map(([, share]) => share));
+const SIZES: Readonly<Record<string, number>> = { hundred: 100, thousand: 1000, million: 1e6 };
+
 /** Dates as 2024-05-14 (05-14 without a year), times of the day as 13:51, number words from 21 on as digits, 'an hour and a half' as '1.5 h'. Texts without such come back as they are. */
 export function plainFigures(text: string): string {
   let plain = text
@@ -62,6 +75,26 @@ export function plainFigures(text: string): string {
       String(
         10 * (TENS.indexOf(ten.toLowerCase()) + 2) + (one === undefined ? 0 : ONES.indexOf(one.toLowerCase()) + 1),
       ),
+    );
+  // A share after a word that makes it rough; 'half of the intervals are longer' is what a median is.
+  plain = plain
+    .replace(
+      new RegExp(
+        `(?<=\\b(?:about|around|roughly|approximately|nearly|almost|over|under|than|just under|just over) )(?:${SHARES.map(([word]) => word).join('|')})(?= of\\b)`,
+        'gi',
+      ),
+      (word) => {
+        const share = SHARES.find(([one]) => one === word.toLowerCase().replace('-', ' '))?.[1] ?? 0;
+        return `${share} %`;
+      },
+    )
+    .replace(
+      new RegExp(
+        `(?<![\\w.,-])(${ONES.join('|')}|ten|eleven|twelve|\\d{1,3}(?:\\.\\d)?) (hundred|thousand|million)(?![\\w-])`,
+        'gi',
+      ),
+      (_all, count: string, size: string) =>
+        Math.round(wholeOf(count) * (SIZES[size.toLowerCase()] ?? 1)).toLocaleString('en-US'),
     );
   for (const [word, share] of FRACTIONS) {
     plain = plain
@@ -107,8 +140,8 @@ function dateOf(all: string, day: string, month: string, year: string | undefine
   const number = Number(day);
   if (index < 0 || number < 1 || number > 31) return all;
   const date = `${String(index + 1).padStart(2, '0')}-${String(number).padStart(2, '0')}`;
-  // 'May 3 hosts ...' and '3 may be' are no dates: without a year only names of months that are no other words count.
-  if (year === undefined) return /^(?:may|mar|march)$/i.test(month) && !/^(?:May|March) \d/.test(all) ? all : date;
+  // 'May 3 hosts ...' and '3 may be' are no dates: without a year these months count behind their day, with a capital.
+  if (year === undefined) return /^(?:may|mar|march)$/i.test(month) && !/^\d+ (?:May|March)$/.test(all) ? all : date;
   return `${year}-${date}`;
 }
 
@@ -202,7 +235,7 @@ export function bearsMeasure(lead: Lead, value: number, fact: number, decimals: 
       // People tell hours and minutes in quarters.
       return (
         ((own === value || isRounding(value, fact)) && isNear(value, fact, 0.12)) ||
-        (Number.isInteger(value * 4) && isNear(value, fact, 0.03))
+        (Number.isInteger(value * 4) && isNear(value, fact, ROUGH_SHARES.has(value) ? 0.12 : 0.03))
       );
     case 'nearly':
       return fact <= value && isNear(value, fact, 0.17);

@@ -59,7 +59,7 @@ const NUMBER_WORDS =
 const COUNTED =
   'hosts?|machines?|addresses|targets?|ports?|connections?|attempts?|times|flows?|packets|names|domains|questions|servers|sessions|pools|contacts|queries';
 const COUNT = new RegExp(
-  `(?<![\\w.,:-])(?:\\d[\\d,]*|(?:${NUMBER_WORDS.join('|')})(?![- ](?:two|eight|five)))(?=(?: (?!and|or|to|in|on|of|at|the|with|per|from|B|kB|MB|s|ms|min|h|million)[a-zA-Z-]+| of the(?: \\d+)?){0,3} (?:${COUNTED})\\b)`,
+  `(?<![\\w.,:-])(?:\\d[\\d,]*|(?:${NUMBER_WORDS.join('|')})(?![- ](?:two|eight|five)))(?! quarters)(?=(?: (?!and|or|to|in|on|of|at|the|with|per|from|B|kB|MB|s|ms|min|h|million)[a-zA-Z-]+| of the(?: \\d+)?){0,3} (?:${COUNTED})\\b)`,
   'gi',
 );
 const PORT = /(?<=\b[Pp]orts? (?:\d+,? (?:and )?)*)\d+/g;
@@ -80,7 +80,8 @@ function swapped({ incident, text, kind }: True): string | undefined {
   const peer = found.find((token) => token !== actor && incident.peers.some(({ address }) => address === token));
   if (!found.includes(actor) || peer === undefined) return undefined;
   // These say the same of both: 'between A and B', 'A and another device both use B', 'whom'.
-  if (/\bbetween\b|\bboth\b|as does|\bexchanged\b/.test(text) || kind === 'arp-spoof.conflict') return undefined;
+  if (/\bbetween\b|\bboth\b|as does|where \S+ does|\bexchanged\b/.test(text) || kind === 'arp-spoof.conflict')
+    return undefined;
   return text.replace(ADDRESS, (token) => (token === actor ? peer : token === peer ? actor : token));
 }
 
@@ -142,11 +143,12 @@ const FLIPS: readonly (readonly [RegExp, string])[] = [
   [/\bNone of the targets answered\b/, 'All of the targets were infected'],
 ];
 const MAIN_VERB =
-  /\b(?:scanned|probed|swept|tried to connect to|tried|contacted|connected to|attacked|flooded|guessed passwords on|sprayed passwords over|beaconed to|called|talked to|uploaded|sent|asked|pinged|enumerated|tunnelled|spoke|logged in to|opened|spoofed)\b/;
+  /(?<!\b(?:the|from|of|among|by|pinged) )\b(?:scanned|probed|swept|tried to connect to|tried|contacted|connected to|attacked|flooded|guessed passwords on|sprayed passwords over|beaconed to|called|talked to|uploaded|sent|asked|pinged|enumerated|tunnelled|spoke|logged in to|opened|spoofed)\b/;
 
 function misdone({ section, text, kind }: True): string | undefined {
   if (section !== 'whatHappened') return undefined;
-  const flips = FLIPS.filter(([pattern]) => pattern.test(text));
+  // That none succeeded is no other fact than that none answered.
+  const flips = /\b(?:no|none|not|never|nobody)\b/i.test(text) ? [] : FLIPS.filter(([pattern]) => pattern.test(text));
   if (flips.length > 0 && random() < 0.5) {
     const [pattern, other] = pick(flips);
     return text.replace(pattern, other);

@@ -50,7 +50,13 @@ Only about 1% of the addresses responded, i.e. three machines.
 The ARP discovery was extremely fast, averaging 198 targets per second.
 Host discovery via ARP was observed from 192.168.1.247 toward 192.168.1.1 and 254 others.
 ? Such behavior is often seen shortly after an initial compromise.
-! Correlate this event with DHCP leases to find the owner of 192.168.1.247.`,
+! Correlate this event with DHCP leases to find the owner of 192.168.1.247.
+The device with the address 192.168.1.247 enumerated its subnet by means of ARP, covering 255 addresses in 1.3 seconds.
+Out of 255 ARP requests, 252 received no reply.
+198 targets per second is far beyond what a human could do.
+Three devices gave away their presence by answering.
+No traffic left the local network in the course of this scan.
+! Look up 192.168.1.247 in the asset inventory and contact its owner.`,
   'ping-search': `192.168.1.109 pinged 17 hosts on the local network within about a second and a half.
 Seventeen different hosts received ICMP echo requests from 192.168.1.109.
 ICMP echo requests were sent by 192.168.1.109 to 17 internal hosts in 1.5 seconds.
@@ -81,7 +87,12 @@ A sweep of ICMP echo requests, originating from 192.168.1.109, reached 17 machin
 The majority of the pinged hosts (11) were alive.
 Within 1.5 s, seventeen machines were pinged by 192.168.1.109.
 The failure rate of 35.3% is moderate.
-! Compare the list of hosts that replied with your asset inventory.`,
+! Compare the list of hosts that replied with your asset inventory.
+In about 1.5 seconds, 192.168.1.109 checked which of 17 local hosts are up.
+Eleven hosts revealed themselves by replying to the pings.
+The remaining six hosts stayed silent.
+All 17 pinged hosts are in the home network.
+? Help desks use ping sweeps when they look for a free address.`,
   'ssh-guessing': `147.32.80.40 opened 65 short SSH connections to 147.32.80.37 on port 902 in under 13 seconds.
 A total of 65 SSH sessions were established from 147.32.80.40 to 147.32.80.37 within 12.7 s.
 147.32.80.37 was targeted by 147.32.80.40 with repeated SSH logins on the non-standard port 902.
@@ -121,7 +132,14 @@ An automated tool is probably responsible for this.
 The evidence does not show whether any login succeeded.
 ? Successful guessing would give the attacker a shell on 147.32.80.37.
 ! Deploy fail2ban or a similar tool on the SSH server.
-! Restrict access to port 902 to known addresses.`,
+! Restrict access to port 902 to known addresses.
+147.32.80.40 hammered the SSH service of 147.32.80.37 with 65 connections in 12.7 seconds.
+Almost three quarters of the sessions (72.3%) carried the same amount of data.
+With roughly five connections per second, no human could have typed the passwords.
+The service listens on port 902 instead of the standard port 22.
+The repeated short sessions point to password guessing.
+! Disable password authentication on 147.32.80.37.
+! If an account was compromised, reset its password and check for persistence.`,
   'ssh-port': `SSH traffic was seen on port 902, which is normally used by VMware.
 147.32.80.40 connected to 147.32.80.37 over SSH on port 902.
 48 connections carried about 82 kB from the initiator and about 86 kB from the responder.
@@ -180,7 +198,14 @@ The upload size per connection was about 1.8 kB.
 21 of 24 time slots contain connections.
 All 22 connections use the same server name.
 ? A legitimate application polling an API could also be behind this.
-! Capture the process list on 147.32.80.37 while the connections are active.`,
+! Capture the process list on 147.32.80.37 while the connections are active.
+147.32.80.37 reaches out to 141.193.213.20 every three seconds on average.
+The regularity (23% variation) is hard to reconcile with human behaviour.
+In 64 seconds, 22 TLS handshakes took place between the two hosts.
+Payload sizes barely differ: about 1.8 kB each.
+? This could be a remote-access tool calling home.
+! Inspect the certificate presented by 141.193.213.20.
+! Put 141.193.213.20 on a watch list.`,
   'smb-scan': `176.192.150.3 tried to reach nine internal hosts on port 445 (SMB) over about an hour and three quarters.
 Nine hosts were probed on TCP port 445 by the external address 176.192.150.3.
 Over 1 h 44 min, 9 different hosts were contacted on port 445.
@@ -217,7 +242,13 @@ SMB probes were directed at 10.10.11.49, 10.10.202.55 and seven other hosts.
 Not a single host replied to the probes.
 The attempts to connect to port 445 were all unsuccessful.
 The first connection attempt, to 192.168.27.86, was made at 17:52:28 UTC.
-! Confirm that your firewall drops inbound traffic to port 445.`,
+! Confirm that your firewall drops inbound traffic to port 445.
+Nine of your hosts were targeted on port 445 by a host on the Internet, 176.192.150.3.
+Over the course of 104 minutes, 9 hosts were tried.
+The pauses between attempts were about 13 minutes long.
+Not one of the nine attempts succeeded.
+The targets belong to several private networks.
+? Worms look for SMB in the same manner.`,
   'web-scan': `125.27.226.209 probed ten hosts on ports 80, 88 and 8080 over the course of 3 h 44 min.
 Ten internal hosts were probed by 125.27.226.209 on ports 80, 88, and 8080.
 In almost four hours, 10 hosts were tried.
@@ -277,7 +308,12 @@ The run contains just 10 flows.
 The scan covered ten TCP ports, including SSH (22), Telnet (23) and SMB (445).
 Not one of the ten ports replied.
 The scanner probed all ten ports in a fraction of a millisecond.
-! Verify whether 192.168.2.154 is an authorised scanner.`,
+! Verify whether 192.168.2.154 is an authorised scanner.
+Ten TCP ports of 192.168.2.22 were tried at once by 192.168.2.154.
+The scanned ports belong to FTP, SSH, Telnet, IMAP, Windows RPC and SMB, among others.
+As no port answered, the scanner learned little.
+Since both hosts are internal, a compromised machine is a possibility.
+! Check whether 192.168.2.154 shows other signs of compromise.`,
   'syn-flood': `10.10.10.10 was hit by a SYN flood on port 30120.
 9,748 connection attempts reached 10.10.10.10 in less than half a second.
 Nearly 10,000 connection attempts arrived within 442 ms.
@@ -312,7 +348,13 @@ On average, each source sent a single packet.
 The distributed nature of the sources suggests spoofing.
 Handshakes were almost never completed.
 ? Legitimate users may have been unable to reach the service during the flood.
-! Ask your provider for filtering upstream.`,
+! Ask your provider for filtering upstream.
+A flood of SYN packets struck port 30120 of 10.10.10.10.
+Close to 9,750 connection attempts hit 10.10.10.10 within 442 ms.
+The attackers used about 9,607 addresses, most likely forged ones.
+For less than half a second, more than 7,000 SYN packets per second were sent to the target.
+Only 32 connections got through the handshake.
+! Have the provider filter the traffic to port 30120.`,
   backscatter: `202.229.120.98 sent SYN-ACKs to about 513 hosts that had never contacted it.
 SYN-ACK packets from port 80 of 202.229.120.98 reached about 513 addresses.
 Some 513 hosts received answers to connection attempts that they had not made.
@@ -371,7 +413,14 @@ After the login was accepted, one mail was delivered to the external server.
 In total, 884 B were sent over this session.
 192.168.100.122 looked up its public IP address within an hour of sending the mail.
 ? Keyloggers and information stealers often exfiltrate credentials by email.
-! Reset the credentials that were used for the mail account.`,
+! Reset the credentials that were used for the mail account.
+192.168.100.122 handed a mail to 208.91.198.143 over a connection without encryption.
+The mail server 208.91.198.143 let 192.168.100.122 log in.
+Before or after sending, the host asked a public service for its address.
+The connection stayed open for 100 seconds.
+The host greeted the server with a name that mail programs do not use.
+? Information-stealing malware typically behaves this way.
+! Revoke the mail account's password.`,
   'mail-password': `A password was transmitted in clear text from 192.168.100.122 to 208.91.198.143.
 192.168.100.122 authenticated to 208.91.198.143 over an unencrypted SMTP connection.
 The credentials crossed the network unencrypted on port 587.
@@ -436,7 +485,14 @@ The names carry 119 bits of information each, more than twice as much as normal 
 The data could have been exfiltrated through DNS, up to 135 kB.
 192.168.117.128 bypassed the local resolver and spoke to 198.46.158.57 directly.
 ? The traffic is consistent with a DNS tunneling tool.
-! Block port 53 for all hosts other than your resolver.`,
+! Block port 53 for all hosts other than your resolver.
+Roughly nine thousand different names were looked up through 198.46.158.57.
+The client kept querying 198.46.158.57 for an hour without a break.
+On average, more than two queries per second were sent.
+Of the three flows, two lasted 30 minutes each.
+The DNS answers were larger than the questions by 1.9 MB, so data also flowed in.
+? Nobody uses 9,087 different names under one domain by hand.
+! Capture the DNS traffic of 192.168.117.128 and decode a sample.`,
   shell: `A command shell was accessible on 192.168.1.2 via port 53.
 192.168.1.3 connected to a shell on 192.168.1.2 over TCP port 53.
 The connection on port 53 carried a shell session instead of DNS.
@@ -469,7 +525,13 @@ An interactive shell session between 192.168.1.3 and 192.168.1.2 was observed on
 Within 5.3 s, only 9 B were typed by the initiator, while 1.3 kB were returned.
 The same kind of shell was reachable on ports 80 and 23.
 ? A bind shell such as this gives full control to whoever connects.
-! Shut down the listener on ports 23, 53 and 80 of 192.168.1.2.`,
+! Shut down the listener on ports 23, 53 and 80 of 192.168.1.2.
+Somebody at 192.168.1.3 typed commands into a shell of 192.168.1.2.
+The shell was bound to ports 23, 53 and 80.
+In the session on port 53, the responder returned 1.3 kB.
+The three sessions took place within 1 min 14 s.
+? Attackers choose port 53 because firewalls tend to let it through.
+! Reinstall 192.168.1.2 once the evidence has been secured.`,
   mining: `192.168.1.100 communicated with 17 mining pools.
 Seventeen connections to 17 different pools carried the mining protocol.
 17 connections using a mining protocol were made by 192.168.1.100.
@@ -500,7 +562,11 @@ Seven of the 17 pools accepted the account.
 The pools are all outside your network.
 In total, around 17 kB of mining traffic were exchanged.
 ? The system may have been infected with a cryptominer.
-! Check CPU usage on 192.168.1.100.`,
+! Check CPU usage on 192.168.1.100.
+Within half a minute, 192.168.1.100 tried to join 17 mining pools.
+Ten of the 17 pools did not accept the account.
+The pools were contacted on various ports, such as 9999 and 25.
+? Browser-based miners can cause such traffic too.`,
   'mining-pool': `147.229.13.222 is connected to a mining pool at 37.59.21.58 on port 5222.
 147.229.13.222 mined cryptocurrency with the pool at 37.59.21.58.
 The pool at 37.59.21.58 accepted the account of 147.229.13.222.
@@ -527,7 +593,11 @@ This is an instance of Compute Hijacking (T1496.001).
 For close to a minute, 147.229.13.222 and 37.59.21.58 exchanged mining messages.
 The pool received 2.4 kB and returned 2.9 kB.
 The account was accepted by the pool.
-! Terminate the mining process on 147.229.13.222.`,
+! Terminate the mining process on 147.229.13.222.
+The machine at 147.229.13.222 worked for the mining pool at 37.59.21.58.
+Over 56.5 seconds, 22 packets were sent and 21 were received.
+It delivered results to the pool, which means that it is mining right now.
+! Find out who started the miner.`,
 };
 
 interface StoredIncident {

@@ -198,6 +198,7 @@ function checkPhrases(sentence: string, knowledge: Knowledge, add: Add): void {
       if (!ANSWERING.test(between)) pairOf(doer, object);
     },
   );
+  each(`(${AT}) (?:let|allowed|permitted) (${AT})`, ([to, from]) => pairOf(from, to));
   each(`(${AT})[^.;]*?\\btowards (${AT})`, ([from, to]) => pairOf(from, to));
   each(
     `\\b(?:guessing|search|scan|scanning|probing|flood|flooding|attack|calls?|traffic|connections?|execution)\\s+(?:of|by|from)\\s+(${AT})\\s+(?:against|on|to|of|at)\\s+(${AT})`,

@@ -97,6 +97,10 @@ function gather(incident: Incident): Knowledge {
   };
   count('host', incident.peerCount);
   count('host', incident.actors.length);
+  const ports = new Set(incident.detections.flatMap(({ port }) => port ?? []));
+  if (ports.size > 1) count('port', ports.size);
+  // 'between the two hosts'
+  if (incident.actors.length === 1 && incident.peerCount === 1) count('host', 2);
   count('event', incident.flowCount);
   count('row', incident.recordCount);
   count('detection', incident.detections.length);

@@ -85,6 +85,9 @@ const IMPERATIVE =
 const STARTER_STEMS: ReadonlySet<string> = new Set([...SENTENCE_STARTERS].map(stem));
 
 function isPlainStart(lower: string): boolean {
+  // 'Reinstall', 'Unplug'
+  const root = /^(?:re|un)-?(.{4,})$/.exec(lower)?.[1];
+  if (root !== undefined && (SENTENCE_STARTERS.has(root) || COMMON_WORDS.has(root))) return true;
   return (
     SENTENCE_STARTERS.has(lower) ||
     COMMON_WORDS.has(lower) ||

@@ -63,13 +63,14 @@ const VERB_LIST: Readonly<Record<VerbGroup, string>> = {
   receive: 'received',
   // These say little of what was done, but who did it to whom.
   neutral:
-    'began made handed behaved started kept told claimed announced offered read submitted delivered issued relayed posted streamed forwarded emailed mailed directed aimed pinged polled hammered',
+    'began made handed behaved started kept told claimed announced offered read submitted delivered issued relayed posted streamed forwarded emailed mailed directed aimed pinged polled hammered typed entered',
 };
 
 /** Present, participle and infinitive of verbs that do not go by the rule. */
 const FORMS: Readonly<Record<string, readonly string[]>> = {
   swept: ['sweep', 'sweeps', 'sweeping'],
   sought: ['seek', 'seeks', 'seeking'],
+  reached: ['reach', 'reaches', 'reaching'],
   spoke: ['speak', 'speaks', 'speaking', 'spoken'],
   sent: ['send', 'sends', 'sending'],
   stole: ['steal', 'steals', 'stealing', 'stolen'],

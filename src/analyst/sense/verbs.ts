@@ -45,7 +45,12 @@ export function checkVerbs(
     const isAttribute =
       verb.participle &&
       ARTICLES.has(before.at(-1) ?? '') &&
-      !(facts && ACCUSING.has(verb.group) && HOST_NOUN.test(words[i + 1]?.word ?? ''));
+      !(
+        facts &&
+        !/^(?:an?|any)$/.test(before.at(-1) ?? '') &&
+        ACCUSING.has(verb.group) &&
+        HOST_NOUN.test(words[i + 1]?.word ?? '')
+      );
     if (isThought || isNoun || isAttribute) continue;
     const isNegated = before.some((word) => NEGATIONS.has(word) || word.endsWith("n't"));
     const subject = words.slice(clauseStart(words, i), i).some(({ address }) => address !== undefined);
@@ -146,6 +151,8 @@ function supported(verb: Verb, isNegated: boolean, knowledge: Knowledge, cited: 
       group === 'answer' ||
       ((group === 'send' || group === 'upload') && cited.flows.length > 0 && cited.flows.every(isEmpty))
     );
+  // 'Not one of the attempts succeeded': nothing answered.
+  if (group === 'win' && isNegated) return knowledge.answered === 0 || knowledge.silentShare === 1;
   if (group === 'win' || group === 'harm' || group === 'block') return !isNegated && knowledge.sureStems.has(verb.stem);
   if (group === 'answer') {
     if (knowledge.answered !== undefined) return isNegated ? knowledge.answered === 0 : knowledge.answered > 0;
@@ -192,12 +199,23 @@ function checkOutcome(
   const outcome = OUTCOME[verb.group];
   const subject = words.slice(clauseStart(words, at), at);
   const values = subject.map(({ word }) => numberOf(word)).filter((number) => number !== undefined);
+  const shares = subject.flatMap(({ word }, i) =>
+    subject[i + 1]?.word === '%' || word.endsWith('%') ? (numberOf(word) ?? []) : [],
+  );
   // '4 of the 212 hosts': one of the numbers is that of those that answered.
   const value = values.at(-1);
   if (outcome === undefined || value === undefined || isNegated || outcomes.size === 0) return;
   const counted = [...outcomes]
     .filter((entry) => entry.endsWith(` ${outcome}`))
     .map((entry) => Number(entry.split(' ')[0]));
-  if (counted.length > 0 && !counted.some((number) => values.some((one) => Math.round(number) === Math.round(one))))
+  if (
+    counted.length > 0 &&
+    !counted.some(
+      (number) =>
+        values.some((one) => Math.round(number) === Math.round(one)) ||
+        // A share may be told roughly; how far is looked at elsewhere.
+        shares.some((one) => Math.abs(one - number) <= 0.12 * number),
+    )
+  )
     add('claim.verb', `'${humanCount(value)}' is not how many ${outcome}.`);
 }

@@ -62,11 +62,11 @@ export function numberOf(word: string): number | undefined {
 
 /** 'the queries of A', '840 queries', 'DNS requests': things, and no deeds. */
 function isNoun(verb: Verb, word: string, before: string): boolean {
-  return !verb.participle && !word.endsWith('ing') && (BEFORE_THING.has(before) || /^\d/.test(before));
+  return !verb.participle && !word.endsWith('ing') && (BEFORE_THING.has(before) || /^\d[\d,]*$/.test(before));
 }
 
 const BEFORE_THING: ReadonlySet<string> = new Set(
-  'the a an its their his of for by with whole entire same these those each any such other many several more further unique distinct different dns http arp snmp ldap smb icmp echo'.split(
+  'the a an no its their his of for by with whole entire same these those each any such other many several more further unique distinct different dns http arp snmp ldap smb icmp echo'.split(
     ' ',
   ),
 );
