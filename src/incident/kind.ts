@@ -286,8 +286,10 @@ const KINDS: readonly KindInfo[] = [
     rule: 'A connection that stayed open for long',
     direction: CALL_DIRECTION,
     place: (story) => callDirection(story, story.lead),
-    steps: (story) => oddPortSteps(story),
+    steps: longConnectionSteps,
     links: callLinks,
+    aim: hostAim,
+    manyAreOrdinary: true,
     techniques: callTechniques,
     label: 'long connection',
     deed: (told) => {
@@ -622,6 +624,19 @@ function beaconSteps(story: Story): SeverityStep[] {
   if ((numberOf(lead, 'beacon.window') ?? SHORT_PART_MS) < SHORT_PART_MS)
     steps.push({ rule: 'It went on for less than two hours of a longer time, as a page left open does', points: -5 });
   return [...steps, ...oddPortSteps(story)];
+}
+
+/** So many hosts that keep a connection to one place open are joined to one story (`MIN_DISTRIBUTED_ACTORS` of severity.ts). */
+const COMMON_CALLERS = 5;
+
+function longConnectionSteps(story: Story): SeverityStep[] {
+  const steps = oddPortSteps(story);
+  if (story.actors.length >= COMMON_CALLERS)
+    steps.push({
+      rule: 'Five hosts or more keep one open to the same place, as services of notifications have them',
+      points: -10,
+    });
+  return steps;
 }
 
 function privateServerSteps({ lead }: Story): SeverityStep[] {

@@ -288,6 +288,23 @@ describe('calls', () => {
     expect(incidentOf(few).urgency - incidentOf(popular).urgency).toBe(10);
   });
 
+  it('that stay open from five hosts to one place are one incident, which weighs less; from four they are four', () => {
+    const open = EXAMPLES['long-connection.open'];
+    const phones = [1, 2, 3, 4, 5].map((i) => ({
+      ...open,
+      actor: `192.168.10.${i}`,
+      peers: ['203.0.113.52'],
+      port: 5223,
+    }));
+    expect(incidentsOf(...phones.slice(0, 4))).toHaveLength(4);
+    const [joined, ...others] = incidentsOf(...phones);
+    expect(others).toEqual([]);
+    expect(joined?.title).toBe(
+      '5 hosts (192.168.10.1 and others) kept a connection to 203.0.113.52 on port 5223 open for 9 h 2 min.',
+    );
+    expect(incidentOf(phones[0] ?? open).urgency - (joined?.urgency ?? 0)).toBe(10);
+  });
+
   it('that went on for less than two hours of a longer time weigh a little less', () => {
     const during = (ms: number): number =>
       incidentOf(few).urgency - incidentOf(withReasons(few, reason('beacon.window', ms, 'ms', 'A part.'))).urgency;
