@@ -192,6 +192,43 @@ describe('analyst run', () => {
   });
 });
 
+describe('what was answered', () => {
+  test('is compared between personas, and exported in the shapes of older tools', async () => {
+    const server = await double(HONEST);
+    const personas = 'technical-expert,risk-assessor,executive-briefing';
+    await cli(['analyst', 'run', '--persona', personas, '--llm', 'tiny:1b', '--llm-url', server.url, '--quiet']);
+    const text = await cli(['analyst', 'compare', '1']);
+    expect(text.stdout).toMatch(
+      /agreement 100 % over assessment, hypothesis and action\nall say: suspicious; unusual traffic; investigate/,
+    );
+    expect(text.stdout).toMatch(/^ {2}rules {2}/m);
+    expect(text.stdout).toMatch(
+      /^ {2}tiny:1b as risk-assessor\/1 {2}suspicious, unusual traffic, investigate, confidence 0.6, \d+ claims kept/m,
+    );
+    const json = JSON.parse((await cli(['analyst', 'compare', '1', '--json'])).stdout) as { answered: number };
+    expect(json.answered).toBeGreaterThanOrEqual(3);
+
+    const sessions = await cli(['analyst', 'export']);
+    const first = JSON.parse(sessions.stdout.split('\n')[0] ?? '') as Record<string, unknown>;
+    expect(first).toMatchObject({ by: 'rules', threat_type: 'Port Scan' });
+    const five = await cli(['analyst', 'export', '--shape', 'five-part', '--incident', '1']);
+    expect(five.stdout.split('\n').length).toBe(sessions.stdout.split('\n').length);
+    expect(five.stdout).toContain('"risk_level":');
+  });
+
+  test('where nobody was asked, that is said', async () => {
+    const out = path.join(folder, 'unasked');
+    await cli(['analyze', capture, '--quiet', '--out', out]);
+    const { code, stderr } = await cli(['analyst', 'compare', '1', '--report', out]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^error: no model was asked about inc-\w+\n {2}anomalyst analyst run --incident inc-\w+ --persona/,
+      ),
+    ]);
+  });
+});
+
 describe('what fails is one line with what to type, and the report still comes', () => {
   const failing = async (
     args: readonly string[],

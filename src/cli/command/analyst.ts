@@ -30,6 +30,15 @@ import { collectNames, configOf } from '../option.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
 import { type AnalystBenchFlags, runAnalystBench } from './analyst-bench.ts';
+import {
+  type CompareFlags,
+  comparePersonasOf,
+  EXPORT_SHAPES,
+  type ExportFlags,
+  exportVerdicts,
+  incidentOf,
+  reportFile,
+} from './analyst-compare.ts';
 
 const DEFAULT_FOLDER = 'anomalyst-out';
 /** As the analyst has it where the configuration says nothing. */
@@ -151,6 +160,36 @@ export function addAnalystCommand(program: Command, done: (code: number) => void
       done(EXIT.done);
     });
 
+  analyst
+    .command('compare')
+    .summary('show where models and personas agree about an incident')
+    .description(
+      'Shows what the rules, and every model and persona that was asked, make of an incident: where they agree, and which evidence all or one of them rests on. Nothing is sent.',
+    )
+    .argument('<incident>', 'id or rank')
+    .option('--report <file>', 'incidents.json, or the folder that it is in', DEFAULT_FOLDER)
+    .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  anomalyst analyst compare 1')
+    .action(async (incident: string, flags: CompareFlags) => {
+      await comparePersonasOf(incident, flags);
+      done(EXIT.done);
+    });
+
+  analyst
+    .command('export')
+    .summary('print verdicts in the shapes of older tools')
+    .description(
+      'Prints the verdicts of a report, of the rules and of models, one JSON object a line: as verdicts on sessions (status, threat type, reason, action), or as analyses in five parts (devices, communication, volume, risk, recommendation).',
+    )
+    .option('--report <file>', 'incidents.json, or the folder that it is in', DEFAULT_FOLDER)
+    .addOption(new Option('--shape <which>', 'the shape').choices([...EXPORT_SHAPES]).default('session'))
+    .option('--incident <id>', 'only this incident, by id or rank')
+    .addHelpText('after', '\nExample:\n  anomalyst analyst export --shape five-part | jq .risk_level')
+    .action(async (flags: ExportFlags) => {
+      await exportVerdicts(flags);
+      done(EXIT.done);
+    });
+
   const bench = analyst
     .command('bench')
     .summary('compare models and personas over incidents with known truth')
@@ -218,22 +257,6 @@ function chosenReports(folder: string, { mode = 'latest', file }: RunFlags): Sto
   return mode === 'all' ? all : all.slice(-1);
 }
 
-function reportFile(given: string | undefined): string {
-  const name = given ?? DEFAULT_FOLDER;
-  return name.endsWith('.json') ? name : path.join(name, INCIDENTS_FILE);
-}
-
-function incidentOf(result: AnalysisResult, wanted: string, where: string): AnalysisResult['incidents'][number] {
-  const found = result.incidents.find(({ id, rank }) => id === wanted || String(rank) === wanted);
-  if (found !== undefined) return found;
-  throw new UserError(
-    `${safeText(where)} has no incident ${safeText(wanted, 80)}`,
-    result.incidents.length === 0
-      ? 'it has none at all'
-      : `give an id such as ${result.incidents[0]?.id ?? ''}, or a rank from 1 to ${result.incidents.length}`,
-  );
-}
-
 interface Asked {
   readonly persona: string;
   readonly system: string;
@@ -275,7 +298,7 @@ async function requestsOf(flags: ReportFlags, config: Config, result: AnalysisRe
 }
 
 async function showBrief(wanted: string, flags: ReportFlags): Promise<void> {
-  const file = reportFile(flags.report);
+  const file = reportFile(flags.report ?? DEFAULT_FOLDER);
   const config = configOf(flags.config);
   const result = readReport(file);
   const incident = incidentOf(result, wanted, file);
@@ -293,7 +316,7 @@ async function showBrief(wanted: string, flags: ReportFlags): Promise<void> {
 }
 
 async function showTokens(flags: ReportFlags): Promise<void> {
-  const file = reportFile(flags.report);
+  const file = reportFile(flags.report ?? DEFAULT_FOLDER);
   const config = configOf(flags.config);
   const result = readReport(file);
   const asked = await requestsOf(flags, config, result, file);
