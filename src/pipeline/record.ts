@@ -19,7 +19,7 @@ import { describeFileError } from '../io/index.ts';
 export const RECORDS_FILE = 'records.zst';
 const FORMAT = 'anomalyst-records';
 const VERSION = 1;
-/** More than this is not kept; some two million flows. */
+/** More than this is not kept; two to four million flows. */
 export const MAX_RECORD_BYTES = 256 << 20;
 /** Given files that are kept beside the records, together. */
 const MAX_FILE_BYTES = 64 << 20;
