@@ -610,7 +610,8 @@ function beaconSteps(story: Story): SeverityStep[] {
   const outward = callDirection(story, lead) === 'outward' || callDirection(story, lead) === 'outside';
   if (count >= MANY_CALLS) {
     steps.push({ rule: 'There were 100 connections or more', points: 8 });
-    if (outward && lead.score >= STRONG_SCORE)
+    // Programs that five hosts and more have keep time as well as any implant.
+    if (outward && lead.score >= STRONG_SCORE && story.actors.length < COMMON_CALLERS)
       steps.push({ rule: 'The rhythm is nearly perfect, kept up over 100 connections to a host outside', points: 8 });
   }
   // A proxy is called by all, whatever is behind it.
@@ -626,7 +627,7 @@ function beaconSteps(story: Story): SeverityStep[] {
   return [...steps, ...oddPortSteps(story)];
 }
 
-/** So many hosts that keep a connection to one place open are joined to one story (`MIN_DISTRIBUTED_ACTORS` of severity.ts). */
+/** So many hosts that call one place alike are joined to one story (`MIN_DISTRIBUTED_ACTORS` of severity.ts). */
 const COMMON_CALLERS = 5;
 
 function longConnectionSteps(story: Story): SeverityStep[] {

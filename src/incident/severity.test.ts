@@ -288,6 +288,14 @@ describe('calls', () => {
     expect(incidentOf(few).urgency - incidentOf(popular).urgency).toBe(10);
   });
 
+  it('of a nearly perfect rhythm weigh more, unless five hosts keep it alike', () => {
+    const many = withReasons(few, reason('beacon.connections', 400, 'connections', 'So many.'));
+    const strong = [1, 2, 3, 4, 5].map((i) => ({ ...many, score: 1, actor: `192.168.10.${i}` }));
+    const rule = 'The rhythm is nearly perfect';
+    expect(sum(incidentOf(strong[0] ?? many))).toContain(rule);
+    expect(sum(incidentOf(...strong))).not.toContain(rule);
+  });
+
   it('that stay open from five hosts to one place are one incident, which weighs less; from four they are four', () => {
     const open = EXAMPLES['long-connection.open'];
     const phones = [1, 2, 3, 4, 5].map((i) => ({
