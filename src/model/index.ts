@@ -155,7 +155,7 @@ export const models: readonly ModelEntry[] = [
     summary:
       'Distance to the nearest tenth of the rows, random projections and the tails of each feature, in one score: what to take without a reason for another.',
     blindTo:
-      'Attacks that make a tenth or more of what it was fitted on, and what only one of its three members sees weakly.',
+      'Attacks that make a tenth or more of what it was fitted on, and what only one of its members sees weakly.',
     source: 'Members: Ramaswamy et al. 2000, Pevny 2016, Li et al. 2022; combined as Fisher 1932',
     fit: fitEnsemble,
     load: loadEnsemble,
