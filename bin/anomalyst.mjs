@@ -4,8 +4,8 @@
 
 const MAJOR = 22;
 const MINOR = 13;
-/** The commands that read captures. */
-const FRUGAL = ['analyze', 'flows', 'cut'];
+/** The commands that read captures, or what was kept of them. */
+const FRUGAL = ['analyze', 'flows', 'cut', 'replay'];
 
 /** How much the old generation grows before it is collected, in hundredths. */
 const GROWTH = '--heap-growing-percent=40';
