@@ -2,14 +2,15 @@
  * The client for language models against a real server, not against our doubles: `node bench/llm-services.ts`.
  *
  * Without arguments it runs llama.cpp's own server on loopback, from the Python package that brings it built (xllamacpp; installed into .bench/llm-services, 100 MB, once), with a model that it writes
- * itself (bench/tiny-gguf.ts): random weights, but the schema is enforced, so the answers have the right shape. Where Python or the package is not to be had, it says so and exits with 0.
+ * itself (bench/tiny-gguf.ts): random weights, but the schema is enforced, so the answers have the right shape. Then the same against a real Ollama, built from its Go module (into the same folder,
+ * once, some minutes), which is given that model by `ollama create`. What is not to be had here is told as skipped, with the reason; that is no failure.
  *
  *     node bench/llm-services.ts --gguf model.gguf                                    another model in that server
  *     node bench/llm-services.ts --provider ollama --model qwen2.5:3b                 an Ollama that runs already
  *     node bench/llm-services.ts --provider openai-compatible --url http://127.0.0.1:8000/v1 --model NAME
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +35,11 @@ params.cpuparams.n_threads = 2
 server = xllamacpp.Server(params)
 sys.stdin.read()
 `;
+const OLLAMA = 'github.com/ollama/ollama@v0.17.4';
+/** Debian packages of headers that Ollama's sources have in a folder called vendor, which modules of Go come without; a third header is in a Go module. */
+const HEADER_PACKAGES = ['nlohmann-json3-dev', 'libstb-dev'];
+const MINIAUDIO = 'github.com/gen2brain/malgo@v0.11.23';
+const BUILD_MS = 1_200_000;
 const WORDS = ['malicious', 'suspicious', 'benign', 'unsure'];
 
 const { values } = parseArgs({
@@ -45,36 +51,50 @@ const { values } = parseArgs({
   },
 });
 const provider = LANGUAGE_PROVIDERS.find((name) => name === values.provider);
-const isOwn = provider === undefined;
-if (values.provider !== undefined && isOwn)
+if (values.provider !== undefined && provider === undefined)
   throw new Error(`--provider ${values.provider}: expected ${LANGUAGE_PROVIDERS.join(' or ')}`);
 
-let server: ChildProcess | undefined;
-let failures = 0;
-let skipped: string | undefined;
-try {
-  let url = values.url;
-  if (isOwn) {
-    const python = installed();
-    if (python !== undefined) {
-      const port = await freePort();
-      url = `http://127.0.0.1:${port}/v1`;
-      server = await startServer(python, values.gguf ?? tinyModel(), port);
-    }
-  }
-  if (skipped === undefined) {
-    const model = await openLanguageModel(
-      { provider: provider ?? 'openai-compatible', url, model: values.model ?? 'tiny' },
-      { env: process.env },
-    );
-    await run(model);
-  }
-} finally {
-  server?.kill('SIGKILL');
+/** A server of our own: where it listens, and how it is ended. */
+interface OwnServer {
+  readonly process: ChildProcess;
+  readonly url: string;
 }
-if (skipped !== undefined) console.log(`skipped: ${skipped}`);
-else console.log(failures === 0 ? 'all held' : `${failures} did not hold`);
+
+let failures = 0;
+/** Why llama.cpp's server can't be had. */
+let skipped = '';
+if (provider === undefined) {
+  await tryOwn('llama.cpp', startLlamaCpp, 'openai-compatible');
+  await tryOwn('Ollama', startOllama, 'ollama');
+} else
+  await run(
+    await openLanguageModel({ provider, url: values.url, model: values.model ?? 'tiny' }, { env: process.env }),
+  );
+console.log(failures === 0 ? 'all held' : `${failures} did not hold`);
 process.exitCode = failures === 0 ? 0 : 1;
+
+/** Starts a server, tries the client against it, and ends it. @param start gives the server, or why there is none */
+async function tryOwn(
+  title: string,
+  start: () => Promise<OwnServer | string>,
+  kind: (typeof LANGUAGE_PROVIDERS)[number],
+): Promise<void> {
+  const begun = performance.now();
+  const server = await start();
+  if (typeof server === 'string') {
+    console.log(`${title}: skipped: ${server}`);
+    return;
+  }
+  console.log(`${title}: started after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  try {
+    const open = (model: string, more: { keepAlive?: string } = {}): Promise<ServedModel> =>
+      openLanguageModel({ provider: kind, url: server.url, model, ...more }, { env: {} });
+    if (kind === 'ollama') await runOllama(server.url, open);
+    await run(await open('tiny'), server.process);
+  } finally {
+    server.process.kill('SIGKILL');
+  }
+}
 
 function request(text: string, more: Partial<LanguageRequest> = {}): LanguageRequest {
   return {
@@ -93,7 +113,34 @@ function request(text: string, more: Partial<LanguageRequest> = {}): LanguageReq
   };
 }
 
-async function run(model: ServedModel): Promise<void> {
+/** What Ollama's own API has beyond answers: the size of the context, how long a model is kept, a model that is not there. */
+async function runOllama(
+  url: string,
+  open: (model: string, more?: { keepAlive?: string }) => Promise<ServedModel>,
+): Promise<void> {
+  const loaded = async (): Promise<{ context_length?: number; expires_at?: string } | undefined> => {
+    const answer = (await (await fetch(`${url}/api/ps`)).json()) as { models?: { context_length?: number }[] };
+    return answer.models?.[0];
+  };
+  const model = await open('tiny', { keepAlive: '7m' });
+  const small = await model.answer(request('One login failed.'));
+  const first = await loaded();
+  check('num_ctx is that of a short prompt', isFit(small) && first?.context_length === 2048, first);
+  const minutes = (Date.parse(first?.expires_at ?? '') - Date.now()) / 60_000;
+  check('the model is kept as long as keep_alive says', minutes > 6 && minutes <= 7.1, first);
+  const longer = await model.answer(request('One login failed. '.repeat(70)));
+  const second = await loaded();
+  check('num_ctx grows with the prompt', isFit(longer) && (second?.context_length ?? 0) === 4096, [longer, second]);
+  const absent = await (await open('tinny')).answer(request('Judge.'));
+  check(
+    'a model that is not there is told, with what to type',
+    absent.kind === 'no-such-model' && /tiny|ollama pull/.test(`${absent.message} ${absent.hint}`),
+    absent,
+  );
+  if (absent.kind === 'no-such-model') console.log(`     ${absent.message}; ${absent.hint ?? ''}`);
+}
+
+async function run(model: ServedModel, server?: ChildProcess): Promise<void> {
   let list = await model.models();
   // It may still be loading.
   for (let tries = 0; tries < 60 && list.kind === 'timeout'; tries++) {
@@ -135,7 +182,7 @@ async function run(model: ServedModel): Promise<void> {
   const short = await model.answer(request('Judge.', { maxOutputTokens: 2 }));
   check('an answer that is cut off is not taken for whole', short.kind === 'truncated', short);
 
-  if (isOwn) {
+  if (server !== undefined) {
     const long = await model.answer(request('a scan, and then another one. '.repeat(CONTEXT)));
     check('a prompt longer than the context is no answer', long.kind === 'truncated', long);
   }
@@ -162,7 +209,7 @@ async function run(model: ServedModel): Promise<void> {
 
   if (server !== undefined) {
     server.kill('SIGKILL');
-    await new Promise((resolve) => server?.once('close', resolve));
+    await new Promise((resolve) => server.once('close', resolve));
     const gone = await model.answer(request('Is anybody there?'));
     check('a server that is gone is told as such', gone.kind === 'unreachable', gone);
     if (gone.kind === 'unreachable') console.log(`     ${gone.message}; ${gone.hint ?? ''}`);
@@ -181,6 +228,17 @@ function check(what: string, holds: boolean, seen: unknown): void {
   if (holds) return;
   failures++;
   console.log(`     ${JSON.stringify(seen)}`);
+}
+
+/** llama.cpp's server, or why it can't be had. */
+async function startLlamaCpp(): Promise<OwnServer | string> {
+  const python = installed();
+  if (python === undefined) return skipped;
+  const port = await freePort();
+  return {
+    process: await startServer(python, values.gguf ?? tinyModel(), port),
+    url: `http://127.0.0.1:${port}/v1`,
+  };
 }
 
 /** The Python that has the server, installed if need be; undefined, with the reason in `skipped`, where it can't be had. */
@@ -223,11 +281,84 @@ function freePort(): Promise<number> {
   });
 }
 
+// ------------------------------------------------------------------------------------------------------------------------- Ollama
+
+/** Ollama with the tiny model, or why it can't be had. */
+async function startOllama(): Promise<OwnServer | string> {
+  const program = builtOllama();
+  if (typeof program !== 'string') return program.missing;
+  const home = path.join(FOLDER, 'ollama', 'home');
+  mkdirSync(home, { recursive: true });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const env = {
+    ...process.env,
+    HOME: home,
+    OLLAMA_HOST: `127.0.0.1:${port}`,
+    OLLAMA_MODELS: path.join(home, 'models'),
+  };
+  const child = await waited(spawn(program, ['serve'], { stdio: ['ignore', 'ignore', 'pipe'], env }), port);
+  const file = path.join(home, 'Modelfile');
+  writeFileSync(file, `FROM ${values.gguf ?? tinyModel()}\n`);
+  const made = spawnSync(program, ['create', 'tiny', '-f', file], { encoding: 'utf8', env, timeout: 120_000 });
+  if (made.status === 0) return { process: child, url };
+  child.kill('SIGKILL');
+  throw new Error(`ollama create failed: ${made.stderr}`);
+}
+
+/** The program, built where it is not there yet. */
+function builtOllama(): string | { readonly missing: string } {
+  const folder = path.join(FOLDER, 'ollama');
+  const program = path.join(folder, 'bin', 'ollama');
+  if (existsSync(program)) return program;
+  const go = spawnSync('go', ['version'], { encoding: 'utf8' });
+  if (go.status !== 0) return { missing: 'no Go here, of which Ollama is built' };
+  if (spawnSync('g++', ['--version']).status !== 0) return { missing: 'no g++ here, which Ollama is built with' };
+  const include = path.join(folder, 'include');
+  mkdirSync(include, { recursive: true });
+  const inFolder = (command: string, args: readonly string[], timeout = 120_000) =>
+    spawnSync(command, args, { cwd: folder, encoding: 'utf8', timeout });
+  for (const name of HEADER_PACKAGES) {
+    const got = inFolder('apt-get', ['download', name]);
+    const file = readdirSync(folder).find((one) => one.startsWith(`${name}_`) && one.endsWith('.deb'));
+    if (file === undefined || inFolder('dpkg', ['-x', file, include]).status !== 0)
+      return { missing: `the Debian package ${name} can't be had here (${(got.stderr ?? '').trim().slice(0, 100)})` };
+  }
+  const module = inFolder('go', ['mod', 'download', '-json', MINIAUDIO]);
+  const { Dir: at } = (module.status === 0 ? JSON.parse(module.stdout) : {}) as { readonly Dir?: string };
+  if (at === undefined) return { missing: `${MINIAUDIO} can't be had here (${module.stderr.trim().slice(0, 100)})` };
+  const headers = path.join(include, 'usr', 'include');
+  mkdirSync(path.join(headers, 'miniaudio'), { recursive: true });
+  copyFileSync(path.join(at, 'miniaudio.h'), path.join(headers, 'miniaudio', 'miniaudio.h'));
+  console.log(`building ${OLLAMA} with ${go.stdout.trim()}: some minutes, once`);
+  const built = spawnSync('go', ['install', OLLAMA], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: BUILD_MS,
+    env: {
+      ...process.env,
+      GOBIN: path.join(folder, 'bin'),
+      GOTOOLCHAIN: 'local',
+      CGO_ENABLED: '1',
+      CGO_CFLAGS: `-O2 -I${headers}`,
+      CGO_CXXFLAGS: `-O2 -I${headers}`,
+    },
+  });
+  if (built.status === 0 && existsSync(program)) return program;
+  const why = (built.stderr ?? '').split('\n').find((line) => /error|cannot|requires/i.test(line));
+  return {
+    missing: `${OLLAMA} can't be built here (${(why ?? built.error?.message ?? 'go install failed').slice(0, 200)})`,
+  };
+}
+
 /** Resolves when the server listens; it may still be loading its model. */
-async function startServer(python: string, gguf: string, port: number): Promise<ChildProcess> {
-  const child = spawn(python, ['-c', SERVER, gguf, String(port)], { stdio: ['pipe', 'ignore', 'pipe'] });
+function startServer(python: string, gguf: string, port: number): Promise<ChildProcess> {
+  return waited(spawn(python, ['-c', SERVER, gguf, String(port)], { stdio: ['pipe', 'ignore', 'pipe'] }), port);
+}
+
+async function waited(child: ChildProcess, port: number): Promise<ChildProcess> {
   let said = '';
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString('utf8')).slice(-4000);
   });
   const end = performance.now() + 60_000;
