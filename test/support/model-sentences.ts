@@ -56,7 +56,12 @@ Out of 255 ARP requests, 252 received no reply.
 198 targets per second is far beyond what a human could do.
 Three devices gave away their presence by answering.
 No traffic left the local network in the course of this scan.
-! Look up 192.168.1.247 in the asset inventory and contact its owner.`,
+! Look up 192.168.1.247 in the asset inventory and contact its owner.
+192.168.1.247 flooded the local segment with ARP queries for 255 addresses.
+The ARP probes were sent at a pace of 198 per second.
+All of the probed addresses are part of the local network.
+The host tried almost every address of the network within little more than a second.
+! Track down 192.168.1.247 by its switch port.`,
   'ping-search': `192.168.1.109 pinged 17 hosts on the local network within about a second and a half.
 Seventeen different hosts received ICMP echo requests from 192.168.1.109.
 ICMP echo requests were sent by 192.168.1.109 to 17 internal hosts in 1.5 seconds.
@@ -139,7 +144,13 @@ With roughly five connections per second, no human could have typed the password
 The service listens on port 902 instead of the standard port 22.
 The repeated short sessions point to password guessing.
 ! Disable password authentication on 147.32.80.37.
-! If an account was compromised, reset its password and check for persistence.`,
+! If an account was compromised, reset its password and check for persistence.
+Over a period of 12.7 seconds, 147.32.80.37 saw 65 SSH sessions from 147.32.80.40.
+Sessions of this kind are too short for interactive work.
+147.32.80.40 kept connecting to port 902 of 147.32.80.37.
+The attempts stopped at 22:47:29 UTC.
+! Check the log of 147.32.80.37 for accepted passwords.
+! Ban 147.32.80.40 if the logins were not legitimate.`,
   'ssh-port': `SSH traffic was seen on port 902, which is normally used by VMware.
 147.32.80.40 connected to 147.32.80.37 over SSH on port 902.
 48 connections carried about 82 kB from the initiator and about 86 kB from the responder.
@@ -205,7 +216,12 @@ In 64 seconds, 22 TLS handshakes took place between the two hosts.
 Payload sizes barely differ: about 1.8 kB each.
 ? This could be a remote-access tool calling home.
 ! Inspect the certificate presented by 141.193.213.20.
-! Put 141.193.213.20 on a watch list.`,
+! Put 141.193.213.20 on a watch list.
+Every 3 s, 147.32.80.37 opened a TLS session with 141.193.213.20.
+The connections were spread evenly over 1 min 4 s.
+Each session is small: 1.8 kB up and about 6.7 kB down.
+? Scheduled software updates rarely run every three seconds.
+! Determine the owner of 141.193.213.20.`,
   'smb-scan': `176.192.150.3 tried to reach nine internal hosts on port 445 (SMB) over about an hour and three quarters.
 Nine hosts were probed on TCP port 445 by the external address 176.192.150.3.
 Over 1 h 44 min, 9 different hosts were contacted on port 445.
@@ -248,7 +264,11 @@ Over the course of 104 minutes, 9 hosts were tried.
 The pauses between attempts were about 13 minutes long.
 Not one of the nine attempts succeeded.
 The targets belong to several private networks.
-? Worms look for SMB in the same manner.`,
+? Worms look for SMB in the same manner.
+An outside host, 176.192.150.3, looked for SMB on nine of your machines.
+No answer came back from any of them.
+The scan stretched from 17:52:28 to 19:36:38 UTC.
+! Keep port 445 closed to the Internet.`,
   'web-scan': `125.27.226.209 probed ten hosts on ports 80, 88 and 8080 over the course of 3 h 44 min.
 Ten internal hosts were probed by 125.27.226.209 on ports 80, 88, and 8080.
 In almost four hours, 10 hosts were tried.
@@ -313,7 +333,11 @@ Ten TCP ports of 192.168.2.22 were tried at once by 192.168.2.154.
 The scanned ports belong to FTP, SSH, Telnet, IMAP, Windows RPC and SMB, among others.
 As no port answered, the scanner learned little.
 Since both hosts are internal, a compromised machine is a possibility.
-! Check whether 192.168.2.154 shows other signs of compromise.`,
+! Check whether 192.168.2.154 shows other signs of compromise.
+192.168.2.154 sent one packet to each of ten ports on 192.168.2.22.
+It all happened in the same second.
+Nothing on 192.168.2.22 replied to the scan.
+? Curious users sometimes run port scanners.`,
   'syn-flood': `10.10.10.10 was hit by a SYN flood on port 30120.
 9,748 connection attempts reached 10.10.10.10 in less than half a second.
 Nearly 10,000 connection attempts arrived within 442 ms.
@@ -354,7 +378,11 @@ Close to 9,750 connection attempts hit 10.10.10.10 within 442 ms.
 The attackers used about 9,607 addresses, most likely forged ones.
 For less than half a second, more than 7,000 SYN packets per second were sent to the target.
 Only 32 connections got through the handshake.
-! Have the provider filter the traffic to port 30120.`,
+! Have the provider filter the traffic to port 30120.
+More than 9,700 SYN packets were aimed at port 30120 of 10.10.10.10 within 442 ms.
+Hardly any source sent more than one packet.
+10.10.10.10 could not have served that many half-open connections for long.
+! Turn on SYN cookies and lower the SYN-ACK retries.`,
   backscatter: `202.229.120.98 sent SYN-ACKs to about 513 hosts that had never contacted it.
 SYN-ACK packets from port 80 of 202.229.120.98 reached about 513 addresses.
 Some 513 hosts received answers to connection attempts that they had not made.
@@ -420,7 +448,11 @@ Before or after sending, the host asked a public service for its address.
 The connection stayed open for 100 seconds.
 The host greeted the server with a name that mail programs do not use.
 ? Information-stealing malware typically behaves this way.
-! Revoke the mail account's password.`,
+! Revoke the mail account's password.
+Without encryption, 192.168.100.122 authenticated to 208.91.198.143 and submitted one mail.
+The SMTP server accepted the credentials.
+884 bytes left the host.
+! Quarantine 192.168.100.122.`,
   'mail-password': `A password was transmitted in clear text from 192.168.100.122 to 208.91.198.143.
 192.168.100.122 authenticated to 208.91.198.143 over an unencrypted SMTP connection.
 The credentials crossed the network unencrypted on port 587.
@@ -492,7 +524,12 @@ On average, more than two queries per second were sent.
 Of the three flows, two lasted 30 minutes each.
 The DNS answers were larger than the questions by 1.9 MB, so data also flowed in.
 ? Nobody uses 9,087 different names under one domain by hand.
-! Capture the DNS traffic of 192.168.117.128 and decode a sample.`,
+! Capture the DNS traffic of 192.168.117.128 and decode a sample.
+Data was hidden in DNS names by 192.168.117.128.
+9,087 names in an hour is not normal for a single client.
+The names lie below one domain and hardly repeat.
+About 1.3 MB came back in the first of the three flows.
+! Ask the domain's registrar for details.`,
   shell: `A command shell was accessible on 192.168.1.2 via port 53.
 192.168.1.3 connected to a shell on 192.168.1.2 over TCP port 53.
 The connection on port 53 carried a shell session instead of DNS.
@@ -531,7 +568,11 @@ The shell was bound to ports 23, 53 and 80.
 In the session on port 53, the responder returned 1.3 kB.
 The three sessions took place within 1 min 14 s.
 ? Attackers choose port 53 because firewalls tend to let it through.
-! Reinstall 192.168.1.2 once the evidence has been secured.`,
+! Reinstall 192.168.1.2 once the evidence has been secured.
+192.168.1.3 had interactive access to 192.168.1.2.
+Port 53 was abused to carry a shell.
+The operator's keystrokes amount to 9 bytes in the first session.
+! Take an image of the disk of 192.168.1.2.`,
   mining: `192.168.1.100 communicated with 17 mining pools.
 Seventeen connections to 17 different pools carried the mining protocol.
 17 connections using a mining protocol were made by 192.168.1.100.
@@ -566,7 +607,11 @@ In total, around 17 kB of mining traffic were exchanged.
 Within half a minute, 192.168.1.100 tried to join 17 mining pools.
 Ten of the 17 pools did not accept the account.
 The pools were contacted on various ports, such as 9999 and 25.
-? Browser-based miners can cause such traffic too.`,
+? Browser-based miners can cause such traffic too.
+The pools were contacted from 192.168.1.100 alone.
+Seven pools accepted the miner.
+192.168.1.100 used port 25 for some of the pools.
+! Remove unwanted mining software.`,
   'mining-pool': `147.229.13.222 is connected to a mining pool at 37.59.21.58 on port 5222.
 147.229.13.222 mined cryptocurrency with the pool at 37.59.21.58.
 The pool at 37.59.21.58 accepted the account of 147.229.13.222.
@@ -597,7 +642,10 @@ The account was accepted by the pool.
 The machine at 147.229.13.222 worked for the mining pool at 37.59.21.58.
 Over 56.5 seconds, 22 packets were sent and 21 were received.
 It delivered results to the pool, which means that it is mining right now.
-! Find out who started the miner.`,
+! Find out who started the miner.
+147.229.13.222 exchanged 2.8 kB of payload with 37.59.21.58.
+The session on port 5222 lasted close to a minute.
+The miner's account is valid, as the pool accepted it.`,
 };
 
 interface StoredIncident {

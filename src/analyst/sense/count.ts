@@ -91,14 +91,14 @@ export function countsIn(
 export interface ToldCount {
   readonly noun: string;
   readonly value: number;
-  /** It is of all that one host did in the run, and says nothing of the incident. */
-  readonly isOfHost: boolean;
+  /** It is of the whole run, or of all that one host did in it, and says nothing of the incident. */
+  readonly isBeside: boolean;
 }
 
 /** The counts of a context fact. */
 export function toldCounts(text: string): ToldCount[] {
-  const isOfHost = new RegExp(`^${ADDRESS.source}: `, 'i').test(text);
-  return countsIn(text).map(({ noun, value }) => ({ noun, value, isOfHost }));
+  const isBeside = OF_RUN.test(text) || new RegExp(`^${ADDRESS.source}: `, 'i').test(text);
+  return countsIn(text).map(({ noun, value }) => ({ noun, value, isBeside }));
 }
 
 const IN_RUN = /\b(?:run|capture|overall|altogether|recording)\b/i;
@@ -142,7 +142,7 @@ export function checkCounts(
   for (const { value, noun, word, lead } of counts) {
     if (value === 1 && /\bone\b/i.test(sentence)) continue;
     const known = new Set(knowledge.counts.get(noun));
-    const beside = told.filter((one) => one.noun === noun && (!one.isOfHost || IN_RUN.test(sentence)));
+    const beside = told.filter((one) => one.noun === noun && (!one.isBeside || IN_RUN.test(sentence)));
     if (beside.length > 0 && (isOfRun || (counts.length === 1 && BY_RUN.test(sentence)))) {
       if (!beside.some((one) => bearsCount(lead, value, one.value)))
         add('claim.count', `'${humanCount(value)} ${word}' is a count that the evidence does not show.`);
@@ -153,8 +153,8 @@ export function checkCounts(
       known.clear();
       for (const n of [knowledge.flowCount, ...cited.detections.map(({ flowCount }) => flowCount)]) known.add(n);
     }
-    for (const { peerCount, flowCount, recordCount, peers } of cited.detections) {
-      if (noun === 'host') for (const n of [peerCount, peers.length]) known.add(n);
+    for (const { peerCount, flowCount, recordCount } of cited.detections) {
+      if (noun === 'host') known.add(peerCount);
       if (noun === 'event') known.add(flowCount);
       if (noun === 'row' && recordCount !== undefined) known.add(recordCount);
     }

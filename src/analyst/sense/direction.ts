@@ -198,6 +198,10 @@ function checkPhrases(sentence: string, knowledge: Knowledge, add: Add): void {
       if (!ANSWERING.test(between)) pairOf(doer, object);
     },
   );
+  each(
+    `(${AT})[^.;]{0,60}?\\b(?:access|control|connection|connections|login|logins) (?:to|over) (${AT})`,
+    ([from, to]) => pairOf(from, to),
+  );
   each(`(${AT}) (?:let|allowed|permitted) (${AT})`, ([to, from]) => pairOf(from, to));
   each(`(${AT})[^.;]*?\\btowards (${AT})`, ([from, to]) => pairOf(from, to));
   each(

@@ -52,7 +52,10 @@ export function checkVerbs(
         HOST_NOUN.test(words[i + 1]?.word ?? '')
       );
     if (isThought || isNoun || isAttribute) continue;
-    const isNegated = before.some((word) => NEGATIONS.has(word) || word.endsWith("n't"));
+    // 'Without encryption, A logged in': it did log in.
+    const isNegated = before.some((word, k) =>
+      word === 'without' ? before.length - k <= 2 : NEGATIONS.has(word) || word.endsWith("n't"),
+    );
     const subject = words.slice(clauseStart(words, i), i).some(({ address }) => address !== undefined);
     if (!facts && !subject) continue;
     // In advice 'the port to which A is connected' tells where A is, not what it did.
@@ -76,6 +79,9 @@ function inContext(verb: Verb, words: readonly Token[], i: number, { accepted, k
   const clause = words.slice(clauseStart(words, i), i).map(({ word }) => word);
   // 'It ran from 11:32 to 11:33': it lasted.
   if (verb.stem === 'run' && /^(?:from|for|until|between|over)$/.test(following[0] ?? '')) return undefined;
+  // 'The attempts stopped at 22:47': nobody stopped them.
+  if (verb.stem === 'stop' && /^(?:at|after|when|before|around|shortly|again)$/.test(following[0] ?? ''))
+    return undefined;
   // 'a scan launched by A': who did it is looked at elsewhere.
   if (
     verb.group === 'run' &&
