@@ -86,13 +86,31 @@ async function tryOwn(
     return;
   }
   console.log(`${title}: started after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  const stop = (): void => {
+    end(server.process);
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
   try {
     const open = (model: string, more: { keepAlive?: string } = {}): Promise<ServedModel> =>
       openLanguageModel({ provider: kind, url: server.url, model, ...more }, { env: {} });
     if (kind === 'ollama') await runOllama(server.url, open);
     await run(await open('tiny'), server.process);
   } finally {
-    server.process.kill('SIGKILL');
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+    end(server.process);
+  }
+}
+
+/** Ends a server and what it started: Ollama runs its models in processes of their own, which outlive it. */
+function end(child: ChildProcess): void {
+  child.kill('SIGKILL');
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It leads no group, or nobody of the group is left.
   }
 }
 
@@ -297,12 +315,15 @@ async function startOllama(): Promise<OwnServer | string> {
     OLLAMA_HOST: `127.0.0.1:${port}`,
     OLLAMA_MODELS: path.join(home, 'models'),
   };
-  const child = await waited(spawn(program, ['serve'], { stdio: ['ignore', 'ignore', 'pipe'], env }), port);
+  const child = await waited(
+    spawn(program, ['serve'], { stdio: ['ignore', 'ignore', 'pipe'], env, detached: true }),
+    port,
+  );
   const file = path.join(home, 'Modelfile');
   writeFileSync(file, `FROM ${values.gguf ?? tinyModel()}\n`);
   const made = spawnSync(program, ['create', 'tiny', '-f', file], { encoding: 'utf8', env, timeout: 120_000 });
   if (made.status === 0) return { process: child, url };
-  child.kill('SIGKILL');
+  end(child);
   throw new Error(`ollama create failed: ${made.stderr}`);
 }
 
