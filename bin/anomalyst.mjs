@@ -11,8 +11,8 @@ const FRUGAL = ['analyze', 'flows', 'cut', 'replay'];
 const GROWTH = '--heap-growing-percent=40';
 /** What changes when the process takes so many bytes. */
 const AS_IT_GROWS = [
-  { bytes: 255e6, flag: '--heap-growing-percent=15' },
-  { bytes: 285e6, flag: '--optimize-for-size' },
+  { bytes: 250e6, flag: '--heap-growing-percent=15' },
+  { bytes: 280e6, flag: '--optimize-for-size' },
 ];
 
 /**
