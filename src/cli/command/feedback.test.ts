@@ -15,7 +15,8 @@ function report(): IncidentsDocument {
 
 async function run(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCli([...args, '--report', out]);
-  return `${stdout}${stderr}`.replaceAll(out, 'OUT').replace(/\d{4}-\d\d-\d\d(?= \()/g, 'DAY') + `exit ${code}\n`;
+  const shown = `${stdout}${stderr}`.replaceAll(out, 'OUT').replace(/\d{4}-\d\d-\d\d(?= \()/g, 'DAY');
+  return `${shown}exit ${code}\n`;
 }
 
 const calls = (): string => report().incidents.find(({ kind }) => kind === 'beacon.interval')?.id ?? '';
