@@ -77,10 +77,9 @@ export const LOGS: readonly LogCase[] = [
   },
   {
     path: `${SLIPS}/port-scans/horizontal`,
-    // Of 25 hosts that it calls on port 80 within 32 s, ten stay silent and fifteen answer: by the walk that `scan` reads (an ordinary client fails at one in five) that is 10 to 1, where 99 are asked for.
-    // It is a program with a list of addresses, some of them dead, as peer-to-peer programs and mail bots are, and no search.
+    // Of 25 hosts that it calls on port 80 within 32 s, ten stay silent and fifteen answer, and it asked for three names: a list of addresses, some of them dead.
     truth: '10.0.2.112 tries port 80 on several hosts, some in vain',
-    need: 'wanted',
+    need: 'required',
     kinds: ['scan.horizontal'],
     actors: ['10.0.2.112'],
     port: 80,

@@ -61,6 +61,65 @@ const summary = (found: readonly Detection[]): string[] =>
 
 const slowScan = range(7, (i) => tcp({ responder: `10.${i}.3.${i * 9}`, startMs: T0 + i * 870_000 }));
 
+describe('lists of addresses', () => {
+  /** `count` hosts outside on port 80 within half a minute, the first `failed` of every `of` of them silent, and questions to a resolver. */
+  function calls(count: number, failed: number, questions: number, paceMs = 1000): FlowRecord[] {
+    return [
+      ...range(questions, (i) =>
+        udp({ initiator: '10.0.0.9', responder: '10.0.0.1', responderPort: 53, startMs: T0 + i, outcome: 'answered' }),
+      ),
+      ...range(count, (i) =>
+        tcp({
+          initiator: '10.0.0.9',
+          responder: `203.0.113.${i}`,
+          responderPort: 80,
+          startMs: T0 + i * paceMs,
+          outcome:
+            Math.floor(((i + 1) * failed) / count) > Math.floor((i * failed) / count) ? 'unanswered' : 'answered',
+        }),
+      ),
+    ];
+  }
+
+  it('finds a host that calls addresses it never asked for, of which a part is dead', () => {
+    const [found, ...rest] = detect(calls(24, 9, 3));
+    expect(rest).toEqual([]);
+    expect(found).toMatchObject({ kind: 'scan.horizontal', actor: '10.0.0.9', port: 80, peerCount: 24 });
+    expect(found?.score).toBeGreaterThan(0.3);
+    expect(found?.score).toBeLessThanOrEqual(0.45);
+    expect(reason(found, 'scan.names').sentence).toBe(
+      'It sent the DNS no more than 3 flows in all, so it had most of these addresses from elsewhere: a list, of which a part is dead. Bots that look for their masters call like this, and so do peer-to-peer programs.',
+    );
+    expect(reason(found, 'scan.odds').sentence).toMatch(
+      /times likelier from a list of addresses than from who browses/,
+    );
+  });
+
+  it('leaves alone who asks for names, and where no question is in the input', () => {
+    expect(detect(calls(24, 9, 6))).toEqual([]);
+    expect(detect(calls(24, 9, 0))).toEqual([]);
+    expect(detect(calls(24, 9, 5))).toHaveLength(1);
+  });
+
+  it('needs twenty hosts within a minute, a quarter of them and at least five dead', () => {
+    expect(detect(calls(20, 8, 2))).toHaveLength(1);
+    expect(detect(calls(19, 8, 2))).toEqual([]);
+    expect(detect(calls(20, 8, 2, 3000))).toHaveLength(1);
+    expect(detect(calls(20, 8, 2, 3200))).toEqual([]);
+    expect(detect(calls(24, 5, 2))).toEqual([]);
+    expect(detect(calls(24, 9, 2), { minListFailed: 9 })).toHaveLength(1);
+    expect(detect(calls(24, 9, 2), { minListFailed: 10 })).toEqual([]);
+  });
+
+  it('asks for hosts outside, of a host inside', () => {
+    const inside = calls(24, 9, 3).map((flow) =>
+      flow.responderPort === 80 ? { ...flow, responder: `10.1.0.${flow.id}` } : flow,
+    );
+    expect(detect(inside)).toEqual([]);
+    expect(detect(calls(24, 9, 3).map((flow) => ({ ...flow, initiator: '198.51.100.7' })))).toEqual([]);
+  });
+});
+
 describe('horizontal scans', () => {
   it('finds seven silent hosts on one port spread over 1.5 hours', () => {
     const [found, ...rest] = detect(slowScan);

@@ -53,6 +53,10 @@ import { GroupAddresses, portsText } from './service.ts';
  * answered, 10 hosts asked within a minute, one to three packets each, count as well where a fifth of them is silent (score times 0.8), and
  * 30 where all answer (times 0.5); hosts that are asked again and again are watched, not searched.
  *
+ * A list of addresses: a host inside that calls at least 20 hosts outside on one TCP port within a minute, of which at least 5 and a quarter fail, and that asked for fewer names than a quarter of them (but for
+ * some, so that its questions are in the input). Who browses asks for names, and fails at one first contact in twenty; a list has dead addresses (0.4 is taken). Most of such hosts may answer, so the walk does not
+ * decide. Bots that look for their masters do so; so do peer-to-peer programs, which is why the score stays at 0.45 at most.
+ *
  * What does not count: flows whose beginning was not seen (so backscatter makes no scanner of its victim), flows whose initiator went on with
  * ACKs (an answer came that the capture doesn't show), multicast and broadcast, ICMP errors, ARP probes and announcements, later parts of
  * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply), from a DHCP server to its clients or to the traceroute ports, and UDP silence of a host that
@@ -77,6 +81,10 @@ export interface ScanOptions {
   readonly minHosts: number;
   /** Ports that fail on a host before it is a vertical scan; twice as many for UDP. */
   readonly minPorts: number;
+  /** Hosts outside that are called on one TCP port within `listWindowMs`, hardly one of which was asked for by name; at least `minListFailed` and a quarter of them fail. */
+  readonly minListHosts: number;
+  readonly minListFailed: number;
+  readonly listWindowMs: number;
   /** Hosts silent to echo requests. */
   readonly minEchoHosts: number;
   /** Hosts sent one to three echo requests within a minute, a fifth of them silent; three times as many where all answer. */
@@ -97,6 +105,9 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
   decisionOdds: 99,
   minHosts: 5,
   minPorts: 6,
+  minListHosts: 20,
+  minListFailed: 5,
+  listWindowMs: 60_000,
   minEchoHosts: 8,
   minSweepHosts: 10,
   minArpTargets: 10,
@@ -126,6 +137,8 @@ interface Source {
   /** First of its slots in the store. */
   head: number;
   dropped: boolean;
+  /** Flows to the DNS port; each counts, so that they are at least as many as the names that it asked for by a resolver of its own. */
+  questions: number;
   /** True where a contact of this source was refused at a cap: counts are then lower bounds. */
   cut: boolean;
 }
@@ -133,6 +146,7 @@ interface Source {
 /** A source with its contacts by protocol, while it is judged. */
 interface Suspect {
   readonly address: string;
+  readonly questions: number;
   readonly cut: boolean;
   readonly contacts: Record<ContactProtocol, Contact[]>;
   /** Contacts whose flows may be shown, by time; made when first needed. */
@@ -175,6 +189,12 @@ const SWEEP_PACKETS = 3;
 const MONITOR_PACKETS = 8;
 const SLOW_ARP_TARGETS = 32;
 const ARP_TRIES = 6;
+const DNS_PORT = 53;
+/** Of the first contacts of who browses, and of a list of addresses. */
+const BROWSER_FAILS = 0.05;
+const LIST_FAILS = 0.4;
+const LIST_SHARE = 0.25;
+const MOST_OF_LIST = 0.45;
 
 export function createScanDetector(context: NetworkContext, options: Partial<ScanOptions> = {}): Detector {
   const {
@@ -183,6 +203,9 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     decisionOdds,
     minHosts,
     minPorts,
+    minListHosts,
+    minListFailed,
+    listWindowMs,
     minEchoHosts,
     minSweepHosts,
     minArpTargets,
@@ -257,11 +280,13 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
           address,
           weight: 0,
           head: NONE,
+          questions: 0,
           dropped: false,
           cut: false,
         }));
         known[code] = source;
       }
+      if (port === DNS_PORT) source.questions++;
       const hostCode = flows.responder.codes[row] ?? 0;
       let hostHash = hashes[hostCode];
       if (hostHash === undefined) {
@@ -313,7 +338,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       const contact = store.contactAt(slot);
       contacts[CONTACT_PROTOCOLS[contact.protocol] ?? 'tcp'].push(contact);
     }
-    return { address: source.address, cut: source.cut, contacts, sample: undefined };
+    return { address: source.address, questions: source.questions, cut: source.cut, contacts, sample: undefined };
   }
 
   /** The stretch of a walk with the best odds, as the header says; undefined where it does not decide. */
@@ -409,6 +434,13 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       }
     }
 
+    if (stretches.length === 0 && protocol === 'tcp' && !oneWay) {
+      for (const [, group] of groupBy(wide, (c) => c.port)) {
+        const list = listOf(source, group);
+        if (list !== undefined)
+          out.push(portDetection('scan.horizontal', source, protocol, [list], { oneWay, focus: 1, list: true }));
+      }
+    }
     if (stretches.length > 0) {
       const inPattern = stretches.reduce((n, s) => n + s.failed, 0);
       const allFailed = countFailed(wide);
@@ -422,12 +454,31 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     }
   }
 
+  /** The contacts of one port that look like a list of addresses, as the header says. */
+  function listOf(source: Suspect, group: readonly Contact[]): Stretch | undefined {
+    if (group.length < minListHosts || !context.isHome(source.address)) return undefined;
+    const contacts = densest(
+      group.filter((c) => !context.isHome(c.host)),
+      listWindowMs,
+    );
+    const failed = countFailed(contacts);
+    if (contacts.length < minListHosts || failed < Math.max(minListFailed, LIST_SHARE * contacts.length))
+      return undefined;
+    if (source.questions === 0 || source.questions >= LIST_SHARE * contacts.length) return undefined;
+    const log10Odds =
+      failed * Math.log10(LIST_FAILS / BROWSER_FAILS) +
+      (contacts.length - failed) * Math.log10((1 - LIST_FAILS) / (1 - BROWSER_FAILS)) -
+      Math.log10(group.length);
+    if (log10Odds < Math.log10(decisionOdds)) return undefined;
+    return { units: contacts.map((c) => unitOf(c.host, [c])), failed, log10Odds };
+  }
+
   function portDetection(
     kind: string,
     source: Suspect,
     protocol: 'tcp' | 'udp',
     stretches: readonly Stretch[],
-    seen: { oneWay: boolean; focus: number },
+    seen: { oneWay: boolean; focus: number; list?: boolean },
   ): Detection {
     const contacts = distinct(stretches.flatMap((s) => s.units.flatMap((u) => u.contacts)));
     const hosts = new Set(contacts.map((c) => c.host));
@@ -447,11 +498,14 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const outward =
       (context.isHome(source.address) || source.address.includes(':')) &&
       [...hosts].every((host) => !context.isHome(host));
-    const webClient = horizontal && outward && protocol === 'tcp' && ports.every((port) => port === 80 || port === 443);
+    const { list = false } = seen;
+    const webClient =
+      !list && horizontal && outward && protocol === 'tcp' && ports.every((port) => port === 80 || port === 443);
     const breadth = breadthScore(targets, perSecond, webClient);
     const purity = Math.min(1, countFailed(contacts) / contacts.length / (1 - theta1));
     let score = certainty(odds) * breadth * purity * (protocol === 'udp' ? 0.8 : 1) * seen.focus;
     if (oneWay) score = Math.min(score, 0.6);
+    if (list) score = Math.min(score, MOST_OF_LIST);
 
     const within = span.lengthMs > 0 ? ` within ${humanDuration(span.lengthMs)}` : '';
     const least = source.cut ? 'at least ' : '';
@@ -476,7 +530,16 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         )}.`,
       });
     }
-    reasons.push(...commonReasons(contacts, odds, base, perSecond));
+    reasons.push(...commonReasons(contacts, odds, base, perSecond, list));
+    if (list) {
+      reasons.push({
+        name: 'scan.names',
+        value: source.questions,
+        unit: 'flows',
+        threshold: round(LIST_SHARE * contacts.length),
+        sentence: `It sent the DNS no more than ${counted(source.questions, 'flow')} in all, so it had most of these addresses from elsewhere: a list, of which a part is dead. Bots that look for their masters call like this, and so do peer-to-peer programs.`,
+      });
+    }
     if (horizontal && ports.length > 1) {
       reasons.push({
         name: 'scan.ports',
@@ -602,7 +665,13 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     out.push({ ...detectionOf('scan.arp', source, all, score, reasons), protocol: 'arp' });
   }
 
-  function commonReasons(contacts: readonly Contact[], odds: number, base: number, perSecond: number): Reason[] {
+  function commonReasons(
+    contacts: readonly Contact[],
+    odds: number,
+    base: number,
+    perSecond: number,
+    list = false,
+  ): Reason[] {
     const failed = countFailed(contacts);
     const refused = contacts.filter((c) => c.outcome === REFUSED).length;
     const answered = contacts.length - failed;
@@ -621,7 +690,9 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         value: round(odds),
         unit: 'log10 of odds',
         threshold: round(Math.log10(decisionOdds)),
-        sentence: `Read as a random walk over first contacts, this is ${oddsText(odds)} times likelier from a scanner than from an ordinary client (decided at ${decisionOdds}).`,
+        sentence: list
+          ? `So many failures are ${oddsText(odds)} times likelier from a list of addresses than from who browses (decided at ${decisionOdds}).`
+          : `Read as a random walk over first contacts, this is ${oddsText(odds)} times likelier from a scanner than from an ordinary client (decided at ${decisionOdds}).`,
       });
     }
     if (base > 0) {

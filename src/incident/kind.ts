@@ -522,8 +522,13 @@ function scanSteps(story: Story): SeverityStep[] {
   if (breadth >= 100) steps.push({ rule: 'It tried 100 targets or more', points: 8 });
   else if (breadth >= 20) steps.push({ rule: 'It tried 20 targets or more', points: 4 });
   // That hosts on the same wire answer ARP or a ping is what they are for; that a service answers a search is a find.
+  // Of a list of addresses most answer as a matter of course.
   const finds = story.detections.some(
-    (d) => d.kind !== 'scan.arp' && d.kind !== 'scan.icmp' && (numberOf(d, 'scan.answered') ?? 0) > 0,
+    (d) =>
+      d.kind !== 'scan.arp' &&
+      d.kind !== 'scan.icmp' &&
+      !hasReason(d, 'scan.names') &&
+      (numberOf(d, 'scan.answered') ?? 0) > 0,
   );
   if (finds && direction === 'inward') steps.push({ rule: 'Something inside answered the search', points: 10 });
   else if (finds) steps.push({ rule: 'Something answered the search', points: 5 });

@@ -72,6 +72,14 @@ const PORT_SCAN: Omit<Explanation, 'prefix'> = {
           ),
         ]
       : []),
+    ...(view.has('scan.names')
+      ? [
+          claim(
+            'A file-sharing program, a game or a miner has such a list of addresses, too, of which some are always gone.',
+            view.cite('scan.names'),
+          ),
+        ]
+      : []),
     ...(view.has('scan.web-client')
       ? [
           claim(
@@ -211,7 +219,7 @@ function answering({ detection: { kind } }: View): string {
 }
 
 function doubts(view: View): Claim[] {
-  return ['scan.one-way', 'scan.focus', 'scan.web-client'].flatMap((name) => view.quote(name));
+  return ['scan.one-way', 'scan.focus', 'scan.web-client', 'scan.names'].flatMap((name) => view.quote(name));
 }
 
 function purpose(view: View): Claim[] {
