@@ -109,8 +109,11 @@ export const knnKernel: Kernel<KnnPart> = {
       }
     }
   },
-  divide({ neighbours, distance, index }, record) {
+  divide(part, record) {
+    const { neighbours, distance, index } = part;
     const { d, counts, scales, scaled, place } = index;
+    const raw = new Float64Array(1);
+    knnKernel.raw(part, record.slice(), 1, raw, 0);
     applyScales(scales, record, 0, 1);
     const searcher = new Searcher(index, neighbours, true);
     searcher.search(record, 0);
@@ -125,7 +128,11 @@ export const knnKernel: Kernel<KnnPart> = {
       const o = place[point] * d;
       for (let j = 0; j < d; j++) shares[j] += (weight * (record[j] - scaled[o + j]) ** 2) / length;
     }
-    return { rawBase: 0, rawShares: shares.map((share) => share / rows), guards: new Float64Array(d) };
+    // The score is a sum of rounded distances (`meanDistance`): what the rounding makes is divided like the rest, or far out it would be more than the 1e-9 that shares may be off by.
+    let sum = 0;
+    for (const share of shares) sum += share;
+    const factor = sum > 0 ? raw[0] / sum : 1 / rows;
+    return { rawBase: 0, rawShares: shares.map((share) => share * factor), guards: new Float64Array(d) };
   },
   save({ neighbours, distance, index }) {
     return { parameters: { neighbours, distance, points: index.count }, tensors: pointTensors(index) };

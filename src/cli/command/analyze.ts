@@ -431,7 +431,8 @@ async function runConfigured(
               features: flags.features,
             },
           },
-          output.records(records, given, flags.quiet === true),
+          // Who gives plugins knows that they are programs of their own; `replay` says it.
+          output.records(records, given, flags.quiet === true || plugins !== undefined),
         ),
       );
       output.noteAlerts(history, keeper?.latest);
