@@ -128,6 +128,58 @@ describe('a command shell', () => {
   });
 });
 
+describe('TLS on a port of no usual service', () => {
+  const lookup = (answers: string, more: FlowRecord = {}): FlowRecord =>
+    flow(53, {
+      protocol: 'udp',
+      responder: '10.0.0.1',
+      service: 'dns',
+      serviceBasis: 'content',
+      dnsQuery: 'www.example.org',
+      dnsAnswers: answers,
+      ...more,
+    });
+
+  it('is found where nobody asked for a name', () => {
+    const [found, ...others] = detect([content(4444, 'tls'), lookup('A 192.0.2.80')]);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ kind: 'protocol-mismatch.service', actor: '10.0.0.5', port: 4444, service: 'tls' });
+    expect(found?.score).toBe(0.45);
+    expect(found?.reasons[0]?.sentence).toBe(
+      'The content is tls, port 4444 is of no usual service, and nobody asked for a name: neither in the handshake nor of the DNS.',
+    );
+    expect(detect([content(4444, 'tls'), lookup('A 192.0.2.80')], { minScore: 0.46 })).toEqual([]);
+  });
+
+  it.each([
+    ['was answered by the DNS', [content(4444, 'tls'), lookup('CNAME c2.example, A 203.0.113.7')]],
+    [
+      'was answered by the DNS to another, in the way of logs',
+      [content(4444, 'tls'), lookup('203.0.113.7', { initiator: '10.0.0.6' }), lookup('192.0.2.1')],
+    ],
+    ['is named in the handshake', [content(4444, 'tls', { serverName: 'api.example' }), lookup('A 192.0.2.80')]],
+    ['may have been named before', [content(4444, 'tls', { outcome: 'unknown' }), lookup('A 192.0.2.80')]],
+    ['is inside', [content(4444, 'tls', { responder: '10.0.0.7' }), lookup('A 192.0.2.80')]],
+    ['says nothing', [content(4444, 'tls', { responderPayloadBytes: 0 }), lookup('A 192.0.2.80')]],
+    [
+      'answers in another protocol',
+      [content(4444, 'tls', { responderFirstBytes: hex('HTTP/1.1') }), lookup('A 192.0.2.80')],
+    ],
+    ['has a port that pages are put at', [content(9443, 'tls'), lookup('A 192.0.2.80')]],
+  ])('is left alone where the server %s', (_what, flows) => {
+    expect(detect(flows)).toEqual([]);
+  });
+
+  it('says nothing where the client asks for no names, or more answers came than are remembered', () => {
+    expect(detect([content(4444, 'tls')])).toEqual([]);
+    expect(detect([content(4444, 'tls'), lookup('A 192.0.2.80', { initiator: '10.0.0.6' })])).toEqual([]);
+    const flows = [content(4444, 'tls'), lookup('A 192.0.2.80'), lookup('A 192.0.2.81')];
+    expect(detect(flows, { maxAddresses: 2 })).toHaveLength(1);
+    expect(detect(flows, { maxAddresses: 1 })).toEqual([]);
+    expect(detect([...flows, lookup('', { initiator: '10.0.0.6' })], { maxClients: 1 })).toHaveLength(1);
+  });
+});
+
 describe('content on the port of another', () => {
   it.each([
     ['ssh', 443, 0.75],

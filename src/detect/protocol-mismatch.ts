@@ -1,8 +1,10 @@
 import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
+import { Cap, hash32 } from './bounded.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
-import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { isPortOfTls } from './suspicious-tls.ts';
 
 /**
  * Traffic that is not what its port says: a command shell on the port of DNS, SSH on the port of HTTPS, plain text where TLS belongs.
@@ -19,16 +21,18 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from '
  * `protocol-mismatch.service`: the content is one known protocol, confirmed by the first bytes of the responder where that protocol has an answer to know it by, and the
  * port is another one's. 0.75 where the port is one that firewalls let out (DNS, web, mail, SSH), else 0.6; 0.5 for plain HTTP on a port of HTTPS and 0.45 for TLS on
  * port 80, which ordinary programs do too.
+ * TLS on a port that no usual service has, from a host inside to one outside, is 0.45 where nobody asked for a name: neither in the handshake nor of the DNS, by whose answers in the same input no client reached
+ * this address, though this client asks the DNS for others. Services of makers and of companies have names, whatever their port.
  *
  * `protocol-mismatch.plain-text`: on a port of TLS both sides begin with readable text of no protocol that is known: 0.55.
  *
  * What is no mismatch: protocols that carry others (TLS on any port but those whose protocol begins without it; HTTP on ports of programs that speak HTTP; SMB on the
- * NetBIOS port; proxies), STUN, RTP, BitTorrent and the like, which use any port; ports that say nothing; content that is not known and shows no shell, however strange;
+ * NetBIOS port; proxies; TLS on odd ports to a host that was asked for by name), STUN, RTP, BitTorrent and the like, which use any port; ports that say nothing; content that is not known and shows no shell, however strange;
  * an answer that is an error, or that of another protocol (a scanner that says HTTP to an SSH server).
  *
- * What fools it: an encrypted shell; a shell inside a protocol that fits its port (HTTPS on 443, DNS tunnels: see the other detectors); first bytes that are lost.
+ * What fools it: TLS on an odd port to a name, or with one in the handshake (`suspicious-tls` looks at its certificate); an encrypted shell; a shell inside a protocol that fits its port (HTTPS on 443, DNS tunnels: see the other detectors); first bytes that are lost.
  *
- * Cost: one look-up by two small codes per flow; first bytes are read only of flows whose content nobody knows, and 1 kB is kept per finding, capped.
+ * Cost: one look-up by two small codes per flow; first bytes are read only of flows whose content nobody knows, and 1 kB is kept per finding, capped; each answer of the DNS once a batch, as 32 bits.
  * Source: ATT&CK T1571 (Non-Standard Port), T1059 (Command and Scripting Interpreter), T1572 (Protocol Tunneling).
  */
 export const protocolMismatchInfo: DetectorInfo = {
@@ -55,6 +59,10 @@ export interface ProtocolMismatchOptions {
   /** The pace says nothing of a conversation shorter than this. */
   readonly minShellMs: number;
   readonly maxCases: number;
+  /** Addresses remembered that the DNS answered with; where there are more, TLS on odd ports is not reported. */
+  readonly maxAddresses: number;
+  /** Hosts remembered that asked the DNS. */
+  readonly maxClients: number;
 }
 
 export const DEFAULT_PROTOCOL_MISMATCH_OPTIONS: ProtocolMismatchOptions = {
@@ -65,6 +73,8 @@ export const DEFAULT_PROTOCOL_MISMATCH_OPTIONS: ProtocolMismatchOptions = {
   maxTypedBytes: 128,
   minShellMs: 2000,
   maxCases: 4096,
+  maxAddresses: 65_536,
+  maxClients: 10_000,
 };
 
 const BANNER_POINTS = 0.45;
@@ -76,6 +86,7 @@ const MOST_POINTS = 0.99;
 const PLAIN_TEXT_SCORE = 0.55;
 const HTTP_ON_TLS_SCORE = 0.5;
 const TLS_ON_HTTP_SCORE = 0.45;
+const ODD_PORT_SCORE = 0.45;
 const LET_THROUGH_SCORE = 0.75;
 const OTHER_PORT_SCORE = 0.6;
 
@@ -276,6 +287,11 @@ export function createProtocolMismatchDetector(
 class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOptions> {
   readonly id = protocolMismatchInfo.id;
   readonly #contradictions = new Map<string, number>();
+  /** Addresses and names that the DNS answered with, as hashes. */
+  readonly #answered = new Set<number>();
+  readonly #answeredCap = new Cap('addresses that the DNS answered with', this.options.maxAddresses);
+  readonly #clients = new Set<string>();
+  readonly #clientCap = new Cap('hosts that asked the DNS', this.options.maxClients);
 
   observe(table: Table): void {
     const flows = bindFlows(table);
@@ -283,16 +299,19 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
       protocol === 'tcp' ? TCP : protocol === 'udp' ? UDP : 0,
     );
     const byContent = flows.serviceBasis.dictionary.map((basis) => basis === 'content');
+    for (const answers of flows.dnsAnswers.dictionary) this.#learn(answers);
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = transport[flows.protocol.codes[row] ?? -1] ?? 0;
       if (protocol === 0) continue;
+      if ((flows.dnsQuery.codes[row] ?? -1) >= 0) this.#asks(textAt(flows.initiator, row));
       if (byContent[flows.serviceBasis.codes[row] ?? -1] === true) {
         // The usual case by two numbers: both columns have few texts, and a content that fits its port has the same one.
         const service = textAt(flows.service, row);
         if (service === undefined || service === textAt(flows.portService, row)) continue;
         const portService = responderService(flows, row, protocol);
-        if (portService !== undefined && service !== portService)
-          this.#contradicts(flows, row, portService, service, protocol);
+        if (portService === undefined) {
+          if (service === 'tls' && protocol === TCP) this.#oddPort(flows, row);
+        } else if (service !== portService) this.#contradicts(flows, row, portService, service, protocol);
       } else if (protocol === TCP && (numberAt(flows.initiatorPayloadBytes, row) ?? 0) > 0) this.#unknown(flows, row);
     }
   }
@@ -325,6 +344,48 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     one.portService = portService;
     one.score = Math.max(one.score, score);
     one.protocol = protocol === TCP ? 'tcp' : 'udp';
+  }
+
+  #learn(answers: string): void {
+    for (const answer of answers.split(',')) {
+      const hash = hash32(answer.slice(answer.lastIndexOf(' ') + 1));
+      if (this.#answered.size < this.#answeredCap.cap) this.#answered.add(hash);
+      else if (!this.#answered.has(hash)) this.#answeredCap.refused++;
+    }
+  }
+
+  #asks(client: string | undefined): void {
+    if (client === undefined || this.#clients.has(client)) return;
+    if (this.#clients.size < this.#clientCap.cap) this.#clients.add(client);
+    else this.#clientCap.refused++;
+  }
+
+  #oddPort(flows: FlowBatch, row: number): void {
+    const port = numberAt(flows.responderPort, row);
+    const initiator = textAt(flows.initiator, row);
+    const responder = textAt(flows.responder, row);
+    if (port === undefined || initiator === undefined || responder === undefined || isPortOfTls(port)) return;
+    if (textAt(flows.serverName, row) !== undefined || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
+    // Of a connection that was under way the name may have been asked for before.
+    if (textAt(flows.outcome, row) === 'unknown') return;
+    if (!this.context.isHome(initiator) || this.context.isHome(responder)) return;
+    const answer = textAt(flows.responderFirstBytes, row);
+    if (answer !== undefined && ANSWER.tls?.test(answer) === false) return;
+    if (ODD_PORT_SCORE < this.options.minScore) return;
+    const one = this.#take(flows, row, 'service', ODD_PORT_SCORE);
+    if (one === undefined) return;
+    one.content = 'tls';
+    one.score = ODD_PORT_SCORE;
+  }
+
+  /** Whether a finding stands at the end: of TLS on an odd port, where no name led there and the client asks for names. */
+  #stands(kind: string, initiator: string, responder: string, one: Mismatch): boolean {
+    if (kind !== 'service' || one.portService !== undefined) return true;
+    return this.#answeredCap.refused === 0 && this.#clients.has(initiator) && !this.#answered.has(hash32(responder));
+  }
+
+  override saturations(): Saturation[] {
+    return this.book.saturations(this.id, [this.#answeredCap, this.#clientCap]);
   }
 
   #unknown(flows: FlowBatch, row: number): void {
@@ -394,9 +455,10 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
   finish(): Detection[] {
     return this.book
       .entries()
-      .map(([key, one]) => {
+      .flatMap(([key, one]) => {
         const [kind = '', initiator = '', responder = '', port = ''] = key.split(' ');
-        return this.#detection(kind as Kind, initiator, responder, Number(port), one);
+        if (!this.#stands(kind, initiator, responder, one)) return [];
+        return [this.#detection(kind as Kind, initiator, responder, Number(port), one)];
       })
       .sort(byScore);
   }
@@ -516,7 +578,10 @@ function serviceReasons(kind: Kind, port: number, one: Mismatch): Reason[] {
       value: content,
       unit: '',
       contribution: one.score,
-      sentence: `The content is ${content}, and port ${port} is that of ${portService}.`,
+      sentence:
+        one.portService === undefined
+          ? `The content is ${content}, port ${port} is of no usual service, and nobody asked for a name: neither in the handshake nor of the DNS.`
+          : `The content is ${content}, and port ${port} is that of ${portService}.`,
     },
   ];
 }

@@ -56,7 +56,7 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     prefix: 'protocol-mismatch.service',
     behaviour: 'mismatch',
     base: 25,
-    rule: 'A protocol on the port of another',
+    rule: 'A protocol on a port that is not its own',
     direction: MISMATCH_DIRECTION,
     techniques: (_story, { service }) => (service === 'ssh' ? ['T1571', 'T1572'] : ['T1571']),
     label: 'protocol on a strange port',
