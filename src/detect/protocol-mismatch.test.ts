@@ -159,6 +159,7 @@ describe('TLS on a port of no usual service', () => {
     ],
     ['is named in the handshake', [content(4444, 'tls', { serverName: 'api.example' }), lookup('A 192.0.2.80')]],
     ['may have been named before', [content(4444, 'tls', { outcome: 'unknown' }), lookup('A 192.0.2.80')]],
+    ['shows a certificate', [content(4444, 'tls', { certificateSubject: 'c2' }), lookup('A 192.0.2.80')]],
     ['is inside', [content(4444, 'tls', { responder: '10.0.0.7' }), lookup('A 192.0.2.80')]],
     ['says nothing', [content(4444, 'tls', { responderPayloadBytes: 0 }), lookup('A 192.0.2.80')]],
     [

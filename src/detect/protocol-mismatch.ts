@@ -22,7 +22,7 @@ import { isPortOfTls } from './suspicious-tls.ts';
  * port is another one's. 0.75 where the port is one that firewalls let out (DNS, web, mail, SSH), else 0.6; 0.5 for plain HTTP on a port of HTTPS and 0.45 for TLS on
  * port 80, which ordinary programs do too.
  * TLS on a port that no usual service has, from a host inside to one outside, is 0.45 where nobody asked for a name: neither in the handshake nor of the DNS, by whose answers in the same input no client reached
- * this address, though this client asks the DNS for others. Services of makers and of companies have names, whatever their port.
+ * this address, though this client asks the DNS for others, and no certificate is in the clear. Services of makers and of companies have names, whatever their port.
  *
  * `protocol-mismatch.plain-text`: on a port of TLS both sides begin with readable text of no protocol that is known: 0.55.
  *
@@ -366,6 +366,8 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     const responder = textAt(flows.responder, row);
     if (port === undefined || initiator === undefined || responder === undefined || isPortOfTls(port)) return;
     if (textAt(flows.serverName, row) !== undefined || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
+    // What a certificate in the clear says, `suspicious-tls` weighs.
+    if (textAt(flows.certificateSubject, row) !== undefined) return;
     // Of a connection that was under way the name may have been asked for before.
     if (textAt(flows.outcome, row) === 'unknown') return;
     if (!this.context.isHome(initiator) || this.context.isHome(responder)) return;
