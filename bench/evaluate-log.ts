@@ -109,9 +109,9 @@ export const LOGS: readonly LogCase[] = [
   },
   {
     path: `${SLIPS}/test5-mixed.binetflow`,
-    // Argus tells no names and no content: what is left is 195 answered questions and 58 exchanges of the same size with one web server, in two bursts a minute apart, as a page with many pictures makes them.
+    // Argus tells no names and no content: what is left is 195 answered questions in four bursts, nearly all of one size, and 58 exchanges of the same size with one web server.
     truth: 'infected 10.0.2.15: 80 TCP and 197 DNS flows of malware ("long connection" is its NetBIOS broadcast)',
-    need: 'wanted',
+    need: 'required',
     kinds: ['dns', 'dga', 'beacon.', 'long-connection.', 'c2.'],
     actors: ['10.0.2.15'],
   },

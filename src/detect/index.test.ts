@@ -16,6 +16,7 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'dynamic-name',
     'dns-tunnel',
     'dga',
+    'dns-burst',
     'exfiltration',
     'icmp-tunnel',
     'mining',

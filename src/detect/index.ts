@@ -9,6 +9,7 @@ import {
 } from './cleartext-login.ts';
 import type { Detector, DetectorInfo, NetworkContext } from './detection.ts';
 import { createDgaDetector, DEFAULT_DGA_OPTIONS, dgaInfo } from './dga.ts';
+import { createDnsBurstDetector, DEFAULT_DNS_BURST_OPTIONS, dnsBurstInfo } from './dns-burst.ts';
 import { createDnsTunnelDetector, DEFAULT_DNS_TUNNEL_OPTIONS, dnsTunnelInfo } from './dns-tunnel.ts';
 import { createDynamicNameDetector, DEFAULT_DYNAMIC_NAME_OPTIONS, dynamicNameInfo } from './dynamic-name.ts';
 import { createExfiltrationDetector, DEFAULT_EXFILTRATION_OPTIONS, exfiltrationInfo } from './exfiltration.ts';
@@ -73,6 +74,7 @@ export { createBeaconDetector } from './beacon.ts';
 export { createBruteForceDetector } from './brute-force.ts';
 export * from './detection.ts';
 export { createDgaDetector } from './dga.ts';
+export { createDnsBurstDetector } from './dns-burst.ts';
 export { createDnsTunnelDetector } from './dns-tunnel.ts';
 export { EvidenceRows } from './evidence.ts';
 export { createExfiltrationDetector } from './exfiltration.ts';
@@ -134,6 +136,7 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(dynamicNameInfo, { ...DEFAULT_DYNAMIC_NAME_OPTIONS }, createDynamicNameDetector),
   entry(dnsTunnelInfo, { ...DEFAULT_DNS_TUNNEL_OPTIONS }, createDnsTunnelDetector),
   entry(dgaInfo, { ...DEFAULT_DGA_OPTIONS }, createDgaDetector),
+  entry(dnsBurstInfo, { ...DEFAULT_DNS_BURST_OPTIONS }, createDnsBurstDetector),
   entry(exfiltrationInfo, { ...DEFAULT_EXFILTRATION_OPTIONS }, createExfiltrationDetector),
   entry(icmpTunnelInfo, { ...DEFAULT_ICMP_TUNNEL_OPTIONS }, createIcmpTunnelDetector),
   entry(miningInfo, { ...DEFAULT_MINING_OPTIONS }, createMiningDetector),

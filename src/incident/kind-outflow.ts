@@ -71,6 +71,17 @@ export const OUTFLOW_KINDS: readonly KindInfo[] = [
     },
   },
   {
+    prefix: 'dns-burst.',
+    behaviour: 'search for an operator',
+    base: 34,
+    rule: 'Many names of one length within seconds',
+    direction: {},
+    techniques: () => ['T1568.002'],
+    label: 'bursts of names of one length',
+    deed: (told) =>
+      `asked for ${counted(measure(told, 'dns-burst.questions') ?? told.detection.flowCount, 'name')} in bursts, nearly all of one length`,
+  },
+  {
     prefix: 'exfiltration.upload',
     behaviour: 'data sent away',
     base: 38,
