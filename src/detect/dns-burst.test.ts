@@ -41,7 +41,7 @@ function burst(
     question({
       startMs: T0 + Math.floor((i * 2000) / n),
       responderBytes: 87 + 16 * (i % sizes),
-      ...(i < odd ? { initiatorBytes: 60 + i } : {}),
+      ...(i < odd ? { initiatorBytes: 100 + i } : {}),
       ...more,
     }),
   );
@@ -76,7 +76,7 @@ describe('bursts of names of one length, where flows tell no names', () => {
 
   it.each([
     ['questions', burst(40), burst(39)],
-    ['likeness', burst(50, { odd: 10 }), burst(50, { odd: 11 })],
+    ['likeness', burst(100, { odd: 20 }), burst(100, { odd: 21 })],
     ['sizes of answers', burst(60, { sizes: 3 }), burst(60, { sizes: 2 })],
   ])('have a limit for the %s', (_what, inside, outside) => {
     expect(detect(inside)).toHaveLength(1);

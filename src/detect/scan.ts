@@ -53,7 +53,7 @@ import { GroupAddresses, portsText } from './service.ts';
  * answered, 10 hosts asked within a minute, one to three packets each, count as well where a fifth of them is silent (score times 0.8), and
  * 30 where all answer (times 0.5); hosts that are asked again and again are watched, not searched.
  *
- * A list of addresses: a host inside that calls at least 20 hosts outside on one TCP port within a minute, of which at least 5 and a quarter fail, and that asked for fewer names than a quarter of them (but for
+ * A list of addresses: a host inside that calls at least 20 hosts outside on one TCP port within a minute, of which so many fail that the odds below are reached, and that asked for fewer names than a quarter of them (but for
  * some, so that its questions are in the input). Who browses asks for names, and fails at one first contact in twenty; a list has dead addresses (0.4 is taken). Most of such hosts may answer, so the walk does not
  * decide. Bots that look for their masters do so; so do peer-to-peer programs, which is why the score stays at 0.45 at most.
  *
@@ -81,9 +81,8 @@ export interface ScanOptions {
   readonly minHosts: number;
   /** Ports that fail on a host before it is a vertical scan; twice as many for UDP. */
   readonly minPorts: number;
-  /** Hosts outside that are called on one TCP port within `listWindowMs`, hardly one of which was asked for by name; at least `minListFailed` and a quarter of them fail. */
+  /** Hosts outside that are called on one TCP port within `listWindowMs`, hardly one of which was asked for by name. */
   readonly minListHosts: number;
-  readonly minListFailed: number;
   readonly listWindowMs: number;
   /** Hosts silent to echo requests. */
   readonly minEchoHosts: number;
@@ -106,7 +105,6 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
   minHosts: 5,
   minPorts: 6,
   minListHosts: 20,
-  minListFailed: 5,
   listWindowMs: 60_000,
   minEchoHosts: 8,
   minSweepHosts: 10,
@@ -204,7 +202,6 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     minHosts,
     minPorts,
     minListHosts,
-    minListFailed,
     listWindowMs,
     minEchoHosts,
     minSweepHosts,
@@ -462,8 +459,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       listWindowMs,
     );
     const failed = countFailed(contacts);
-    if (contacts.length < minListHosts || failed < Math.max(minListFailed, LIST_SHARE * contacts.length))
-      return undefined;
+    if (contacts.length < minListHosts) return undefined;
     if (source.questions === 0 || source.questions >= LIST_SHARE * contacts.length) return undefined;
     const log10Odds =
       failed * Math.log10(LIST_FAILS / BROWSER_FAILS) +
