@@ -107,6 +107,8 @@ export const DEFAULT_FLOW_OPTIONS: FlowTableOptions = {
 type CloseReason = 'fin' | 'rst' | 'idle' | 'active' | 'reuse' | 'evicted' | 'end';
 
 const WHEEL_SLOTS = 512;
+/** Slots of the hash table at first; never more than half of them are taken. */
+const FIRST_SLOTS = 1024;
 const TICK_NS = 1e9;
 /** Ticks stay below this, so that a tick and the next are always two numbers, whatever time a damaged capture claims. */
 const TICK_LIMIT = 2 ** 45;
@@ -220,10 +222,8 @@ export class FlowTable {
     this.#f = new Float64Array(buffer);
     this.#w = new Int32Array(buffer);
     this.#bytes = new Uint8Array(buffer);
-    let capacity = 1024;
-    while (capacity < 2 * maxFlows) capacity *= 2;
-    this.#slots = new Int32Array(2 * capacity);
-    this.#mask = capacity - 1;
+    this.#slots = new Int32Array(2 * FIRST_SLOTS);
+    this.#mask = FIRST_SLOTS - 1;
     this.#builder = new TableBuilder(FLOW_SCHEMA, batchRows);
     this.#observer = new PayloadObserver(maxFlows, oddities);
     this.#tracker = new TcpTracker(maxFlows);
@@ -530,6 +530,14 @@ export class FlowTable {
     }
   }
 
+  /** Twice the slots: a table as small as its flows allow stays in the processor's caches. */
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Int32Array(2 * old.length);
+    this.#mask = old.length - 1;
+    for (let i = 0; i < old.length; i += 2) if (old[i + 1] !== 0) this.#insert(old[i], old[i + 1] - 1);
+  }
+
   #insert(hash: number, ref: number): void {
     const slots = this.#slots;
     const mask = this.#mask;
@@ -573,6 +581,7 @@ export class FlowTable {
     else ref = this.#fresh++;
     this.live++;
     if (this.live > this.peakLive) this.peakLive = this.live;
+    if (4 * this.live > this.#slots.length) this.#grow();
     const w = this.#w;
     const rw = ref * RECORD_I32;
     w[rw + W_HASH] = hash;
