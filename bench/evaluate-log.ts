@@ -87,7 +87,7 @@ export const LOGS: readonly LogCase[] = [
   {
     path: `${SLIPS}/test2-malicious.binetflow`,
     truth: 'long connections of 10.8.0.69',
-    need: 'wanted',
+    need: 'required',
     kinds: ['long-connection.'],
     actors: ['10.8.0.69'],
   },
@@ -118,8 +118,7 @@ export const LOGS: readonly LogCase[] = [
   {
     path: `${SLIPS}/test6-malicious.suricata.json`,
     truth: '193.46.255.92 scans the ports of 192.168.1.129, as others do',
-    // A scan from the Internet is to stand below what a host inside does, and below Suricata's own alerts of the first priority in this log.
-    need: 'wanted',
+    need: 'required',
     kinds: ['scan.vertical'],
     actors: ['193.46.255.92'],
     peers: ['192.168.1.129'],

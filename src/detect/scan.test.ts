@@ -408,6 +408,18 @@ describe('innocent twins', () => {
       ),
     ],
     [
+      'a device that answers whoever asked for it by SSDP',
+      range(200, (i) =>
+        udp({
+          initiator: '10.0.0.9',
+          initiatorPort: 1900,
+          responder: '10.0.0.5',
+          responderPort: 32_768 + i * 97,
+          startMs: T0 + i * 1000,
+        }),
+      ),
+    ],
+    [
       'QUIC that a firewall drops while TCP works',
       range(100, (i) => [
         udp({ initiator: '10.0.0.5', responder: `203.0.113.${i}`, responderPort: 443, startMs: T0 + i * 100 }),
@@ -447,6 +459,19 @@ describe('innocent twins', () => {
     ['later parts of flows that the active timeout cut', slowScan.map((f) => ({ ...f, continued: 1 }))],
   ])('stays silent about %s', (_, flows) => {
     expect(detect(flows)).toEqual([]);
+  });
+
+  it('does not take any other high source port for that of a service that answers', () => {
+    const flows = range(200, (i) =>
+      udp({
+        initiator: '10.0.0.9',
+        initiatorPort: 1901,
+        responder: '10.0.0.5',
+        responderPort: 32_768 + ((i * 97) % 700),
+        startMs: T0 + i * 1000,
+      }),
+    );
+    expect(detect(flows).map(({ kind }) => kind)).toEqual(['scan.vertical']);
   });
 
   it('doubts a client that fails at web servers outside', () => {

@@ -59,11 +59,12 @@ import { GroupAddresses, portsText } from './service.ts';
  *
  * What does not count: flows whose beginning was not seen (so backscatter makes no scanner of its victim), flows whose initiator went on with
  * ACKs (an answer came that the capture doesn't show), multicast and broadcast, ICMP errors, ARP probes and announcements, later parts of
- * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply), from a DHCP server to its clients or to the traceroute ports, and UDP silence of a host that
+ * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply), from the port of a service that is asked by multicast (SSDP, WS-Discovery, mDNS, LLMNR)
+ * to a high one (its answer, a flow of its own), from a DHCP server to its clients or to the traceroute ports, and UDP silence of a host that
  * otherwise answers the same source (QUIC behind a firewall that drops it).
  *
  * What fools it: a scan spread over many sources, each below 5 targets; targets that are known to answer; a lost uplink under a busy client,
- * which fails everywhere at once; UDP probes sent from a low source port; peer-to-peer programs that all use one port.
+ * which fails everywhere at once; UDP probes sent from a low source port or one of these; peer-to-peer programs that all use one port.
  *
  * Cost: one look-up per flow, about 70 bytes per contact, capped; sorting at the end, for sources with enough contacts. Sources are weighed by their contacts: when
  * there are too many, the half with the fewest goes (forged addresses have one each), so a flood before a scan does not hide it. A scanner that
@@ -179,6 +180,11 @@ const ECHO_V4 = 8;
 const ECHO_V6 = 128;
 const TRACEROUTE_FIRST = 33_434;
 const TRACEROUTE_LAST = 33_534;
+
+/** SSDP, WS-Discovery, mDNS and LLMNR are asked by multicast and answer by unicast, from their port to the asker's. */
+function isAskedByMulticast(port: number): boolean {
+  return port === 1900 || port === 3702 || port === 5353 || port === 5355;
+}
 const EVIDENCE_SAMPLE = 256;
 const FAST_PER_SECOND = 5;
 const FEW_PORTS = 5;
@@ -258,7 +264,12 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         if (port < 0 || groups.isResponder(row)) continue;
         if (outcome !== ANSWERED) {
           const from = numberAt(flows.initiatorPort, row);
-          if (from !== undefined && from < 1024 && (port >= 1024 || (port === 68 && from === 67))) continue;
+          if (
+            from !== undefined &&
+            (from < 1024 || isAskedByMulticast(from)) &&
+            (port >= 1024 || (port === 68 && from === 67))
+          )
+            continue;
           if (port === 546 && from === 547) continue;
           if (port >= TRACEROUTE_FIRST && port <= TRACEROUTE_LAST) continue;
         }

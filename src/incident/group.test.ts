@@ -196,6 +196,11 @@ describe('many actors at one target', () => {
     expect(sizes(...late)).toEqual([1, 5]);
   });
 
+  it('keeps hosts inside apart from those outside that do the same to the same target', () => {
+    const insiders = guessers(2).map((d, i) => ({ ...d, actor: `192.168.1.${50 + i}` }));
+    expect(sizes(...guessers(5), ...insiders)).toEqual([1, 1, 5]);
+  });
+
   it('makes one incident of hosts that search one network for one port', () => {
     const searchers = Array.from({ length: 7 }, (_, i) =>
       between(0, 1, {

@@ -19,7 +19,8 @@ import { techniqueFact, techniquesOf } from './technique.ts';
  * 1. Detections of one behaviour (all scans are reconnaissance; beacons and lasting connections are command and control ...) are joined where they share
  *    what `kind.ts` says they must (the actor; for calls the actor and a peer; for floods the target or the source), and their spans overlap or
  *    lie no more than `gapMs` apart. The spans count, not the order of arrival, so slow scans stay whole and clocks that run backwards do no harm.
- * 2. Where at least five actors do the same to the same target in the same time, their groups become one incident with several actors.
+ * 2. Where at least five actors do the same to the same target in the same time, their groups become one incident with several actors: those inside and those
+ *    outside apart, for who does it inside has been broken into or does it by order, and whoever is outside has nothing to do with that.
  * 3. What one host does to the same targets step by step is one story whatever its parts are called: a search, password guessing, sessions and movement from
  *    host to host (`INTRUSION`). Two parts are joined where they share a target, or, where a list of targets is cut, a network of targets, and no longer silence
  *    lies between them. Each part is rated as if it stood alone with the others beside it; the heaviest part leads and gives the severity, so that joining never
@@ -54,17 +55,17 @@ export function groupDetections(detections: readonly Detection[], settings: Grou
   const { context, options: { gapMs = HOUR_MS } = {}, weights = {}, onGroup } = settings;
   const items = detections.map(toItem).sort(compareItems);
   const facts = items.filter((item) => !item.opinion);
-  const groups = joinSteps(joinDistributed(joinLinked(facts, gapMs), gapMs), gapMs);
+  const groups = joinSteps(joinDistributed(joinLinked(facts, gapMs), gapMs, context), gapMs);
   const alone = attachOpinions(
     items.filter((item) => item.opinion),
     groups,
   );
   groups.push(...joinLinked(alone, gapMs));
 
-  const behaviours = behavioursByActor(groups);
+  const known: Known = { behaviours: behavioursByActor(groups), alerts: alertsByActor(facts), gapMs };
   const incidents = groups
     .map((group) => {
-      const incident = toIncident(group, context, behaviours, weights);
+      const incident = toIncident(group, context, known, weights);
       onGroup?.(
         incident,
         group.map(({ detection }) => detection),
@@ -157,7 +158,7 @@ function joinLinked(items: readonly Item[], gapMs: number): Group[] {
 }
 
 /** Groups of different actors with one and the same aim, joined where the actors are many. */
-function joinDistributed(groups: readonly Group[], gapMs: number): Group[] {
+function joinDistributed(groups: readonly Group[], gapMs: number, { isHome }: Pick<NetworkContext, 'isHome'>): Group[] {
   const byAim = new Map<string, number[]>();
   const spans = groups.map(spanOf);
   const order = groups.map((_, i) => i).sort((a, b) => (spans[a]?.fromMs ?? 0) - (spans[b]?.fromMs ?? 0) || a - b);
@@ -165,7 +166,8 @@ function joinDistributed(groups: readonly Group[], gapMs: number): Group[] {
     const group = groups[i] ?? [];
     const aims = new Set(group.map(aimOf));
     const [aim] = aims;
-    if (aims.size === 1 && aim !== undefined) append(byAim, aim, i);
+    const isInside = group.every(({ detection }) => isHome(detection.actor));
+    if (aims.size === 1 && aim !== undefined) append(byAim, `${aim} ${isInside ? 'inside' : 'outside'}`, i);
   }
   const sets = new DisjointSets(groups.length);
   for (const indexes of byAim.values()) {
@@ -293,17 +295,57 @@ function behavioursByActor(groups: readonly Group[]): Map<string, Set<string>> {
   return behaviours;
 }
 
+/** What is known of actors beyond the group that is rated. */
+interface Known {
+  readonly behaviours: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Alerts of other sensors. */
+  readonly alerts: ReadonlyMap<string, readonly Item[]>;
+  readonly gapMs: number;
+}
+
+/** Alerts whose rule calls them more than information, by who set them off. */
+function alertsByActor(items: readonly Item[]): Map<string, Item[]> {
+  const alerts = new Map<string, Item[]>();
+  for (const item of items)
+    if (isAlert(item) && isWorthHearing(item.detection)) {
+      const { actor } = item.detection;
+      const known = alerts.get(actor);
+      if (known === undefined) alerts.set(actor, [item]);
+      else known.push(item);
+    }
+  return alerts;
+}
+
+function isAlert({ detection }: Item): boolean {
+  return detection.kind.startsWith('alert.');
+}
+
+function isWorthHearing({ reasons }: Detection): boolean {
+  return reasons.some(({ name, value }) => name === 'alert.severity' && value !== 'info');
+}
+
+/** Whether another sensor raised an alert about the actor and a peer of what we found ourselves, no longer apart than what is still one story. */
+function isSeconded(found: Item, { alerts, gapMs }: Known): boolean {
+  if (found.opinion || isAlert(found) || roleOf(found.detection) !== 'source') return false;
+  const peers = new Set(found.detection.peers);
+  return (alerts.get(found.detection.actor) ?? []).some(
+    (alert) =>
+      Math.max(alert.fromMs, found.fromMs) - Math.min(alert.toMs, found.toMs) <= gapMs &&
+      alert.detection.peers.some((peer) => peers.has(peer)),
+  );
+}
+
 function toIncident(
   group: Group,
   context: Pick<NetworkContext, 'isHome'>,
-  behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+  known: Known,
   weights: RatingWeights,
 ): Incident {
   const steps = [...Map.groupBy(group, stepOf)].flatMap(([step, members], _, all) =>
     step === '' && all.length > 1 ? [] : [members],
   );
   const parts = steps
-    .map((members) => ratePart(members, group, context, behaviours, weights))
+    .map((members) => ratePart(members, group, context, known, weights))
     .sort((a, b) => b.rating.urgency - a.rating.urgency || compareItems(a.leader, b.leader));
   const [first] = parts;
   if (first === undefined) throw new Error('a group without detections');
@@ -389,7 +431,7 @@ function ratePart(
   members: readonly Item[],
   group: readonly Item[],
   context: Pick<NetworkContext, 'isHome'>,
-  behaviours: ReadonlyMap<string, ReadonlySet<string>>,
+  known: Known,
   weights: RatingWeights,
 ): Part {
   const isOpinion = members.every(({ opinion }) => opinion);
@@ -400,7 +442,10 @@ function ratePart(
   if (leader === undefined) throw new Error('a part without detections');
   const actors = [...new Set(ordered.map(({ detection }) => detection.actor))];
   const role = roleOf(leader.detection);
-  const story = storyOf(ordered, context, otherBehaviours(actors, leader.behaviour, role, behaviours));
+  const story = {
+    ...storyOf(ordered, context, otherBehaviours(actors, leader.behaviour, role, known.behaviours)),
+    seconded: isSeconded(leader, known),
+  };
   return { leader, ordered, story, rating: rateSeverity(story, weights) };
 }
 

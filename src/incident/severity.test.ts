@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { detection, EXAMPLES, flow, incidentOf, incidentsOf, reason } from '../../test/support/detection.ts';
+import { detection, EXAMPLES, flow, incidentOf, incidentsOf, reason, START } from '../../test/support/detection.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Incident } from './incident.ts';
 import { scorePoints, severityOf } from './severity.ts';
@@ -373,6 +373,54 @@ describe('calls', () => {
 6 A model finds flows between these hosts strange, too
 15 The same host also shows other behaviour (reconnaissance)
 = 91 critical`);
+  });
+});
+
+describe('alerts of another sensor', () => {
+  const scan = {
+    ...EXAMPLES['scan.vertical'],
+    actor: '203.0.113.9',
+    peers: ['192.168.10.23'],
+    firstMs: START,
+    lastMs: START + 1000,
+  };
+  const alert = (fields: Partial<Detection>, severity = 'medium'): Detection =>
+    detection('alert.signature', {
+      actor: scan.actor,
+      peers: scan.peers,
+      firstMs: scan.firstMs,
+      lastMs: scan.lastMs,
+      score: 1,
+      reasons: [
+        reason('alert.count', 1, 'alerts', 'One alert.'),
+        reason('alert.severity', severity, '', 'The severity.'),
+        reason('alert.category', 'Attempted Information Leak', '', 'The class.'),
+      ],
+      ...fields,
+    });
+  const step = { rule: 'Another sensor raised an alert about the same hosts', points: 10 };
+  const ofScan = (...others: Detection[]) =>
+    incidentsOf(scan, ...others).find(({ kind }) => kind === 'scan.vertical')?.severitySteps;
+
+  it('speak for what is found about the same two hosts in the same time', () => {
+    expect(ofScan(alert({}))).toContainEqual(step);
+    expect(ofScan(alert({ firstMs: scan.lastMs + 3_600_000, lastMs: scan.lastMs + 3_600_000 }))).toContainEqual(step);
+  });
+
+  it('do not where they are mere information, or of another host, target or time', () => {
+    expect(ofScan()).not.toContainEqual(step);
+    expect(ofScan(alert({}, 'info'))).not.toContainEqual(step);
+    expect(ofScan(alert({ actor: '203.0.113.10' }))).not.toContainEqual(step);
+    expect(ofScan(alert({ peers: ['192.168.10.24'] }))).not.toContainEqual(step);
+    const later = scan.lastMs + 3_600_001;
+    expect(ofScan(alert({ firstMs: later, lastMs: later }))).not.toContainEqual(step);
+  });
+
+  it('do not speak for one another', () => {
+    const other = alert({
+      reasons: [...alert({}).reasons.slice(0, 2), reason('alert.category', 'Misc Attack', '', 'The class.')],
+    });
+    for (const { severitySteps } of incidentsOf(alert({}), other)) expect(severitySteps).not.toContainEqual(step);
   });
 });
 

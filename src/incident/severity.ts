@@ -31,6 +31,7 @@ import { addressLabel, nameLabel } from './words.ts';
  *   domain on the list of popular ones                                          -10
  *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
+ *   another sensor raised an alert about the same two hosts                     10
  *   a model's opinion in support                                                6
  *   five actors or more at one target                                           5
  *   the same host inside (outside) shows another behaviour as well              15 (5)
@@ -165,6 +166,7 @@ function agreement(story: Story): SeverityStep[] {
   const kinds = new Set(facts.filter((d) => d.detector === story.lead.detector).map((d) => d.kind));
   const further = Math.min(2, kinds.size - 1);
   if (further > 0) steps.push({ rule: 'The same detector found more than one pattern', points: 4 * further });
+  if (story.seconded === true) steps.push({ rule: 'Another sensor raised an alert about the same hosts', points: 10 });
   if (opinions > 0) steps.push({ rule: 'A model finds flows between these hosts strange, too', points: 6 });
   return steps;
 }

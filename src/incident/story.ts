@@ -36,6 +36,8 @@ export interface Story {
   readonly role: Role;
   /** Behaviours of other incidents whose actor is one of these actors, sorted; opinions of a model and light findings left out. */
   readonly alsoSeen: readonly string[];
+  /** Another sensor raised an alert about the actor of the leading detection and one of its peers, in the same time. */
+  readonly seconded?: boolean;
 }
 
 /** A measure is a count, a time, a size or a ratio; what is negative, not finite or beyond any of these is no measure. */
