@@ -299,11 +299,14 @@ export class TimeSpan {
 
   /** Times that are missing or not finite leave the span as it is. */
   add(startMs: number | undefined, endMs: number | undefined = startMs): void {
-    for (const t of [startMs, endMs]) {
-      if (t === undefined || !Number.isFinite(t)) continue;
-      if (t < this.firstMs) this.firstMs = t;
-      if (t > this.lastMs) this.lastMs = t;
-    }
+    this.#take(startMs);
+    this.#take(endMs);
+  }
+
+  #take(ms: number | undefined): void {
+    if (ms === undefined || !Number.isFinite(ms)) return;
+    if (ms < this.firstMs) this.firstMs = ms;
+    if (ms > this.lastMs) this.lastMs = ms;
   }
 
   get known(): boolean {

@@ -1,9 +1,18 @@
 import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
-import { dgaLabelScore, popularRank } from '../feature/index.ts';
+import { dgaLabelScore, shippedPopularList } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, HeavyMap, hash32, PeerCounter, saturationsOf } from './bounded.ts';
+import { Cap, HeavyMap, PeerCounter, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
+import {
+  type DnsName,
+  DnsNames,
+  dnsServices,
+  type FurtherQuestion,
+  FurtherQuestions,
+  isDnsRow,
+  isFailure,
+  Resolvers,
+} from './dns-name.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { NO_ROW, OwnedRows, widened } from './number-table.ts';
 
@@ -108,6 +117,8 @@ class Client {
   hasCodes = false;
   port: number | undefined;
   protocol: string | undefined;
+  /** It had to make room: whoever still holds it looks for it anew. */
+  isGone = false;
   readonly generated: number;
   readonly failing: number;
 
@@ -157,13 +168,6 @@ class Domains {
   }
 }
 
-/** What is known of a domain: its hash, and whether its label looks generated. */
-interface Domain {
-  readonly name: string;
-  readonly hash: number;
-  readonly generated: boolean;
-}
-
 /**
  * Whether labels look generated, of the domains of late: scoring one costs more than all else that is done with a question. A place for each hash; the next domain of the same place takes it.
  * Two domains of one 32-bit hash are one here, as they are in the list of domains.
@@ -198,6 +202,7 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   const domains = new Domains(settings.maxDomains);
   let made = 0;
   const clients = new HeavyMap<Client>(clientCap, (client) => {
+    client.isGone = true;
     if (client.first !== NO_ROW) domains.rows.drop(client.first);
     pool.release(client.generated);
     pool.release(client.failing);
@@ -212,30 +217,45 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     const further = new FurtherQuestions(batch.operations);
     const failures = batch.dnsRcode.dictionary.map(isFailure);
     const queries = batch.dnsQuery.codes;
+    const initiators = batch.initiator.codes;
+    const responders = batch.responder.codes;
+    const operations = batch.operations.codes;
+    const rcodes = batch.dnsRcode.codes;
+    /** By initiator: its client, and the server that it asked last, which tells the resolvers nothing new. */
+    const askers: (Client | undefined)[] = new Array(batch.initiator.dictionary.length).fill(undefined);
+    const lastServer = new Int32Array(askers.length).fill(-1);
     for (let row = 0; row < batch.rowCount; row++) {
       if ((queries[row] ?? -1) < 0 || !isDnsRow(batch, row, isDns)) continue;
+      const initiator = initiators[row] ?? -1;
+      const responder = responders[row] ?? -1;
+      const startMs = numberAt(batch.startMs, row);
       const address = textAt(batch.initiator, row);
       const server = textAt(batch.responder, row);
-      const startMs = numberAt(batch.startMs, row);
       if (address === undefined || server === undefined || startMs === undefined || !Number.isFinite(startMs)) continue;
-      resolvers.saw(address, server);
-      const { domain } = parsed.at(row);
-      const operations = textAt(batch.operations, row);
-      if (domain === '' && operations === undefined) continue;
-      const client = obtain(address);
+      if (lastServer[initiator] !== responder) resolvers.saw(address, server);
+      lastServer[initiator] = responder;
+      const name = parsed.at(row);
+      const hasMore = (operations[row] ?? -1) >= 0;
+      if (name.isNothing && !hasMore) continue;
+      let client = askers[initiator];
+      if (client === undefined || client.isGone) {
+        client = obtain(address);
+        askers[initiator] = client;
+      }
       client.flows++;
       client.servers.add(server);
       client.port ??= numberAt(batch.responderPort, row);
       client.protocol ??= textAt(batch.protocol, row);
-      const code = batch.dnsRcode.codes[row] ?? -1;
+      const code = rcodes[row] ?? -1;
       if (code >= 0) client.hasCodes = true;
       const fate = code < 0 ? 0 : failures[code] === true ? FAILED : EXISTS;
-      if (domain !== '') ask(client, domainOf(domain), startMs, fate, batch, row);
-      if (operations === undefined) continue;
+      if (!name.isNothing) ask(client, name, startMs, fate, batch, row);
+      if (!hasMore) continue;
       // What became of the further questions of a flow is not told.
-      for (const { parts } of further.at(row)) {
-        const other = parts.domain;
-        if (other !== '' && other !== domain) ask(client, domainOf(other), startMs, 0, batch, row);
+      const questions = further.at(row);
+      for (let i = 0; i < questions.length; i++) {
+        const other = (questions[i] as FurtherQuestion).parts;
+        if (!other.isNothing && !isSameDomain(other, name)) ask(client, other, startMs, 0, batch, row);
       }
     }
   }
@@ -247,36 +267,33 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     );
   }
 
-  function domainOf(name: string): Domain {
-    const hash = hash32(name);
-    return { name, hash, generated: looks.generated(name, hash) };
-  }
-
-  function ask(client: Client, domain: Domain, startMs: number, fate: number, batch: FlowBatch, row: number): void {
-    let asked = domains.rows.find(client.number, domain.hash);
+  function ask(client: Client, name: DnsName, startMs: number, fate: number, batch: FlowBatch, row: number): void {
+    const { domain, domainHash } = name;
+    let asked = domains.rows.find(client.number, domainHash);
     if (asked === NO_ROW) {
       if (client.size >= maxDomainsPerClient) {
         perClientCap.refused++;
         return;
       }
-      if (domains.rows.size < domainCap.cap) asked = domains.add(client, domain.hash, startMs);
+      if (domains.rows.size < domainCap.cap) asked = domains.add(client, domainHash, startMs);
       if (asked === NO_ROW) {
         domainCap.refused++;
         return;
       }
     }
-    const bits = at(domains.bits, asked) | fate | (domain.generated ? GENERATED : 0);
+    const isGenerated = looks.generated(domain, domainHash);
+    const bits = at(domains.bits, asked) | fate | (isGenerated ? GENERATED : 0);
     domains.bits[asked] = bits;
     if (startMs < at(domains.firstMs, asked)) domains.firstMs[asked] = startMs;
     if (startMs > at(domains.lastMs, asked)) domains.lastMs[asked] = startMs;
     if ((bits & (GENERATED | FAILED)) === 0) return;
     client.domains ??= new Map();
     if (!client.domains.has(asked)) {
-      client.domains.set(asked, domain.name);
+      client.domains.set(asked, domain);
       client.weight++;
     }
-    if (domain.generated) pool.offer(client.generated, batch.table, row, fate === EXISTS ? 1 : 0, domain.name);
-    else pool.offer(client.failing, batch.table, row, 0, domain.name);
+    if (isGenerated) pool.offer(client.generated, batch.table, row, fate === EXISTS ? 1 : 0, domain);
+    else pool.offer(client.failing, batch.table, row, 0, domain);
   }
 
   function finish(): Detection[] {
@@ -393,7 +410,8 @@ function add(bits: number, by: 1 | -1, count: Counts): void {
 
 function looksGenerated(domain: string, minScore: number): boolean {
   const label = domain.slice(0, domain.indexOf('.'));
-  if (label.length < 4 || label.startsWith('xn--') || popularRank(domain) !== undefined) return false;
+  if (label.length < 4 || label.startsWith('xn--') || shippedPopularList().rankOfDomain(domain) !== undefined)
+    return false;
   return dgaLabelScore(label) >= minScore;
 }
 
@@ -454,6 +472,10 @@ function reasonsOf(one: Judged, odd: readonly number[], windowMs: number, isHome
       sentence: `The client is ${isHome ? 'inside' : 'outside'} the home network.`,
     },
   ];
+}
+
+function isSameDomain(a: DnsName, b: DnsName): boolean {
+  return a.domainHash === b.domainHash && a.domain === b.domain;
 }
 
 /** An element that is known to be there. */

@@ -1,53 +1,96 @@
 import { type Few, fewAdd, fewSize, numberAt, type StringColumn } from '../core/index.ts';
 import { domainParts } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
+import { hash32 } from './bounded.ts';
 
-/** What the detectors of DNS know of a question; all parts are '' for a name that says nothing: a single label, the reverse tree, a service name. */
-export interface DnsName {
+/**
+ * What the detectors of DNS know of a name that was asked for; all parts are '' for a name that says nothing: a single label, the reverse tree, a service name. One object stands for all
+ * questions for a name as long as it is asked for again and again, so what detectors find out about it later they leave here.
+ */
+export class DnsName {
+  /** As the question has it. */
+  readonly text: string;
   /** The domain that somebody registered below what registries sell under: example.co.uk, cloudfront.net. */
   readonly domain: string;
   /** The same where what companies let their customers have names under counts as a suffix, too: d1.cloudfront.net. */
   readonly owner: string;
   /** What stands before the owner's domain, '' where nothing does. */
   readonly subdomain: string;
+  /** It says nothing. */
+  readonly isNothing: boolean;
+  /** `hash32` of both. */
+  readonly domainHash: number;
+  readonly ownerHash: number;
+  /** Whether it lies below a domain of dynamic DNS (`isDynamicName`), and what it says of mining (`poolName`); undefined until somebody asked. */
+  isDynamic: boolean | undefined;
+  pool: number | undefined;
+
+  constructor(text: string, domain: string, owner: string, subdomain: string) {
+    this.text = text;
+    this.domain = domain;
+    this.owner = owner;
+    this.subdomain = subdomain;
+    this.isNothing = domain === '';
+    this.domainHash = hash32(domain);
+    this.ownerHash = owner === domain ? this.domainHash : hash32(owner);
+  }
 }
 
-const NOTHING: DnsName = { domain: '', owner: '', subdomain: '' };
+/**
+ * What was told of texts of late: hosts ask for the same names all day, and taking one apart costs more than all else that is done with it. A place for each hash; the next text of the same
+ * place takes it, so who makes texts collide gains nothing but that they are taken apart again.
+ */
+class Recent<T> {
+  readonly #texts: (string | undefined)[];
+  readonly #told: (T | undefined)[];
+  readonly #tell: (text: string) => T;
+
+  /** @param places how many are remembered, a power of two. */
+  constructor(places: number, tell: (text: string) => T) {
+    this.#texts = new Array<string | undefined>(places).fill(undefined);
+    this.#told = new Array<T | undefined>(places).fill(undefined);
+    this.#tell = tell;
+  }
+
+  of(text: string): T {
+    const place = sampleHash(text) & (this.#texts.length - 1);
+    if (this.#texts[place] === text) return this.#told[place] as T;
+    const told = this.#tell(text);
+    this.#texts[place] = text;
+    this.#told[place] = told;
+    return told;
+  }
+}
+
+/** Of at most 64 characters of a text, so that long ones take no longer. */
+function sampleHash(text: string): number {
+  const step = 1 + (text.length >> 6);
+  let h = text.length;
+  for (let i = 0; i < text.length; i += step) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  return h ^ (h >>> 13);
+}
+
+const NAMES = new Recent(16_384, takenApart);
 
 /**
  * A name in its parts. Names that are no words of their asker are nothing, by mechanism: reverse look-ups (RFC 1035 section 3.5), service discovery (RFC 6763: labels that begin
  * with `_`), single labels.
  */
 export function dnsNameOf(text: string): DnsName {
-  let name = recent.get(text);
-  if (name === undefined) {
-    name = older.get(text) ?? takenApart(text);
-    if (recent.size >= MOST_RECENT) {
-      older = recent;
-      recent = new Map();
-    }
-    recent.set(text, name);
-  }
-  return name;
+  return NAMES.of(text);
 }
-
-/**
- * Names of late: hosts ask for the same ones all day, and taking one apart costs more than all else that is done with it. What was not asked for since the last `MOST_RECENT` new ones is forgotten.
- */
-let recent = new Map<string, DnsName>();
-let older = new Map<string, DnsName>();
-const MOST_RECENT = 8192;
 
 function takenApart(text: string): DnsName {
   const parts = domainParts(text, { privateSuffixes: true });
   // The name of a company's suffix itself is a domain that the company registered.
   if (parts === undefined || parts.name.endsWith('.arpa') || parts.name.startsWith('_') || parts.name.includes('._'))
-    return NOTHING;
+    return new DnsName(text, '', '', '');
   const { domain: owner = '', suffix, subdomain } = parts;
   // Only a suffix of several labels can be a company's.
   const domain = suffix.includes('.') ? (domainParts(text)?.domain ?? '') : owner;
-  if (domain === '') return NOTHING;
-  return owner === '' ? { domain, owner: domain, subdomain: '' } : { domain, owner, subdomain };
+  if (domain === '') return new DnsName(text, '', '', '');
+  return owner === '' ? new DnsName(text, domain, domain, '') : new DnsName(text, domain, owner, subdomain);
 }
 
 /** The names of the texts of a column, each looked at once, when it is asked for; what several detectors ask of one batch is looked at once for all. */
@@ -86,6 +129,9 @@ export interface FurtherQuestion {
 
 /** More operations than this a flow does not tell, so there may have been more questions. */
 export const MOST_QUESTIONS_TOLD = 16;
+
+const QUESTIONS = new Recent(4096, takenQuestions);
+
 /** The further questions of the rows of a batch, each text taken apart once for all detectors. */
 export class FurtherQuestions {
   #column: StringColumn;
@@ -113,7 +159,11 @@ export class FurtherQuestions {
 const KNOWN_FURTHER = new WeakMap<StringColumn, (readonly FurtherQuestion[] | undefined)[]>();
 
 /** The questions in the operations of a DNS flow, the first one included where there are others: 'TXT a.example, A b.example'. */
-export function furtherQuestions(operations: string): FurtherQuestion[] {
+export function furtherQuestions(operations: string): readonly FurtherQuestion[] {
+  return QUESTIONS.of(operations);
+}
+
+function takenQuestions(operations: string): FurtherQuestion[] {
   const questions: FurtherQuestion[] = [];
   for (const text of operations.split(', ', MOST_QUESTIONS_TOLD)) {
     const blank = text.indexOf(' ');
@@ -159,7 +209,7 @@ export function isFailure(rcode: string | undefined): boolean {
  * of their own.
  */
 export class Resolvers {
-  #asked = new Map<string, string>();
+  #asked = new Set<string>();
   #servers = new Map<string, Few<string>>();
   #most: number;
 
@@ -169,7 +219,7 @@ export class Resolvers {
   }
 
   saw(client: string, server: string): void {
-    if (this.#asked.size < this.#most && !this.#asked.has(server)) this.#asked.set(server, client);
+    if (this.#asked.size < this.#most) this.#asked.add(server);
     const servers = this.#servers.get(client);
     if (servers === undefined && this.#servers.size >= this.#most) return;
     if (fewSize(servers) > MANY_SERVERS) return;

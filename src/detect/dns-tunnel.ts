@@ -18,10 +18,11 @@ import {
 } from '../core/index.ts';
 import { InformationCounter, popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, DistinctCounter, HeavyMap, hash32, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, DistinctCounter, hash32, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import {
   answerAddresses,
+  type DnsName,
   DnsNames,
   dnsServices,
   type FurtherQuestion,
@@ -33,8 +34,9 @@ import {
   Resolvers,
 } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
 import { NumberSet } from './number-table.ts';
-import { TextHashes } from './pair.ts';
+import { pairHash, TextHashes } from './pair.ts';
 
 /**
  * Data carried in questions to the DNS: a program puts what it has to say into names below a domain whose name server belongs to its operator (iodine, dnscat2, DNSExfiltrator,
@@ -150,14 +152,16 @@ const ADDRESS_TYPES: ReadonlySet<string> = new Set([
   '',
 ]);
 /** 127.0.0.0/8 in an answer, with the type before it or without. */
-const LOOPBACK = /^(?:A )?127\./;
+const LOOPBACK = ['127.', 'A 127.'] as const;
 
 /** What one client asked below one domain on one day. */
-class Asked {
+class Asked implements HeavyEntry {
   /** Characters of the names kept: the heavier groups stay. */
   weight = 0;
+  readonly hash: number;
   readonly client: string;
   readonly domain: string;
+  readonly day: number;
   readonly evidence: number;
   names: Few<string>;
   /** Counts different names once there are more than are kept. */
@@ -184,10 +188,16 @@ class Asked {
   port: number | undefined;
   protocol: string | undefined;
 
-  constructor(client: string, domain: string, evidence: number) {
+  constructor(hash: number, client: string, domain: string, day: number, evidence: number) {
+    this.hash = hash;
     this.client = client;
     this.domain = domain;
+    this.day = day;
     this.evidence = evidence;
+  }
+
+  hasKey(client: string, domain: string, day: number): boolean {
+    return this.client === client && this.domain === domain && Object.is(this.day, day);
   }
 
   /** Counts a flow for a server; called before `flows` counts it. */
@@ -215,7 +225,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   const contactCap = new Cap('connections remembered', settings.maxContacts);
   const pool = new EvidencePool(settings.maxEvidence);
   let names = 0;
-  const groups = new HeavyMap<Asked>(pairCap, (asked) => {
+  const groups = new HeavyTable<Asked>(pairCap, (asked) => {
     names -= fewSize(asked.names);
     pool.release(asked.evidence);
   });
@@ -229,17 +239,24 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const parsed = new DnsNames(batch.dnsQuery);
     const further = new FurtherQuestions(batch.operations);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
-    const last = new Int32Array(batch.initiator.dictionary.length).fill(-1);
+    const initiators = batch.initiator.codes;
+    const responders = batch.responder.codes;
+    /** By initiator: whom it connected to, and which server it asked, last. Neighbours in a batch are often the same again. */
+    const lastPeer = new Int32Array(batch.initiator.dictionary.length).fill(-1);
+    const lastServer = lastPeer.slice();
     const queries = batch.dnsQuery.codes;
     for (let row = 0; row < batch.rowCount; row++) {
+      const client = initiators[row] ?? -1;
+      const peer = responders[row] ?? -1;
+      if (client < 0 || peer < 0) continue;
       if ((queries[row] ?? -1) < 0) {
-        // Neighbours in a batch are often the same connection again.
-        const client = batch.initiator.codes[row] ?? -1;
-        const peer = batch.responder.codes[row] ?? -1;
-        if (client < 0 || peer < 0 || last[client] === peer) continue;
-        last[client] = peer;
+        if (lastPeer[client] === peer) continue;
+        lastPeer[client] = peer;
         if (!isDnsRow(batch, row, isDns)) remember(hashes.initiator.at(row), hashes.responder.at(row));
-      } else if (isDnsRow(batch, row, isDns)) take(batch, row, parsed, further);
+      } else if (isDnsRow(batch, row, isDns)) {
+        take(batch, row, hashes.initiator.at(row), lastServer[client] !== peer, parsed, further);
+        lastServer[client] = peer;
+      }
     }
   }
 
@@ -254,41 +271,53 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     contacts.add(contactKey(client, 0));
   }
 
-  function take(batch: FlowBatch, row: number, parsed: DnsNames, further: FurtherQuestions): void {
+  function take(
+    batch: FlowBatch,
+    row: number,
+    clientHash: number,
+    isOtherServer: boolean,
+    parsed: DnsNames,
+    further: FurtherQuestions,
+  ): void {
     const client = textAt(batch.initiator, row);
     const server = textAt(batch.responder, row);
     if (client === undefined || server === undefined) return;
-    resolvers.saw(client, server);
+    if (isOtherServer) resolvers.saw(client, server);
     const day = Math.floor((numberAt(batch.startMs, row) ?? 0) / DAY_MS);
-    const operations = textAt(batch.operations, row);
     const packets = numberAt(batch.initiatorPackets, row) ?? 1;
-    const type = textAt(batch.dnsType, row) ?? '';
-    if (operations === undefined || packets < 2) {
-      const { owner: domain, subdomain } = parsed.at(row);
-      if (subdomain.length < CARRYING_LENGTH) return;
+    if ((batch.operations.codes[row] ?? -1) < 0 || packets < 2) {
+      const name = parsed.at(row);
+      if (name.subdomain.length < CARRYING_LENGTH) return;
       // Sent again because no answer came, or for the other kind of address: the same name.
-      const asked = obtain(client, domain, day);
-      ask(asked, subdomain, type, 1);
-      saw(asked, batch, row, server, 1, subdomain.length >= TELLING_LENGTH);
+      const asked = obtain(client, clientHash, name, day);
+      if (asked === undefined) return;
+      ask(asked, name.subdomain, textAt(batch.dnsType, row) ?? '', 1);
+      saw(asked, batch, row, server, 1, name.subdomain.length >= TELLING_LENGTH);
       return;
     }
-    takeMany(batch, row, further.at(row), { client, server, day, packets });
+    const told = further.at(row);
+    const questions =
+      told.length > 0
+        ? told
+        : furtherQuestions(`${textAt(batch.dnsType, row) ?? '?'} ${textAt(batch.dnsQuery, row) ?? ''}`);
+    if (questions.length > 0) takeMany(batch, row, questions, client, clientHash, server, day, packets);
   }
 
   /** A flow with many questions: those that it tells, and where it tells as many as it can, the others as more of the same. */
   function takeMany(
     batch: FlowBatch,
     row: number,
-    told: readonly FurtherQuestion[],
-    { client, server, day, packets }: { client: string; server: string; day: number; packets: number },
+    questions: readonly FurtherQuestion[],
+    client: string,
+    clientHash: number,
+    server: string,
+    day: number,
+    packets: number,
   ): void {
-    const questions =
-      told.length > 0
-        ? told
-        : furtherQuestions(`${textAt(batch.dnsType, row) ?? '?'} ${textAt(batch.dnsQuery, row) ?? ''}`);
-    if (questions.length === 0) return;
     const payload = numberAt(batch.initiatorPayloadBytes, row);
-    const meanName = questions.reduce((sum, { name }) => sum + name.length, 0) / questions.length;
+    let nameCharacters = 0;
+    for (let i = 0; i < questions.length; i++) nameCharacters += questionAt(questions, i).name.length;
+    const meanName = nameCharacters / questions.length;
     // Over TCP packets are no questions.
     const isStream = textAt(batch.protocol, row) === 'tcp';
     const all = isStream ? Math.floor((payload ?? 0) / (meanName + QUESTION_OVERHEAD)) : packets;
@@ -296,27 +325,34 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     // A row that goes on from an earlier one tells the questions of the first again.
     const further = isFull ? Math.max(0, all - (numberAt(batch.continued, row) === 1 ? 0 : questions.length)) : 0;
     const length = payload === undefined || all === 0 ? meanName : payload / all - QUESTION_OVERHEAD;
-    const shares = new Map<string, number>();
-    for (const { type, parts } of questions) {
-      const { owner: domain, subdomain } = parts;
-      if (subdomain.length < CARRYING_LENGTH) continue;
-      shares.set(domain, (shares.get(domain) ?? 0) + 1);
-      ask(obtain(client, domain, day), subdomain, type, Math.max(1, all / questions.length));
+    const each = Math.max(1, all / questions.length);
+    for (let i = 0; i < questions.length; i++) {
+      const { type, parts } = questionAt(questions, i);
+      if (parts.subdomain.length < CARRYING_LENGTH) continue;
+      const asked = obtain(client, clientHash, parts, day);
+      if (asked !== undefined) ask(asked, parts.subdomain, type, each);
     }
-    for (const [domain, count] of shares) {
+    for (let i = 0; i < questions.length; i++) {
+      const count = carryingBelow(questions, i);
+      if (count === 0) continue;
+      const { parts } = questionAt(questions, i);
       const share = count / questions.length;
-      const asked = obtain(client, domain, day);
+      const asked = obtain(client, clientHash, parts, day);
+      if (asked === undefined) continue;
       asked.untold += share * further;
-      asked.untoldCharacters += share * further * Math.max(0, length - domain.length - 1);
+      asked.untoldCharacters += share * further * Math.max(0, length - parts.owner.length - 1);
       saw(asked, batch, row, server, share, true);
     }
   }
 
-  function obtain(client: string, domain: string, day: number): Asked {
-    return groups.obtain(
-      `${client} ${domain} ${day}`,
-      () => new Asked(client, domain, pool.collector(EVIDENCE_PER_PAIR)),
-    );
+  function obtain(client: string, clientHash: number, { owner, ownerHash }: DnsName, day: number): Asked | undefined {
+    const hash = pairHash(clientHash, ownerHash, day);
+    const known = groups.find(hash, client, owner, day);
+    if (known !== undefined) return known;
+    const made = new Asked(hash, client, owner, day, pool.collector(EVIDENCE_PER_PAIR));
+    if (groups.add(made)) return made;
+    pool.release(made.evidence);
+    return undefined;
   }
 
   function ask(asked: Asked, subdomain: string, type: string, count: number): void {
@@ -362,14 +398,14 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       return;
     }
     asked.answered++;
-    if (LOOPBACK.test(answers)) asked.loopback++;
+    if (answers.startsWith(LOOPBACK[0]) || answers.startsWith(LOOPBACK[1])) asked.loopback++;
     else if (fewSize(asked.answers) < MAX_ANSWERS) asked.answers = fewAdd(asked.answers, hash32(answers) | 0);
     if (fewSize(asked.addresses) >= MAX_ADDRESSES || !isTelling) return;
     for (const address of answerAddresses(answers, 4)) asked.addresses = fewAdd(asked.addresses, address);
   }
 
   function finish(): Detection[] {
-    const judged = [...groups.values()].flatMap((asked) => judge(asked) ?? []);
+    const judged = groups.values().flatMap((asked) => judge(asked) ?? []);
     const clients = new Map<string, Set<string>>();
     for (const { asked } of judged) {
       const known = clients.get(asked.domain) ?? new Set();
@@ -472,6 +508,25 @@ interface Judged {
   readonly content: number;
   readonly use: number;
   readonly score: number;
+}
+
+function questionAt(questions: readonly FurtherQuestion[], i: number): FurtherQuestion {
+  return questions[i] as FurtherQuestion;
+}
+
+/** How many questions for a name that carries something lie below the owner's domain of question `i`; 0 where it is not the first of them. */
+function carryingBelow(questions: readonly FurtherQuestion[], i: number): number {
+  const { owner, ownerHash, subdomain } = questionAt(questions, i).parts;
+  if (subdomain.length < CARRYING_LENGTH) return 0;
+  let count = 1;
+  for (let j = 0; j < questions.length; j++) {
+    const { parts } = questionAt(questions, j);
+    if (j === i || parts.ownerHash !== ownerHash || parts.owner !== owner) continue;
+    if (parts.subdomain.length < CARRYING_LENGTH) continue;
+    if (j < i) return 0;
+    count++;
+  }
+  return count;
 }
 
 /** The information of the names in order, so that it doesn't depend on who came first. */

@@ -1,8 +1,8 @@
-import { type StringColumn, textAt } from '../core/index.ts';
+import { textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap } from './bounded.ts';
-import { Judged } from './case.ts';
 import { answeredAddresses } from './dns-answer.ts';
+import type { DnsName } from './dns-name.ts';
 
 /**
  * Domains below which anybody gets a name at once and without giving one's own, that follows an address that changes (dynamic DNS), or leads into a tunnel to a host behind a router.
@@ -102,6 +102,12 @@ export function isDynamicName(name: string): boolean {
   return dot > 0 && DYNAMIC_DOMAINS.has(text.slice(dot + 1)) && !text.startsWith('www.');
 }
 
+/** As `isDynamicName`, judged once for each name that is asked for again and again. */
+export function isDynamic(name: DnsName): boolean {
+  name.isDynamic ??= isDynamicName(name.text);
+  return name.isDynamic;
+}
+
 /** The addresses that dynamic names led to, as answers of the DNS in the same input tell. */
 export class DynamicAddresses {
   readonly #addresses: BoundedMap<string, true>;
@@ -109,11 +115,6 @@ export class DynamicAddresses {
   /** @param most how many are remembered; later ones are refused and counted. */
   constructor(most: number) {
     this.#addresses = new BoundedMap(new Cap('addresses of dynamic names', most));
-  }
-
-  /** Whether the names of a batch's questions are dynamic; each is judged once. */
-  names(column: StringColumn): Judged<boolean> {
-    return new Judged(column, isDynamicName, false);
   }
 
   /** Takes the answers to a question for a dynamic name. */

@@ -3,7 +3,8 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { DynamicAddresses } from './dynamic-dns.ts';
+import { DnsNames } from './dns-name.ts';
+import { DynamicAddresses, isDynamic } from './dynamic-dns.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
 
 /**
@@ -83,13 +84,13 @@ class DynamicNameDetector extends CaseDetector<Contact, DynamicNameOptions> {
   observe(table: Table): void {
     const flows = bindFlows(table);
     const { dnsQuery, protocol, service, serviceBasis } = flows;
-    const asks = this.#dynamic.names(dnsQuery);
+    const names = new DnsNames(dnsQuery);
     const isTcp = protocol.dictionary.map((name) => name === 'tcp');
     const isTls = service.dictionary.map((name) => name === 'tls');
     const isContent = serviceBasis.dictionary.map((name) => name === 'content');
     for (let row = 0; row < flows.rowCount; row++) {
       if ((dnsQuery.codes[row] ?? -1) >= 0) {
-        if (asks.at(row)) this.#dynamic.learn(flows, row);
+        if (isDynamic(names.at(row))) this.#dynamic.learn(flows, row);
       } else if (isTcp[protocol.codes[row] ?? -1] === true) {
         const tls = isTls[service.codes[row] ?? -1] === true;
         if (tls ? isNameless(flows, row) : isContent[serviceBasis.codes[row] ?? -1] !== true)

@@ -4,6 +4,7 @@ import { BoundedMap, Cap } from './bounded.ts';
 import { byScore, Case, CaseBook, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
 import { answeredAddresses } from './dns-answer.ts';
+import { DnsNames } from './dns-name.ts';
 import { readableText } from './protocol-mismatch.ts';
 
 /**
@@ -211,13 +212,16 @@ class MiningDetector implements Detector {
     const isTcp = flows.protocol.dictionary.map((protocol) => protocol === 'tcp');
     const service = flows.service.dictionary.map(serviceClass);
     const serverName = new Judged(flows.serverName, poolName, NO_NAME);
-    const query = new Judged(flows.dnsQuery, poolName, NO_NAME);
+    const names = new DnsNames(flows.dnsQuery);
+    const queries = flows.dnsQuery.codes;
     const byContent = flows.serviceBasis.dictionary.map((basis) => basis === 'content');
     for (let row = 0; row < flows.rowCount; row++) {
       const kind = service[flows.service.codes[row] ?? -1] ?? UNKNOWN;
       if (kind === DNS) {
-        const name = query.at(row);
-        if (name !== NO_NAME) this.#learn(flows, row, name);
+        if ((queries[row] ?? -1) < 0) continue;
+        const name = names.at(row);
+        name.pool ??= poolName(name.text);
+        if (name.pool !== NO_NAME) this.#learn(flows, row, name.pool);
         continue;
       }
       if (isTcp[flows.protocol.codes[row] ?? -1] !== true) continue;

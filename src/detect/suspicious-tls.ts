@@ -3,7 +3,8 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, parseAddress, serviceByPort } from '../wire/index.ts';
 import { byScore, Case, CaseBook, CaseDetector, compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { DynamicAddresses, isDynamicName } from './dynamic-dns.ts';
+import { DnsNames } from './dns-name.ts';
+import { DynamicAddresses, isDynamic, isDynamicName } from './dynamic-dns.ts';
 
 /**
  * TLS with a server outside whose certificate nobody vouches for, in circumstances in which no web page, mail or update is fetched: remote-control tools (AsyncRAT, Quasar, Cobalt Strike,
@@ -175,12 +176,12 @@ class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const isDynamic = this.#dynamic.names(flows.dnsQuery);
+    const names = new DnsNames(flows.dnsQuery);
     const { certificateSubject, certificateIssuer, dnsQuery, service } = flows;
     const isTls = service.dictionary.map((name) => name === 'tls');
     for (let row = 0; row < flows.rowCount; row++) {
       if ((dnsQuery.codes[row] ?? -1) >= 0) {
-        if (isDynamic.at(row)) this.#dynamic.learn(flows, row);
+        if (isDynamic(names.at(row))) this.#dynamic.learn(flows, row);
       } else if (
         (certificateSubject.codes[row] ?? -1) >= 0 &&
         (certificateIssuer.codes[row] ?? -1) >= 0 &&

@@ -49,6 +49,8 @@ const SURPRISING = 8;
 const FAMILIAR = 4.5;
 const MAX_LABEL = 63;
 const bits = new Float64Array(MAX_LABEL + 1);
+/** The characters of the label that is measured. */
+const codes = new Uint16Array(MAX_LABEL + 1);
 
 /** Measures a label (RFC 1035: at most 63 characters; longer ones are cut) into `out`, of `SHAPE_NAMES.length`. All numbers are finite. */
 export function labelShape(text: string, tables: SymbolTables, out: Float64Array): void {
@@ -74,7 +76,9 @@ export function labelShape(text: string, tables: SymbolTables, out: Float64Array
   let seenLow = 0;
   let seenHigh = 0;
   for (let i = 0; i <= n; i++) {
-    const symbol = i === n ? BORDER : symbolOf(label.charCodeAt(i));
+    const code = i === n ? -1 : label.charCodeAt(i);
+    codes[i] = code;
+    const symbol = i === n ? BORDER : symbolOf(code);
     const own = tables.honest[(first * SYMBOLS + second) * SYMBOLS + symbol];
     bits[i] = own;
     honest += own;
@@ -118,7 +122,7 @@ export function labelShape(text: string, tables: SymbolTables, out: Float64Array
     if (window > worst) worst = window;
   }
   let repeated = 0;
-  for (let i = 2; i + 1 < n; i++) if (label.indexOf(label.slice(i, i + 2)) < i - 1) repeated++;
+  for (let i = 2; i + 1 < n; i++) if (stoodBefore(i)) repeated++;
   const length = Math.max(1, n);
   const consonants = longestConsonantRun(label);
   const vowels = vowelRatio(label);
@@ -140,4 +144,12 @@ export function labelShape(text: string, tables: SymbolTables, out: Float64Array
   out[15] = Math.min(20, longestStretch);
   out[16] = familiar / terms;
   out[17] = repeated / length;
+}
+
+/** Whether the pair of characters at `i` stands before it too, without a character in common. */
+function stoodBefore(i: number): boolean {
+  const first = codes[i];
+  const second = codes[i + 1];
+  for (let j = 0; j < i - 1; j++) if (codes[j] === first && codes[j + 1] === second) return true;
+  return false;
 }

@@ -55,6 +55,8 @@ export function dgaScore(name: string): number {
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const shape = new Float64Array(SHAPE_NAMES.length);
+/** The shape in deviations from the mean. */
+const standard = new Float64Array(SHAPE_NAMES.length);
 let loaded: { tables: SymbolTables; network: DgaNetwork } | undefined;
 
 /** The score of a label alone, whatever name it is of. */
@@ -76,13 +78,15 @@ export interface DgaNetwork {
 
 /** The output of the network for a shape, 0..1. */
 export function networkScore(network: DgaNetwork, input: Float64Array): number {
+  const { mean, deviation, hidden, hiddenBias, output } = network;
+  const n = mean.length;
+  for (let i = 0; i < n; i++) standard[i] = Math.max(-5, Math.min(5, (input[i] - mean[i]) / deviation[i]));
   let z = network.outputBias;
-  for (let u = 0; u < network.output.length; u++) {
-    let sum = network.hiddenBias[u];
-    const weights = network.hidden[u];
-    for (let i = 0; i < weights.length; i++)
-      sum += weights[i] * Math.max(-5, Math.min(5, (input[i] - network.mean[i]) / network.deviation[i]));
-    z += network.output[u] * Math.tanh(sum);
+  for (let u = 0; u < output.length; u++) {
+    let sum = hiddenBias[u];
+    const weights = hidden[u];
+    for (let i = 0; i < n; i++) sum += weights[i] * standard[i];
+    z += output[u] * Math.tanh(sum);
   }
   return 1 / (1 + Math.exp(-z));
 }

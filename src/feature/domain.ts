@@ -23,10 +23,29 @@ export function normalName(name: string): string | undefined {
   const colon = text.lastIndexOf(':');
   if (colon >= 0 && /^:\d{1,5}$/.test(text.slice(colon))) text = text.slice(0, colon);
   if (text.endsWith('.')) text = text.slice(0, -1);
-  if (text.length === 0 || text.length > MAX_NAME || text.startsWith('.') || text.includes('..')) return undefined;
-  if (/[\u0000-\u0020\u007f:/@[\]]/.test(text)) return undefined;
-  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(text)) return undefined;
+  if (text.length === 0 || text.length > MAX_NAME || !hasLabels(text)) return undefined;
+  // A name that begins with a digit is an address now and then.
+  if (isDigit(text.charCodeAt(0)) && /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text)) return undefined;
   return text.toLowerCase();
+}
+
+/** Whether no label before the last is empty, and no character is a blank, a control, or one of `/:@[]`. */
+function hasLabels(text: string): boolean {
+  let previous = DOT;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT && previous === DOT) return false;
+    if (code <= 0x20 || code === 0x7f || code === 0x2f || code === 0x3a || code === 0x40) return false;
+    if (code === 0x5b || code === 0x5d) return false;
+    previous = code;
+  }
+  return true;
+}
+
+const DOT = 0x2e;
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** A name in its parts. */
