@@ -1,14 +1,16 @@
 import type { Table } from '../core/index.ts';
-import { FLOW_COLUMN, type FlowRecord, flowRecord } from '../flow/index.ts';
+import { FLOW_COLUMN, type FlowRecord } from '../flow/index.ts';
 import type { Detection } from './detection.ts';
+import { EvidenceStore } from './evidence-store.ts';
 
 /**
  * The flows that detections hold as evidence, to be completed from the flow tables in a second look at them: while a detector runs it keeps of a flow
- * only what says which one it is (see `EvidencePool`). Holds as many rows as the detections have evidence.
+ * only what says which one it is (see `EvidencePool`). Holds as many rows as the detections have evidence, as bytes.
  */
 export class EvidenceRows {
   #wanted = new Set<number>();
   #rows = new Map<number, FlowRecord>();
+  #store = new EvidenceStore();
 
   constructor(detections: readonly Detection[]) {
     for (const detection of detections)
@@ -22,7 +24,7 @@ export class EvidenceRows {
     if (column === undefined || column.kind === 'string') return;
     for (let row = 0; row < table.rowCount; row++) {
       const id = column.values[row];
-      if (id !== undefined && this.#wanted.has(id)) this.#rows.set(id, compact(flowRecord(table, row)));
+      if (id !== undefined && this.#wanted.has(id)) this.#rows.set(id, this.#store.add(table, row));
     }
   }
 
@@ -33,13 +35,4 @@ export class EvidenceRows {
       flows: detection.flows.map((flow) => (flow.id === undefined ? flow : (this.#rows.get(flow.id) ?? flow))),
     }));
   }
-}
-
-/**
- * The same record as V8 keeps what it parses from JSON: members by a shape that all such records share, where one that was put together member by member is a hash table of its
- * own, of five times the size. Here that is 40 MB where there are a thousand incidents. A number that JSON does not know stays as it is.
- */
-function compact(record: FlowRecord): FlowRecord {
-  for (const value of Object.values(record)) if (typeof value === 'number' && !Number.isFinite(value)) return record;
-  return JSON.parse(JSON.stringify(record)) as FlowRecord;
 }
