@@ -16,7 +16,7 @@ export class EvidenceStore {
   #numbers = new Map<string, number>();
   #recent: (FlowRecord | undefined)[] = new Array<FlowRecord | undefined>(RECENT).fill(undefined);
   #recentAt = new Float64Array(RECENT).fill(-1);
-  #handler: ProxyHandler<Place> = {
+  #handler: ProxyHandler<FlowRecord> = {
     // For JSON at once; member by member it takes ten times as long.
     get: (place, key) => (key === 'toJSON' ? () => this.#recordAt(place) : Reflect.get(this.#recordAt(place), key)),
     has: (place, key) => Reflect.has(this.#recordAt(place), key),
@@ -29,8 +29,7 @@ export class EvidenceStore {
 
   /** Keeps a row of a flow table. */
   add(table: Table, row: number): FlowRecord {
-    const place = { at: this.#write(table, row) };
-    return new Proxy(place, this.#handler) as unknown as FlowRecord;
+    return new Proxy<FlowRecord>({ id: this.#write(table, row) }, this.#handler);
   }
 
   #write(table: Table, row: number): number {
@@ -84,7 +83,8 @@ export class EvidenceStore {
     return number;
   }
 
-  #recordAt({ at }: Place): FlowRecord {
+  /** @param place behind a stand-in: its `id` is where the row's bytes begin. */
+  #recordAt({ id: at = 0 }: FlowRecord): FlowRecord {
     const slot = at % RECENT;
     if (this.#recentAt[slot] === at) return this.#recent[slot] as FlowRecord;
     const record = this.#read(at);
@@ -114,10 +114,6 @@ export class EvidenceStore {
     cursor.at = from + (cursor.bytes[cursor.at] as number);
     return asciiText(cursor.bytes, from, cursor.at);
   }
-}
-
-interface Place {
-  readonly at: number;
 }
 
 interface Cursor {
