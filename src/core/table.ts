@@ -147,28 +147,42 @@ export function textAt(column: StringColumn, row: number): string | undefined {
   return column instanceof PackedTextColumn ? column.text(code) : column.dictionary[code];
 }
 
+/** What is known beforehand of which cells a row has. Columns by their position in the schema. */
+export interface RowShape {
+  /** Number columns that every row has. */
+  readonly always: readonly number[];
+  /** Groups of number columns of which a row has all or none: they share one array of bits. */
+  readonly together: readonly (readonly number[])[];
+}
+
+const ANY_SHAPE: RowShape = { always: [], together: [] };
+
 /**
  * Fills a batch row by row. Columns are addressed by their position in the schema, so that the per-flow path does no look-ups by name.
  * A cell that is never set is missing. A column is filled by one of `setText`, `addText` and `addPacked` alone. `finish` hands the arrays over and leaves the builder empty with fresh arrays.
+ *
+ * Who sets most of a row's cells takes the arrays themselves (`floats`, `ints`, `codes`, `bits`), once for each batch: a call for each cell costs many times what the store does.
  */
 export class TableBuilder {
   readonly schema: Schema;
   readonly capacity: number;
+  readonly shape: RowShape;
   rowCount = 0;
   #numbers: (Float64Array | Int32Array | undefined)[] = [];
   #valid: (Uint8Array | undefined)[] = [];
   #codes: (Int32Array | undefined)[] = [];
   #dictionaries: (Map<string, number> | undefined)[] = [];
   #unique: (string[] | undefined)[] = [];
-  #packed: (Packed | undefined)[] = [];
+  #packed: (PackedTexts | undefined)[] = [];
   #lastText: (string | undefined)[] = [];
   #lastCode: number[] = [];
   #made = new WeakMap<Table, BuilderArrays>();
   #spare: BuilderArrays | undefined;
 
-  constructor(schema: Schema, capacity: number) {
+  constructor(schema: Schema, capacity: number, shape: RowShape = ANY_SHAPE) {
     this.schema = schema;
     this.capacity = capacity;
+    this.shape = shape;
     this.#allocate();
   }
 
@@ -195,6 +209,8 @@ export class TableBuilder {
       c.kind === 'float64' ? new Float64Array(n) : c.kind === 'int32' ? new Int32Array(n) : undefined,
     );
     this.#valid = this.schema.columns.map((c) => (c.kind === 'string' ? undefined : new Uint8Array((n + 7) >> 3)));
+    for (const column of this.shape.always) this.#valid[column] = undefined;
+    for (const group of this.shape.together) for (const column of group) this.#valid[column] = this.#valid[group[0]];
     this.#codes = this.schema.columns.map((c) => (c.kind === 'string' ? new Int32Array(n).fill(-1) : undefined));
   }
 
@@ -220,7 +236,36 @@ export class TableBuilder {
 
   setNumber(column: number, row: number, value: number): void {
     this.#numbers[column]![row] = value;
-    this.#valid[column]![row >> 3] |= 1 << (row & 7);
+    const valid = this.#valid[column];
+    if (valid !== undefined) valid[row >> 3] |= 1 << (row & 7);
+  }
+
+  /** The values of a column of this kind in the batch at hand, until `finish`. */
+  floats(column: number): Float64Array {
+    const values = this.#numbers[column];
+    if (values instanceof Float64Array) return values;
+    throw new Error(`column '${this.schema.columns[column].name}' is not of kind float64`);
+  }
+
+  /** As `floats` for columns of int32. */
+  ints(column: number): Int32Array {
+    const values = this.#numbers[column];
+    if (values instanceof Int32Array) return values;
+    throw new Error(`column '${this.schema.columns[column].name}' is not of kind int32`);
+  }
+
+  /** The codes of a text column in the batch at hand, until `finish`. */
+  codes(column: number): Int32Array {
+    const codes = this.#codes[column];
+    if (codes !== undefined) return codes;
+    throw new Error(`column '${this.schema.columns[column].name}' does not hold strings`);
+  }
+
+  /** One bit for each row, to be set where the number column, and so its group, has a value; until `finish`. */
+  bits(column: number): Uint8Array {
+    const valid = this.#valid[column];
+    if (valid !== undefined) return valid;
+    throw new Error(`column '${this.schema.columns[column].name}' has no bits of its own`);
   }
 
   setText(column: number, row: number, value: string): void {
@@ -240,7 +285,7 @@ export class TableBuilder {
 
   /**
    * As `setText` for values that hardly ever repeat: it doesn't look for an equal one, which costs most of the time that such a column takes.
-   * @returns the value's code, for `setCode`.
+   * @returns the value's code, for other rows of the batch that have the same.
    */
   addText(column: number, row: number, value: string): number {
     let unique = this.#unique[column];
@@ -254,30 +299,23 @@ export class TableBuilder {
     return code;
   }
 
-  /** The value that `addText` gave this code in the same column, since the last `finish`. */
-  setCode(column: number, row: number, code: number): void {
-    this.#codes[column]![row] = code;
-  }
-
   /** As `addText` for `text[0, n)`: ASCII letters, digits and `:+/=` alone; see `PackedTextColumn`. */
   addPacked(column: number, row: number, text: Uint8Array, n: number): void {
-    let packed = this.#packed[column];
-    if (packed === undefined) {
-      packed = { bytes: new Uint8Array(32 * this.capacity), ends: new Int32Array(this.capacity), count: 0 };
-      this.#packed[column] = packed;
-    }
-    const { count } = packed;
-    let at = count === 0 ? 0 : packed.ends[count - 1];
-    if (at + n > packed.bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * packed.bytes.length, at + n));
-      grown.set(packed.bytes);
-      packed.bytes = grown;
-    }
+    const packed = this.packed(column);
+    let at = packed.add(n);
     const { bytes } = packed;
     for (let i = 0; i < n; i++) bytes[at++] = text[i];
-    packed.ends[count] = at;
-    packed.count = count + 1;
-    this.#codes[column]![row] = count;
+    this.#codes[column]![row] = packed.count - 1;
+  }
+
+  /** The packed texts of a column in the batch at hand, until `finish`. Who adds one sets the row's code to `count - 1`. */
+  packed(column: number): PackedTexts {
+    let packed = this.#packed[column];
+    if (packed === undefined) {
+      packed = new PackedTexts(this.capacity);
+      this.#packed[column] = packed;
+    }
+    return packed;
   }
 
   finish(): Table {
@@ -299,7 +337,7 @@ export class TableBuilder {
           dictionary: this.#unique[i] ?? [...this.#dictionaries[i]!.keys()],
         };
       }
-      return { kind: spec.kind, values: this.#numbers[i]!.subarray(0, n), valid: this.#valid[i]! };
+      return { kind: spec.kind, values: this.#numbers[i]!.subarray(0, n), valid: this.#valid[i] };
     });
     const table = new Table(this.schema, n, columns);
     this.#made.set(table, { numbers: this.#numbers, valid: this.#valid, codes: this.#codes, packed: this.#packed });
@@ -308,17 +346,37 @@ export class TableBuilder {
   }
 }
 
-interface Packed {
+/** The texts of a packed column, as they are added. */
+export class PackedTexts {
   bytes: Uint8Array;
+  /** As in `PackedTextColumn`. */
   readonly ends: Int32Array;
-  count: number;
+  count = 0;
+
+  /** @param capacity texts at most; there is room for 32 bytes each before it must grow. */
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(32 * capacity);
+    this.ends = new Int32Array(capacity);
+  }
+
+  /** Adds a text of `n` bytes, which the caller writes to `bytes` from the result on. */
+  add(n: number): number {
+    const at = this.count === 0 ? 0 : this.ends[this.count - 1];
+    if (at + n > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(2 * this.bytes.length, at + n));
+      grown.set(this.bytes);
+      this.bytes = grown;
+    }
+    this.ends[this.count++] = at + n;
+    return at;
+  }
 }
 
 interface BuilderArrays {
   readonly numbers: (Float64Array | Int32Array | undefined)[];
   readonly valid: (Uint8Array | undefined)[];
   readonly codes: (Int32Array | undefined)[];
-  readonly packed: (Packed | undefined)[];
+  readonly packed: (PackedTexts | undefined)[];
 }
 
 /** A new table with the rows of `table` in the given order. `order` may leave rows out. */

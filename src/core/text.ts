@@ -120,19 +120,26 @@ export function writeHex(from: Uint8Array, at: number, n: number, out: Uint8Arra
   }
 }
 
-/** Writes Base64 with padding (RFC 4648 section 4) of a SHA-1 digest, 20 bytes, to `out[to, to + 28)`. */
-export function writeDigestBase64(digest: Uint8Array, out: Uint8Array, to: number): void {
+/** Writes Base64 with padding (RFC 4648 section 4) of a SHA-1 digest, five big-endian words, to `out[to, to + 28)`. */
+export function writeDigestBase64(digest: Int32Array, out: Uint8Array, to: number): void {
   let at = to;
-  for (let i = 0; i < 18; i += 3) {
-    const group = (digest[i] << 16) | (digest[i + 1] << 8) | digest[i + 2];
-    out[at++] = BASE64_DIGITS[group >> 18];
-    out[at++] = BASE64_DIGITS[(group >> 12) & 63];
-    out[at++] = BASE64_DIGITS[(group >> 6) & 63];
-    out[at++] = BASE64_DIGITS[group & 63];
+  // Bits that were taken from the words and not yet written, `held` of them.
+  let bits = 0;
+  let held = 0;
+  for (let i = 0; i < 5; i++) {
+    const word = digest[i];
+    let left = 32;
+    if (held > 0) {
+      left -= 6 - held;
+      out[at++] = BASE64_DIGITS[((bits << (6 - held)) | (word >>> left)) & 63];
+    }
+    while (left >= 6) {
+      left -= 6;
+      out[at++] = BASE64_DIGITS[(word >>> left) & 63];
+    }
+    bits = word & ((1 << left) - 1);
+    held = left;
   }
-  const last = (digest[18] << 16) | (digest[19] << 8);
-  out[at++] = BASE64_DIGITS[last >> 18];
-  out[at++] = BASE64_DIGITS[(last >> 12) & 63];
-  out[at++] = BASE64_DIGITS[(last >> 6) & 63];
+  out[at++] = BASE64_DIGITS[(bits << (6 - held)) & 63];
   out[at++] = 0x3d;
 }

@@ -31,19 +31,20 @@ const COUNTERPART_V6 = new Map([
   [145, 144],
 ]);
 
-const SCRATCH = new Uint8Array(40);
-const VIEW = new DataView(SCRATCH.buffer);
+/** What is hashed, 40 bytes at most as big-endian words. The seed's two bytes come first, so everything lies across two words. */
+const MESSAGE = new Int32Array(10);
 
 /** Characters of a Community ID. */
 export const COMMUNITY_ID_LENGTH = 30;
 
 /**
- * Writes the ID as ASCII to the first `COMMUNITY_ID_LENGTH` bytes of `out`.
+ * Writes the ID as ASCII to `out[at, at + COMMUNITY_ID_LENGTH)`.
  * @param w words; the initiator's address begins at `from`, the responder's at `to` (4 words each, 1 used for IPv4).
  * @param icmp type << 8 | code of the first packet, -1 for other protocols.
  */
 export function writeCommunityId(
   out: Uint8Array,
+  at: number,
   w: Int32Array,
   from: number,
   to: number,
@@ -53,9 +54,6 @@ export function writeCommunityId(
   toPort: number,
   icmp: number,
 ): void {
-  const hasPorts = protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || icmp >= 0;
-  let a = from;
-  let b = to;
   let p = fromPort;
   let q = toPort;
   let oneWay = false;
@@ -66,26 +64,24 @@ export function writeCommunityId(
     q = counterpart ?? icmp & 255;
   }
   const words = isV6 ? 4 : 1;
-  if (!oneWay) {
-    let order = 0;
-    for (let k = 0; k < words && order === 0; k++) order = (w[a + k] >>> 0) - (w[b + k] >>> 0);
-    if (order > 0 || (order === 0 && p > q)) {
-      [a, b] = [b, a];
-      [p, q] = [q, p];
-    }
+  let order = 0;
+  for (let k = 0; k < words && order === 0; k++) order = (w[from + k] >>> 0) - (w[to + k] >>> 0);
+  const isSwapped = !oneWay && (order > 0 || (order === 0 && p > q));
+  const low = isSwapped ? to : from;
+  const high = isSwapped ? from : to;
+  const message = MESSAGE;
+  let n = 0;
+  // The upper half of each word ends the word before.
+  let rest = 0;
+  for (let k = 0; k < 2 * words; k++) {
+    const word = k < words ? w[low + k] : w[high + k - words];
+    message[n++] = rest | (word >>> 16);
+    rest = word << 16;
   }
-  VIEW.setUint16(0, 0);
-  let at = 2;
-  for (let k = 0; k < words; k++, at += 4) VIEW.setInt32(at, w[a + k]);
-  for (let k = 0; k < words; k++, at += 4) VIEW.setInt32(at, w[b + k]);
-  SCRATCH[at++] = protocol;
-  SCRATCH[at++] = 0;
-  if (hasPorts) {
-    VIEW.setUint16(at, p);
-    VIEW.setUint16(at + 2, q);
-    at += 4;
-  }
-  out[0] = 0x31;
-  out[1] = 0x3a;
-  writeDigestBase64(sha1Block(SCRATCH, at), out, 2);
+  message[n++] = rest | ((protocol & 255) << 8);
+  const hasPorts = protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || icmp >= 0;
+  if (hasPorts) message[n++] = isSwapped ? (q << 16) | (p & 0xffff) : (p << 16) | (q & 0xffff);
+  out[at] = 0x31;
+  out[at + 1] = 0x3a;
+  writeDigestBase64(sha1Block(message, 4 * n), out, at + 2);
 }

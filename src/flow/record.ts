@@ -69,3 +69,14 @@ export const STATE_FIRST_SIDE = 64;
 export const STATE_NO_PORTS = 256;
 /** Emptied by the active timeout, waiting for its next packet. */
 export const STATE_DORMANT = 128;
+/** Came in a tunnel. */
+export const STATE_TUNNEL = 512;
+
+/** What a flow came in, by its first packet. */
+export interface Tunnel {
+  readonly kind: number;
+  readonly id: number;
+  /** Addresses of the outermost tunnel, undefined without one; from the sender of the first packet, and to. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}

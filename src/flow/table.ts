@@ -1,33 +1,26 @@
-import { type Table, TableBuilder, writeHex } from '../core/index.ts';
+import type { Table } from '../core/index.ts';
 import {
   decodeFrame,
   Fragments,
   type FrameBatch,
   formatIpv4,
   formatIpv6,
-  formatMac,
-  formatTcpFlags,
-  isIcmpQuery,
   ODDITY,
   type OddityCounter,
   OTHER_KINDS_BEYOND,
   Packet,
   PROTO,
-  protocolName,
   serviceByPort,
   TCP_ACK,
   TCP_FIN,
   TCP_RST,
   TCP_SYN,
   type TimeBase,
-  tunnelName,
 } from '../wire/index.ts';
 import type { ArpClaims } from './arp-claim.ts';
-import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import { showableLength } from './first-bytes.ts';
-import { icmpErrorName } from './icmp-error.ts';
 import type { PayloadKeeper } from './payload.ts';
-import { type FlowFacts, PayloadObserver } from './peek/index.ts';
+import { PayloadObserver } from './peek/index.ts';
 import {
   F_BYTES,
   F_CLOCK,
@@ -53,6 +46,8 @@ import {
   STATE_MAC,
   STATE_NO_PORTS,
   STATE_RESET,
+  STATE_TUNNEL,
+  type Tunnel,
   W_ADDRESS,
   W_ERRORS,
   W_FIRST_BYTES,
@@ -72,9 +67,17 @@ import {
   W_STATE,
   W_VLAN,
 } from './record.ts';
-import { FLOW_COLUMN, FLOW_SCHEMA } from './schema.ts';
-import { tcpState } from './tcp-state.ts';
-import { TCP_COUNT, TcpTracker, tcpOptionHints } from './tcp-track.ts';
+import {
+  CLOSE_ACTIVE,
+  CLOSE_END,
+  CLOSE_EVICTED,
+  CLOSE_FIN,
+  CLOSE_IDLE,
+  CLOSE_REUSE,
+  CLOSE_RST,
+  RowWriter,
+} from './row-writer.ts';
+import { TcpTracker, tcpOptionHints } from './tcp-track.ts';
 
 export interface FlowTableOptions {
   /** Silence after which a TCP flow is written, Zeek's default; one of nothing but SYNs goes by `idleTimeoutMs`. */
@@ -103,9 +106,6 @@ export const DEFAULT_FLOW_OPTIONS: FlowTableOptions = {
   hashSeed: 0,
 };
 
-/** Why a row was written; see column closeReason. */
-type CloseReason = 'fin' | 'rst' | 'idle' | 'active' | 'reuse' | 'evicted' | 'end';
-
 const WHEEL_SLOTS = 512;
 /** Slots of the hash table at first; never more than half of them are taken. */
 const FIRST_SLOTS = 1024;
@@ -120,36 +120,10 @@ const EVICTION_SEARCH = 1024;
 const EVICTION_BATCH = 256;
 /** At least so many go at once from a table of the usual size. */
 const EVICTION_LEAST = 64;
-const TEXT_CACHE_BITS = 14;
-/** Texts of addresses that are kept, by a hash of the address; a newcomer takes the place of whoever had it. */
-const TEXT_CACHE = 2 ** TEXT_CACHE_BITS;
 const OTHER_KINDS = 256;
-
-/** How many numbers there are for texts of a column: see `#known`. */
-const KNOWN_TEXTS: Readonly<Record<string, number>> = {
-  protocol: 512,
-  initiator: TEXT_CACHE,
-  responder: TEXT_CACHE,
-  initiatorMac: TEXT_CACHE,
-  responderMac: TEXT_CACHE,
-  initiatorFlags: 256,
-  responderFlags: 256,
-};
 
 /** In the eight bits of each side in W_PEEKS, above the number of first bytes: the side's payload is wanted still. */
 const KEEPS_PAYLOAD = 32;
-
-/** A text on its way into a packed column. */
-const TEXT = new Uint8Array(32);
-
-/** What a flow came in, by its first packet. */
-interface Tunnel {
-  readonly kind: number;
-  readonly id: number;
-  /** Addresses of the outermost tunnel, undefined without one; from the sender of the first packet, and to. */
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-}
 
 /**
  * Joins packets into bidirectional flows and writes each as a row when it ends, falls silent, has run long enough, or must make room.
@@ -180,7 +154,6 @@ export class FlowTable {
   live = 0;
   peakLive = 0;
 
-  #base: TimeBase;
   #oddities: OddityCounter;
   #packet = new Packet();
   #fragments = new Fragments();
@@ -199,15 +172,8 @@ export class FlowTable {
   #tick = 0;
   #clock = Number.NaN;
   #behind = 0;
-  #builder: TableBuilder;
+  #rowWriter: RowWriter;
   #finished: Table[] = [];
-  #addressText: string[] = new Array<string>(TEXT_CACHE).fill('');
-  #addressKey = new Int32Array(4 * TEXT_CACHE);
-  #addressIsV6 = new Uint8Array(TEXT_CACHE);
-  #macText: string[] = new Array<string>(TEXT_CACHE).fill('');
-  #macKey = new Int32Array(2 * TEXT_CACHE);
-  /** For columns whose texts have numbers: the code that a text has in the batch at hand, by its number; -1 when it was not there yet. */
-  #known: Int32Array[] = FLOW_SCHEMA.columns.map(({ name }) => new Int32Array(KNOWN_TEXTS[name] ?? 0).fill(-1));
   #tcpIdleNs: number;
   #idleNs: number;
   #activeNs: number;
@@ -216,7 +182,6 @@ export class FlowTable {
   constructor(base: TimeBase, oddities: OddityCounter, options: Partial<FlowTableOptions> = {}) {
     this.options = { ...DEFAULT_FLOW_OPTIONS, ...options };
     const { tcpIdleTimeoutMs, idleTimeoutMs, activeTimeoutMs, lingerMs, maxFlows, batchRows } = this.options;
-    this.#base = base;
     this.#oddities = oddities;
     const buffer = new ArrayBuffer(maxFlows * RECORD_BYTES);
     this.#f = new Float64Array(buffer);
@@ -224,9 +189,20 @@ export class FlowTable {
     this.#bytes = new Uint8Array(buffer);
     this.#slots = new Int32Array(2 * FIRST_SLOTS);
     this.#mask = FIRST_SLOTS - 1;
-    this.#builder = new TableBuilder(FLOW_SCHEMA, batchRows);
     this.#observer = new PayloadObserver(maxFlows, oddities);
     this.#tracker = new TcpTracker(maxFlows);
+    this.#rowWriter = new RowWriter(
+      {
+        w: this.#w,
+        f: this.#f,
+        bytes: this.#bytes,
+        tunnels: this.#tunnels,
+        tracker: this.#tracker,
+        observer: this.#observer,
+      },
+      base,
+      batchRows,
+    );
     this.#tcpIdleNs = tcpIdleTimeoutMs * 1e6;
     this.#idleNs = idleTimeoutMs * 1e6;
     this.#activeNs = activeTimeoutMs * 1e6;
@@ -274,7 +250,7 @@ export class FlowTable {
     // In order of record number: the order does not depend on addresses or hashes.
     for (let ref = 0; ref < this.#fresh; ref++) {
       if (w[ref * RECORD_I32 + W_SLOT] >= 0) {
-        this.#write(ref, (w[ref * RECORD_I32 + W_STATE] & STATE_CLOSING) !== 0 ? this.#closing(ref) : 'end');
+        this.#write(ref, (w[ref * RECORD_I32 + W_STATE] & STATE_CLOSING) !== 0 ? this.#closing(ref) : CLOSE_END);
         this.#remove(ref);
       }
     }
@@ -290,7 +266,7 @@ export class FlowTable {
 
   /** Takes the arrays of a table from `takeTables` back for the next one; nobody may look at it again. */
   recycle(table: Table): void {
-    this.#builder.recycle(table);
+    this.#rowWriter.recycle(table);
   }
 
   #countOther(kind: number): void {
@@ -331,7 +307,7 @@ export class FlowTable {
       ref = this.#add(packet, d, hash, timeNs, frame, input, bytes);
       created = true;
     } else if (this.#mustSplit(packet, d, ref)) {
-      const continued = this.#splitReason === 'active';
+      const continued = this.#splitReason === CLOSE_ACTIVE;
       this.#write(ref, this.#splitReason);
       if (continued) this.#empty(ref, STATE_CONTINUED);
       else this.#open(ref, packet, d, timeNs, frame, input, bytes);
@@ -423,7 +399,7 @@ export class FlowTable {
     this.#schedule(ref, this.#clock + this.#lingerNs);
   }
 
-  #splitReason: CloseReason = 'end';
+  #splitReason: number = CLOSE_END;
 
   /** Whether the packet begins a new row in place of the one that has its key; sets #splitReason. */
   #mustSplit(packet: Packet, d: number, ref: number): boolean {
@@ -433,7 +409,7 @@ export class FlowTable {
     const state = w[rw + W_STATE];
     const closing = (state & STATE_CLOSING) !== 0;
     if (this.#clock - this.#f[rf + F_CLOCK] > (closing ? this.#lingerNs : this.#idleTimeout(ref))) {
-      this.#splitReason = closing ? this.#closing(ref) : 'idle';
+      this.#splitReason = closing ? this.#closing(ref) : CLOSE_IDLE;
       return true;
     }
     if (packet.protocol === PROTO.tcp && (packet.tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN) {
@@ -442,16 +418,16 @@ export class FlowTable {
       // A connection that began before the capture or in an earlier row may have no SYN to compare with: once it is closed or cut, a SYN is a new one's.
       const over = closing || (state & STATE_CONTINUED) !== 0 || (began && (seen & ((1 << 18) | (1 << 19))) !== 0);
       if (over && w[rw + W_SEQUENCE] !== packet.tcpSequence) {
-        this.#splitReason = closing ? this.#closing(ref) : 'reuse';
+        this.#splitReason = closing ? this.#closing(ref) : CLOSE_REUSE;
         return true;
       }
     }
     if (packet.src0 === 0 && packet.isV6 === 0 && packet.protocol === PROTO.udp && this.#isOthers(packet, d, ref)) {
-      this.#splitReason = 'reuse';
+      this.#splitReason = CLOSE_REUSE;
       return true;
     }
     if (this.#clock - this.#f[rf + F_OPENED] > this.#activeNs && (state & STATE_DORMANT) === 0) {
-      this.#splitReason = 'active';
+      this.#splitReason = CLOSE_ACTIVE;
       return true;
     }
     return false;
@@ -467,8 +443,8 @@ export class FlowTable {
     return false;
   }
 
-  #closing(ref: number): CloseReason {
-    return (this.#w[ref * RECORD_I32 + W_STATE] & STATE_RESET) !== 0 ? 'rst' : 'fin';
+  #closing(ref: number): number {
+    return (this.#w[ref * RECORD_I32 + W_STATE] & STATE_RESET) !== 0 ? CLOSE_RST : CLOSE_FIN;
   }
 
   /** A TCP flow that is nothing but SYNs so far is an attempt, and attempts end like other protocols' flows: long before a silent connection would. */
@@ -612,6 +588,11 @@ export class FlowTable {
     let state = initiator & 1 ? STATE_INITIATOR : 0;
     if (initiator & 2) state |= STATE_GUESSED;
     if (d === 1) state |= STATE_FIRST_SIDE;
+    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
+    if (packet.depth !== 0) {
+      state |= STATE_TUNNEL;
+      this.#tunnels[ref] = tunnelOf(packet);
+    }
     if ((packet.srcPort | packet.dstPort) === 0 && (packet.isLaterFragment !== 0 || packet.payload === 0))
       state |= STATE_NO_PORTS;
     if (packet.destinationMac >= 0) {
@@ -632,7 +613,6 @@ export class FlowTable {
     w[rw + W_PEEKS] = this.payloads?.open(ref, packet) === true ? KEEPS_PAYLOAD * 0x10100 : 0;
     this.#observer.release(ref);
     if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
-    this.#tunnels[ref] = packet.depth === 0 ? undefined : tunnelOf(packet);
     this.#wake(ref, timeNs, frame, input);
     if (w[rw + W_SLOT] >= 0) this.#unlink(ref);
     this.#schedule(ref, this.#clock + Math.min(this.#idleTimeout(ref), this.#activeNs));
@@ -676,7 +656,10 @@ export class FlowTable {
     this.#unlink(ref);
     this.#observer.release(ref);
     this.payloads?.release(ref);
-    this.#tunnels[ref] = undefined;
+    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) {
+      this.#tunnels[ref] = undefined;
+      w[rw + W_STATE] = 0;
+    }
     w[rw + W_NEXT] = this.#free;
     this.#free = ref;
     this.live--;
@@ -737,7 +720,7 @@ export class FlowTable {
     if (f[rf + F_OPENED] > this.#clock) f[rf + F_OPENED] = this.#clock;
     const idle = f[rf + F_CLOCK] + ((state & STATE_CLOSING) !== 0 ? this.#lingerNs : this.#idleTimeout(ref));
     if (idle < this.#clock) {
-      this.#write(ref, (state & STATE_CLOSING) !== 0 ? this.#closing(ref) : 'idle');
+      this.#write(ref, (state & STATE_CLOSING) !== 0 ? this.#closing(ref) : CLOSE_IDLE);
       this.#remove(ref);
       return;
     }
@@ -745,7 +728,7 @@ export class FlowTable {
     if ((state & STATE_DORMANT) === 0) {
       const active = f[rf + F_OPENED] + this.#activeNs;
       if (active < this.#clock) {
-        this.#write(ref, 'active');
+        this.#write(ref, CLOSE_ACTIVE);
         this.#empty(ref, STATE_CONTINUED);
       } else if (active < deadline) deadline = active;
     }
@@ -782,7 +765,7 @@ export class FlowTable {
     }
     for (const ref of chosen) {
       if ((w[ref * RECORD_I32 + W_STATE] & STATE_DORMANT) === 0) this.#oddities.count(ODDITY['flow.evicted']);
-      this.#write(ref, 'evicted');
+      this.#write(ref, CLOSE_EVICTED);
       this.#remove(ref);
     }
   }
@@ -831,9 +814,8 @@ export class FlowTable {
   // ---- rows ----
 
   #flush(): void {
-    if (this.#builder.rowCount === 0) return;
-    const table = this.#builder.finish();
-    for (const codes of this.#known) codes.fill(-1);
+    if (this.#rowWriter.rowCount === 0) return;
+    const table = this.#rowWriter.finish();
     if (this.onTable === undefined) this.#finished.push(table);
     else this.onTable(table);
   }
@@ -845,266 +827,24 @@ export class FlowTable {
     return first;
   }
 
-  #write(ref: number, reason: CloseReason): void {
-    const w = this.#w;
-    const f = this.#f;
-    const rw = ref * RECORD_I32;
-    const rf = ref * RECORD_F64;
-    const state = w[rw + W_STATE];
+  #write(ref: number, reason: number): void {
+    const state = this.#w[ref * RECORD_I32 + W_STATE];
     if ((state & STATE_DORMANT) !== 0) return;
-    this.#observer.finish(ref, (state & STATE_INITIATOR) !== 0 ? 1 : 0);
-    const out = this.#builder;
-    const row = out.addRow();
-    this.rows++;
-    const protocol = w[rw + W_PROTOCOL] & 511;
-    const isV6 = (w[rw + W_PROTOCOL] & 512) !== 0;
     const i = (state & STATE_INITIATOR) !== 0 ? 1 : 0;
-    const r = 1 - i;
-    const C = FLOW_COLUMN;
-    out.setNumber(C.id, row, this.rows);
-    out.setNumber(C.startMs, row, this.#base.epochMs(f[rf + F_START]));
-    out.setNumber(C.endMs, row, this.#base.epochMs(f[rf + F_END]));
-    out.setNumber(C.durationMs, row, (f[rf + F_END] - f[rf + F_START]) / 1e6);
-    if (!this.#isKnown(C.protocol, row, protocol)) this.#learn(C.protocol, row, protocol, protocolName(protocol));
-    this.#writeAddress(C.initiator, row, rw + W_ADDRESS + 4 * i, isV6);
-    this.#writeAddress(C.responder, row, rw + W_ADDRESS + 4 * r, isV6);
-    const packed = w[rw + W_PORTS];
-    const initiatorPort = i === 0 ? packed >>> 16 : packed & 0xffff;
-    const responderPort = i === 0 ? packed & 0xffff : packed >>> 16;
-    const isPortProtocol =
-      protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || protocol === PROTO.udplite;
-    const hasPorts = isPortProtocol && (state & STATE_NO_PORTS) === 0;
-    if (hasPorts) {
-      out.setNumber(C.initiatorPort, row, initiatorPort);
-      out.setNumber(C.responderPort, row, responderPort);
-    }
-    const icmp = w[rw + W_ICMP];
-    if (icmp >= 0) {
-      out.setNumber(C.icmpType, row, icmp >> 8);
-      out.setNumber(C.icmpCode, row, icmp & 255);
-    }
-    if (w[rw + W_VLAN] >= 0) out.setNumber(C.vlan, row, w[rw + W_VLAN]);
-    if ((state & STATE_MAC) !== 0) {
-      const at = (rw + W_MAC) * 4;
-      const fromInitiator = ((state & STATE_FIRST_SIDE) !== 0 ? 1 : 0) === i;
-      this.#writeMac(C.initiatorMac, row, fromInitiator ? at + 6 : at);
-      this.#writeMac(C.responderMac, row, fromInitiator ? at : at + 6);
-    }
-    const packets = w[rw + W_PACKETS] + w[rw + W_PACKETS + 1];
-    out.setNumber(C.initiatorPackets, row, w[rw + W_PACKETS + i]);
-    out.setNumber(C.responderPackets, row, w[rw + W_PACKETS + r]);
-    out.setNumber(C.initiatorBytes, row, f[rf + F_BYTES + i]);
-    out.setNumber(C.responderBytes, row, f[rf + F_BYTES + r]);
-    out.setNumber(C.initiatorPayloadBytes, row, f[rf + F_PAYLOAD + i]);
-    out.setNumber(C.responderPayloadBytes, row, f[rf + F_PAYLOAD + r]);
-    if (packets > 1) {
-      const gaps = packets - 1;
-      const mean = f[rf + F_IAT_SUM] / gaps;
-      const variance = f[rf + F_IAT_SQUARES] / gaps - mean * mean;
-      out.setNumber(C.iatMeanMs, row, mean / 1e6);
-      out.setNumber(C.iatSdMs, row, variance > 0 ? Math.sqrt(variance) / 1e6 : 0);
-      out.setNumber(C.iatMinMs, row, f[rf + F_IAT_MIN] / 1e6);
-      out.setNumber(C.iatMaxMs, row, f[rf + F_IAT_MAX] / 1e6);
-    }
-    const continued = (state & STATE_CONTINUED) !== 0;
-    if (protocol === PROTO.tcp) {
-      const flags = w[rw + W_FLAGS];
-      this.#writeFlags(C.initiatorFlags, row, (flags >> (8 * i)) & 255);
-      this.#writeFlags(C.responderFlags, row, (flags >> (8 * r)) & 255);
-      out.setText(C.tcpState, row, tcpState(flags, i));
-      this.#writeTcp(row, ref, i);
-    }
-    out.setText(C.closeReason, row, reason);
-    out.setNumber(C.continued, row, continued ? 1 : 0);
-    out.setText(C.outcome, row, continued ? 'unknown' : this.#outcome(ref, protocol, i, isV6));
-    const guess = hasPorts
-      ? (serviceByPort(protocol, responderPort) ?? serviceByPort(protocol, initiatorPort))
-      : undefined;
-    const service = this.#observer.service(ref);
-    if (service !== undefined || guess !== undefined) {
-      out.setText(C.service, row, service ?? guess ?? '');
-      out.setText(C.serviceBasis, row, service === undefined ? 'port' : 'content');
-      if (guess !== undefined) out.setText(C.portService, row, guess);
-    }
-    const errors = w[rw + W_ERRORS];
-    if (errors !== 0) {
-      out.setNumber(C.icmpErrors, row, errors >>> 16);
-      out.setText(C.icmpError, row, icmpErrorName((errors >> 8) & 255, errors & 255, isV6));
-    }
-    const tunnel = this.#tunnels[ref];
-    if (tunnel !== undefined) this.#writeTunnel(row, tunnel, ((state & STATE_FIRST_SIDE) !== 0 ? 1 : 0) === i);
-    const facts = this.#observer.facts(ref);
-    if (facts !== undefined) this.#writeFacts(row, facts);
-    this.#writeFirstBytes(C.initiatorFirstBytes, row, rw, i);
-    this.#writeFirstBytes(C.responderFirstBytes, row, rw, r);
-    const isIdKnown = isPortProtocol ? hasPorts : (protocol !== PROTO.icmp && protocol !== PROTO.icmpv6) || icmp >= 0;
-    if (protocol !== PROTO.arp && isIdKnown) {
-      // The ICMP type is the first packet's, so the addresses go in that packet's order; for other protocols the order is all the same.
-      const s = icmp < 0 ? i : (state & STATE_FIRST_SIDE) !== 0 ? 1 : 0;
-      writeCommunityId(
-        TEXT,
-        w,
-        rw + W_ADDRESS + 4 * s,
-        rw + W_ADDRESS + 4 * (1 - s),
-        isV6,
-        protocol,
-        initiatorPort,
-        responderPort,
-        icmp,
-      );
-      out.addPacked(C.communityId, row, TEXT, COMMUNITY_ID_LENGTH);
-    }
-    out.setNumber(C.firstFrame, row, f[rf + F_FIRST_FRAME]);
-    out.setNumber(C.input, row, w[rw + W_INPUT]);
-    if (hasPorts) this.payloads?.give(ref, i, this.rows, protocol, responderPort, service);
-    if (out.full) this.#flush();
+    this.#observer.finish(ref, i);
+    this.#rowWriter.write(ref, ++this.rows, reason);
+    if (this.payloads !== undefined) this.#givePayload(this.payloads, ref, i);
+    if (this.#rowWriter.isFull) this.#flush();
   }
 
-  #writeTcp(row: number, ref: number, i: number): void {
-    const out = this.#builder;
-    const C = FLOW_COLUMN;
-    const tracker = this.#tracker;
-    const r = 1 - i;
-    const roundTrip = tracker.roundTripNs(ref);
-    if (roundTrip >= 0) out.setNumber(C.handshakeMs, row, roundTrip / 1e6);
-    out.setNumber(C.initiatorRetransmissions, row, tracker.count(ref, i, TCP_COUNT.retransmissions));
-    out.setNumber(C.responderRetransmissions, row, tracker.count(ref, r, TCP_COUNT.retransmissions));
-    out.setNumber(C.initiatorOutOfOrder, row, tracker.count(ref, i, TCP_COUNT.outOfOrder));
-    out.setNumber(C.responderOutOfOrder, row, tracker.count(ref, r, TCP_COUNT.outOfOrder));
-    out.setNumber(C.initiatorMissingBytes, row, tracker.count(ref, i, TCP_COUNT.missingBytes));
-    out.setNumber(C.responderMissingBytes, row, tracker.count(ref, r, TCP_COUNT.missingBytes));
-    out.setNumber(C.initiatorKeepAlives, row, tracker.count(ref, i, TCP_COUNT.keepAlives));
-    out.setNumber(C.responderKeepAlives, row, tracker.count(ref, r, TCP_COUNT.keepAlives));
-    out.setNumber(C.initiatorZeroWindows, row, tracker.count(ref, i, TCP_COUNT.zeroWindows));
-    out.setNumber(C.responderZeroWindows, row, tracker.count(ref, r, TCP_COUNT.zeroWindows));
-    out.setNumber(C.initiatorResets, row, tracker.count(ref, i, TCP_COUNT.resets));
-    out.setNumber(C.responderResets, row, tracker.count(ref, r, TCP_COUNT.resets));
-  }
-
-  #writeTunnel(row: number, tunnel: Tunnel, fromInitiator: boolean): void {
-    const out = this.#builder;
-    out.setText(FLOW_COLUMN.tunnel, row, tunnelName(tunnel.kind));
-    if (tunnel.id !== 0) out.setNumber(FLOW_COLUMN.tunnelId, row, tunnel.id >>> 0);
-    if (tunnel.from === undefined || tunnel.to === undefined) return;
-    out.setText(FLOW_COLUMN.outerInitiator, row, fromInitiator ? tunnel.from : tunnel.to);
-    out.setText(FLOW_COLUMN.outerResponder, row, fromInitiator ? tunnel.to : tunnel.from);
-  }
-
-  #writeFacts(row: number, facts: FlowFacts): void {
-    const out = this.#builder;
-    // Few flows have more than three of them, so what is there is walked, not what could be.
-    for (const name in facts) {
-      // Only the loop's own variable as the key is no search.
-      const value = facts[name as keyof FlowFacts];
-      if (value === undefined) continue;
-      const column = FACT_COLUMN.get(name) ?? 0;
-      if (typeof value === 'number') out.setNumber(column, row, value);
-      else if (RARELY_REPEATS.has(column)) out.addText(column, row, value);
-      else out.setText(column, row, value);
-    }
-  }
-
-  #writeFirstBytes(column: number, row: number, rw: number, d: number): void {
-    const length = (this.#w[rw + W_PEEKS] >> (8 + 8 * d)) & 31;
-    if (length === 0) return;
-    writeHex(this.#bytes, (rw + W_FIRST_BYTES + 4 * d) * 4, length, TEXT, 0);
-    this.#builder.addPacked(column, row, TEXT, 2 * length);
-  }
-
-  #outcome(ref: number, protocol: number, i: number, isV6: boolean): string {
-    const w = this.#w;
+  #givePayload(payloads: PayloadKeeper, ref: number, i: number): void {
     const rw = ref * RECORD_I32;
-    const fromInitiator = w[rw + W_PACKETS + i];
-    const fromResponder = w[rw + W_PACKETS + 1 - i];
-    if (fromInitiator === 0) return 'unknown';
-    if (protocol === PROTO.tcp) {
-      const flags = w[rw + W_FLAGS];
-      if (((flags >> (16 + i)) & 1) === 0) return 'unknown';
-      const responder = (flags >> (8 * (1 - i))) & 255;
-      if (((flags >> (19 - i)) & 1) !== 0) return 'answered';
-      if ((responder & TCP_RST) !== 0) return 'refused';
-      return fromResponder > 0 ? 'answered' : 'unanswered';
-    }
-    if (fromResponder > 0) return 'answered';
-    const address = rw + W_ADDRESS + 4 * (1 - i);
-    if (protocol === PROTO.arp) {
-      const sender = w[rw + W_ADDRESS + 4 * i];
-      return sender === 0 || sender === w[address] ? 'unknown' : 'unanswered';
-    }
-    if (isGroupAddress(w, address, isV6)) return 'unknown';
-    if (protocol === PROTO.icmp || protocol === PROTO.icmpv6)
-      return w[rw + W_ICMP] >= 0 && isIcmpQuery(protocol, w[rw + W_ICMP] >> 8) ? 'unanswered' : 'unknown';
-    return protocol === PROTO.udp || protocol === PROTO.sctp ? 'unanswered' : 'unknown';
-  }
-
-  // Texts that come again and again are known by small numbers, so that a row needs no look-up by text.
-
-  /** Sets the cell to the text that this number stands for in the column, if the batch has it already. */
-  #isKnown(column: number, row: number, key: number): boolean {
-    const code = this.#known[column][key];
-    if (code < 0) return false;
-    this.#builder.setCode(column, row, code);
-    return true;
-  }
-
-  #learn(column: number, row: number, key: number, text: string): void {
-    this.#known[column][key] = this.#builder.addText(column, row, text);
-  }
-
-  #writeFlags(column: number, row: number, flags: number): void {
-    if (!this.#isKnown(column, row, flags)) this.#learn(column, row, flags, formatTcpFlags(flags));
-  }
-
-  #writeAddress(column: number, row: number, at: number, isV6: boolean): void {
-    const w = this.#w;
-    const mixed = isV6
-      ? Math.imul(w[at] ^ Math.imul(w[at + 1], 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(w[at + 2], 0x27d4eb2f) ^ w[at + 3]
-      : w[at];
-    const slot = Math.imul(mixed, 0x9e3779b1) >>> (32 - TEXT_CACHE_BITS);
-    const key = this.#addressKey;
-    const k = 4 * slot;
-    const isCached =
-      this.#addressText[slot] !== '' &&
-      key[k] === w[at] &&
-      (isV6
-        ? this.#addressIsV6[slot] === 1 &&
-          key[k + 1] === w[at + 1] &&
-          key[k + 2] === w[at + 2] &&
-          key[k + 3] === w[at + 3]
-        : this.#addressIsV6[slot] === 0);
-    if (!isCached) {
-      for (let i = 0; i < 4; i++) key[k + i] = w[at + i];
-      this.#addressIsV6[slot] = isV6 ? 1 : 0;
-      this.#addressText[slot] = isV6 ? formatIpv6(w[at], w[at + 1], w[at + 2], w[at + 3]) : formatIpv4(w[at]);
-      this.#known[FLOW_COLUMN.initiator][slot] = this.#known[FLOW_COLUMN.responder][slot] = -1;
-    }
-    if (!this.#isKnown(column, row, slot)) this.#learn(column, row, slot, this.#addressText[slot]);
-  }
-
-  #writeMac(column: number, row: number, at: number): void {
-    const b = this.#bytes;
-    const high = (b[at] << 8) | b[at + 1];
-    const low = (b[at + 2] << 24) | (b[at + 3] << 16) | (b[at + 4] << 8) | b[at + 5];
-    const slot = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> (32 - TEXT_CACHE_BITS);
-    const key = this.#macKey;
-    if (key[2 * slot] !== high || key[2 * slot + 1] !== low || this.#macText[slot] === '') {
-      key[2 * slot] = high;
-      key[2 * slot + 1] = low;
-      this.#macText[slot] = formatMac(b, at);
-      this.#known[FLOW_COLUMN.initiatorMac][slot] = this.#known[FLOW_COLUMN.responderMac][slot] = -1;
-    }
-    if (!this.#isKnown(column, row, slot)) this.#learn(column, row, slot, this.#macText[slot]);
+    if ((this.#w[rw + W_STATE] & STATE_NO_PORTS) !== 0) return;
+    const ports = this.#w[rw + W_PORTS];
+    const port = i === 0 ? ports & 0xffff : ports >>> 16;
+    payloads.give(ref, i, this.rows, this.#w[rw + W_PROTOCOL] & 511, port, this.#observer.service(ref));
   }
 }
-
-const FACT_COLUMN: ReadonlyMap<string, number> = new Map(Object.entries(FLOW_COLUMN));
-
-/** Texts that hardly ever repeat are not looked up in the batch's dictionary. */
-const RARELY_REPEATS: ReadonlySet<number> = new Set([
-  FLOW_COLUMN.httpRequest,
-  FLOW_COLUMN.dnsQuery,
-  FLOW_COLUMN.dnsAnswers,
-]);
 
 function tunnelOf(packet: Packet): Tunnel {
   const { outerIsV6, hasOuter } = packet;
@@ -1172,10 +912,4 @@ function initiatorSide(packet: Packet, d: number): number {
     return (rank[packet.srcPort] > rank[packet.dstPort] ? 1 - d : d) | 2;
   }
   return d;
-}
-
-/** Multicast and broadcast, as far as an address shows it: 224.0.0.0/4, 255.255.255.255, a host part of all ones in /24, ff00::/8. */
-function isGroupAddress(w: Int32Array, at: number, isV6: boolean): boolean {
-  if (isV6) return w[at] >>> 24 === 0xff;
-  return w[at] >>> 28 === 0xe || (w[at] & 0xff) === 0xff;
 }

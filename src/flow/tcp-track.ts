@@ -169,6 +169,16 @@ export class TcpTracker {
     this.#w.fill(0, at + SIDE_WORDS, at + SIDE_WORDS + COUNTS);
   }
 
+  /** The counts of all flows: see `countsOf`. */
+  get counts(): Uint32Array {
+    return this.#u;
+  }
+
+  /** Where in `counts` those of side `d` begin, in the order of TCP_COUNT. */
+  countsOf(ref: number, d: number): number {
+    return ref * FLOW_WORDS + d * SIDE_WORDS + S_COUNTS;
+  }
+
   /** One of TCP_COUNT for side `d`, 0 to 4,294,967,295. */
   count(ref: number, d: number, which: TcpCount): number {
     return this.#u[ref * FLOW_WORDS + d * SIDE_WORDS + S_COUNTS + which];

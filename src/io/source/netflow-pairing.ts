@@ -705,6 +705,7 @@ export class FlowPairing {
       const { address } = held;
       writeCommunityId(
         ID_TEXT,
+        0,
         address,
         4 * from,
         4 * (1 - from),
