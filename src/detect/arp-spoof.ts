@@ -15,6 +15,7 @@ import {
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { Gateways } from './gateway.ts';
 import { isGroupMac } from './service.ts';
+import { classesOf, Told } from './told.ts';
 
 /**
  * False claims by ARP: a host tells its neighbours that the address of another, of the gateway best of all, is its own, and their traffic comes to it.
@@ -108,26 +109,38 @@ class ArpSpoofDetector implements Detector {
     if (arp === undefined) return;
     this.#gateways.observe(table);
     const flows = bindFlows(table);
-    const isArp = flows.protocol.dictionary.map((protocol) => protocol === 'arp');
-    if (!isArp.includes(true)) return;
+    if (!flows.protocol.dictionary.includes('arp')) return;
+    const isArp = classesOf(flows.protocol, (protocol) => protocol === 'arp');
+    const protocols = flows.protocol.codes;
+    const isContested = (address: string): boolean => arp.isContested(address);
+    const initiators = new Told(flows.initiator, isContested);
+    const responders = new Told(flows.responder, isContested);
     for (let row = 0; row < flows.rowCount; row++) {
-      if (isArp[flows.protocol.codes[row] ?? -1] !== true) continue;
-      for (const address of new Set([textAt(flows.initiator, row), textAt(flows.responder, row)])) {
-        if (address === undefined || !arp.isContested(address)) continue;
-        const kept = this.#flows.obtain(address, () => ({
-          evidence: this.#pool.collector(),
-          all: this.#pool.collector(),
-          count: 0,
-          allCount: 0,
-        }));
-        if (kept === undefined) continue;
-        kept.allCount++;
-        this.#pool.offer(kept.all, table, row);
-        if (!isFalse(flows, row, arp)) continue;
-        kept.count++;
-        this.#pool.offer(kept.evidence, table, row);
-      }
+      if (isArp[(protocols[row] as number) + 1] === 0) continue;
+      const byInitiator = initiators.at(row);
+      const byResponder = responders.at(row);
+      if (!byInitiator && !byResponder) continue;
+      const initiator = textAt(flows.initiator, row);
+      const responder = textAt(flows.responder, row);
+      if (byInitiator) this.#saw(flows, row, initiator ?? '', arp);
+      if (byResponder && responder !== initiator) this.#saw(flows, row, responder ?? '', arp);
     }
+  }
+
+  /** A flow of a contested address. */
+  #saw(flows: FlowBatch, row: number, address: string, arp: ArpView): void {
+    const kept = this.#flows.obtain(address, () => ({
+      evidence: this.#pool.collector(),
+      all: this.#pool.collector(),
+      count: 0,
+      allCount: 0,
+    }));
+    if (kept === undefined) return;
+    kept.allCount++;
+    this.#pool.offer(kept.all, flows.table, row);
+    if (!isFalse(flows, row, arp)) return;
+    kept.count++;
+    this.#pool.offer(kept.evidence, flows.table, row);
   }
 
   saturations(): Saturation[] {

@@ -9,6 +9,7 @@ import { ConversationJudge } from './conversation.ts';
 import type { EvidenceFlow, NetworkContext } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
+import { toldOf } from './told.ts';
 
 const ADMIT_AT = 3;
 /** Evidence flows of a pair. */
@@ -62,27 +63,18 @@ export class BeaconStore {
     const batch = bindFlows(flows);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     const judge = new ConversationJudge(batch);
-    const isHome = this.#homeInitiators(batch);
+    const isHome = toldOf(batch.initiator, this.#context.isHome);
+    const areCalls = this.#what === 'calls';
     for (let row = 0; row < batch.rowCount; row++) {
       const startMs = numberAt(batch.startMs, row);
       if (startMs === undefined || !Number.isFinite(startMs)) continue;
       if (startMs < this.minMs) this.minMs = startMs;
       if (startMs > this.maxMs) this.maxMs = startMs;
-      if (numberAt(batch.continued, row) === 1 || judge.beganUnseen(row)) continue;
-      if (this.#what === 'calls' ? !judge.isConversation(row) : !judge.isAttempt(row) || !isHome(row)) continue;
+      if (areCalls ? !judge.isConversation(row) || judge.beganUnseen(row) : !judge.isAttempt(row) || !isHome.at(row))
+        continue;
+      if (numberAt(batch.continued, row) === 1) continue;
       this.#take(batch, row, startMs, hashes);
     }
-  }
-
-  /** Whether the initiator of a row is of the home network; every address is asked once. */
-  #homeInitiators({ initiator }: FlowBatch): (row: number) => boolean {
-    const known: (boolean | undefined)[] = [];
-    return (row) => {
-      const code = initiator.codes[row] ?? -1;
-      const is = known[code] ?? this.#context.isHome(initiator.dictionary[code] ?? '');
-      known[code] = is;
-      return is;
-    };
   }
 
   #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes): void {

@@ -66,11 +66,11 @@ export class BoundedMap<K extends string | number, V> {
 
 /**
  * 32-bit hash of a string: FNV-1a over UTF-16 code units with the finaliser of MurmurHash3 (Appleby), so that the leading bits are as good as
- * the trailing ones. Not keyed: an attacker who knows it can steer an estimate built on it, not a decision made below a cap.
+ * the trailing ones; of a part of it, if `from` and `to` say so. Not keyed: an attacker who knows it can steer an estimate built on it, not a decision made below a cap.
  */
-export function hash32(text: string): number {
+export function hash32(text: string, from = 0, to = text.length): number {
   let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  for (let i = from; i < to; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;

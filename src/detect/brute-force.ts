@@ -15,6 +15,7 @@ import {
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 import { type LoginService, loginService } from './service.ts';
+import { classesOf } from './told.ts';
 import { WEB_LOGIN, WebLogins } from './web-login.ts';
 
 /**
@@ -299,12 +300,13 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
 
   function observe(table: Table, _features: FeatureMatrix): void {
     const flows = bindFlows(table);
-    const tcp = flows.protocol.dictionary.map((name) => name === 'tcp');
+    const isTcp = classesOf(flows.protocol, (name) => name === 'tcp');
+    const protocols = flows.protocol.codes;
     const sourceHashes = new TextHashes(flows.initiator);
     const hostHashes = new TextHashes(flows.responder);
     const web = new WebLogins(flows);
     for (let row = 0; row < flows.rowCount; row++) {
-      if (tcp[flows.protocol.codes[row] ?? -1] !== true) continue;
+      if (isTcp[(protocols[row] as number) + 1] === 0) continue;
       const clientBytes = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
       if (clientBytes === 0) continue;
       const serverBytes = numberAt(flows.responderPayloadBytes, row) ?? 0;

@@ -2,6 +2,7 @@ import { type StringColumn, type Table, textAt } from '../core/index.ts';
 import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, EvidenceFlow, NetworkContext, Saturation } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { codeCount } from './told.ts';
 
 /** What is gathered of one case of one detector, beside the detector's own measures. */
 export class Case {
@@ -92,12 +93,13 @@ export class Judged<T> {
   readonly #column: StringColumn;
   readonly #tell: (text: string) => T;
   readonly #absent: T;
-  readonly #known: (T | undefined)[] = [];
+  readonly #known: (T | undefined)[];
 
   constructor(column: StringColumn, tell: (text: string) => T, absent: T) {
     this.#column = column;
     this.#tell = tell;
     this.#absent = absent;
+    this.#known = new Array<T | undefined>(codeCount(column)).fill(undefined);
   }
 
   at(row: number): T {

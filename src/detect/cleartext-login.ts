@@ -2,6 +2,7 @@ import { counted, humanDuration, numberAt, type Table, textAt } from '../core/in
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, CaseDetector, compareText, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import { classesOf } from './told.ts';
 
 /**
  * Passwords that anyone on the way can read: FTP, Telnet, POP3, IMAP, SMTP, HTTP Basic, LDAP simple bind, IRC, Redis, MQTT, SOCKS, databases, and the community of SNMP
@@ -112,11 +113,12 @@ class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions>
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const kinds = flows.service.dictionary.map((service) => LOGIN_SERVICES.get(service) ?? NONE);
+    const kinds = classesOf(flows.service, (service) => LOGIN_SERVICES.get(service) ?? NONE);
+    const services = flows.service.codes;
     const isClear = new Judged(flows.operations, tellsPassword, false);
     const isCommunity = new Judged(flows.operations, tellsCommunity, false);
     for (let row = 0; row < flows.rowCount; row++) {
-      const kind = kinds[flows.service.codes[row] ?? -1] ?? NONE;
+      const kind = kinds[(services[row] as number) + 1] ?? NONE;
       if (kind === NONE) continue;
       if (kind === PASSWORD ? isClear.at(row) : isCommunity.at(row)) this.#take(flows, row, kind);
     }

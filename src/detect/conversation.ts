@@ -2,6 +2,7 @@ import { numberAt, textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { GroupAddresses } from './service.ts';
+import { classesOf } from './told.ts';
 
 /** Periodic by design, or driven by other traffic: their rhythm and their length say nothing about whoever speaks them. */
 const INFRASTRUCTURE: ReadonlySet<string> = new Set([
@@ -34,6 +35,32 @@ const REFUSED = 1;
 const UNANSWERED = 2;
 const UNKNOWN = 3;
 
+const UDP = 1;
+const TCP = 2;
+
+/** Classes of services; 0 where a flow tells none. */
+const CHOSEN = 1;
+const MACHINERY = 2;
+const MACHINERY_BY_CONTENT = 3;
+
+function serviceClass(service: string): number {
+  if (!INFRASTRUCTURE.has(service)) return CHOSEN;
+  return TOLD_BY_CONTENT.has(service) ? MACHINERY_BY_CONTENT : MACHINERY;
+}
+
+/** The class of the usual service of a port, by transport and port; 0 where nobody asked yet. */
+const PORT_CLASSES = [new Uint8Array(0), new Uint8Array(65_536), new Uint8Array(65_536)] as const;
+
+function portClass(transport: number, port: number): number {
+  const classes = PORT_CLASSES[transport === TCP ? TCP : UDP];
+  const known = classes[port];
+  if (known !== undefined && known > 0) return known;
+  const service = serviceByPort(transport === TCP ? PROTO.tcp : PROTO.udp, port);
+  const found = service === undefined ? CHOSEN : serviceClass(service);
+  classes[port] = found;
+  return found;
+}
+
 /**
  * Which rows are conversations that somebody chose to have: TCP or UDP with one host that answered, of an application that is not part of the
  * network's own machinery. What is left out, by mechanism: every other protocol (ARP, ICMP, IGMP, neighbour discovery ...); group and broadcast
@@ -42,22 +69,35 @@ const UNKNOWN = 3;
  * and only where they decide.
  */
 export class ConversationJudge {
-  #batch: FlowBatch;
-  /** 0 neither, 1 UDP, 2 TCP. */
-  #transport: readonly number[];
-  /** 0 answered or missing, or one of those below. */
-  #outcome: readonly number[];
-  #groups: GroupAddresses;
+  readonly #batch: FlowBatch;
+  readonly #protocols: Int32Array;
+  readonly #outcomes: Int32Array;
+  readonly #services: Int32Array;
+  /** 0 neither, or one of those above. */
+  readonly #transport: Uint8Array;
+  /** 0 answered or missing, or one of those above. */
+  readonly #outcome: Uint8Array;
+  readonly #service: Uint8Array;
+  readonly #groups: GroupAddresses;
 
   constructor(batch: FlowBatch) {
     this.#batch = batch;
-    this.#transport = batch.protocol.dictionary.map((p) => (p === 'tcp' ? 2 : p === 'udp' ? 1 : 0));
-    this.#outcome = batch.outcome.dictionary.map((o) => OUTCOMES.indexOf(o) + 1);
+    this.#protocols = batch.protocol.codes;
+    this.#outcomes = batch.outcome.codes;
+    this.#services = batch.service.codes;
+    this.#transport = classesOf(batch.protocol, (p) => (p === 'tcp' ? TCP : p === 'udp' ? UDP : 0));
+    this.#outcome = classesOf(batch.outcome, (o) => OUTCOMES.indexOf(o) + 1);
+    this.#service = classesOf(batch.service, serviceClass);
     this.#groups = new GroupAddresses(batch);
   }
 
   isTcp(row: number): boolean {
-    return this.#transportAt(row) === 2;
+    return this.#transportAt(row) === TCP;
+  }
+
+  /** TCP or UDP: what is neither is no conversation. */
+  hasTransport(row: number): boolean {
+    return this.#transportAt(row) !== 0;
   }
 
   isConversation(row: number): boolean {
@@ -67,18 +107,17 @@ export class ConversationJudge {
     const outcome = this.#outcomeAt(row);
     if (outcome === REFUSED) return false;
     // Seen from one side only: a TCP client that sends payload was let in, whatever the capture shows of the other side.
-    if (outcome === UNANSWERED && !(transport === 2 && (numberAt(b.initiatorPayloadBytes, row) ?? 0) > 0)) return false;
-    if (this.#groups.isResponder(row)) return false;
-    return !this.#isInfrastructure(row, transport === 2);
+    if (outcome === UNANSWERED && !(transport === TCP && (numberAt(b.initiatorPayloadBytes, row) ?? 0) > 0))
+      return false;
+    return !this.#isInfrastructure(row, transport) && !this.#groups.isResponder(row);
   }
 
   /** A TCP connection to one host that was refused or never answered, of an application that is not part of the network's own machinery. */
   isAttempt(row: number): boolean {
-    if (this.#transportAt(row) !== 2) return false;
     const outcome = this.#outcomeAt(row);
-    if (outcome !== REFUSED && outcome !== UNANSWERED) return false;
+    if ((outcome !== REFUSED && outcome !== UNANSWERED) || this.#transportAt(row) !== TCP) return false;
     if (outcome === UNANSWERED && (numberAt(this.#batch.initiatorPayloadBytes, row) ?? 0) > 0) return false;
-    return !this.#groups.isResponder(row) && !this.#isInfrastructure(row, true);
+    return !this.#groups.isResponder(row) && !this.#isInfrastructure(row, TCP);
   }
 
   /** True for TCP whose first packet was not seen: its first row is not the start of a connection. */
@@ -87,21 +126,22 @@ export class ConversationJudge {
   }
 
   #transportAt(row: number): number {
-    const code = this.#batch.protocol.codes[row] ?? -1;
-    return this.#transport[code] ?? 0;
+    return this.#transport[(this.#protocols[row] as number) + 1] as number;
   }
 
   #outcomeAt(row: number): number {
-    return this.#outcome[this.#batch.outcome.codes[row] ?? -1] ?? 0;
+    return this.#outcome[(this.#outcomes[row] as number) + 1] as number;
   }
 
-  #isInfrastructure(row: number, tcp: boolean): boolean {
+  #isInfrastructure(row: number, transport: number): boolean {
     const b = this.#batch;
-    const port = numberAt(b.responderPort, row);
-    const service =
-      textAt(b.service, row) ?? (port === undefined ? undefined : serviceByPort(tcp ? PROTO.tcp : PROTO.udp, port));
-    if (service === undefined || !INFRASTRUCTURE.has(service)) return false;
-    if (textAt(b.serviceBasis, row) === 'content') return true;
-    return !TOLD_BY_CONTENT.has(service) || textAt(b.initiatorFirstBytes, row) === undefined;
+    let service = this.#service[(this.#services[row] as number) + 1] as number;
+    if (service === 0) {
+      const port = numberAt(b.responderPort, row);
+      service = port === undefined ? CHOSEN : portClass(transport, port);
+    }
+    if (service === CHOSEN) return false;
+    if (service === MACHINERY || textAt(b.serviceBasis, row) === 'content') return true;
+    return (b.initiatorFirstBytes.codes[row] as number) < 0;
   }
 }

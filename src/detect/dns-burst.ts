@@ -4,6 +4,7 @@ import { BoundedMap, Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts
 import { byScore } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { classesOf } from './told.ts';
 
 /**
  * Names that an algorithm makes, where the flows tell no names: NetFlow, Argus, nfdump. `dga` looks at names themselves.
@@ -85,10 +86,13 @@ export function createDnsBurstDetector(_context: NetworkContext, options: Partia
 
   function observe(table: Table): void {
     const flows = bindFlows(table);
-    const isUdp = flows.protocol.dictionary.map((name) => name === 'udp');
+    const isUdp = classesOf(flows.protocol, (name) => name === 'udp');
+    const protocols = flows.protocol.codes;
+    const queries = flows.dnsQuery.codes;
     for (let row = 0; row < flows.rowCount; row++) {
-      if (numberAt(flows.responderPort, row) !== DNS_PORT || isUdp[flows.protocol.codes[row] ?? -1] !== true) continue;
-      if ((flows.dnsQuery.codes[row] ?? -1) >= 0 || (numberAt(flows.initiatorPackets, row) ?? 1) !== 1) continue;
+      if ((queries[row] as number) >= 0 || isUdp[(protocols[row] as number) + 1] === 0) continue;
+      if (numberAt(flows.responderPort, row) !== DNS_PORT) continue;
+      if ((numberAt(flows.initiatorPackets, row) ?? 1) !== 1) continue;
       const client = textAt(flows.initiator, row);
       const server = textAt(flows.responder, row);
       const startMs = numberAt(flows.startMs, row);

@@ -1,7 +1,8 @@
-import { type Few, fewAdd, fewSize, numberAt, type StringColumn } from '../core/index.ts';
+import { type Few, fewAdd, fewSize, numberAt, type StringColumn, textAt } from '../core/index.ts';
 import { domainParts } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { hash32 } from './bounded.ts';
+import { codeCount } from './told.ts';
 
 /**
  * What the detectors of DNS know of a name that was asked for; all parts are '' for a name that says nothing: a single label, the reverse tree, a service name. One object stands for all
@@ -18,12 +19,14 @@ export class DnsName {
   readonly subdomain: string;
   /** It says nothing. */
   readonly isNothing: boolean;
-  /** `hash32` of both. */
+  /** `hash32` of both, as signed numbers. */
   readonly domainHash: number;
   readonly ownerHash: number;
   /** Whether it lies below a domain of dynamic DNS (`isDynamicName`), and what it says of mining (`poolName`); undefined until somebody asked. */
   isDynamic: boolean | undefined;
   pool: number | undefined;
+  /** Whether it is the name of a public service that tells who asks by which address it is seen; likewise. */
+  tellsAddress: boolean | undefined;
 
   constructor(text: string, domain: string, owner: string, subdomain: string) {
     this.text = text;
@@ -31,8 +34,8 @@ export class DnsName {
     this.owner = owner;
     this.subdomain = subdomain;
     this.isNothing = domain === '';
-    this.domainHash = hash32(domain);
-    this.ownerHash = owner === domain ? this.domainHash : hash32(owner);
+    this.domainHash = hash32(domain) | 0;
+    this.ownerHash = owner === domain ? this.domainHash : hash32(owner) | 0;
   }
 }
 
@@ -101,7 +104,7 @@ export class DnsNames {
   constructor(column: StringColumn) {
     this.#column = column;
     const known = KNOWN.get(column);
-    this.#names = known ?? [];
+    this.#names = known ?? new Array<DnsName | undefined>(codeCount(column)).fill(undefined);
     if (known === undefined) KNOWN.set(column, this.#names);
   }
 
@@ -110,7 +113,7 @@ export class DnsNames {
     const code = this.#column.codes[row] ?? -1;
     let name = this.#names[code];
     if (name === undefined) {
-      name = dnsNameOf(this.#column.dictionary[code] ?? '');
+      name = dnsNameOf(textAt(this.#column, row) ?? '');
       this.#names[code] = name;
     }
     return name;
@@ -140,7 +143,7 @@ export class FurtherQuestions {
   constructor(column: StringColumn) {
     this.#column = column;
     const known = KNOWN_FURTHER.get(column);
-    this.#known = known ?? [];
+    this.#known = known ?? new Array<readonly FurtherQuestion[] | undefined>(codeCount(column)).fill(undefined);
     if (known === undefined) KNOWN_FURTHER.set(column, this.#known);
   }
 
@@ -149,7 +152,7 @@ export class FurtherQuestions {
     const code = this.#column.codes[row] ?? -1;
     let questions = this.#known[code];
     if (questions === undefined) {
-      questions = furtherQuestions(this.#column.dictionary[code] ?? '');
+      questions = furtherQuestions(textAt(this.#column, row) ?? '');
       this.#known[code] = questions;
     }
     return questions;

@@ -6,6 +6,7 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturat
 import { DnsNames } from './dns-name.ts';
 import { DynamicAddresses, isDynamic } from './dynamic-dns.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
+import { classesOf } from './told.ts';
 
 /**
  * Connections that cannot be read to a host with a name of dynamic DNS or of a tunnel: where remote-control tools that speak a protocol of their own (NjRAT, XWorm, Remcos ...) have their operators, who
@@ -85,16 +86,19 @@ class DynamicNameDetector extends CaseDetector<Contact, DynamicNameOptions> {
     const flows = bindFlows(table);
     const { dnsQuery, protocol, service, serviceBasis } = flows;
     const names = new DnsNames(dnsQuery);
-    const isTcp = protocol.dictionary.map((name) => name === 'tcp');
-    const isTls = service.dictionary.map((name) => name === 'tls');
-    const isContent = serviceBasis.dictionary.map((name) => name === 'content');
+    const isTcp = classesOf(protocol, (name) => name === 'tcp');
+    const isTls = classesOf(service, (name) => name === 'tls');
+    const isContent = classesOf(serviceBasis, (name) => name === 'content');
+    const { codes: queries } = dnsQuery;
+    const { codes: protocols } = protocol;
+    const { codes: services } = service;
+    const { codes: bases } = serviceBasis;
     for (let row = 0; row < flows.rowCount; row++) {
-      if ((dnsQuery.codes[row] ?? -1) >= 0) {
+      if ((queries[row] as number) >= 0) {
         if (isDynamic(names.at(row))) this.#dynamic.learn(flows, row);
-      } else if (isTcp[protocol.codes[row] ?? -1] === true) {
-        const tls = isTls[service.codes[row] ?? -1] === true;
-        if (tls ? isNameless(flows, row) : isContent[serviceBasis.codes[row] ?? -1] !== true)
-          this.#take(flows, row, tls);
+      } else if (isTcp[(protocols[row] as number) + 1] === 1) {
+        const tls = isTls[(services[row] as number) + 1] === 1;
+        if (tls ? isNameless(flows, row) : isContent[(bases[row] as number) + 1] === 0) this.#take(flows, row, tls);
       }
     }
   }

@@ -19,9 +19,14 @@ import {
 } from '../core/index.ts';
 import { popularRank, registrableDomain } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { BoundedMap, Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { BoundedMap, Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
+import { Judged as JudgedText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import { DnsNames } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
+import { pairHash, TextHashes } from './pair.ts';
+import { classesOf, codeCount, Told, toldOf } from './told.ts';
 
 /**
  * Data that leaves the home network for a place that has no business with it.
@@ -142,9 +147,10 @@ const ADDRESS_WITHIN_MS = HOUR_MS;
 const MAX_TIMES = 16;
 
 /** What a host exchanged with a place outside. */
-class Pair {
+class Pair implements HeavyEntry {
   /** Bytes sent: who sent much stays. */
   weight = 0;
+  readonly hash: number;
   readonly host: string;
   readonly place: string;
   readonly isName: boolean;
@@ -160,16 +166,22 @@ class Pair {
   service: string | undefined;
   #most = -1;
 
-  constructor(host: string, place: string, isName: boolean, evidence: number) {
+  constructor(hash: number, host: string, place: string, isName: boolean, evidence: number) {
+    this.hash = hash;
     this.host = host;
     this.place = place;
     this.isName = isName;
     this.evidence = evidence;
   }
 
+  hasKey(host: string, place: string): boolean {
+    return this.host === host && this.place === place;
+  }
+
   saw(batch: FlowBatch, row: number, sent: number): void {
+    if (sent < this.#most) return;
     const address = textAt(batch.responder, row) ?? '';
-    if (sent < this.#most || (sent === this.#most && address >= this.address)) return;
+    if (sent === this.#most && address >= this.address) return;
     this.#most = sent;
     this.address = address;
     this.port = numberAt(batch.responderPort, row);
@@ -187,6 +199,13 @@ interface Host {
   /** When it asked for its own public address. */
   readonly askedMs: number[];
 }
+
+/** Who had to do with a place. */
+interface Callers {
+  hosts: Few<string>;
+}
+
+const NO_HOSTS = (): Callers => ({ hosts: undefined });
 
 /** Something handed over in clear. */
 interface Handover {
@@ -212,26 +231,30 @@ export function createExfiltrationDetector(
   const pairCap = new Cap('hosts and places outside', maxPairs);
   const hostCap = new Cap('hosts inside', maxPairs);
   const pool = new EvidencePool(maxEvidence);
-  const pairs = new HeavyMap<Pair>(pairCap, ({ evidence }) => pool.release(evidence));
+  const pairs = new HeavyTable<Pair>(pairCap, ({ evidence }) => pool.release(evidence));
   const hosts = new BoundedMap<string, Host>(hostCap);
-  const callers = new BoundedMap<string, { hosts: Few<string> }>(new Cap('places outside', maxPlaces));
+  const callers = new BoundedMap<string, Callers>(new Cap('places outside', maxPlaces));
   const handovers = new BoundedMap<string, Handover>(new Cap('hosts and servers with a login in clear', maxPairs));
   const inputSpan = new TimeSpan();
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
-    const isHome = new HomeTexts(context);
+    const isInside = toldOf(batch.initiator, context.isHome);
+    const isNear = toldOf(batch.responder, context.isHome);
     const places = new Places(batch);
-    const isTransport = batch.protocol.dictionary.map((name) => name === 'tcp' || name === 'udp');
-    const asksAddress = addressAskers(batch);
+    const isTransport = classesOf(batch.protocol, (name) => name === 'tcp' || name === 'udp');
+    const askers = new AddressAskers(batch);
+    const protocols = batch.protocol.codes;
+    const hashes = new TextHashes(batch.initiator);
+    const known = new Array<Host | undefined>(codeCount(batch.initiator)).fill(undefined);
     for (let row = 0; row < batch.rowCount; row++) {
-      if (isTransport[batch.protocol.codes[row] ?? -1] !== true) continue;
-      if (asksAddress(row)) noteAsked(batch, row);
-      if (!isHome.at(batch.initiator, row) || isHome.at(batch.responder, row)) continue;
+      if (isTransport[(protocols[row] as number) + 1] === 0) continue;
+      if (askers.asks(row)) noteAsked(batch, row);
+      if (!isInside.at(row) || isNear.at(row)) continue;
       const sent = numberAt(batch.initiatorPayloadBytes, row) ?? numberAt(batch.initiatorBytes, row);
       const received = numberAt(batch.responderPayloadBytes, row) ?? numberAt(batch.responderBytes, row);
       if (sent === undefined || sent + (received ?? 0) <= 0) continue;
-      take(batch, row, sent, received ?? 0, places);
+      take(batch, row, sent, received ?? 0, places, known, hashes);
     }
   }
 
@@ -253,14 +276,25 @@ export function createExfiltrationDetector(
     if (host !== undefined && host.askedMs.length < MAX_TIMES) host.askedMs.push(startMs);
   }
 
-  function take(batch: FlowBatch, row: number, sent: number, received: number, places: Places): void {
+  /** @param known hosts by the code of the initiator, as far as they are known. */
+  function take(
+    batch: FlowBatch,
+    row: number,
+    sent: number,
+    received: number,
+    places: Places,
+    known: (Host | undefined)[],
+    hashes: TextHashes,
+  ): void {
     const address = textAt(batch.initiator, row);
     const responder = textAt(batch.responder, row);
     if (address === undefined || responder === undefined) return;
     const name = places.at(row);
-    const place = name ?? responder;
-    const host = hostOf(address);
+    const place = name === '' ? responder : name;
+    const code = batch.initiator.codes[row] as number;
+    const host = known[code] ?? hostOf(address);
     if (host === undefined) return;
+    known[code] = host;
     const startMs = numberAt(batch.startMs, row);
     const hour = startMs === undefined || !Number.isFinite(startMs) ? undefined : Math.floor(startMs / HOUR_MS);
     host.sent += sent;
@@ -270,14 +304,12 @@ export function createExfiltrationDetector(
       if (received > 0) host.receivedHours = added(host.receivedHours, hour, received);
     }
     inputSpan.add(startMs, numberAt(batch.endMs, row));
-    const known = callers.obtain(place, () => ({ hosts: undefined }));
-    if (known !== undefined && fewSize(known.hosts) < MAX_CALLERS) known.hosts = fewAdd(known.hosts, address);
+    const caller = callers.obtain(place, NO_HOSTS);
+    if (caller !== undefined && fewSize(caller.hosts) < MAX_CALLERS) caller.hosts = fewAdd(caller.hosts, address);
     const operations = textAt(batch.operations, row);
     if (operations !== undefined) handOver(batch, row, address, responder, operations);
-    const pair = pairs.obtain(
-      `${address} ${place}`,
-      () => new Pair(address, place, name !== undefined, pool.collector(EVIDENCE_PER_PAIR)),
-    );
+    const pair = pairOf(address, place, name !== '', hashes.at(row));
+    if (pair === undefined) return;
     pair.weight += sent;
     pair.received += received;
     pair.flows++;
@@ -285,6 +317,16 @@ export function createExfiltrationDetector(
     if (hour !== undefined) pair.hours = added(pair.hours, hour, sent);
     pair.saw(batch, row, sent);
     if (sent >= TELLING_BYTES) pool.offer(pair.evidence, batch.table, row, -sent);
+  }
+
+  function pairOf(host: string, place: string, isName: boolean, hostHash: number): Pair | undefined {
+    const hash = pairHash(hostHash, hash32(place), 0);
+    const known = pairs.find(hash, host, place, 0);
+    if (known !== undefined) return known;
+    const made = new Pair(hash, host, place, isName, pool.collector(EVIDENCE_PER_PAIR));
+    if (pairs.add(made)) return made;
+    pool.release(made.evidence);
+    return undefined;
   }
 
   /** Mail or a file, in a session that can be read and had a login. */
@@ -321,7 +363,9 @@ export function createExfiltrationDetector(
     const found: Detection[] = [];
     const places = new Map<string, number>();
     for (const { host } of pairs.values()) places.set(host, (places.get(host) ?? 0) + 1);
-    for (const [, pair] of pairs.sortedEntries()) {
+    // An order that does not depend on arrival.
+    const byName = new Map(pairs.values().map((pair) => [`${pair.host} ${pair.place}`, pair]));
+    for (const [, pair] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const judged = judge(pair, places.get(pair.host) ?? 1);
       if (judged !== undefined && judged.score >= minScore) found.push(report(pair, judged));
     }
@@ -515,82 +559,63 @@ function daysBefore(host: Host, pair: Pair): number {
   return (first(pair.hours) - first(host.hours)) / DAY_HOURS;
 }
 
-/** Whether the addresses of a batch are of the home network, each asked once. */
-class HomeTexts {
-  #context: NetworkContext;
-  #known = new Map<object, (boolean | undefined)[]>();
-
-  constructor(context: NetworkContext) {
-    this.#context = context;
-  }
-
-  at(column: FlowBatch['initiator'], row: number): boolean {
-    const code = column.codes[row] ?? -1;
-    if (code < 0) return false;
-    let known = this.#known.get(column);
-    if (known === undefined) {
-      known = [];
-      this.#known.set(column, known);
-    }
-    let answer = known[code];
-    if (answer === undefined) {
-      answer = this.#context.isHome(column.dictionary[code] ?? '');
-      known[code] = answer;
-    }
-    return answer;
-  }
-}
-
 /** The registered domains that the flows of a batch name, each name taken apart once. */
 class Places {
-  #batch: FlowBatch;
-  #servers: (string | undefined | null)[] = [];
-  #hosts: (string | undefined | null)[] = [];
+  readonly #servers: JudgedText<string>;
+  readonly #hosts: JudgedText<string>;
 
-  constructor(batch: FlowBatch) {
-    this.#batch = batch;
+  constructor({ serverName, httpHost }: FlowBatch) {
+    this.#servers = new JudgedText(serverName, ownerOf, '');
+    this.#hosts = new JudgedText(httpHost, ownerOf, '');
   }
 
-  at(row: number): string | undefined {
-    const { serverName, httpHost } = this.#batch;
-    return domainOf(this.#servers, serverName, row) ?? domainOf(this.#hosts, httpHost, row);
+  /** '' where a flow names none. */
+  at(row: number): string {
+    return this.#servers.at(row) || this.#hosts.at(row);
   }
 }
 
-function domainOf(
-  known: (string | undefined | null)[],
-  column: FlowBatch['serverName'],
-  row: number,
-): string | undefined {
-  const code = column.codes[row] ?? -1;
-  if (code < 0) return undefined;
-  let domain = known[code];
-  if (domain === undefined) {
-    domain = registrableDomain(column.dictionary[code] ?? '', { privateSuffixes: true }) ?? null;
-    known[code] = domain;
-  }
-  return domain ?? undefined;
+function ownerOf(name: string): string {
+  return registrableDomain(name, { privateSuffixes: true }) ?? '';
+}
+
+/** Whether a name is that of a public service that tells addresses. Names come in lower case, but where somebody wants to be odd. */
+function tellsAddress(name: string): boolean {
+  return name.length <= LONGEST_SERVICE && PUBLIC_ADDRESS_SERVICES.has(name);
 }
 
 /** Tells the rows that ask a public service for the address of who asks, by any name that they show. */
-function addressAskers(batch: FlowBatch): (row: number) => boolean {
-  const columns = [batch.serverName, batch.httpHost, batch.dnsQuery].flatMap((column) => {
-    // Names come in lower case, but where somebody wants to be odd; and most dictionaries of a batch hold none.
-    const asks = column.dictionary.map((name) => name.length <= LONGEST_SERVICE && PUBLIC_ADDRESS_SERVICES.has(name));
-    return asks.includes(true) ? [{ codes: column.codes, asks }] : [];
-  });
-  if (columns.length === 0) return () => false;
-  return (row) => columns.some(({ codes, asks }) => asks[codes[row] ?? -1] === true);
+class AddressAskers {
+  readonly #servers: Told;
+  readonly #hosts: Told;
+  readonly #names: DnsNames;
+  readonly #queries: Int32Array;
+
+  constructor({ serverName, httpHost, dnsQuery }: FlowBatch) {
+    this.#servers = new Told(serverName, tellsAddress);
+    this.#hosts = new Told(httpHost, tellsAddress);
+    this.#names = new DnsNames(dnsQuery);
+    this.#queries = dnsQuery.codes;
+  }
+
+  asks(row: number): boolean {
+    if ((this.#queries[row] as number) >= 0) {
+      const name = this.#names.at(row);
+      name.tellsAddress ??= tellsAddress(name.text);
+      if (name.tellsAddress) return true;
+    }
+    return this.#servers.at(row) || this.#hosts.at(row);
+  }
 }
 
-interface Told {
+interface HandedOver {
   readonly count: number;
   readonly bareName: boolean;
   readonly foreign: boolean;
 }
 
 /** A mail that was handed over after a login: 'EHLO PC-1, AUTH, MAIL a.example, RCPT b.example, DATA'. Undefined where it is none, or the rest was encrypted. */
-function mailTold(operations: string): Told | undefined {
+function mailTold(operations: string): HandedOver | undefined {
   const words = operations.split(', ');
   if (!words.includes('AUTH') || !words.includes('DATA')) return undefined;
   const after = (verb: string): string[] =>
@@ -605,7 +630,7 @@ function mailTold(operations: string): Told | undefined {
 }
 
 /** Files that were stored after a login with a name. */
-function fileTold(operations: string, user: string | undefined): Told | undefined {
+function fileTold(operations: string, user: string | undefined): HandedOver | undefined {
   if (user === undefined || /^(?:anonymous|ftp)$/i.test(user)) return undefined;
   const count = operations.split(', ').filter((word) => /^(?:STOR|STOU|APPE)(?: |$)/.test(word)).length;
   return count === 0 ? undefined : { count, bareName: false, foreign: false };

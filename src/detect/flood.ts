@@ -8,6 +8,7 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Saturation } fr
 import { FloodJudge } from './flood-judge.ts';
 import { FloodTargets, type Hit, type Target } from './flood-target.ts';
 import { GroupAddresses } from './service.ts';
+import { classesOf, codeCount } from './told.ts';
 
 /**
  * Floods: far more packets at one target than it could have asked for.
@@ -96,6 +97,7 @@ const UNMET = 2;
 /** Bits of a combination of TCP flags: SYN and no more than that; flags beside SYN that are rarely needed. */
 const BARE = 1;
 const ODD = 2;
+const KNOWN = 4;
 const PORT_OTHER = 1;
 const PORT_ONE_WAY = 2;
 const PORT_REFLECTED = 3;
@@ -137,18 +139,23 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
 
   function observe(table: Table, _features: FeatureMatrix): void {
     const flows = bindFlows(table);
-    const protocols = flows.protocol.dictionary.map((name) => PROTOCOLS.indexOf(name));
-    const outcomes = flows.outcome.dictionary.map((name) =>
+    const protocols = classesOf(flows.protocol, (name) => PROTOCOLS.indexOf(name) + 1);
+    const outcomes = classesOf(flows.outcome, (name) =>
       name === 'unknown' ? UNKNOWN : name === 'answered' ? ANSWERED : UNMET,
     );
-    const flagClasses = flows.initiatorFlags.dictionary.map(
-      (flags) => (flags.includes('S') && !/[AF]/.test(flags) ? BARE : 0) | (ODD_SYN.test(flags) ? ODD : 0),
+    const flagClasses = classesOf(
+      flows.initiatorFlags,
+      (flags) => KNOWN | (flags.includes('S') && !/[AF]/.test(flags) ? BARE : 0) | (ODD_SYN.test(flags) ? ODD : 0),
     );
+    const protocolCodes = flows.protocol.codes;
+    const outcomeCodes = flows.outcome.codes;
+    const flagCodes = flows.initiatorFlags.codes;
+    const responders = flows.responder.codes;
     const groups = new GroupAddresses(flows);
-    const hosts: (Target | undefined)[] = [];
+    const hosts = new Array<Target | undefined>(codeCount(flows.responder)).fill(undefined);
     const h: Hit = { table, row: 0, source: '', packets: 0, startMs: 0, endMs: 0, isNew: false };
     for (let row = 0; row < flows.rowCount; row++) {
-      const protocol = protocols[flows.protocol.codes[row] ?? -1] ?? -1;
+      const protocol = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
       if (protocol < 0) continue;
       const initiator = textAt(flows.initiator, row);
       const responder = textAt(flows.responder, row);
@@ -164,17 +171,17 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       if (protocol === TCP) {
         const port = numberAt(flows.responderPort, row);
         if (port === undefined) continue;
-        const outcome = outcomes[flows.outcome.codes[row] ?? -1] ?? UNKNOWN;
+        const outcome = outcomes[(outcomeCodes[row] as number) + 1];
         const sentPayload = numberAt(flows.initiatorPayloadBytes, row);
         const payload = (sentPayload ?? 0) + (numberAt(flows.responderPayloadBytes, row) ?? 0);
         if (outcome === UNKNOWN) {
           if (payload === 0) observeAnswer(flows, row, initiator, responder, startMs, endMs);
           continue;
         }
-        const flagClass = flagClasses[flows.initiatorFlags.codes[row] ?? -1];
-        const bare = payload === 0 && (flagClass === undefined ? outcome !== ANSWERED : (flagClass & BARE) !== 0);
+        const flagClass = flagClasses[(flagCodes[row] as number) + 1] as number;
+        const bare = payload === 0 && (flagClass === 0 ? outcome !== ANSWERED : (flagClass & BARE) !== 0);
         if (!bare && !h.isNew) continue;
-        const code = flows.responder.codes[row] ?? 0;
+        const code = responders[row] as number;
         let host = hosts[code];
         if (host === undefined || host.dropped) {
           host = targets.targetOf(synHosts, responder);
@@ -183,7 +190,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const target = targets.portOf(host, port);
         if (bare) {
           // Without flags and payload a long one-way stream looks like a SYN that is repeated for ever: it counts once.
-          h.packets = flagClass !== undefined || sentPayload !== undefined ? sent : 1;
+          h.packets = flagClass !== 0 || sentPayload !== undefined ? sent : 1;
           h.source = initiator;
           targets.hit(target, h);
           if (target !== host) {
@@ -191,7 +198,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
             host.ports ??= new PeerCounter<number>(64, peers);
             host.ports.add(port, h.packets);
           }
-          if (flagClass !== undefined && (flagClass & ODD) !== 0) {
+          if ((flagClass & ODD) !== 0) {
             const flags = textAt(flows.initiatorFlags, row) ?? '';
             target.flags ??= new PeerCounter(16, peers);
             target.flags.add(flags, h.packets);

@@ -1,9 +1,9 @@
 import type { Table } from '../core/index.ts';
 import { bindFlows } from '../flow/index.ts';
 import { BoundedMap, Cap } from './bounded.ts';
-import { Judged } from './case.ts';
 import type { NetworkContext } from './detection.ts';
 import { isGroupMac, isGroupOrBroadcast } from './service.ts';
+import { toldOf } from './told.ts';
 
 /** A hardware address that takes less of the traffic to outside is no way out that counts. */
 const LEAST_SHARE = 0.2;
@@ -27,19 +27,11 @@ export class Gateways {
   }
 
   observe(table: Table): void {
-    const flows = bindFlows(table);
-    const isInside = (address: string): boolean => this.#context.isHome(address);
-    const isOutside = (address: string): boolean => !this.#context.isHome(address) && !isGroupOrBroadcast(address);
-    const initiator = new Judged(flows.initiator, isInside, false);
-    const responder = new Judged(flows.responder, isOutside, false);
-    const counts = new Float64Array(flows.responderMac.dictionary.length);
-    for (let row = 0; row < flows.rowCount; row++) {
-      const mac = flows.responderMac.codes[row] ?? -1;
-      if (mac >= 0 && initiator.at(row) && responder.at(row)) counts[mac] = (counts[mac] ?? 0) + 1;
-    }
+    const { responderMac } = bindFlows(table);
+    const counts = outgoing(table, this.#context.isHome);
     for (let code = 0; code < counts.length; code++) {
       const flowCount = counts[code] ?? 0;
-      const mac = flows.responderMac.dictionary[code];
+      const mac = responderMac.dictionary[code];
       if (flowCount === 0 || mac === undefined || isGroupMac(mac)) continue;
       const known = this.#counts.obtain(mac, () => ({ flows: 0 }));
       if (known !== undefined) known.flows += flowCount;
@@ -52,3 +44,25 @@ export class Gateways {
     return flows > 0 && flows >= LEAST_SHARE * this.#total;
   }
 }
+
+/** How many flows of a batch left the home network, by the code of the responder's hardware address; counted once for all who ask. */
+function outgoing(table: Table, isHome: NetworkContext['isHome']): Float64Array {
+  const known = OUTGOING.get(table);
+  if (known?.isHome === isHome) return known.counts;
+  const flows = bindFlows(table);
+  const isInside = toldOf(flows.initiator, isHome);
+  const responder = toldOf(flows.responder, isHome);
+  const isGroup = toldOf(flows.responder, isGroupOrBroadcast);
+  const macs = flows.responderMac.codes;
+  const responders = flows.responder.codes;
+  const counts = new Float64Array(flows.responderMac.dictionary.length);
+  for (let row = 0; row < flows.rowCount; row++) {
+    const mac = macs[row] as number;
+    if (mac < 0 || (responders[row] as number) < 0 || !isInside.at(row)) continue;
+    if (!responder.at(row) && !isGroup.at(row)) counts[mac] = (counts[mac] as number) + 1;
+  }
+  OUTGOING.set(table, { isHome, counts });
+  return counts;
+}
+
+const OUTGOING = new WeakMap<Table, { readonly isHome: NetworkContext['isHome']; readonly counts: Float64Array }>();

@@ -3,6 +3,7 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { classesOf } from './told.ts';
 
 /**
  * Data carried in echo requests and replies (ping): ptunnel, icmptx, hans, icmpsh and their like. Networks that stop everything else often let ping out.
@@ -109,9 +110,10 @@ export function createIcmpTunnelDetector(context: NetworkContext, options: Parti
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
     const types = batch.icmpType.values;
-    const isIcmp = batch.protocol.dictionary.map((name) => name === 'icmp' || name === 'icmpv6');
+    const isIcmp = classesOf(batch.protocol, (name) => name === 'icmp' || name === 'icmpv6');
+    const protocols = batch.protocol.codes;
     for (let row = 0; row < batch.rowCount; row++) {
-      if (isIcmp[batch.protocol.codes[row] ?? -1] !== true) continue;
+      if (isIcmp[(protocols[row] as number) + 1] === 0) continue;
       const type = types[row];
       if (type === 8 || type === 128) take(batch, row, true);
       else if ((type === 0 || type === 129) && numberAt(batch.icmpType, row) !== undefined) take(batch, row, false);

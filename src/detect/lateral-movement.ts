@@ -12,6 +12,7 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { classesOf, toldOf } from './told.ts';
 
 /**
  * Moving from one host inside to the next: what an intruder does after the first foothold, with the tools of administrators.
@@ -361,22 +362,22 @@ class LateralMovementDetector implements Detector {
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const isTcp = flows.protocol.dictionary.map((protocol) => protocol === 'tcp');
+    const isTcp = classesOf(flows.protocol, (protocol) => protocol === 'tcp');
     const family = flows.service.dictionary.map((service) => FAMILY.get(service));
-    const isDirectory = flows.service.dictionary.map((service) => DIRECTORY.has(service));
+    const isDirectory = classesOf(flows.service, (service) => DIRECTORY.has(service));
+    const protocols = flows.protocol.codes;
+    const services = flows.service.codes;
     const facts = new Judged(flows.operations, factsOf, NO_FACTS);
     const isPowerShell = new Judged(flows.httpRequest, (text) => POWERSHELL.test.test(text), false);
     this.#noteFirst(flows);
     for (let row = 0; row < flows.rowCount; row++) {
-      const service = flows.service.codes[row] ?? -1;
-      const port = numberAt(flows.responderPort, row) ?? -1;
+      const service = services[row] as number;
+      if (isDirectory[service + 1] === 1) this.#noteController(flows, row);
+      if (isTcp[(protocols[row] as number) + 1] === 0) continue;
       // What a port is for counts only where the content is that of its carrier: HTTP and TLS of WinRM and RDP.
-      const control = FAMILY_PORTS.get(port) ?? family[service];
-      if (isDirectory[service] === true) {
-        this.#noteController(flows, row);
-        if (control === undefined) continue;
-      }
-      if (control === undefined || isTcp[flows.protocol.codes[row] ?? -1] !== true) continue;
+      const port = numberAt(flows.responderPort, row) ?? -1;
+      const control = FAMILY_PORTS.get(port) ?? (service < 0 ? undefined : family[service]);
+      if (control === undefined) continue;
       if ((numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) continue;
       if ((numberAt(flows.initiatorPayloadBytes, row) ?? 0) === 0) continue;
       const told = facts.at(row) + (control === 'winrm' && isPowerShell.at(row) ? POWERSHELL_BIT : 0);
@@ -386,6 +387,7 @@ class LateralMovementDetector implements Detector {
 
   #noteFirst(flows: FlowBatch): void {
     const { codes, dictionary } = flows.initiator;
+    const isHome = toldOf(flows.initiator, this.#context.isHome);
     const first = new Float64Array(dictionary.length).fill(Number.POSITIVE_INFINITY);
     const { values } = flows.startMs;
     for (let row = 0; row < flows.rowCount; row++) {
@@ -395,8 +397,8 @@ class LateralMovementDetector implements Detector {
     }
     for (let code = 0; code < first.length; code++) {
       const ms = first[code] ?? Number.POSITIVE_INFINITY;
+      if (!Number.isFinite(ms) || !isHome.of(code)) continue;
       const address = dictionary[code] ?? '';
-      if (!Number.isFinite(ms) || !this.#context.isHome(address)) continue;
       const known = this.#firstSeen.obtain(address, () => ({ ms }));
       if (known !== undefined && ms < known.ms) known.ms = ms;
     }

@@ -295,6 +295,7 @@ class LongConnectionDetector implements Detector {
     const judge = new ConversationJudge(batch);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     for (let row = 0; row < batch.rowCount; row++) {
+      if (!judge.hasTransport(row)) continue;
       const startMs = numberAt(batch.startMs, row);
       const durationMs = numberAt(batch.durationMs, row);
       const endMs = numberAt(batch.endMs, row) ?? (startMs === undefined ? undefined : startMs + (durationMs ?? 0));

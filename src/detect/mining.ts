@@ -6,6 +6,7 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturat
 import { answeredAddresses } from './dns-answer.ts';
 import { DnsNames } from './dns-name.ts';
 import { readableText } from './protocol-mismatch.ts';
+import { classesOf } from './told.ts';
 
 /**
  * Cryptocurrency mining: a host that computes for a pool, most often because somebody put a miner on it.
@@ -209,14 +210,16 @@ class MiningDetector implements Detector {
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const isTcp = flows.protocol.dictionary.map((protocol) => protocol === 'tcp');
-    const service = flows.service.dictionary.map(serviceClass);
+    const isTcp = classesOf(flows.protocol, (protocol) => protocol === 'tcp');
+    const kinds = classesOf(flows.service, serviceClass);
     const serverName = new Judged(flows.serverName, poolName, NO_NAME);
     const names = new DnsNames(flows.dnsQuery);
     const queries = flows.dnsQuery.codes;
-    const byContent = flows.serviceBasis.dictionary.map((basis) => basis === 'content');
+    const byContent = classesOf(flows.serviceBasis, (basis) => basis === 'content');
+    const protocols = flows.protocol.codes;
+    const services = flows.service.codes;
     for (let row = 0; row < flows.rowCount; row++) {
-      const kind = service[flows.service.codes[row] ?? -1] ?? UNKNOWN;
+      const kind = kinds[(services[row] as number) + 1] ?? UNKNOWN;
       if (kind === DNS) {
         if ((queries[row] ?? -1) < 0) continue;
         const name = names.at(row);
@@ -224,9 +227,9 @@ class MiningDetector implements Detector {
         if (name.pool !== NO_NAME) this.#learn(flows, row, name.pool);
         continue;
       }
-      if (isTcp[flows.protocol.codes[row] ?? -1] !== true) continue;
+      if (isTcp[(protocols[row] as number) + 1] === 0) continue;
       if (kind === STRATUM) this.#mines(flows, row);
-      else if (kind !== OTHER || byContent[flows.serviceBasis.codes[row] ?? -1] !== true)
+      else if (kind !== OTHER || byContent[(flows.serviceBasis.codes[row] as number) + 1] === 0)
         this.#suspect(flows, row, serverName.at(row), kind === TLS);
     }
   }

@@ -4,7 +4,9 @@ import { PROTO, serviceByPort } from '../wire/index.ts';
 import { Cap, hash32 } from './bounded.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { NumberSet } from './number-table.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
+import { classesOf } from './told.ts';
 
 /**
  * Traffic that is not what its port says: a command shell on the port of DNS, SSH on the port of HTTPS, plain text where TLS belongs.
@@ -255,6 +257,9 @@ function pointsOf({ hasBanner, hasCommand }: { hasBanner: boolean; hasCommand: b
   return (hasBanner ? BANNER_POINTS : 0) + (hasCommand ? COMMAND_POINTS : 0);
 }
 
+const COMMA = 0x2c;
+const BLANK = 0x20;
+
 type Kind = 'shell' | 'service' | 'plain-text';
 
 class Mismatch extends Case {
@@ -288,23 +293,30 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
   readonly id = protocolMismatchInfo.id;
   readonly #contradictions = new Map<string, number>();
   /** Addresses and names that the DNS answered with, as hashes. */
-  readonly #answered = new Set<number>();
+  readonly #answered = new NumberSet();
   readonly #answeredCap = new Cap('addresses that the DNS answered with', this.options.maxAddresses);
   readonly #clients = new Set<string>();
   readonly #clientCap = new Cap('hosts that asked the DNS', this.options.maxClients);
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const transport = flows.protocol.dictionary.map((protocol) =>
+    const transport = classesOf(flows.protocol, (protocol) =>
       protocol === 'tcp' ? TCP : protocol === 'udp' ? UDP : 0,
     );
-    const byContent = flows.serviceBasis.dictionary.map((basis) => basis === 'content');
+    const byContent = classesOf(flows.serviceBasis, (basis) => basis === 'content');
     for (const answers of flows.dnsAnswers.dictionary) this.#learn(answers);
+    const protocols = flows.protocol.codes;
+    const bases = flows.serviceBasis.codes;
+    const queries = flows.dnsQuery.codes;
+    let asker = -1;
     for (let row = 0; row < flows.rowCount; row++) {
-      const protocol = transport[flows.protocol.codes[row] ?? -1] ?? 0;
+      const protocol = transport[(protocols[row] as number) + 1] as number;
       if (protocol === 0) continue;
-      if ((flows.dnsQuery.codes[row] ?? -1) >= 0) this.#asks(textAt(flows.initiator, row));
-      if (byContent[flows.serviceBasis.codes[row] ?? -1] === true) {
+      if ((queries[row] as number) >= 0 && flows.initiator.codes[row] !== asker) {
+        // The next question is often of the same host.
+        asker = this.#asks(textAt(flows.initiator, row)) ? (flows.initiator.codes[row] as number) : -1;
+      }
+      if (byContent[(bases[row] as number) + 1] === 1) {
         // The usual case by two numbers: both columns have few texts, and a content that fits its port has the same one.
         const service = textAt(flows.service, row);
         if (service === undefined || service === textAt(flows.portService, row)) continue;
@@ -346,18 +358,33 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     one.protocol = protocol === TCP ? 'tcp' : 'udp';
   }
 
+  /** What stands in the answers, without the types before it. */
   #learn(answers: string): void {
-    for (const answer of answers.split(',')) {
-      const hash = hash32(answer.slice(answer.lastIndexOf(' ') + 1));
-      if (this.#answered.size < this.#answeredCap.cap) this.#answered.add(hash);
-      else if (!this.#answered.has(hash)) this.#answeredCap.refused++;
+    let from = 0;
+    for (let i = 0; i <= answers.length; i++) {
+      const code = i === answers.length ? COMMA : answers.charCodeAt(i);
+      if (code === BLANK) from = i + 1;
+      if (code !== COMMA) continue;
+      this.#remember(hash32(answers, from, i));
+      from = i + 1;
     }
   }
 
-  #asks(client: string | undefined): void {
-    if (client === undefined || this.#clients.has(client)) return;
-    if (this.#clients.size < this.#clientCap.cap) this.#clients.add(client);
-    else this.#clientCap.refused++;
+  #remember(answer: number): void {
+    if (this.#answered.size < this.#answeredCap.cap) this.#answered.add(answer);
+    else if (!this.#answered.has(answer)) this.#answeredCap.refused++;
+  }
+
+  /** Whether the client is held now. */
+  #asks(client: string | undefined): boolean {
+    if (client === undefined) return false;
+    if (this.#clients.has(client)) return true;
+    if (this.#clients.size >= this.#clientCap.cap) {
+      this.#clientCap.refused++;
+      return false;
+    }
+    this.#clients.add(client);
+    return true;
   }
 
   #oddPort(flows: FlowBatch, row: number): void {

@@ -3,6 +3,7 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, compareText, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
 import { Gateways } from './gateway.ts';
+import { classesOf } from './told.ts';
 
 /**
  * A second DHCP server that sends clients another way: with itself as router or DNS server their traffic goes through it.
@@ -92,10 +93,11 @@ class RogueDhcpDetector implements Detector {
   observe(table: Table): void {
     const flows = bindFlows(table);
     this.#gateways.observe(table);
-    const isDhcp = flows.service.dictionary.map((service) => service === 'dhcp');
-    if (!isDhcp.includes(true)) return;
+    if (!flows.service.dictionary.includes('dhcp')) return;
+    const isDhcp = classesOf(flows.service, (service) => service === 'dhcp');
+    const services = flows.service.codes;
     for (let row = 0; row < flows.rowCount; row++)
-      if (isDhcp[flows.service.codes[row] ?? -1] === true) this.#take(flows, row);
+      if (isDhcp[(services[row] as number) + 1] === 1) this.#take(flows, row);
   }
 
   #take(flows: FlowBatch, row: number): void {

@@ -1,7 +1,7 @@
 import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows } from '../flow/index.ts';
-import { Cap, HeavyMap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   ANSWERED,
   CONTACT_PROTOCOLS,
@@ -26,7 +26,9 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
+import { TextHashes } from './pair.ts';
 import { GroupAddresses, portsText } from './service.ts';
+import { classesOf, codeCount } from './told.ts';
 
 /**
  * Scans: one host tries many others, or many ports of one, and mostly fails.
@@ -233,17 +235,21 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
 
   function observe(table: Table, _features: FeatureMatrix): void {
     const flows = bindFlows(table);
-    const outcomes = flows.outcome.dictionary.map((name) => OUTCOMES.indexOf(name));
-    const protocols = flows.protocol.dictionary.map((name) => PROTOCOLS.indexOf(name));
+    const outcomes = classesOf(flows.outcome, (name) => OUTCOMES.indexOf(name) + 1);
+    const protocols = classesOf(flows.protocol, (name) => PROTOCOLS.indexOf(name) + 1);
     const flagClasses = flows.initiatorFlags.dictionary.map(
       (flags) => (flags.includes('S') ? SYN : 0) | (flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0),
     );
+    const outcomeCodes = flows.outcome.codes;
+    const protocolCodes = flows.protocol.codes;
+    const flagCodes = flows.initiatorFlags.codes;
+    const initiators = flows.initiator.codes;
     const groups = new GroupAddresses(flows);
-    const known: (Source | undefined)[] = [];
-    const hashes: (number | undefined)[] = [];
+    const known = new Array<Source | undefined>(codeCount(flows.initiator)).fill(undefined);
+    const hashes = new TextHashes(flows.responder);
     for (let row = 0; row < flows.rowCount; row++) {
-      let outcome = outcomes[flows.outcome.codes[row] ?? -1] ?? -1;
-      const protocolClass = protocols[flows.protocol.codes[row] ?? -1] ?? -1;
+      let outcome = (outcomes[(outcomeCodes[row] as number) + 1] as number) - 1;
+      const protocolClass = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
       if (outcome < 0 || protocolClass < 0 || numberAt(flows.continued, row) === 1) continue;
       const address = textAt(flows.initiator, row);
       const host = textAt(flows.responder, row);
@@ -251,7 +257,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       let port = -1;
       let protocol = protocolClass;
       if (protocolClass === TCP) {
-        const flagClass = flagClasses[flows.initiatorFlags.codes[row] ?? -1];
+        const flagCode = flagCodes[row] as number;
+        const flagClass = flagCode < 0 ? undefined : flagClasses[flagCode];
         if (flagClass !== undefined && (flagClass & SYN) === 0) continue;
         port = numberAt(flows.responderPort, row) ?? -1;
         if (port < 0) continue;
@@ -280,7 +287,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         if (type !== (protocolClass === ICMP ? ECHO_V4 : ECHO_V6) || groups.isResponder(row, false)) continue;
         protocol = ICMP;
       }
-      const code = flows.initiator.codes[row] ?? 0;
+      const code = initiators[row] as number;
       let source = known[code];
       if (source === undefined || source.dropped) {
         source = sources.obtain(address, () => ({
@@ -295,12 +302,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         known[code] = source;
       }
       if (port === DNS_PORT) source.questions++;
-      const hostCode = flows.responder.codes[row] ?? 0;
-      let hostHash = hashes[hostCode];
-      if (hostHash === undefined) {
-        hostHash = hash32(host);
-        hashes[hostCode] = hostHash;
-      }
+      const hostHash = hashes.at(row);
       const place = placeOf(protocol, port);
       let slot = source.weight === 0 ? NONE : store.find(source.number, host, hostHash, place);
       if (slot === NONE) {

@@ -1,6 +1,6 @@
-import { type StringColumn, textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
+import { type Told, toldOf } from './told.ts';
 
 /**
  * What detectors know about services: which of them ask for a login, and what one failed login looks like from outside.
@@ -112,42 +112,24 @@ export function isGroupMac(mac: string | undefined): boolean {
 
 /** Which rows of a batch have a group or broadcast address on a side, by network address or by MAC; every text is looked at once, when it is asked for. */
 export class GroupAddresses {
-  #flows: FlowBatch;
-  #initiator: (boolean | undefined)[] = [];
-  #responder: (boolean | undefined)[] = [];
-  #initiatorMac: (boolean | undefined)[] = [];
-  #responderMac: (boolean | undefined)[] = [];
+  readonly #initiator: Told;
+  readonly #responder: Told;
+  readonly #initiatorMac: Told;
+  readonly #responderMac: Told;
 
   constructor(flows: FlowBatch) {
-    this.#flows = flows;
+    this.#initiator = toldOf(flows.initiator, isGroupOrBroadcast);
+    this.#responder = toldOf(flows.responder, isGroupOrBroadcast);
+    this.#initiatorMac = toldOf(flows.initiatorMac, isGroupMac);
+    this.#responderMac = toldOf(flows.responderMac, isGroupMac);
   }
 
   isInitiator(row: number, macs = true): boolean {
-    const { initiator, initiatorMac } = this.#flows;
-    if (told(this.#initiator, initiator, row, isGroupOrBroadcast)) return true;
-    return macs && told(this.#initiatorMac, initiatorMac, row, isGroupMac);
+    return this.#initiator.at(row) || (macs && this.#initiatorMac.at(row));
   }
 
   /** `macs` false: by network address alone. */
   isResponder(row: number, macs = true): boolean {
-    const { responder, responderMac } = this.#flows;
-    if (told(this.#responder, responder, row, isGroupOrBroadcast)) return true;
-    return macs && told(this.#responderMac, responderMac, row, isGroupMac);
+    return this.#responder.at(row) || (macs && this.#responderMac.at(row));
   }
-}
-
-function told(
-  known: (boolean | undefined)[],
-  column: StringColumn,
-  row: number,
-  tell: (text: string) => boolean,
-): boolean {
-  const code = column.codes[row] ?? -1;
-  if (code < 0) return false;
-  let answer = known[code];
-  if (answer === undefined) {
-    answer = tell(textAt(column, row) ?? '');
-    known[code] = answer;
-  }
-  return answer;
 }

@@ -5,6 +5,7 @@ import { byScore, Case, CaseBook, CaseDetector, compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
 import { DnsNames } from './dns-name.ts';
 import { DynamicAddresses, isDynamic, isDynamicName } from './dynamic-dns.ts';
+import { classesOf } from './told.ts';
 
 /**
  * TLS with a server outside whose certificate nobody vouches for, in circumstances in which no web page, mail or update is fetched: remote-control tools (AsyncRAT, Quasar, Cobalt Strike,
@@ -178,14 +179,15 @@ class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
     const flows = bindFlows(table);
     const names = new DnsNames(flows.dnsQuery);
     const { certificateSubject, certificateIssuer, dnsQuery, service } = flows;
-    const isTls = service.dictionary.map((name) => name === 'tls');
+    const isTls = classesOf(service, (name) => name === 'tls');
+    const { codes: queries } = dnsQuery;
     for (let row = 0; row < flows.rowCount; row++) {
-      if ((dnsQuery.codes[row] ?? -1) >= 0) {
+      if ((queries[row] as number) >= 0) {
         if (isDynamic(names.at(row))) this.#dynamic.learn(flows, row);
       } else if (
         (certificateSubject.codes[row] ?? -1) >= 0 &&
         (certificateIssuer.codes[row] ?? -1) >= 0 &&
-        isTls[service.codes[row] ?? -1] === true
+        isTls[(service.codes[row] as number) + 1] === 1
       )
         this.#take(flows, row);
     }

@@ -1,6 +1,6 @@
-import { textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import type { LoginService } from './service.ts';
+import { classesOf, Told } from './told.ts';
 
 /**
  * Which flows are logins over HTTP: a form that is handed in where a web program takes logins (POST or PUT to a target that ends in login, signin, auth ...), or credentials of the protocol's own
@@ -17,34 +17,28 @@ const HANDS_IN = /^(?:POST|PUT) /;
 /** The rows of a batch, each different request looked at once. */
 export class WebLogins {
   readonly #batch: FlowBatch;
-  readonly #takes: (boolean | undefined)[] = [];
-  readonly #refused: readonly boolean[];
-  readonly #isHttp: readonly boolean[];
+  readonly #takes: Told;
+  readonly #refused: Uint8Array;
+  readonly #isHttp: Uint8Array;
 
   constructor(batch: FlowBatch) {
     this.#batch = batch;
-    this.#refused = batch.login.dictionary.map((outcome) => outcome === 'refused');
-    this.#isHttp = batch.service.dictionary.map((service) => service === 'http');
+    this.#takes = new Told(batch.httpRequest, takesLogin);
+    this.#refused = classesOf(batch.login, (outcome) => outcome === 'refused');
+    this.#isHttp = classesOf(batch.service, (service) => service === 'http');
   }
 
   isLogin(row: number): boolean {
     const { httpRequest, login, service } = this.#batch;
-    const code = httpRequest.codes[row] ?? -1;
-    if (code < 0 || this.#isHttp[service.codes[row] ?? -1] !== true) return false;
-    if (this.#refused[login.codes[row] ?? -1] === true) return true;
-    let takes = this.#takes[code];
-    if (takes === undefined) {
-      takes = takesLogin(textAt(httpRequest, row) ?? '');
-      this.#takes[code] = takes;
-    }
-    return takes;
+    if ((httpRequest.codes[row] as number) < 0 || this.#isHttp[(service.codes[row] as number) + 1] === 0) return false;
+    return this.#refused[(login.codes[row] as number) + 1] === 1 || this.#takes.at(row);
   }
 
   /** Whether the server said no: 401, 403 and 407, or credentials that it did not take. */
   isRefused(row: number): boolean {
     const { httpStatus, login } = this.#batch;
     const status = httpStatus.values[row];
-    return status === 401 || status === 403 || status === 407 || this.#refused[login.codes[row] ?? -1] === true;
+    return status === 401 || status === 403 || status === 407 || this.#refused[(login.codes[row] as number) + 1] === 1;
   }
 }
 
