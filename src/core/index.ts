@@ -14,4 +14,5 @@ export * from './table-codec.ts';
 export * from './table-join.ts';
 export * from './text.ts';
 export * from './text-dictionary.ts';
+export * from './text-memo.ts';
 export * from './time.ts';

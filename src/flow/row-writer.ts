@@ -14,7 +14,7 @@ import {
 } from '../wire/index.ts';
 import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import { icmpErrorName } from './icmp-error.ts';
-import type { FlowFacts, PayloadObserver } from './peek/index.ts';
+import { FACT, FACT_NAMES, type NumberFact, type PayloadObserver, TEXT_FACTS, type TextFact } from './peek/index.ts';
 import {
   F_BYTES,
   F_END,
@@ -398,8 +398,8 @@ export class RowWriter {
     const errors = w[rw + W_ERRORS];
     if (errors !== 0) this.#writeErrors(row, errors, isV6);
     if ((state & STATE_TUNNEL) !== 0) this.#writeTunnel(row, ref, fromFirst === i);
-    const facts = this.#flows.observer.facts(ref);
-    if (facts !== undefined) this.#writeFacts(row, facts);
+    const facts = this.#flows.observer.context.presentOf(ref);
+    if (facts !== 0) this.#writeFacts(row, ref, facts);
     this.#writeFirstBytes(C.initiatorFirstBytes, row, rw, i);
     this.#writeFirstBytes(C.responderFirstBytes, row, rw, r);
     const isIdKnown = isPortProtocol ? hasPorts : (protocol !== PROTO.icmp && protocol !== PROTO.icmpv6) || icmp >= 0;
@@ -482,17 +482,16 @@ export class RowWriter {
     out.setText(C.outerResponder, row, fromInitiator ? tunnel.to : tunnel.from);
   }
 
-  #writeFacts(row: number, facts: FlowFacts): void {
+  /** @param facts bits of those that there are: few flows have more than three, so what is there is walked, not what could be. */
+  #writeFacts(row: number, ref: number, facts: number): void {
     const out = this.#builder;
-    // Few flows have more than three of them, so what is there is walked, not what could be.
-    for (const name in facts) {
-      // Only the loop's own variable as the key is no search.
-      const value = facts[name as keyof FlowFacts];
-      if (value === undefined) continue;
-      const column = FACT_COLUMN.get(name) ?? 0;
-      if (typeof value === 'number') out.setNumber(column, row, value);
-      else if (RARELY_REPEATS.has(column)) out.addText(column, row, value);
-      else out.setText(column, row, value);
+    const { context } = this.#flows.observer;
+    for (let left = facts; left !== 0; left &= left - 1) {
+      const fact = 31 - Math.clz32(left & -left);
+      const column = FACT_COLUMN[fact];
+      if (fact >= TEXT_FACTS) out.setNumber(column, row, context.numberOf(ref, fact as NumberFact));
+      else if (((1 << fact) & RARELY_REPEATS) !== 0) out.addText(column, row, context.textOf(ref, fact as TextFact));
+      else out.setText(column, row, context.textOf(ref, fact as TextFact));
     }
   }
 
@@ -591,10 +590,10 @@ export class RowWriter {
   }
 }
 
-const FACT_COLUMN: ReadonlyMap<string, number> = new Map(Object.entries(C));
+const FACT_COLUMN: readonly number[] = FACT_NAMES.map((name) => C[name]);
 
 /** Texts that hardly ever repeat are not looked up in the batch's dictionary. */
-const RARELY_REPEATS: ReadonlySet<number> = new Set([C.httpRequest, C.dnsQuery, C.dnsAnswers]);
+const RARELY_REPEATS = (1 << FACT.httpRequest) | (1 << FACT.dnsQuery) | (1 << FACT.dnsAnswers);
 
 function hasPortsByKind(protocol: number): boolean {
   return protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || protocol === PROTO.udplite;

@@ -359,6 +359,78 @@ export interface DnsAnswers {
   readonly leastTtl: number | undefined;
 }
 
+/** What `decodeDnsAnswers` tells of a response, without a text: one object for many. */
+export class DnsAnswerReader {
+  rcode = 0;
+  isAsked = false;
+  /** The answers as UTF-8 are `bytes[0, length)`, until any reader reads another response; `isAscii` when they are ASCII. */
+  readonly bytes = ANSWERS;
+  length = 0;
+  isAscii = true;
+  leastTtl: number | undefined;
+  #reader = new DnsReader(ANSWERS, 0, 0);
+
+  /** Takes in the response at [at, end). @returns false when it is none; see `decodeDnsAnswers`. */
+  read(bytes: Uint8Array, at: number, end: number, name: string, type: string): boolean {
+    if (end - at < HEADER_BYTES || bytes[at + 2] < 0x80) return false;
+    const questions = (bytes[at + 4] << 8) | bytes[at + 5];
+    const records = (bytes[at + 6] << 8) | bytes[at + 7];
+    if (((bytes[at + 2] >> 3) & 15) > 6 || questions > MAX_QUESTIONS) return false;
+    this.rcode = bytes[at + 3] & 15;
+    this.isAsked = false;
+    this.length = 0;
+    this.isAscii = true;
+    this.leastTtl = undefined;
+    if (questions === 0) return true;
+    const nameStop = nameEnd(bytes, at + HEADER_BYTES, end, name);
+    const next = Math.abs(nameStop);
+    if (next === 0 || next + 4 > end) return false;
+    const asked = (bytes[next] << 8) | bytes[next + 1];
+    this.isAsked = nameStop > 0 && dnsTypeName(asked) === type;
+    if (!this.isAsked || records === 0) return true;
+    const reader = this.#reader;
+    reader.move(bytes, at, end, next + 4);
+    for (let i = 1; i < questions; i++) {
+      if (!reader.skipName()) return true;
+      reader.here += 4;
+    }
+    this.#records(reader, records, asked === RRSIG || asked === ANY);
+    return true;
+  }
+
+  #records(reader: DnsReader, records: number, wantsSignatures: boolean): void {
+    const { bytes, end } = reader;
+    let written = 0;
+    for (let i = 0; i < records && i < MAX_LISTED && written <= MAX_ANSWERS_TEXT; i++) {
+      if (!reader.skipName() || reader.left < 10) break;
+      const { here } = reader;
+      const recordType = (bytes[here] << 8) | bytes[here + 1];
+      const ttl = ((bytes[here + 4] << 24) | (bytes[here + 5] << 16) | (bytes[here + 6] << 8) | bytes[here + 7]) >>> 0;
+      reader.here = here + 10;
+      const dataEnd = here + 10 + ((bytes[here + 8] << 8) | bytes[here + 9]);
+      if (dataEnd > end) break;
+      if (recordType !== OPT && (recordType !== RRSIG || wantsSignatures)) {
+        const after = writeAnswer(reader, recordType, dataEnd, written);
+        if (after > written) {
+          written = after;
+          if (this.leastTtl === undefined || ttl < this.leastTtl) this.leastTtl = ttl;
+        }
+      }
+      reader.here = dataEnd;
+    }
+    this.length = written;
+    for (let i = 0; i < written && this.isAscii; i++) this.isAscii = ANSWERS[i] < 0x80;
+  }
+
+  /** The answers as text. */
+  get text(): string {
+    const { bytes, length } = this;
+    return this.isAscii ? asciiText(bytes, 0, length) : UTF8.decode(bytes.subarray(0, length));
+  }
+}
+
+const ANSWER_READER = new DnsAnswerReader();
+
 /**
  * The answer section of a response as text, and nothing else of it, at a part of the cost of `decodeDnsMessage`. Signatures (RRSIG) are left out unless they are
  * asked for, and so are records whose data contradict their type. What is cut is given as far as it goes. Undefined for what is no response.
@@ -371,45 +443,8 @@ export function decodeDnsAnswers(
   name: string,
   type: string,
 ): DnsAnswers | undefined {
-  if (end - at < HEADER_BYTES || bytes[at + 2] < 0x80) return undefined;
-  const questions = (bytes[at + 4] << 8) | bytes[at + 5];
-  const records = (bytes[at + 6] << 8) | bytes[at + 7];
-  const rcode = bytes[at + 3] & 15;
-  if (((bytes[at + 2] >> 3) & 15) > 6 || questions > MAX_QUESTIONS) return undefined;
-  if (questions === 0) return { rcode, isAsked: false, text: '', isAscii: true, leastTtl: undefined };
-  const nameStop = nameEnd(bytes, at + HEADER_BYTES, end, name);
-  const next = Math.abs(nameStop);
-  if (next === 0 || next + 4 > end) return undefined;
-  const asked = (bytes[next] << 8) | bytes[next + 1];
-  const isAsked = nameStop > 0 && dnsTypeName(asked) === type;
-  if (!isAsked || records === 0) return { rcode, isAsked, text: '', isAscii: true, leastTtl: undefined };
-  const reader = new DnsReader(bytes, at, end, next + 4);
-  for (let i = 1; i < questions; i++) {
-    if (!reader.skipName()) return { rcode, isAsked, text: '', isAscii: true, leastTtl: undefined };
-    reader.here += 4;
-  }
-  const wantsSignatures = asked === RRSIG || asked === ANY;
-  let written = 0;
-  let leastTtl: number | undefined;
-  for (let i = 0; i < records && i < MAX_LISTED && written <= MAX_ANSWERS_TEXT; i++) {
-    if (!reader.skipName() || reader.left < 10) break;
-    const recordType = reader.u16();
-    reader.here += 2;
-    const ttl = reader.u32();
-    const dataEnd = reader.u16() + reader.here;
-    if (dataEnd > end) break;
-    if (recordType !== OPT && (recordType !== RRSIG || wantsSignatures)) {
-      const after = writeAnswer(reader, recordType, dataEnd, written);
-      if (after > written) {
-        written = after;
-        if (leastTtl === undefined || ttl < leastTtl) leastTtl = ttl;
-      }
-    }
-    reader.here = dataEnd;
-  }
-  let isAscii = true;
-  for (let i = 0; i < written && isAscii; i++) isAscii = ANSWERS[i] < 0x80;
-  const text = isAscii ? asciiText(ANSWERS, 0, written) : UTF8.decode(ANSWERS.subarray(0, written));
+  if (!ANSWER_READER.read(bytes, at, end, name, type)) return undefined;
+  const { rcode, isAsked, text, isAscii, leastTtl } = ANSWER_READER;
   return { rcode, isAsked, text, isAscii, leastTtl };
 }
 

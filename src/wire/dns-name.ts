@@ -14,10 +14,10 @@ export const DNS_NAME = new Uint8Array(4 * (MAX_NAME + 1));
 
 /** A place in a message. `problem` says why the last read gave undefined. */
 export class DnsReader {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   /** First byte of the message: pointers count from here. */
-  readonly start: number;
-  readonly end: number;
+  start: number;
+  end: number;
   /** Next byte to be read. */
   here: number;
   problem: 'none' | 'cut' | 'malformed' = 'none';
@@ -27,6 +27,15 @@ export class DnsReader {
     this.start = start;
     this.end = end;
     this.here = here;
+  }
+
+  /** Begins anew at `here` of another message. */
+  move(bytes: Uint8Array, start: number, end: number, here: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.here = here;
+    this.problem = 'none';
   }
 
   /** The same message, read from here to an earlier end. */

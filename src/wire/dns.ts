@@ -20,51 +20,88 @@ export interface DnsMessage {
   readonly answers: number;
 }
 
-/** The message at [at, end), or undefined when it is none. A compression pointer in the first question is malformed: there is nothing before it to point to. */
-export function decodeDns(bytes: Uint8Array, at: number, end: number): DnsMessage | undefined {
-  if (end - at < HEADER_BYTES) return undefined;
-  const u16 = (o: number): number => (bytes[at + o] << 8) | bytes[at + o + 1];
-  const flags = u16(FLAGS);
-  const questions = u16(QUESTION_COUNT);
-  const opcode = (flags >> 11) & 15;
-  const answers = u16(ANSWER_COUNT);
-  // Opcodes 0 to 6 are assigned (RFC 8490 last), and no real message has more than a handful of questions.
-  if (opcode > 6 || questions > 16) return undefined;
-  const isResponse = (flags & RESPONSE) !== 0;
-  const rcode = flags & 15;
-  if (questions === 0)
-    return isResponse || opcode !== 0 ? { isResponse, opcode, rcode, name: undefined, type: 0, answers } : undefined;
-  let here = at + HEADER_BYTES;
-  let length = 0;
-  let written = 0;
-  for (;;) {
-    if (here >= end) return undefined;
-    const label = bytes[here++];
-    if (label === 0) break;
-    length += label + 1;
-    if (label > 63 || here + label > end || length > MAX_NAME) return undefined;
-    if (written > 0) NAME[written++] = 0x2e;
-    for (const stop = here + label; here < stop; here++) written = writeCharacter(bytes[here], written);
+/** What `decodeDns` tells of a message, without a text: one object for many messages. */
+export class DnsHead {
+  isResponse = false;
+  opcode = 0;
+  rcode = 0;
+  /** The name of the first question is `name[0, length)` as `DnsMessage` has it; -1 when there is no question. */
+  length = -1;
+  readonly name = new Uint8Array(4 * (MAX_NAME + 1));
+  type = 0;
+  answers = 0;
+
+  /** Takes in the message at [at, end). @returns false when it is none; see `decodeDns`. */
+  read(bytes: Uint8Array, at: number, end: number): boolean {
+    if (end - at < HEADER_BYTES) return false;
+    const flags = u16(bytes, at + FLAGS);
+    const questions = u16(bytes, at + QUESTION_COUNT);
+    this.opcode = (flags >> 11) & 15;
+    this.answers = u16(bytes, at + ANSWER_COUNT);
+    // Opcodes 0 to 6 are assigned (RFC 8490 last), and no real message has more than a handful of questions.
+    if (this.opcode > 6 || questions > 16) return false;
+    this.isResponse = (flags & RESPONSE) !== 0;
+    this.rcode = flags & 15;
+    if (questions > 0) return this.#question(bytes, at + HEADER_BYTES, end);
+    this.length = -1;
+    this.type = 0;
+    return this.isResponse || this.opcode !== 0;
   }
-  const name = asciiText(NAME, 0, written);
-  if (end - here < 4) return undefined;
-  return { isResponse, opcode, rcode, name, type: (bytes[here] << 8) | bytes[here + 1], answers };
+
+  #question(bytes: Uint8Array, at: number, end: number): boolean {
+    const { name } = this;
+    let here = at;
+    let length = 0;
+    let written = 0;
+    for (;;) {
+      if (here >= end) return false;
+      const label = bytes[here++];
+      if (label === 0) break;
+      length += label + 1;
+      if (label > 63 || here + label > end || length > MAX_NAME) return false;
+      if (written > 0) name[written++] = 0x2e;
+      for (const stop = here + label; here < stop; here++) {
+        const byte = bytes[here];
+        if (byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c)
+          name[written++] = byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
+        else written = writeEscaped(name, byte, written);
+      }
+    }
+    if (end - here < 4) return false;
+    this.length = written;
+    this.type = u16(bytes, here);
+    return true;
+  }
+
+  /** Whether the first question's name is this one. */
+  isNamed(text: string): boolean {
+    const { name, length } = this;
+    if (text.length !== length) return false;
+    for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== name[i]) return false;
+    return true;
+  }
 }
 
-/** The name under way, as ASCII: at most 4 characters for each of 255 bytes. */
-const NAME = new Uint8Array(4 * (MAX_NAME + 1));
+const HEAD = new DnsHead();
 
-function writeCharacter(byte: number, at: number): number {
-  if (byte >= 0x41 && byte <= 0x5a) NAME[at] = byte + 32;
-  else if (byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c) NAME[at] = byte;
-  else {
-    NAME[at] = 0x5c;
-    NAME[at + 1] = 0x30 + Math.floor(byte / 100);
-    NAME[at + 2] = 0x30 + (Math.floor(byte / 10) % 10);
-    NAME[at + 3] = 0x30 + (byte % 10);
-    return at + 4;
-  }
-  return at + 1;
+/** The message at [at, end), or undefined when it is none. A compression pointer in the first question is malformed: there is nothing before it to point to. */
+export function decodeDns(bytes: Uint8Array, at: number, end: number): DnsMessage | undefined {
+  if (!HEAD.read(bytes, at, end)) return undefined;
+  const { isResponse, opcode, rcode, length, type, answers } = HEAD;
+  return { isResponse, opcode, rcode, name: length < 0 ? undefined : asciiText(HEAD.name, 0, length), type, answers };
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 8) | bytes[at + 1];
+}
+
+/** Writes a byte of a name as \DDD and says where the next goes. */
+function writeEscaped(name: Uint8Array, byte: number, at: number): number {
+  name[at] = 0x5c;
+  name[at + 1] = 0x30 + Math.floor(byte / 100);
+  name[at + 2] = 0x30 + (Math.floor(byte / 10) % 10);
+  name[at + 3] = 0x30 + (byte % 10);
+  return at + 4;
 }
 
 /** A query or an answerless response for one question. */
@@ -142,9 +179,12 @@ const TYPES = new Map<number, string>([
 
 const TYPE_NUMBERS = new Map(Array.from(TYPES, ([number, name]) => [name, number]));
 
+/** The same by number. */
+const TYPE_NAMES: readonly (string | undefined)[] = Array.from({ length: 258 }, (_, type) => TYPES.get(type));
+
 /** 'A', 'TXT', ... or 'TYPE<n>' (RFC 3597). */
 export function dnsTypeName(type: number): string {
-  return TYPES.get(type) ?? `TYPE${type}`;
+  return (type < TYPE_NAMES.length ? TYPE_NAMES[type] : undefined) ?? `TYPE${type}`;
 }
 
 /** The number of 'A', 'TXT', ... or 'TYPE<n>'; undefined for another name. */

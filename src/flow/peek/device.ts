@@ -17,7 +17,15 @@ import {
   sipRegisterOutcome,
 } from '../../wire/index.ts';
 import { bothSides, tellLogin } from './login.ts';
-import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type SessionPeek, type StreamPeek } from './peek.ts';
+import {
+  FACT,
+  PEEK_DONE,
+  PEEK_FOREIGN,
+  PEEK_MORE,
+  type PeekContext,
+  type SessionPeek,
+  type StreamPeek,
+} from './peek.ts';
 
 /** Protocols of devices and of programs that talk to their like: things, controllers, telephones, miners, peers. */
 
@@ -35,7 +43,7 @@ export const mqttPeek: SessionPeek = {
     const up = decodeMqtt(client, 0, client.length);
     const down = decodeMqtt(server, 0, server.length);
     if (!isMqtt(up) && !isMqtt(down)) return false;
-    context.note('client', up?.connect?.clientId);
+    context.note(FACT.client, up?.connect?.clientId);
     if (up?.connect?.user !== undefined) tellLogin(context, [joinMqtt(up, down)]);
     for (const { name } of up?.packets ?? []) {
       if (name === 'PUBLISH') for (const topic of up?.published ?? []) context.operation(`PUBLISH ${topic}`);
@@ -123,23 +131,23 @@ export const sipPeek: StreamPeek = {
 
 function tellSip(context: PeekContext, state: SipState, message: SipMessage): void {
   const { method, status, uri, agent, hasCredentials, credentialsUser } = message;
-  context.note(context.fromInitiator ? 'client' : 'server', agent);
+  context.note(context.fromInitiator ? FACT.client : FACT.server, agent);
   if (status === undefined) {
     // Either side may ask: a telephone registers and is called over the same flow.
     if (method !== undefined) context.operation(method === 'INVITE' && uri !== undefined ? `INVITE ${uri}` : method);
     if (!hasCredentials) return;
-    context.note('user', credentialsUser);
+    context.note(FACT.user, credentialsUser);
     state.hasCredentials = true;
-    if (!context.has('login')) context.word('login', 'unknown');
+    if (!context.has(FACT.login)) context.word(FACT.login, 'unknown');
     return;
   }
   const outcome = sipRegisterOutcome(message);
   if (outcome === undefined || state.isAccepted) return;
   // A challenge to a request that had no credentials is how every registration begins.
   if (outcome === 'challenged' && !state.hasCredentials) return;
-  if (outcome !== 'challenged') context.note('user', message.to?.user);
+  if (outcome !== 'challenged') context.note(FACT.user, message.to?.user);
   state.isAccepted = outcome === 'accepted';
-  context.word('login', outcome === 'accepted' ? 'accepted' : 'refused');
+  context.word(FACT.login, outcome === 'accepted' ? 'accepted' : 'refused');
 }
 
 function hasEmptyLine(bytes: Uint8Array, at: number, end: number): boolean {
@@ -175,7 +183,7 @@ export const syslogPeek: StreamPeek = {
     const { bytes, at, end } = context;
     const message = decodeSyslog(bytes, at, end);
     if (message === undefined) return PEEK_FOREIGN;
-    if (context.fromInitiator) context.note('client', message.application);
+    if (context.fromInitiator) context.note(FACT.client, message.application);
     context.operation(`${message.facility}.${message.severity}`);
     return context.protocol === PROTO.tcp ? PEEK_DONE : end - at;
   },
@@ -188,7 +196,7 @@ export const bittorrentPeek: StreamPeek = {
   kind: 'stream',
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
-    const software = context.fromInitiator ? 'client' : 'server';
+    const software = context.fromInitiator ? FACT.client : FACT.server;
     if (context.protocol === PROTO.tcp) {
       if (bitTorrentKind(bytes, at, end) !== 'peer')
         return end - at < 20 && bytes[at] === 0x13 ? PEEK_MORE : PEEK_FOREIGN;
@@ -211,7 +219,7 @@ export const bittorrentPeek: StreamPeek = {
 
 /** Mining pools: worker or wallet as user, software of the miner, methods of its messages. */
 export const stratumPeek = bothSides(decodeStratum, decodeStratum, (context, client, server) => {
-  context.note('client', client?.agent);
+  context.note(FACT.client, client?.agent);
   // The password is a dummy, 'x' most often: that it can be read is nothing to tell.
   const login = joinStratum(client, server);
   tellLogin(context, login === undefined ? [] : [{ ...login, isCleartext: false }]);

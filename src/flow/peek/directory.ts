@@ -13,7 +13,7 @@ import {
   readBer,
   walkLdap,
 } from '../../wire/index.ts';
-import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import { FACT, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 import { isFirstUser, noteLogin, noteToken, type SignOn } from './sign-on.ts';
 
 /** Kerberos and LDAP: who asks for which ticket and with which ciphers, who binds to the directory, what is searched for and changed. */
@@ -58,7 +58,7 @@ function tellKerberos(context: PeekContext, message: KerberosMessage): void {
   const state = context.state(KerberosState);
   state.begun = true;
   const { type, service, errorCode } = message;
-  context.note('user', message.client);
+  context.note(FACT.user, message.client);
   switch (type) {
     case 'AS-REQ':
     case 'TGS-REQ':
@@ -68,10 +68,10 @@ function tellKerberos(context: PeekContext, message: KerberosMessage): void {
       if (message.forUser !== undefined) context.operation(`S4U2self ${message.forUser}`);
       if (kerberosOptionNames(message.options ?? 0).includes('cname-in-addl-tkt')) context.operation('S4U2proxy');
       tellWeak(context, '', message.encryptionTypes[0]);
-      if (state.isSignOn && !context.has('login')) context.word('login', 'unknown');
+      if (state.isSignOn && !context.has(FACT.login)) context.word(FACT.login, 'unknown');
       break;
     case 'AS-REP':
-      context.word('login', 'accepted');
+      context.word(FACT.login, 'accepted');
       if (state.isSignOn && !state.proves) context.operation('AS-REP without pre-authentication');
       tellWeak(context, 'reply ', message.replyEncryption);
       tellWeak(context, 'ticket ', message.ticketEncryption);
@@ -82,7 +82,7 @@ function tellKerberos(context: PeekContext, message: KerberosMessage): void {
     case 'KRB-ERROR':
       if (errorCode === undefined) break;
       context.operation(kerberosErrorName(errorCode));
-      if (state.isSignOn && !STEPS.has(errorCode)) context.word('login', 'refused');
+      if (state.isSignOn && !STEPS.has(errorCode)) context.word(FACT.login, 'refused');
       break;
     default:
       context.operation(type);
@@ -218,7 +218,7 @@ function tellBind(context: PeekContext, state: LdapState, message: LdapMessage):
     context.operation(`bind ${method ?? '?'}`);
     // A name without a password is let in as nobody (RFC 4513 section 5.1.2).
     const isLogin = method === 'simple';
-    if (isLogin) context.note('user', name);
+    if (isLogin) context.note(FACT.user, name);
     state.signOn = { how: 'simple', user: name === '' ? undefined : name, isAnonymous: !isLogin };
   }
   noteLogin(context, state.signOn, 'unknown');
@@ -241,7 +241,7 @@ function tellSearch(context: PeekContext, state: LdapState, message: LdapMessage
   const { name = '', scope, filter = '' } = message;
   // How clients look for a domain controller (MS-ADTS 6.3.3): they tell their own name, and may ask for a user.
   if (message.attributes.some((attribute) => attribute.toLowerCase() === 'netlogon')) {
-    context.note('hostname', assertion(filter, 'Host'));
+    context.note(FACT.hostname, assertion(filter, 'Host'));
     const words = ['netlogon', assertion(filter, 'DnsDomain'), assertion(filter, 'User')];
     context.operation(words.filter((word) => word !== undefined).join(' '));
     return;

@@ -29,7 +29,7 @@ import {
   type Login,
   telnetLogins,
 } from '../../wire/index.ts';
-import { PASSWORD_IN_CLEAR, type PeekContext, type SessionPeek } from './peek.ts';
+import { FACT, PASSWORD_IN_CLEAR, type PeekContext, type SessionPeek } from './peek.ts';
 
 /**
  * Protocols in which somebody logs in and gives commands, each read whole from the first bytes of both sides, because only the answers tell how a login went.
@@ -64,8 +64,8 @@ export function tellLogin(context: PeekContext, logins: readonly (Login | undefi
     logins.find((login) => login?.user !== undefined) ??
     logins[0];
   if (told === undefined) return;
-  context.note('user', told.user);
-  context.word('login', told.outcome);
+  context.note(FACT.user, told.user);
+  context.word(FACT.login, told.outcome);
   if (logins.some((login) => login?.isCleartext === true)) context.operation(PASSWORD_IN_CLEAR);
 }
 
@@ -90,7 +90,7 @@ function target(host: string, port: number): string {
 
 /** FTP: banner, login, commands, files as in 'RETR secret.txt'. */
 export const ftpPeek = bothSides(decodeFtpClient, decodeFtpServer, (context, client, server) => {
-  context.note('server', server?.banner?.trim());
+  context.note(FACT.server, server?.banner?.trim());
   tellLogin(context, joinFtp(client, server).logins);
   if (client === undefined) return;
   // Both lists are in order, so that each file belongs to the next command of its name.
@@ -105,7 +105,7 @@ export const ftpPeek = bothSides(decodeFtpClient, decodeFtpServer, (context, cli
 
 /** SMTP: banner, login, commands; EHLO with the name, MAIL and RCPT with the domains that the client said. */
 export const smtpPeek = bothSides(decodeSmtpClient, decodeSmtpServer, (context, client, server) => {
-  context.note('server', server?.banner?.trim());
+  context.note(FACT.server, server?.banner?.trim());
   tellLogin(context, joinSmtp(client, server).logins);
   tellCommands(context, client?.commands, (name) => {
     if (name === 'MAIL') return (client?.senderDomains ?? []).map((domain) => domain || '<>');
@@ -117,14 +117,14 @@ export const smtpPeek = bothSides(decodeSmtpClient, decodeSmtpServer, (context, 
 
 /** IMAP: banner, login, commands. */
 export const imapPeek = bothSides(decodeImapClient, decodeImapServer, (context, client, server) => {
-  context.note('server', server?.banner?.trim());
+  context.note(FACT.server, server?.banner?.trim());
   tellLogin(context, joinImap(client, server).logins);
   tellCommands(context, client?.commands);
 });
 
 /** POP3: banner, login, commands. */
 export const pop3Peek = bothSides(decodePop3Client, decodePop3Server, (context, client, server) => {
-  context.note('server', server?.banner?.trim());
+  context.note(FACT.server, server?.banner?.trim());
   tellLogin(context, joinPop3(client, server).logins);
   tellCommands(context, client?.commands);
 });
@@ -139,7 +139,7 @@ export const telnetPeek: SessionPeek = {
       { bytes: server, at: 0, end: server.length },
     );
     if (up === undefined && logins.length === 0 && decodeTelnet(server, 0, server.length) === undefined) return false;
-    context.note('client', up?.terminal);
+    context.note(FACT.client, up?.terminal);
     tellLogin(context, logins);
     return true;
   },
@@ -147,7 +147,7 @@ export const telnetPeek: SessionPeek = {
 
 /** IRC: nick or account, the server as it names itself, commands, channels. What is said in them is not kept. */
 export const ircPeek = bothSides(decodeIrc, decodeIrc, (context, client, server) => {
-  context.note('server', server?.server);
+  context.note(FACT.server, server?.server);
   tellLogin(context, [joinIrc(client, server)]);
   tellCommands(context, client?.commands, (name) => (name === 'JOIN' ? (client?.channels ?? []) : []));
 });
@@ -160,15 +160,15 @@ export const redisPeek = bothSides(decodeRedisClient, decodeRedisServer, (contex
 
 /** MySQL: version of the server, login, database. */
 export const mysqlPeek = bothSides(decodeMysqlClient, decodeMysqlServer, (context, client, server) => {
-  context.note('server', server?.version);
+  context.note(FACT.server, server?.version);
   tellLogin(context, [joinMysql(client, server)]);
   if (client?.database !== undefined) context.operation(`database ${client.database}`);
 });
 
 /** PostgreSQL: version of the server, application of the client, login, database. */
 export const postgresqlPeek = bothSides(decodePostgresqlClient, decodePostgresqlServer, (context, client, server) => {
-  context.note('server', server?.version);
-  context.note('client', client?.application);
+  context.note(FACT.server, server?.version);
+  context.note(FACT.client, client?.application);
   tellLogin(context, [joinPostgresql(client, server)]);
   if (client?.database !== undefined) context.operation(`database ${client.database}`);
   if (client?.isCancel === true) context.operation('cancel');

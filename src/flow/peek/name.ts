@@ -1,12 +1,12 @@
+import { asciiText } from '../../core/index.ts';
 import {
   type BrowserAnnouncement,
   type DhcpMessage,
+  DnsAnswerReader,
   type DnsFullMessage,
-  type DnsMessage,
+  DnsHead,
   decodeDhcp,
   decodeDhcpv6,
-  decodeDns,
-  decodeDnsAnswers,
   decodeDnsMessage,
   decodeNetbiosDatagram,
   decodeNetbiosName,
@@ -23,7 +23,7 @@ import {
   type SnmpMessage,
 } from '../../wire/index.ts';
 import { STITCH_USUAL } from '../stitch.ts';
-import { MAX_OPERATION, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import { FACT, MAX_OPERATION, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 
 /** Protocols by which hosts find names, addresses, time and each other. */
 
@@ -71,45 +71,61 @@ function isDnsStart(context: PeekContext, from: number): boolean {
   return ((bytes[from + 2] >> 3) & 15) <= 6 && bytes[from + 4] === 0 && bytes[from + 5] <= 16;
 }
 
+/** The message and the answers at hand. */
+const MESSAGE = new DnsHead();
+const ANSWERS = new DnsAnswerReader();
+
 /** One message. Of one that goes on behind `to` the answers wait. @returns PEEK_MORE where the flow may have more to say. */
 function tellDns(context: PeekContext, from: number, to: number, isWhole = true): number {
   const { bytes } = context;
-  const facts = context.factsOf(context.ref);
-  const type = facts?.dnsType;
+  const type = context.text(FACT.dnsType);
   // The root's name is empty, and is no fact.
-  const asked = facts?.dnsQuery ?? '';
+  const asked = type === undefined ? '' : (context.text(FACT.dnsQuery) ?? '');
   if (isWhole && type !== undefined && to - from >= HEADER_BYTES && bytes[from + 2] >= 0x80)
     return tellAnswers(context, from, to, asked, type);
-  const message = decodeDns(bytes, from, to);
-  if (message === undefined) return PEEK_FOREIGN;
-  const { name, isResponse } = message;
-  if (name !== undefined && type === undefined) {
-    context.noteOwn('dnsQuery', name);
-    context.word('dnsType', dnsTypeName(message.type));
+  if (!MESSAGE.read(bytes, from, to)) return PEEK_FOREIGN;
+  const { length, isResponse } = MESSAGE;
+  if (length >= 0 && type === undefined) {
+    context.noteBytes(FACT.dnsQuery, MESSAGE.name, 0, length);
+    context.word(FACT.dnsType, dnsTypeName(MESSAGE.type));
   }
-  if (message.opcode !== 0 || (type !== undefined && !isResponse)) tellFurther(context, message, asked, type);
+  if (MESSAGE.opcode !== 0 || (type !== undefined && !isResponse)) tellFurther(context, asked, type);
   if (!isResponse) return context.protocol === PROTO.tcp || !context.isFull ? PEEK_MORE : PEEK_DONE;
-  if (isWhole && name !== undefined) return tellAnswers(context, from, to, name, dnsTypeName(message.type));
-  tellRcode(context, message.rcode);
+  if (isWhole && length >= 0) return tellAnswers(context, from, to, nameOf(MESSAGE), dnsTypeName(MESSAGE.type));
+  tellRcode(context, MESSAGE.rcode);
   return PEEK_MORE;
 }
 
-/** What is asked for beside the flow's first question, and what is no question. */
-function tellFurther(context: PeekContext, message: DnsMessage, asked: string, type: string | undefined): void {
-  const { opcode, isResponse } = message;
-  const name = message.name || '.';
+function nameOf({ name, length }: DnsHead): string {
+  return asciiText(name, 0, length);
+}
+
+/** What MESSAGE asks for beside the flow's first question, and what is no question. */
+function tellFurther(context: PeekContext, asked: string, type: string | undefined): void {
+  const { opcode, isResponse, length } = MESSAGE;
   if (opcode !== 0) {
     const verb = OPCODES[opcode];
-    if (!isResponse && verb !== undefined) context.operation(`${verb} ${name}`);
+    if (!isResponse && verb !== undefined) context.operation(`${verb} ${nameOf(MESSAGE) || '.'}`);
     return;
   }
-  const typeName = dnsTypeName(message.type);
+  const typeName = dnsTypeName(MESSAGE.type);
   // A question that is sent again is none; and programs that ask for both kinds of addresses at a time often do so from one UDP port.
-  if (message.name === undefined || (message.name === asked && (typeName === type || context.protocol !== PROTO.tcp)))
+  if (length < 0 || (MESSAGE.isNamed(asked) && (typeName === type || context.protocol !== PROTO.tcp))) return;
+  if (!context.has(FACT.operations)) context.operation(questionText(type ?? '', asked || '.'));
+  if (context.isFull) return;
+  if (length === 0 || typeName.length + 1 + length > MAX_OPERATION) {
+    context.operation(questionText(typeName, nameOf(MESSAGE) || '.'));
     return;
-  if (!context.has('operations')) context.operation(questionText(type ?? '', asked || '.'));
-  context.operation(questionText(typeName, name));
+  }
+  let to = 0;
+  for (; to < typeName.length; to++) QUESTION[to] = typeName.charCodeAt(to);
+  QUESTION[to++] = 0x20;
+  for (let i = 0; i < length; i++) QUESTION[to++] = MESSAGE.name[i];
+  context.operationBytes(QUESTION, 0, to);
 }
+
+/** A further question under way, as `questionText` gives it where it need not be cut. */
+const QUESTION = new Uint8Array(MAX_OPERATION);
 
 /** Characters kept of the beginning of a name that is too long. */
 const HEAD = 12;
@@ -125,18 +141,17 @@ const OPCODES = [undefined, undefined, 'status', undefined, 'notify', 'update', 
 
 /** A response: its code when it is the first, its answers when they belong to the question that is told. */
 function tellAnswers(context: PeekContext, from: number, to: number, name: string, type: string): number {
-  const found = decodeDnsAnswers(context.bytes, from, to, name, type);
-  if (found === undefined) return PEEK_FOREIGN;
-  tellRcode(context, found.rcode);
-  if (!found.isAsked) return PEEK_MORE;
-  if (found.isAscii) context.noteOwn('dnsAnswers', found.text);
-  else context.note('dnsAnswers', found.text);
-  context.number('dnsTtl', found.leastTtl);
+  if (!ANSWERS.read(context.bytes, from, to, name, type)) return PEEK_FOREIGN;
+  tellRcode(context, ANSWERS.rcode);
+  if (!ANSWERS.isAsked) return PEEK_MORE;
+  if (ANSWERS.isAscii) context.noteBytes(FACT.dnsAnswers, ANSWERS.bytes, 0, ANSWERS.length);
+  else context.note(FACT.dnsAnswers, ANSWERS.text);
+  context.number(FACT.dnsTtl, ANSWERS.leastTtl);
   return PEEK_DONE;
 }
 
 function tellRcode(context: PeekContext, rcode: number): void {
-  if (!context.has('dnsRcode')) context.word('dnsRcode', dnsRcodeName(rcode));
+  if (!context.has(FACT.dnsRcode)) context.word(FACT.dnsRcode, dnsRcodeName(rcode));
 }
 
 /** LLMNR: as DNS; who answers for a name of a host says that it is this host. */
@@ -146,9 +161,8 @@ export const llmnrPeek: StreamPeek = {
     const read = dnsPeek.look(context);
     const header = context.protocol === PROTO.tcp ? context.at + 2 : context.at;
     if (read === PEEK_FOREIGN || read === PEEK_MORE || !context.fromInitiator) return read;
-    const facts = context.factsOf(context.ref);
-    if (context.bytes[header + 2] >= 0x80 && facts?.dnsAnswers !== undefined && facts.dnsType !== 'PTR')
-      context.note('hostname', facts.dnsQuery);
+    const isAnswered = context.bytes[header + 2] >= 0x80 && context.has(FACT.dnsAnswers);
+    if (isAnswered && context.text(FACT.dnsType) !== 'PTR') context.note(FACT.hostname, context.text(FACT.dnsQuery));
     return read;
   },
 };
@@ -169,9 +183,9 @@ export const mdnsPeek: StreamPeek = {
       return PEEK_FOREIGN;
     }
     const [question] = message.questions;
-    if (question !== undefined && !context.has('dnsQuery')) {
-      context.note('dnsQuery', question.name);
-      context.word('dnsType', dnsTypeName(question.type));
+    if (question !== undefined && !context.has(FACT.dnsQuery)) {
+      context.note(FACT.dnsQuery, question.name);
+      context.word(FACT.dnsType, dnsTypeName(question.type));
     }
     if (message.isResponse) tellRcode(context, message.rcode);
     const claims = context.srcPort === MDNS_PORT ? mdnsAnnouncement(message) : undefined;
@@ -188,9 +202,9 @@ function tellClaims(context: PeekContext, message: DnsFullMessage, claims: MdnsA
   const { hosts, instances, services, goodbyes, isProbe } = claims;
   if (context.fromInitiator) {
     // The name that has an address here; else the one that gives a service.
-    context.note('hostname', hosts[0]?.name || instances.find(({ host }) => host !== '')?.host);
+    context.note(FACT.hostname, hosts[0]?.name || instances.find(({ host }) => host !== '')?.host);
     const device = instances.find(({ service, text }) => service === DEVICE_INFO && text !== '');
-    if (device !== undefined) context.note('client', device.text.replaceAll('"', ''));
+    if (device !== undefined) context.note(FACT.client, device.text.replaceAll('"', ''));
   }
   if (isProbe) for (const { name } of message.questions) context.operation(`probe ${name}`);
   else for (const name of goodbyes) context.operation(`goodbye ${name}`);
@@ -226,7 +240,7 @@ export const netbiosNamePeek: StreamPeek = {
       context.operation(`${verb} ${netbiosText(name)}`);
       const isGroup = records[0]?.addresses.some((address) => address.isGroup) ?? false;
       if (context.fromInitiator && operation !== 'query' && operation !== 'release' && isHostName(name) && !isGroup)
-        context.note('hostname', name.name);
+        context.note(FACT.hostname, name.name);
     }
     return context.isFull ? PEEK_DONE : end - at;
   },
@@ -234,7 +248,7 @@ export const netbiosNamePeek: StreamPeek = {
 
 /** An answer is an operation only where nobody was seen to ask. */
 function tellUnasked(context: PeekContext, text: string): void {
-  if (!context.has('operations')) context.operation(text);
+  if (!context.has(FACT.operations)) context.operation(text);
 }
 
 /** NetBIOS datagrams: the sender's name, what it says of its software, and its announcements as in 'host announcement WORKGROUP'. */
@@ -247,8 +261,8 @@ export const netbiosDatagramPeek: StreamPeek = {
     if (message === undefined) return PEEK_FOREIGN;
     const { source, destination, announcement, mailslot } = message;
     if (context.fromInitiator) {
-      if (isHostName(source)) context.note('hostname', source.name);
-      context.note('client', browserSoftware(announcement));
+      if (isHostName(source)) context.note(FACT.hostname, source.name);
+      context.note(FACT.client, browserSoftware(announcement));
     }
     if (announcement !== undefined) context.operation(`${announcement.kind} announcement ${destination.name}`);
     else if (mailslot !== '') context.operation(mailslot);
@@ -278,8 +292,8 @@ export const dhcpPeek: StreamPeek = {
       // What a relay passes on is another host's.
       if (message.relayAddress !== '') context.operation(`relayed for ${message.hostname || message.clientMac || '?'}`);
       else if (context.fromInitiator) {
-        context.note('hostname', message.hostname || message.fqdn);
-        context.note('client', message.vendorClass);
+        context.note(FACT.hostname, message.hostname || message.fqdn);
+        context.note(FACT.client, message.vendorClass);
         // One that is not the hardware address outlives it: a device that makes addresses up is told by it (RFC 4361).
         const { clientId, clientIdMac, clientMac } = message;
         if (clientId !== '' && clientIdMac !== clientMac)
@@ -326,8 +340,8 @@ export const dhcpv6Peek: StreamPeek = {
       if (message.requestOrder !== '') context.operation(`options ${message.requestOrder}`);
       if (relays.length > 0) context.operation(`relayed for ${message.fqdn || message.clientMac || '?'}`);
       else if (context.fromInitiator) {
-        context.note('hostname', message.fqdn);
-        context.note('client', message.vendorClass);
+        context.note(FACT.hostname, message.fqdn);
+        context.note(FACT.client, message.vendorClass);
         const { clientDuid } = message;
         if (clientDuid !== undefined) context.operation(`client-id ${clientDuid.hex}`);
       }
@@ -359,7 +373,7 @@ function tellNtp(context: PeekContext, message: NtpMessage): void {
     if (!control.isResponse) context.operation(text);
     else {
       tellUnasked(context, `${text} response`);
-      context.note(context.fromInitiator ? 'client' : 'server', /\bversion="([^"]*)"/.exec(control.text)?.[1]);
+      context.note(context.fromInitiator ? FACT.client : FACT.server, /\bversion="([^"]*)"/.exec(control.text)?.[1]);
     }
   } else if (details !== undefined) {
     const text = details.isMonlist ? 'monlist' : `private ${details.request}`;
@@ -378,7 +392,7 @@ export const ssdpPeek: StreamPeek = {
     const message = decodeSsdp(bytes, at, end);
     if (message === undefined) return PEEK_FOREIGN;
     const { kind, target, notification, server, userAgent } = message;
-    context.note(context.fromInitiator ? 'client' : 'server', kind === 'search' ? userAgent || server : server);
+    context.note(context.fromInitiator ? FACT.client : FACT.server, kind === 'search' ? userAgent || server : server);
     if (kind === 'response') tellUnasked(context, `response ${target}`.trimEnd());
     else {
       const verb = kind === 'search' ? kind : notification.replace(/^ssdp:/, '') || kind;
@@ -414,14 +428,14 @@ function tellSnmp(context: PeekContext, message: SnmpMessage): void {
   else if (isAnswer) tellUnasked(context, verb);
   else if (oids.length === 0) context.operation(verb);
   else for (const oid of oids.slice(0, MOST_OIDS)) context.operation(`${verb} ${oid}`);
-  context.note(context.fromInitiator ? 'client' : 'server', message.systemDescription);
-  if (context.fromInitiator) context.note('hostname', message.systemName);
+  context.note(context.fromInitiator ? FACT.client : FACT.server, message.systemDescription);
+  if (context.fromInitiator) context.note(FACT.hostname, message.systemName);
   if (security === undefined) return;
   if (context.fromInitiator && security.user !== '') {
-    context.note('user', security.user);
-    if (!context.has('login')) context.word('login', 'unknown');
-  } else if (!context.fromInitiator && context.has('user')) {
-    if (pdu === 'report' && REFUSALS.test(oids[0] ?? '')) context.word('login', 'refused');
-    else if (pdu !== 'report' && security.isAuthenticated) context.word('login', 'accepted');
+    context.note(FACT.user, security.user);
+    if (!context.has(FACT.login)) context.word(FACT.login, 'unknown');
+  } else if (!context.fromInitiator && context.has(FACT.user)) {
+    if (pdu === 'report' && REFUSALS.test(oids[0] ?? '')) context.word(FACT.login, 'refused');
+    else if (pdu !== 'report' && security.isAuthenticated) context.word(FACT.login, 'accepted');
   }
 }

@@ -11,7 +11,7 @@ import {
 import { NameBudget } from '../names.ts';
 import { PLACE_ADD, PLACE_NONE, STITCH_USUAL, Stitcher } from '../stitch.ts';
 import { PEEKS } from './index.ts';
-import { type FlowFacts, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type Peek, PeekContext } from './peek.ts';
+import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type Peek, PeekContext } from './peek.ts';
 import { noteTlsWithin } from './tls.ts';
 
 /** Payloads of a side that are looked at where the peek doesn't say, and bytes of a TCP side. */
@@ -77,10 +77,6 @@ export class PayloadObserver {
   /** The service by content, undefined while unknown. */
   service(ref: number): string | undefined {
     return this.#service[ref] === 0 ? undefined : this.#services[this.#service[ref] - 1];
-  }
-
-  facts(ref: number): FlowFacts | undefined {
-    return this.context.factsOf(ref);
   }
 
   /** Takes in a packet with captured payload. @param d side of its source. @param fromInitiator as far as is known by now. */

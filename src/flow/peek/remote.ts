@@ -8,7 +8,7 @@ import {
   rdpProtocolNames,
   vncSecurityName,
 } from '../../wire/index.ts';
-import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import { FACT, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 import { lookAtTls, TlsFlow } from './tls.ts';
 
 /** Remote logins: SSH, RDP, VNC. */
@@ -28,14 +28,14 @@ export const sshPeek: StreamPeek = {
     }
     const { protocol, software, comment } = banner;
     const text = `SSH-${protocol}-${software}${comment === '' ? '' : ` ${comment}`}`;
-    context.note(fromInitiator ? 'client' : 'server', text);
+    context.note(fromInitiator ? FACT.client : FACT.server, text);
     return PEEK_DONE;
   },
 };
 
 /** Bytes that are none of the protocol: done where the other side has shown that it is, else it is another. */
 function known(context: PeekContext): number {
-  return context.has('client') || context.has('server') ? PEEK_DONE : PEEK_FOREIGN;
+  return context.has(FACT.client) || context.has(FACT.server) ? PEEK_DONE : PEEK_FOREIGN;
 }
 
 class RdpFlow {
@@ -72,8 +72,8 @@ export const rdpPeek: StreamPeek = {
     else flow.responderHasBegun = true;
     const { user, requestedProtocols, failureCode, isRestrictedAdmin } = connect;
     if (user !== undefined && user !== '') {
-      context.note('user', user);
-      if (!context.has('login')) context.word('login', 'unknown');
+      context.note(FACT.user, user);
+      if (!context.has(FACT.login)) context.word(FACT.login, 'unknown');
     }
     if (requestedProtocols !== undefined)
       context.operation(`security ${rdpProtocolNames(requestedProtocols).join(' ')}`);
@@ -91,8 +91,8 @@ function lookAtCore(context: PeekContext): number {
   if (tpkt === undefined) return PEEK_DONE;
   const core = decodeRdpClientCore(bytes, at, Math.min(end, tpkt.to));
   if (core === undefined) return tpkt.to > end ? PEEK_MORE : PEEK_DONE;
-  context.note('hostname', core.clientName);
-  context.note('client', `RDP build ${core.clientBuild}`);
+  context.note(FACT.hostname, core.clientName);
+  context.note(FACT.client, `RDP build ${core.clientBuild}`);
   return PEEK_DONE;
 }
 
@@ -132,7 +132,7 @@ export const vncPeek: StreamPeek = {
       flow.minor = minor;
       if (isServer) flow.serverStage = 'security';
       else flow.clientHasVersion = true;
-      context.note(fromInitiator ? 'client' : 'server', `RFB ${version}`);
+      context.note(fromInitiator ? FACT.client : FACT.server, `RFB ${version}`);
       return VNC_VERSION;
     }
     if (!isServer) {
@@ -172,6 +172,6 @@ function lookAtVncResult(context: PeekContext, flow: VncFlow): number {
   if (flow.security !== 0 && flow.security !== VNC_PASSWORD) return PEEK_DONE;
   if (end - at < VNC_CHALLENGE + 4) return PEEK_MORE;
   if (flow.security === 0) return PEEK_DONE;
-  context.word('login', bytes[at + VNC_CHALLENGE + 3] === 0 ? 'accepted' : 'refused');
+  context.word(FACT.login, bytes[at + VNC_CHALLENGE + 3] === 0 ? 'accepted' : 'refused');
   return PEEK_DONE;
 }

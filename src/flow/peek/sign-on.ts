@@ -1,5 +1,5 @@
 import type { GssToken, NtlmMessage } from '../../wire/index.ts';
-import type { PeekContext } from './peek.ts';
+import { FACT, type PeekContext } from './peek.ts';
 
 /** Sign-ons by GSS-API tokens, as SMB, DCE-RPC and LDAP carry them: who signs on, from which computer, with what software; and how it went. */
 
@@ -25,15 +25,15 @@ export function noteToken(context: PeekContext, token: GssToken | undefined): Si
 
 function noteNtlm(context: PeekContext, ntlm: NtlmMessage): SignOn | undefined {
   if (ntlm.type === 'challenge') {
-    context.note('server', softwareOf(ntlm));
+    context.note(FACT.server, softwareOf(ntlm));
     return undefined;
   }
-  context.note('hostname', ntlm.workstation);
-  context.note('client', softwareOf(ntlm));
+  context.note(FACT.hostname, ntlm.workstation);
+  context.note(FACT.client, softwareOf(ntlm));
   if (ntlm.type === 'negotiate') return undefined;
   if (ntlm.response === 'anonymous') return { how: 'anonymous', user: undefined, isAnonymous: true };
   const user = accountName(ntlm.domain, ntlm.user);
-  context.note('user', user);
+  context.note(FACT.user, user);
   return { how: ntlm.response ?? 'ntlm', user, isAnonymous: false };
 }
 
@@ -59,10 +59,10 @@ export function noteLogin(
   outcome: 'accepted' | 'refused' | 'unknown',
 ): void {
   if (signOn === undefined || signOn.isAnonymous || !isFirstUser(context, signOn)) return;
-  if (outcome !== 'unknown' || !context.has('login')) context.word('login', outcome);
+  if (outcome !== 'unknown' || !context.has(FACT.login)) context.word(FACT.login, outcome);
 }
 
 /** Whether the sign-on is that of the flow's `user`. */
 export function isFirstUser(context: PeekContext, signOn: SignOn): boolean {
-  return context.factsOf(context.ref)?.user === signOn.user;
+  return context.text(FACT.user) === signOn.user;
 }

@@ -17,7 +17,7 @@ import {
   type X509Certificate,
 } from '../../wire/index.ts';
 import { Certificates } from './certificate.ts';
-import { PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import { FACT, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 
 /** TLS, DTLS and QUIC: what the hellos say, the server's certificate up to TLS 1.2, and alerts as long as they are in the clear. */
 
@@ -277,32 +277,32 @@ function isEncryptedFromHello(version: number): boolean {
 }
 
 function noteClientHello(context: PeekContext, hello: ClientHello, transport: TlsTransport): void {
-  context.note('serverName', hello.serverName);
-  context.note('alpn', hello.alpn.join(','));
+  context.note(FACT.serverName, hello.serverName);
+  context.note(FACT.alpn, hello.alpn.join(','));
   if (hello.state === 'complete') {
-    context.note('ja3', ja3(hello));
-    context.note('ja4', ja4(hello, transport));
+    context.note(FACT.ja3, ja3(hello));
+    context.note(FACT.ja4, ja4(hello, transport));
   }
   // The server has the last word; of a cut hello the version field may not be the highest.
-  if (!context.has('ja3s') && (hello.state === 'complete' || hello.supportedVersions.length > 0))
-    context.word('tlsVersion', tlsVersionName(hello.version));
+  if (!context.has(FACT.ja3s) && (hello.state === 'complete' || hello.supportedVersions.length > 0))
+    context.word(FACT.tlsVersion, tlsVersionName(hello.version));
 }
 
 function noteServerHello(context: PeekContext, hello: ServerHello): void {
   if (hello.state !== 'complete') return;
-  context.word('tlsVersion', tlsVersionName(hello.version));
+  context.word(FACT.tlsVersion, tlsVersionName(hello.version));
   if (hello.isRetry) return;
-  context.note('ja3s', ja3s(hello));
-  context.note('alpn', hello.alpn);
+  context.note(FACT.ja3s, ja3s(hello));
+  context.note(FACT.alpn, hello.alpn);
 }
 
 function noteCertificate(context: PeekContext, certificate: X509Certificate | undefined): void {
   if (certificate === undefined) return;
   const { subject, issuer } = certificate;
-  context.note('certificateSubject', subject.commonName ?? subject.organization);
-  context.note('certificateIssuer', issuer.commonName ?? issuer.organization);
-  context.number('certificateFromMs', certificate.notBeforeMs);
-  context.number('certificateToMs', certificate.notAfterMs);
+  context.note(FACT.certificateSubject, subject.commonName ?? subject.organization);
+  context.note(FACT.certificateIssuer, issuer.commonName ?? issuer.organization);
+  context.number(FACT.certificateFromMs, certificate.notBeforeMs);
+  context.number(FACT.certificateToMs, certificate.notAfterMs);
 }
 
 /** 'server alert fatal handshake_failure'. That a connection is closed is none worth telling. */
@@ -344,7 +344,7 @@ export const dtlsPeek: StreamPeek = {
       flow.isServerInitiator = fromInitiator;
       noteServerHello(context, serverHello);
     }
-    if (certificates.length > 0 && context.has('ja3s') && flow.isServerInitiator === fromInitiator) {
+    if (certificates.length > 0 && context.has(FACT.ja3s) && flow.isServerInitiator === fromInitiator) {
       noteCertificate(context, certificates[0]);
       return PEEK_DONE;
     }
@@ -361,20 +361,20 @@ export const quicPeek: StreamPeek = {
   most: 16,
   look(context: PeekContext): number {
     const { bytes, at, end, fromInitiator } = context;
-    if ((bytes[at] & 0x80) === 0) return context.has('operations') ? PEEK_DONE : PEEK_FOREIGN;
+    if ((bytes[at] & 0x80) === 0) return context.has(FACT.operations) ? PEEK_DONE : PEEK_FOREIGN;
     const packet = decodeQuic(bytes, at, end);
-    if (packet === undefined) return context.has('operations') ? PEEK_DONE : PEEK_FOREIGN;
+    if (packet === undefined) return context.has(FACT.operations) ? PEEK_DONE : PEEK_FOREIGN;
     if (packet.kind !== 'initial') {
       if (packet.kind === 'other' || packet.kind === 'version-negotiation') noteQuicVersion(context, packet.version);
       // Behind the client's first packets there is nothing to be had without its hello.
       return packet.kind === 'other' ? PEEK_DONE : end - at;
     }
     noteQuicVersion(context, packet.version);
-    if (context.has('ja3s')) return PEEK_DONE;
+    if (context.has(FACT.ja3s)) return PEEK_DONE;
     const handshake = context.state(QuicHandshake);
     handshake.take(bytes, at, end, fromInitiator);
     const { clientHello, serverHello, closeCode } = handshake;
-    if (clientHello !== undefined && !context.has('ja4')) noteClientHello(context, clientHello, 'quic');
+    if (clientHello !== undefined && !context.has(FACT.ja4)) noteClientHello(context, clientHello, 'quic');
     if (serverHello !== undefined) noteServerHello(context, serverHello);
     if (closeCode !== undefined && closeCode > CRYPTO_ERROR && closeCode < CRYPTO_ERROR + 256)
       noteAlert(context, true, closeCode - CRYPTO_ERROR);

@@ -8,7 +8,15 @@ import {
   looksLikeHttpResponse,
   PROTO,
 } from '../../wire/index.ts';
-import { PASSWORD_IN_CLEAR, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import {
+  FACT,
+  PASSWORD_IN_CLEAR,
+  PEEK_DONE,
+  PEEK_FOREIGN,
+  PEEK_MORE,
+  type PeekContext,
+  type StreamPeek,
+} from './peek.ts';
 import { dtlsPeek, lookAtTls, TlsFlow } from './tls.ts';
 
 /** HTTP/1: the first exchange, as long as the server asks for a login the next ones too, and what is spoken in a tunnel that a proxy makes. STUN. */
@@ -114,17 +122,17 @@ function noteRequest(context: PeekContext, head: HttpRequestHead, isLine: boolea
   const { method, target, host, userAgent, upgrade, targetForm, targetHost } = head;
   // A target that goes on in the next segment is not noted by its front.
   if (!isLine) return;
-  context.note('httpRequest', `${method} ${withoutPassword(target)}`);
-  context.note('httpHost', host);
-  context.note(context.fromInitiator ? 'client' : 'server', userAgent);
+  context.note(FACT.httpRequest, `${method} ${withoutPassword(target)}`);
+  context.note(FACT.httpHost, host);
+  context.note(context.fromInitiator ? FACT.client : FACT.server, userAgent);
   if (targetHost !== undefined) context.operation(`${targetForm === 'authority' ? 'CONNECT' : 'proxy'} ${targetHost}`);
   if (upgrade !== undefined) context.operation(`upgrade ${upgrade}`);
 }
 
 function noteUser(context: PeekContext, { user, authorizationScheme }: HttpRequestHead): void {
   if (user === undefined) return;
-  context.note('user', user);
-  if (!context.has('login')) context.word('login', 'unknown');
+  context.note(FACT.user, user);
+  if (!context.has(FACT.login)) context.word(FACT.login, 'unknown');
   if (authorizationScheme === 'basic') context.operation(PASSWORD_IN_CLEAR);
 }
 
@@ -139,8 +147,8 @@ function lookAtResponse(context: PeekContext, flow: HttpFlow, side: HttpSide, bo
   const { status, state, server, contentLength, transferEncoding } = head;
   const isInterim = status < 200 && status !== 101;
   if (!isInterim) {
-    context.number('httpStatus', status);
-    context.note(context.fromInitiator ? 'client' : 'server', server);
+    context.number(FACT.httpStatus, status);
+    context.note(context.fromInitiator ? FACT.client : FACT.server, server);
     flow.status = status;
     noteLogin(context, status);
   }
@@ -156,9 +164,9 @@ function lookAtResponse(context: PeekContext, flow: HttpFlow, side: HttpSide, bo
 }
 
 function noteLogin(context: PeekContext, status: number): void {
-  if (!context.has('user')) return;
-  if (isChallenge(status)) context.word('login', 'refused');
-  else if (status >= 200 && status < 400) context.word('login', 'accepted');
+  if (!context.has(FACT.user)) return;
+  if (isChallenge(status)) context.word(FACT.login, 'refused');
+  else if (status >= 200 && status < 400) context.word(FACT.login, 'accepted');
 }
 
 /** Unauthorized, and the same of a proxy. */
@@ -214,12 +222,12 @@ export const stunPeek: StreamPeek = {
     const overTcp = context.protocol === PROTO.tcp;
     // Who has found a way by STUN agrees on keys by DTLS over it; the first byte tells them apart (RFC 7983 section 7).
     if (!overTcp && bytes[at] >= 20 && bytes[at] <= 63) return dtlsPeek.look(context);
-    const foreign = context.has('operations') ? PEEK_DONE : PEEK_FOREIGN;
+    const foreign = context.has(FACT.operations) ? PEEK_DONE : PEEK_FOREIGN;
     if (overTcp && end - at < STUN_HEADER) return bytes[at] < 2 ? PEEK_MORE : foreign;
     const message = decodeStun(bytes, at, end);
     if (message === undefined || message.state === 'malformed') return foreign;
     if (overTcp && message.state === 'cut' && !context.isLast) return PEEK_MORE;
-    context.note(context.fromInitiator ? 'client' : 'server', message.software);
+    context.note(context.fromInitiator ? FACT.client : FACT.server, message.software);
     const { method, peer } = message;
     const isAsked = message.class === 'request' || (message.class === 'indication' && peer !== undefined);
     if (isAsked) {

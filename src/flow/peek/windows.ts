@@ -13,7 +13,7 @@ import {
   smbStatusName,
   smbStep,
 } from '../../wire/index.ts';
-import { MAX_OPERATION, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
+import { FACT, MAX_OPERATION, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 import { accountName, isFirstUser, noteLogin, noteToken, type SignOn } from './sign-on.ts';
 
 /**
@@ -117,7 +117,7 @@ function tellSmb(
 /** NetBIOS sessions, RFC 1002 section 4.3: the client calls the server's name and tells its own. */
 function tellNetbios(context: PeekContext, message: SmbMessage): void {
   if (message.command === SESSION_REQUEST) {
-    context.note('hostname', message.callingName?.replace(/<[0-9a-f]{2}>$/, ''));
+    context.note(FACT.hostname, message.callingName?.replace(/<[0-9a-f]{2}>$/, ''));
     if (message.calledName !== undefined) context.operation(`session ${message.calledName}`);
   } else if (message.command === NEGATIVE_RESPONSE) context.operation('session refused');
 }
@@ -140,9 +140,9 @@ function tellSessionSetup(context: PeekContext, state: SmbState, message: SmbMes
   const token = noteToken(context, decodeGss(context.bytes, message.tokenAt, message.tokenEnd));
   const natives = [message.nativeOs, message.nativeLanManager].filter((text) => text !== undefined && text !== '');
   if (!message.isResponse) {
-    context.note('client', natives.join(', '));
+    context.note(FACT.client, natives.join(', '));
     const user = accountName(message.domain, message.account);
-    context.note('user', user);
+    context.note(FACT.user, user);
     const isOld = message.version === 1 && message.account !== undefined;
     const signOn = isOld
       ? { how: user === undefined ? 'anonymous' : 'without NTLMSSP', user, isAnonymous: user === undefined }
@@ -154,7 +154,7 @@ function tellSessionSetup(context: PeekContext, state: SmbState, message: SmbMes
     noteLogin(context, signOn, 'unknown');
     return;
   }
-  context.note('server', natives.join(', '));
+  context.note(FACT.server, natives.join(', '));
   if (message.status === STATUS_MORE_PROCESSING_REQUIRED || message.status === STATUS_PENDING) return;
   const { signOn } = state;
   if (!isError(message)) {
