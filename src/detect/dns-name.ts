@@ -1,5 +1,5 @@
 import { type Few, fewAdd, fewSize, numberAt, type StringColumn, textAt } from '../core/index.ts';
-import { domainParts } from '../feature/index.ts';
+import { ownerAndDomain } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { hash32 } from './bounded.ts';
 import { codeCount } from './told.ts';
@@ -43,38 +43,46 @@ export class DnsName {
  * What was told of texts of late: hosts ask for the same names all day, and taking one apart costs more than all else that is done with it. A place for each hash; the next text of the same
  * place takes it, so who makes texts collide gains nothing but that they are taken apart again.
  */
-class Recent<T> {
-  readonly #texts: (string | undefined)[];
+class Recent<T extends { readonly text: string }> {
   readonly #told: (T | undefined)[];
   readonly #tell: (text: string) => T;
 
   /** @param places how many are remembered, a power of two. */
   constructor(places: number, tell: (text: string) => T) {
-    this.#texts = new Array<string | undefined>(places).fill(undefined);
     this.#told = new Array<T | undefined>(places).fill(undefined);
     this.#tell = tell;
   }
 
   of(text: string): T {
-    const place = sampleHash(text) & (this.#texts.length - 1);
-    if (this.#texts[place] === text) return this.#told[place] as T;
+    const place = sampleHash(text, 0, text.length) & (this.#told.length - 1);
+    const known = this.#told[place];
+    if (known !== undefined && known.text === text) return known;
     const told = this.#tell(text);
-    this.#texts[place] = text;
+    this.#told[place] = told;
+    return told;
+  }
+
+  /** Of `text.slice(from, to)`, which is only made where it is not known. */
+  ofPart(text: string, from: number, to: number): T {
+    const place = sampleHash(text, from, to) & (this.#told.length - 1);
+    const known = this.#told[place];
+    if (known !== undefined && known.text.length === to - from && text.startsWith(known.text, from)) return known;
+    const told = this.#tell(text.slice(from, to));
     this.#told[place] = told;
     return told;
   }
 }
 
-/** Of at most 64 characters of a text, so that long ones take no longer. */
-function sampleHash(text: string): number {
-  const step = 1 + (text.length >> 6);
-  let h = text.length;
-  for (let i = 0; i < text.length; i += step) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+/** Of at most 64 characters, so that long texts take no longer. */
+function sampleHash(text: string, from: number, to: number): number {
+  const step = 1 + ((to - from) >> 6);
+  let h = to - from;
+  for (let i = from; i < to; i += step) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   return h ^ (h >>> 13);
 }
 
-const NAMES = new Recent(16_384, takenApart);
+const NAMES = new Recent(32_768, takenApart);
 
 /**
  * A name in its parts. Names that are no words of their asker are nothing, by mechanism: reverse look-ups (RFC 1035 section 3.5), service discovery (RFC 6763: labels that begin
@@ -85,15 +93,13 @@ export function dnsNameOf(text: string): DnsName {
 }
 
 function takenApart(text: string): DnsName {
-  const parts = domainParts(text, { privateSuffixes: true });
-  // The name of a company's suffix itself is a domain that the company registered.
-  if (parts === undefined || parts.name.endsWith('.arpa') || parts.name.startsWith('_') || parts.name.includes('._'))
+  const found = ownerAndDomain(text);
+  if (found === undefined || found.name.endsWith('.arpa') || found.name.startsWith('_') || found.name.includes('._'))
     return new DnsName(text, '', '', '');
-  const { domain: owner = '', suffix, subdomain } = parts;
-  // Only a suffix of several labels can be a company's.
-  const domain = suffix.includes('.') ? (domainParts(text)?.domain ?? '') : owner;
-  if (domain === '') return new DnsName(text, '', '', '');
-  return owner === '' ? new DnsName(text, domain, domain, '') : new DnsName(text, domain, owner, subdomain);
+  const { owner, domain, subdomain } = found;
+  if (domain === undefined) return new DnsName(text, '', '', '');
+  // The name of a company's suffix itself is a domain that the company registered.
+  return new DnsName(text, domain, owner ?? domain, subdomain);
 }
 
 /** The names of the texts of a column, each looked at once, when it is asked for; what several detectors ask of one batch is looked at once for all. */
@@ -133,7 +139,13 @@ export interface FurtherQuestion {
 /** More operations than this a flow does not tell, so there may have been more questions. */
 export const MOST_QUESTIONS_TOLD = 16;
 
-const QUESTIONS = new Recent(4096, takenQuestions);
+/** The further questions of a text of operations. */
+interface Questions {
+  readonly text: string;
+  readonly list: readonly FurtherQuestion[];
+}
+
+const QUESTIONS = new Recent<Questions>(8192, takenQuestions);
 
 /** The further questions of the rows of a batch, each text taken apart once for all detectors. */
 export class FurtherQuestions {
@@ -163,20 +175,41 @@ const KNOWN_FURTHER = new WeakMap<StringColumn, (readonly FurtherQuestion[] | un
 
 /** The questions in the operations of a DNS flow, the first one included where there are others: 'TXT a.example, A b.example'. */
 export function furtherQuestions(operations: string): readonly FurtherQuestion[] {
-  return QUESTIONS.of(operations);
+  return QUESTIONS.of(operations).list;
 }
 
-function takenQuestions(operations: string): FurtherQuestion[] {
-  const questions: FurtherQuestion[] = [];
-  for (const text of operations.split(', ', MOST_QUESTIONS_TOLD)) {
-    const blank = text.indexOf(' ');
-    const type = text.slice(0, Math.max(0, blank));
-    // Other operations of a DNS flow, such as 'update corp.example', are written in lower case.
-    if (blank < 1 || type !== type.toUpperCase() || text.indexOf(' ', blank + 1) >= 0) continue;
-    const name = text.slice(blank + 1);
-    questions.push({ type, name, parts: dnsNameOf(name.includes('…') ? name.replace('…', '') : name) });
+function takenQuestions(operations: string): Questions {
+  const list: FurtherQuestion[] = [];
+  let from = 0;
+  for (let told = 0; told < MOST_QUESTIONS_TOLD && from <= operations.length; told++) {
+    const end = operations.indexOf(', ', from);
+    const to = end < 0 ? operations.length : end;
+    const blank = operations.indexOf(' ', from);
+    const type = blank > from && blank < to ? typeIn(operations, from, blank) : undefined;
+    const further = operations.indexOf(' ', blank + 1);
+    if (type !== undefined && (further < 0 || further >= to)) list.push(questionIn(operations, type, blank + 1, to));
+    from = to + 2;
   }
-  return questions;
+  return { text: operations, list };
+}
+
+const USUAL_TYPES = ['A', 'AAAA', 'HTTPS'] as const;
+
+/** The type of a question; other operations of a DNS flow, such as 'update corp.example', are written in lower case: undefined. */
+function typeIn(operations: string, from: number, to: number): string | undefined {
+  for (const usual of USUAL_TYPES) if (to - from === usual.length && operations.startsWith(usual, from)) return usual;
+  const type = operations.slice(from, to);
+  return type === type.toUpperCase() ? type : undefined;
+}
+
+function questionIn(operations: string, type: string, from: number, to: number): FurtherQuestion {
+  const cut = operations.indexOf('…', from);
+  if (cut < 0 || cut >= to) {
+    const parts = NAMES.ofPart(operations, from, to);
+    return { type, name: parts.text, parts };
+  }
+  const name = operations.slice(from, to);
+  return { type, name, parts: dnsNameOf(name.replace('…', '')) };
 }
 
 /** Whether a row is a question to a DNS server: not to the whole network (mDNS, LLMNR), not NetBIOS. */

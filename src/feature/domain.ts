@@ -23,23 +23,31 @@ export function normalName(name: string): string | undefined {
   const colon = text.lastIndexOf(':');
   if (colon >= 0 && /^:\d{1,5}$/.test(text.slice(colon))) text = text.slice(0, colon);
   if (text.endsWith('.')) text = text.slice(0, -1);
-  if (text.length === 0 || text.length > MAX_NAME || !hasLabels(text)) return undefined;
+  if (text.length === 0 || text.length > MAX_NAME) return undefined;
+  const letters = lettersOf(text);
+  if (letters === NO_NAME) return undefined;
   // A name that begins with a digit is an address now and then.
   if (isDigit(text.charCodeAt(0)) && /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text)) return undefined;
-  return text.toLowerCase();
+  return letters === LOWER ? text : text.toLowerCase();
 }
 
-/** Whether no label before the last is empty, and no character is a blank, a control, or one of `/:@[]`. */
-function hasLabels(text: string): boolean {
+const NO_NAME = 0;
+const LOWER = 1;
+const OTHER = 2;
+
+/** Whether a text can be a name (no label before the last is empty, no character is a blank, a control, or one of `/:@[]`), and if so whether it is in lower case as it stands. */
+function lettersOf(text: string): number {
   let previous = DOT;
+  let letters = LOWER;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code === DOT && previous === DOT) return false;
-    if (code <= 0x20 || code === 0x7f || code === 0x2f || code === 0x3a || code === 0x40) return false;
-    if (code === 0x5b || code === 0x5d) return false;
+    if (code === DOT && previous === DOT) return NO_NAME;
+    if (code <= 0x20 || code === 0x7f || code === 0x2f || code === 0x3a || code === 0x40) return NO_NAME;
+    if (code === 0x5b || code === 0x5d) return NO_NAME;
+    if (code > 0x7f || (code >= 0x41 && code <= 0x5a)) letters = OTHER;
     previous = code;
   }
-  return true;
+  return letters;
 }
 
 const DOT = 0x2e;
@@ -65,13 +73,15 @@ export interface DomainParts {
 }
 
 const PARSE = { validateHostname: false, extractHostname: false, detectIp: false, detectSpecialUse: false } as const;
+const PARSE_WHOLE = { ...PARSE, allowPrivateDomains: true } as const;
+const PARSE_ICANN = { ...PARSE, allowPrivateDomains: false } as const;
 
 /** The parts of a name, or undefined where the text is no name (see `normalName`). */
 export function domainParts(text: string, options: DomainOptions = {}): DomainParts | undefined {
   const { privateSuffixes = false } = options;
   const name = normalName(text);
   if (name === undefined) return undefined;
-  const found = parse(name, { ...PARSE, allowPrivateDomains: privateSuffixes });
+  const found = parse(name, privateSuffixes ? PARSE_WHOLE : PARSE_ICANN);
   const known = found.isIcann === true || found.isPrivate === true;
   const suffix = found.publicSuffix ?? '';
   if (found.domain === null || !name.includes('.'))
@@ -91,6 +101,29 @@ export function domainParts(text: string, options: DomainOptions = {}): DomainPa
     subdomain: found.subdomain ?? '',
     known,
   };
+}
+
+/** A name with its domains by both readings of the list. */
+export interface OwnerAndDomain {
+  /** The whole name, normalised. */
+  readonly name: string;
+  /** The domain by the whole list, where each customer of a provider is one of its own; undefined for a suffix or a single label. */
+  readonly owner: string | undefined;
+  /** The domain by its ICANN part alone. */
+  readonly domain: string | undefined;
+  /** What stands before the owner; '' where nothing does, or nobody owns it. */
+  readonly subdomain: string;
+}
+
+/** Both readings of a name, by one look at the list for all names but those of customers; undefined where the text is no name (see `normalName`). */
+export function ownerAndDomain(text: string): OwnerAndDomain | undefined {
+  const name = normalName(text);
+  if (name === undefined) return undefined;
+  if (!name.includes('.')) return { name, owner: undefined, domain: undefined, subdomain: '' };
+  const { domain: owner, subdomain, isPrivate } = parse(name, PARSE_WHOLE);
+  // Where no rule of a company holds, those of the registries are the only ones.
+  const domain = isPrivate === true ? parse(name, PARSE_ICANN).domain : owner;
+  return { name, owner: owner ?? undefined, domain: domain ?? undefined, subdomain: subdomain ?? '' };
 }
 
 /** The domain that was registered, with its public suffix: example.co.uk for www.example.co.uk. Undefined for addresses, suffixes and single labels. */

@@ -23,6 +23,7 @@ export {
   labelEntropy,
   labelsOf,
   normalName,
+  ownerAndDomain,
   publicSuffix,
   registrableDomain,
   subdomainOf,
