@@ -1,4 +1,5 @@
 /** Floor 0: tables, time, seeded random, statistics, errors, canonical JSON. */
+export * from './byte-memo.ts';
 export * from './canonical.ts';
 export * from './cell.ts';
 export * from './column-writer.ts';

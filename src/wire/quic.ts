@@ -367,35 +367,41 @@ export class QuicHandshake {
     const salt = saltOf(packet.version);
     if (salt === undefined) return undefined;
     const side = fromClient ? this.#client : this.#server;
-    if (side.keys !== undefined && this.#keyVersion === packet.version) {
+    if (this.#originalId !== undefined && this.#keyVersion === packet.version) {
+      side.keys ??= initialKeys(salt, this.#originalId, fromClient);
       const opened = this.#tryKeys(bytes, at, packet, side.keys, side);
       if (opened !== undefined) return opened;
     }
     // A server may answer in another version than it was asked in: the id is the same, the salt is not (RFC 9369 section 4.1).
     if (this.#originalId !== undefined && this.#keyVersion !== packet.version) {
-      const opened = this.#tryKeys(bytes, at, packet, initialKeys(salt, this.#originalId, fromClient), side);
+      const keys = initialKeys(salt, this.#originalId, fromClient);
+      const opened = this.#tryKeys(bytes, at, packet, keys, side);
       if (opened !== undefined) {
-        this.#setKeys(salt, packet.version, this.#originalId);
+        this.#setKeys(packet.version, this.#originalId);
+        side.keys = keys;
         return opened;
       }
     }
     if (!fromClient) return undefined;
     // The first packet, or one after a Retry: then the keys come from the id that the server has chosen (RFC 9001 section 5.2).
     const id = hexToBytes(packet.destinationId);
-    const opened = this.#tryKeys(bytes, at, packet, initialKeys(salt, id, true), side);
+    const keys = initialKeys(salt, id, true);
+    const opened = this.#tryKeys(bytes, at, packet, keys, side);
     if (opened === undefined) return undefined;
     if (this.clientHello?.state !== 'complete') side.stream = new CryptoStream();
     this.#server = { keys: undefined, largest: -1, stream: new CryptoStream() };
-    this.#setKeys(salt, packet.version, id);
+    this.#setKeys(packet.version, id);
+    side.keys = keys;
     return opened;
   }
 
-  #setKeys(salt: Salt, version: number, id: Uint8Array): void {
+  /** From now on the keys come from this id; those of each side are made when its next packet comes. */
+  #setKeys(version: number, id: Uint8Array): void {
     this.#originalId = id;
     this.#keyVersion = version;
     this.version = version;
-    this.#client.keys = initialKeys(salt, id, true);
-    this.#server.keys = initialKeys(salt, id, false);
+    this.#client.keys = undefined;
+    this.#server.keys = undefined;
   }
 
   #tryKeys(bytes: Uint8Array, at: number, packet: QuicPacket, keys: PacketKeys, side: Side): Uint8Array | undefined {

@@ -13,6 +13,7 @@ import {
   ja3Text,
   ja4,
   ja4Text,
+  tlsFingerprints,
 } from './index.ts';
 
 const open = (bytes: Uint8Array) => decodeTls(bytes, 0, bytes.length);
@@ -131,5 +132,29 @@ describe('JA4', () => {
         )!.clientHello!,
       ),
     ).toBe('ts2i000000_000000000000_000000000000');
+  });
+
+  it('of a hello like one before are what they would be without it', () => {
+    const one = example();
+    const others: readonly ClientHello[] = [
+      one,
+      { ...one, alpn: ['h3'] },
+      { ...one, legacyVersion: 0x0301 },
+      { ...one, version: 0x0303 },
+      { ...one, ciphers: one.ciphers.slice(1).concat(0x000a) },
+      { ...one, extensions: [...one.extensions].reverse() },
+      { ...one, groups: [29] },
+      { ...one, pointFormats: [0, 1] },
+      { ...one, signatureAlgorithms: one.signatureAlgorithms.slice(1) },
+      { ...one, isSslv2: true },
+      { ...one, state: 'cut' },
+    ];
+    for (let round = 0; round < 4; round++)
+      for (const hello of others)
+        for (const transport of ['tcp', 'quic'] as const)
+          expect(tlsFingerprints(hello, transport)).toMatchObject({ ja3: ja3(hello), ja4: ja4(hello, transport) });
+    for (const hello of others)
+      for (let round = 0; round < 4; round++)
+        expect(tlsFingerprints(hello)).toMatchObject({ ja3: ja3(hello), ja4: ja4(hello) });
   });
 });

@@ -82,6 +82,72 @@ function ja4Parts(hello: ClientHello, transport: TlsTransport): string[] | undef
   ];
 }
 
+/** JA3 and JA4 of a hello. */
+export interface TlsFingerprints {
+  readonly ja3: string | undefined;
+  readonly ja4: string | undefined;
+}
+
+interface KnownHello extends TlsFingerprints {
+  readonly hello: ClientHello;
+  readonly transport: TlsTransport;
+}
+
+/** Hellos whose fingerprints are kept, by a hash of what they are made of; a newcomer that comes a second time takes the place of whoever had it. */
+const KNOWN_HELLOS = 128;
+const KNOWN: (KnownHello | undefined)[] = new Array<KnownHello | undefined>(KNOWN_HELLOS).fill(undefined);
+const SEEN = new Int32Array(KNOWN_HELLOS);
+
+/** As `ja3` and `ja4` give them. Most hellos are those of a program that said the like before, and cost a comparison. */
+export function tlsFingerprints(hello: ClientHello, transport: TlsTransport = 'tcp'): TlsFingerprints {
+  const hash = hashOf(hello);
+  const place = hash & (KNOWN_HELLOS - 1);
+  if (SEEN[place] === hash) {
+    const known = KNOWN[place];
+    if (known !== undefined && known.transport === transport && hasSameParts(known.hello, hello)) return known;
+  }
+  const fingerprints = { ja3: ja3(hello), ja4: ja4(hello, transport) };
+  KNOWN[place] = SEEN[place] === hash ? { ...fingerprints, hello, transport } : undefined;
+  SEEN[place] = hash;
+  return fingerprints;
+}
+
+function hashOf(hello: ClientHello): number {
+  let hash = mixed(hello.legacyVersion ^ (hello.version << 16), hello.ciphers);
+  hash = mixed(hash, hello.extensions);
+  hash = mixed(hash, hello.groups);
+  hash = mixed(hash, hello.signatureAlgorithms);
+  return hash ^ (hash >>> 15);
+}
+
+function mixed(seed: number, values: readonly number[]): number {
+  let hash = seed ^ values.length;
+  for (let i = 0; i < values.length; i++) hash = Math.imul(hash ^ values[i], 0x01000193);
+  return hash ^ (hash >>> 13);
+}
+
+/** Whether two hellos agree in all that their fingerprints are made of. */
+function hasSameParts(a: ClientHello, b: ClientHello): boolean {
+  return (
+    a.state === b.state &&
+    a.isSslv2 === b.isSslv2 &&
+    a.legacyVersion === b.legacyVersion &&
+    a.version === b.version &&
+    a.alpn[0] === b.alpn[0] &&
+    isSame(a.ciphers, b.ciphers) &&
+    isSame(a.extensions, b.extensions) &&
+    isSame(a.groups, b.groups) &&
+    isSame(a.pointFormats, b.pointFormats) &&
+    isSame(a.signatureAlgorithms, b.signatureAlgorithms)
+  );
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 function letter(transport: TlsTransport): string {
   return transport === 'quic' ? 'q' : transport === 'dtls' ? 'd' : 't';
 }

@@ -1,5 +1,5 @@
 import { safeText } from '../core/index.ts';
-import { wireText } from './bytes.ts';
+import { hexToBytes, wireText } from './bytes.ts';
 import { latin1 } from './latin1.ts';
 import { isGrease, tlsAlertName, tlsCipherName, tlsVersionName } from './tls-name.ts';
 import { decodeX509, type X509Certificate } from './x509.ts';
@@ -50,7 +50,7 @@ const MAX_ALERTS = 8;
 const MAX_HANDSHAKE_BYTES = 65_536;
 
 /** The random of a ServerHello that is a HelloRetryRequest: SHA-256 of "HelloRetryRequest", RFC 8446 section 4.1.3. */
-const RETRY_RANDOM = 'cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c';
+const RETRY_RANDOM = hexToBytes('cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c');
 
 /** True where a TLS record of version 1.0 to 1.3 (or SSL 3.0) plausibly begins: handshake, alert, change cipher spec or application data. */
 export function looksLikeTls(bytes: Uint8Array, at: number, end: number): boolean {
@@ -163,13 +163,13 @@ interface MutableClientHello {
   legacyVersion: number;
   version: number;
   sessionIdBytes: number;
-  ciphers: number[];
+  ciphers: readonly number[];
   readonly extensions: number[];
-  groups: number[];
-  pointFormats: number[];
-  signatureAlgorithms: number[];
-  supportedVersions: number[];
-  keyShares: number[];
+  groups: readonly number[];
+  pointFormats: readonly number[];
+  signatureAlgorithms: readonly number[];
+  supportedVersions: readonly number[];
+  readonly keyShares: number[];
   hasEch: boolean;
   hasSessionTicket: boolean;
   hasPreSharedKey: boolean;
@@ -177,6 +177,9 @@ interface MutableClientHello {
   hasGrease: boolean;
   isSslv2: boolean;
 }
+
+/** A list that a hello has not. */
+const NONE: readonly number[] = [];
 
 /** The body of a ClientHello at `body`, which ends at `helloEnd`, of which the bytes before `available` are there. */
 function clientHelloBody(
@@ -194,12 +197,12 @@ function clientHelloBody(
     legacyVersion: body + 2 <= limit ? u16(bytes, body) : 0,
     version: 0,
     sessionIdBytes: 0,
-    ciphers: [],
+    ciphers: NONE,
     extensions: [],
-    groups: [],
-    pointFormats: [],
-    signatureAlgorithms: [],
-    supportedVersions: [],
+    groups: NONE,
+    pointFormats: NONE,
+    signatureAlgorithms: NONE,
+    supportedVersions: NONE,
     keyShares: [],
     hasEch: false,
     hasSessionTicket: false,
@@ -209,16 +212,30 @@ function clientHelloBody(
     isSslv2: false,
   };
   readClientHello(bytes, body, limit, helloEnd, isDatagram, hello);
-  const versions = hello.supportedVersions.filter((version) => !isGrease(version));
-  // DTLS counts its versions downwards.
-  const highest = isDatagram ? Math.min(...versions) : Math.max(...versions);
-  hello.version = versions.length > 0 ? highest : hello.legacyVersion;
+  hello.version = highestVersion(hello.supportedVersions, isDatagram) ?? hello.legacyVersion;
   hello.hasGrease =
-    hello.ciphers.some(isGrease) ||
-    hello.extensions.some(isGrease) ||
-    hello.groups.some(isGrease) ||
-    hello.supportedVersions.some(isGrease);
+    hasGrease(hello.ciphers) ||
+    hasGrease(hello.extensions) ||
+    hasGrease(hello.groups) ||
+    hasGrease(hello.supportedVersions);
   return hello;
+}
+
+/** Of the versions that are none of GREASE; undefined when there are none. */
+function highestVersion(versions: readonly number[], isDatagram: boolean): number | undefined {
+  let highest: number | undefined;
+  for (let i = 0; i < versions.length; i++) {
+    const version = versions[i];
+    // DTLS counts its versions downwards.
+    if (!isGrease(version) && (highest === undefined || (isDatagram ? version < highest : version > highest)))
+      highest = version;
+  }
+  return highest;
+}
+
+function hasGrease(values: readonly number[]): boolean {
+  for (let i = 0; i < values.length; i++) if (isGrease(values[i])) return true;
+  return false;
 }
 
 function readClientHello(
@@ -290,7 +307,7 @@ function readClientExtension(
       hello.groups = u16List(bytes, from + 2, Math.min(to, from + 2 + u16Before(bytes, from, to)));
       break;
     case EXTENSION_POINT_FORMATS:
-      if (from < to) hello.pointFormats = Array.from(bytes.subarray(from + 1, Math.min(to, from + 1 + bytes[from])));
+      if (from < to) hello.pointFormats = u8List(bytes, from + 1, Math.min(to, from + 1 + bytes[from]));
       break;
     case EXTENSION_SIGNATURE_ALGORITHMS:
       hello.signatureAlgorithms = u16List(bytes, from + 2, Math.min(to, from + 2 + u16Before(bytes, from, to)));
@@ -337,6 +354,11 @@ function decodeAlpn(bytes: Uint8Array, from: number, to: number, into: string[])
   }
 }
 
+function isRetryRandom(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < RANDOM_BYTES; i++) if (bytes[at + i] !== RETRY_RANDOM[i]) return false;
+  return true;
+}
+
 function serverHelloBody(bytes: Uint8Array, body: number, available: number, helloEnd: number): ServerHello {
   const limit = Math.min(available, helloEnd);
   const hello = {
@@ -352,7 +374,7 @@ function serverHelloBody(bytes: Uint8Array, body: number, available: number, hel
   };
   let here = body + 2 + RANDOM_BYTES;
   if (here + 1 > limit) return hello;
-  hello.isRetry = hexOf(bytes, body + 2, body + 2 + RANDOM_BYTES) === RETRY_RANDOM;
+  hello.isRetry = isRetryRandom(bytes, body + 2);
   // Drafts of TLS 1.3 up to 21 had neither a session id nor a compression method here, and said their number in the old place.
   const isDraft = hello.legacyVersion >> 8 === 0x7f;
   if (!isDraft) {
@@ -362,16 +384,25 @@ function serverHelloBody(bytes: Uint8Array, body: number, available: number, hel
   if (here + (isDraft ? 2 : 3) > limit) return hello;
   hello.cipher = u16(bytes, here);
   here += isDraft ? 2 : 3;
-  if (here === helloEnd) return { ...hello, state: 'complete' };
+  if (here === helloEnd) {
+    hello.state = 'complete';
+    return hello;
+  }
   if (here + 2 > limit) return hello;
   const extensionsEnd = here + 2 + u16(bytes, here);
-  if (extensionsEnd > helloEnd) return { ...hello, state: 'malformed' };
+  if (extensionsEnd > helloEnd) {
+    hello.state = 'malformed';
+    return hello;
+  }
   here += 2;
   while (here + 4 <= Math.min(limit, extensionsEnd)) {
     const type = u16(bytes, here);
     const from = here + 4;
     const to = from + u16(bytes, here + 2);
-    if (to > extensionsEnd) return { ...hello, state: 'malformed' };
+    if (to > extensionsEnd) {
+      hello.state = 'malformed';
+      return hello;
+    }
     if (to > limit) return hello;
     if (hello.extensions.length < MAX_LIST) hello.extensions.push(type);
     if (type === EXTENSION_SUPPORTED_VERSIONS && to - from === 2) hello.version = u16(bytes, from);
@@ -383,7 +414,8 @@ function serverHelloBody(bytes: Uint8Array, body: number, available: number, hel
     }
     here = to;
   }
-  return here < extensionsEnd ? hello : { ...hello, state: 'complete' };
+  if (here >= extensionsEnd) hello.state = 'complete';
+  return hello;
 }
 
 /**
@@ -515,11 +547,7 @@ export function decodeTls(bytes: Uint8Array, at: number, end: number): TlsOpenin
 /** True for a handshake that begins with a HelloRetryRequest. */
 function isRetry(handshake: Uint8Array): boolean {
   const random = HANDSHAKE_HEADER + 2;
-  return (
-    handshake[0] === SERVER_HELLO &&
-    handshake.length >= random + RANDOM_BYTES &&
-    hexOf(handshake, random, random + RANDOM_BYTES) === RETRY_RANDOM
-  );
+  return handshake[0] === SERVER_HELLO && handshake.length >= random + RANDOM_BYTES && isRetryRandom(handshake, random);
 }
 
 /** The content of the handshake records from `at` to where encryption begins: in place when it is one record, else copied together. */
@@ -670,10 +698,10 @@ function u16List(bytes: Uint8Array, from: number, to: number): number[] {
   return list;
 }
 
-function hexOf(bytes: Uint8Array, from: number, to: number): string {
-  let out = '';
-  for (let i = from; i < to; i++) out += bytes[i].toString(16).padStart(2, '0');
-  return out;
+function u8List(bytes: Uint8Array, from: number, to: number): number[] {
+  const list: number[] = [];
+  for (let here = from; here < to; here++) list.push(bytes[here]);
+  return list;
 }
 
 export interface ClientHelloFields {
@@ -745,9 +773,7 @@ export function encodeServerHelloMessage(fields: {
 }): Uint8Array {
   const { legacyVersion = 0x0303, cipher, isRetry = false, extensions = [] } = fields;
   const data = extensions.flatMap(([type, value]) => [...be16(type), ...be16(value.length), ...value]);
-  const random = isRetry
-    ? Array.from({ length: RANDOM_BYTES }, (_, i) => Number.parseInt(RETRY_RANDOM.slice(2 * i, 2 * i + 2), 16))
-    : new Array<number>(RANDOM_BYTES).fill(8);
+  const random = isRetry ? RETRY_RANDOM : new Uint8Array(RANDOM_BYTES).fill(8);
   return encodeTlsMessage(SERVER_HELLO, [
     ...be16(legacyVersion),
     ...random,

@@ -1,4 +1,4 @@
-import { asciiText } from '../../core/index.ts';
+import { asciiText, ByteMemo } from '../../core/index.ts';
 import {
   type BrowserAnnouncement,
   type DhcpMessage,
@@ -18,14 +18,22 @@ import {
   type MdnsAnnouncement,
   mdnsAnnouncement,
   type NetbiosName,
+  type NetbiosNameMessage,
   type NtpMessage,
   PROTO,
   type SnmpMessage,
+  type SsdpMessage,
 } from '../../wire/index.ts';
 import { STITCH_USUAL } from '../stitch.ts';
 import { FACT, MAX_OPERATION, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 
 /** Protocols by which hosts find names, addresses, time and each other. */
+
+/** Messages that hosts send again and again. What is kept changes no result, so all flow tables share it. */
+const MDNS = new ByteMemo<MdnsRead | undefined>(64, 1472);
+const SSDP = new ByteMemo<SsdpMessage | undefined>(64, 512);
+const DHCP = new ByteMemo<DhcpMessage | undefined>(128, 590);
+const NETBIOS_NAMES = new ByteMemo<NetbiosNameMessage | undefined>(64, 128);
 
 const HEADER_BYTES = 12;
 const MDNS_PORT = 5353;
@@ -177,24 +185,36 @@ export const mdnsPeek: StreamPeek = {
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
     if (context.protocol === PROTO.tcp) return dnsPeek.look(context);
-    const message = decodeDnsMessage(bytes, at, end);
-    if (message === undefined) {
+    const read = MDNS.of(bytes, at, end, readMdns);
+    if (read === undefined) {
       context.oddity('dns.malformed');
       return PEEK_FOREIGN;
     }
+    const { message } = read;
     const [question] = message.questions;
     if (question !== undefined && !context.has(FACT.dnsQuery)) {
       context.note(FACT.dnsQuery, question.name);
       context.word(FACT.dnsType, dnsTypeName(question.type));
     }
     if (message.isResponse) tellRcode(context, message.rcode);
-    const claims = context.srcPort === MDNS_PORT ? mdnsAnnouncement(message) : undefined;
+    const claims = context.srcPort === MDNS_PORT ? read.claims : undefined;
     if (claims !== undefined) tellClaims(context, message, claims);
     if (!message.isResponse && claims === undefined)
       for (const { name } of message.questions) if (name !== '') context.operation(`query ${name}`);
     return context.isFull ? PEEK_DONE : end - at;
   },
 };
+
+interface MdnsRead {
+  readonly message: DnsFullMessage;
+  /** What it claims, if it comes from the port of mDNS. */
+  readonly claims: MdnsAnnouncement | undefined;
+}
+
+function readMdns(bytes: Uint8Array, at: number, end: number): MdnsRead | undefined {
+  const message = decodeDnsMessage(bytes, at, end);
+  return message === undefined ? undefined : { message, claims: mdnsAnnouncement(message) };
+}
 
 const DEVICE_INFO = '_device-info._tcp.local';
 
@@ -213,6 +233,11 @@ function tellClaims(context: PeekContext, message: DnsFullMessage, claims: MdnsA
   for (const service of services) context.operation(`${verb} ${service}`);
 }
 
+/** As `decodeNetbiosName`, but for the transaction's number in the two bytes before `from`, which may be another message's. */
+function readNetbiosName(bytes: Uint8Array, from: number, end: number): NetbiosNameMessage | undefined {
+  return decodeNetbiosName(bytes, from - 2, end);
+}
+
 function netbiosText({ name, suffix }: NetbiosName): string {
   return `${name}<${suffix.toString(16).padStart(2, '0')}>`;
 }
@@ -229,7 +254,7 @@ export const netbiosNamePeek: StreamPeek = {
   most: 32,
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
-    const message = decodeNetbiosName(bytes, at, end);
+    const message = NETBIOS_NAMES.of(bytes, at + 2, end, readNetbiosName);
     if (message === undefined) return PEEK_FOREIGN;
     const { operation, records, isResponse } = message;
     const name = message.question ?? records[0]?.name ?? message.status?.name;
@@ -283,7 +308,7 @@ export const dhcpPeek: StreamPeek = {
   most: LONG_FLOW,
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
-    const message = decodeDhcp(bytes, at, end);
+    const message = readDhcp(bytes, at, end);
     if (message === undefined) return PEEK_FOREIGN;
     context.operation(message.type.toUpperCase());
     if (message.isReply) tellLease(context, message);
@@ -303,6 +328,20 @@ export const dhcpPeek: StreamPeek = {
     return end - at;
   },
 };
+
+/** Where a message goes on behind its transaction and the seconds since the client began, which are another's each time. */
+const DHCP_FLAGS = 10;
+
+/** As `decodeDhcp`, but for the transaction and the seconds, which may be another message's. */
+function readDhcp(bytes: Uint8Array, at: number, end: number): DhcpMessage | undefined {
+  if (end - at < DHCP_FLAGS) return undefined;
+  const kind = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+  return DHCP.of(bytes, at + DHCP_FLAGS, end, readDhcpFlags, kind);
+}
+
+function readDhcpFlags(bytes: Uint8Array, from: number, end: number): DhcpMessage | undefined {
+  return decodeDhcp(bytes, from - DHCP_FLAGS, end);
+}
 
 function tellLease(context: PeekContext, message: DhcpMessage): void {
   const { type, yourAddress, routers, dnsServers, proxyUrl } = message;
@@ -389,7 +428,7 @@ export const ssdpPeek: StreamPeek = {
   most: LONG_FLOW,
   look(context: PeekContext): number {
     const { bytes, at, end } = context;
-    const message = decodeSsdp(bytes, at, end);
+    const message = SSDP.of(bytes, at, end, decodeSsdp);
     if (message === undefined) return PEEK_FOREIGN;
     const { kind, target, notification, server, userAgent } = message;
     context.note(context.fromInitiator ? FACT.client : FACT.server, kind === 'search' ? userAgent || server : server);

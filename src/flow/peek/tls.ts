@@ -4,15 +4,14 @@ import {
   decodeQuic,
   decodeTls,
   decodeTlsHandshake,
-  ja3,
   ja3s,
-  ja4,
   looksLikeTls,
   QuicHandshake,
   quicVersionName,
   type ServerHello,
   summarizeTlsAlert,
   type TlsTransport,
+  tlsFingerprints,
   tlsVersionName,
   type X509Certificate,
 } from '../../wire/index.ts';
@@ -278,10 +277,11 @@ function isEncryptedFromHello(version: number): boolean {
 
 function noteClientHello(context: PeekContext, hello: ClientHello, transport: TlsTransport): void {
   context.note(FACT.serverName, hello.serverName);
-  context.note(FACT.alpn, hello.alpn.join(','));
+  context.note(FACT.alpn, hello.alpn.length === 1 ? hello.alpn[0] : hello.alpn.join(','));
   if (hello.state === 'complete') {
-    context.note(FACT.ja3, ja3(hello));
-    context.note(FACT.ja4, ja4(hello, transport));
+    const { ja3, ja4 } = tlsFingerprints(hello, transport);
+    context.note(FACT.ja3, ja3);
+    context.note(FACT.ja4, ja4);
   }
   // The server has the last word; of a cut hello the version field may not be the highest.
   if (!context.has(FACT.ja3s) && (hello.state === 'complete' || hello.supportedVersions.length > 0))
