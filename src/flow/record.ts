@@ -1,56 +1,62 @@
 /**
- * Layout of a live flow in the flow table: 256 bytes in one ArrayBuffer, float64 fields first, then int32 fields. Records lie next to each other, so that
- * one packet touches four cache lines of one record instead of one line of each of forty columns (measured: a struct of arrays costs more under churn);
- * columns are made when a flow is written out. Fields in pairs are indexed by direction, `base + d`, where side 0 is the smaller of the two endpoints.
+ * Layout of a live flow in the flow table: 256 bytes in one ArrayBuffer. Records lie next to each other, so that one packet touches few cache lines of one record
+ * instead of one line of each of forty columns (measured: a struct of arrays costs more under churn); columns are made when a flow is written out. What every packet
+ * of IPv4 looks at or changes is in the first 128 bytes, two lines. Fields in pairs are indexed by direction, `base + d`, where side 0 is the smaller of the two endpoints.
  */
 export const RECORD_BYTES = 256;
 export const RECORD_F64 = RECORD_BYTES / 8;
 export const RECORD_I32 = RECORD_BYTES / 4;
 
-// float64 fields, index within the record in units of 8 bytes.
-/** Earliest and latest packet time, ns since the TimeBase. */
-export const F_START = 0;
-export const F_END = 1;
-/** Flow clock at the latest packet, and when this row was opened: what timeouts go by. */
-export const F_CLOCK = 2;
-export const F_OPENED = 3;
-/** Time of the latest packet in order of arrival, for inter-arrival times. */
-export const F_LAST = 4;
-export const F_BYTES = 5;
-export const F_PAYLOAD = 7;
-export const F_IAT_SUM = 9;
-export const F_IAT_SQUARES = 10;
-export const F_IAT_MIN = 11;
-export const F_IAT_MAX = 12;
-export const F_FIRST_FRAME = 13;
+// float64 fields are F_, index within the record in units of 8 bytes; int32 fields are W_, in units of 4 bytes.
 
-// int32 fields, index within the record in units of 4 bytes.
-export const W_HASH = 28;
+// ---- first line ----
+/** Latest packet time, ns since the TimeBase. */
+export const F_END = 0;
+/** Flow clock at the latest packet, and when this row was opened: what timeouts go by. */
+export const F_CLOCK = 1;
+export const F_OPENED = 2;
+/** Time of the latest packet in order of arrival, for inter-arrival times. */
+export const F_LAST = 3;
+export const F_BYTES = 4;
+export const F_PAYLOAD = 6;
+
+// ---- second line ----
+export const F_IAT_SUM = 8;
+export const F_IAT_SQUARES = 9;
+export const F_IAT_MIN = 10;
+export const F_IAT_MAX = 11;
+export const W_PORTS = 24;
 /** Protocol in the low 9 bits, bit 9 = IPv6. */
-export const W_PROTOCOL = 29;
-export const W_ADDRESS = 30;
-export const W_PORTS = 38;
-export const W_VLAN = 39;
-export const W_PACKETS = 40;
+export const W_PROTOCOL = 25;
+/** First word of each side's address: all of it, for IPv4. */
+export const W_ADDRESS = 26;
+export const W_PACKETS = 28;
 /** TCP flags ever set: side 0 in bits 0-7, side 1 in 8-15. Bit 16 + d: side d sent SYN without ACK; 18 + d: SYN with ACK. */
-export const W_FLAGS = 42;
-export const W_STATE = 43;
+export const W_FLAGS = 30;
+export const W_STATE = 31;
+
+// ---- third line ----
+/** The other three words of each side's address, `base + 3 * d`. */
+export const W_ADDRESS_REST = 32;
+/** Earliest packet time. */
+export const F_START = 19;
+export const F_FIRST_FRAME = 20;
+export const W_HASH = 42;
+export const W_VLAN = 43;
 export const W_INPUT = 44;
 export const W_SEQUENCE = 45;
 /** ICMP type in bits 8-15, code in 0-7; -1 for other protocols. */
 export const W_ICMP = 46;
-/** Destination and source MAC of the first packet, 12 bytes as on the wire. */
-export const W_MAC = 47;
-/** Timing wheel: doubly linked list of records per slot. `W_NEXT` links free records too. */
-export const W_NEXT = 50;
-export const W_PREVIOUS = 51;
-export const W_SLOT = 52;
 /** ICMP errors that speak of the flow: how many, up to 65,535, in bits 16-31; type of the latest in 8-15 and its code in 0-7. */
-export const W_ERRORS = 53;
+export const W_ERRORS = 47;
+
+// ---- fourth line ----
+/** Destination and source MAC of the first packet, 12 bytes as on the wire. */
+export const W_MAC = 48;
 /** First payload bytes, 16 for each side. */
-export const W_FIRST_BYTES = 54;
-/** Length of the first bytes per side (bits 8-12, 16-20); whether more of its payload is kept (bit 13, 21). */
-export const W_PEEKS = 62;
+export const W_FIRST_BYTES = 51;
+/** Links free records. */
+export const W_NEXT_FREE = 59;
 
 // Bits of W_STATE.
 /** Which side is the initiator. */
@@ -71,6 +77,17 @@ export const STATE_NO_PORTS = 256;
 export const STATE_DORMANT = 128;
 /** Came in a tunnel. */
 export const STATE_TUNNEL = 512;
+/** The record is a live flow's. */
+export const STATE_LIVE = 1024;
+/** Number of first payload bytes of side 0 in five bits from this one, of side 1 six bits above. */
+export const STATE_FIRST_BYTES = 16;
+/** The bit above each of them: more of the side's payload is kept. */
+export const KEEPS_PAYLOAD = 32;
+
+/** How many first payload bytes side `d` has, and KEEPS_PAYLOAD: six bits of W_STATE. */
+export function peekState(state: number, d: number): number {
+  return (state >> (STATE_FIRST_BYTES + 6 * d)) & 63;
+}
 
 /** What a flow came in, by its first packet. */
 export interface Tunnel {

@@ -25,6 +25,7 @@ import {
   F_IAT_SUM,
   F_PAYLOAD,
   F_START,
+  peekState,
   RECORD_F64,
   RECORD_I32,
   STATE_CONTINUED,
@@ -35,6 +36,7 @@ import {
   STATE_TUNNEL,
   type Tunnel,
   W_ADDRESS,
+  W_ADDRESS_REST,
   W_ERRORS,
   W_FIRST_BYTES,
   W_FLAGS,
@@ -42,7 +44,6 @@ import {
   W_INPUT,
   W_MAC,
   W_PACKETS,
-  W_PEEKS,
   W_PORTS,
   W_PROTOCOL,
   W_STATE,
@@ -343,9 +344,11 @@ export class RowWriter {
     a.durationMs[row] = (end - start) / 1e6;
     if (!this.#protocol.set(row, protocol)) this.#protocol.learn(row, protocol, protocolName(protocol));
     const key = this.#key;
-    for (let k = 0; k < 4; k++) {
-      key[k] = w[rw + W_ADDRESS + 4 * i + k];
-      key[4 + k] = w[rw + W_ADDRESS + 4 * r + k];
+    key[0] = w[rw + W_ADDRESS + i];
+    key[4] = w[rw + W_ADDRESS + r];
+    for (let k = 0; k < 3; k++) {
+      key[1 + k] = w[rw + W_ADDRESS_REST + 3 * i + k];
+      key[5 + k] = w[rw + W_ADDRESS_REST + 3 * r + k];
     }
     const from = this.#addressNumber(0, isV6);
     if (!this.#initiator.set(row, from)) this.#initiator.learn(row, from, this.#addressText[from]);
@@ -497,7 +500,7 @@ export class RowWriter {
 
   #writeFirstBytes(column: number, row: number, rw: number, d: number): void {
     const { w, bytes } = this.#flows;
-    const length = (w[rw + W_PEEKS] >> (8 + 8 * d)) & 31;
+    const length = peekState(w[rw + W_STATE], d) & 31;
     if (length === 0) return;
     const texts = this.#builder.packed(column);
     const at = texts.add(2 * length);

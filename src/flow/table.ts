@@ -34,21 +34,26 @@ import {
   F_OPENED,
   F_PAYLOAD,
   F_START,
+  KEEPS_PAYLOAD,
+  peekState,
   RECORD_BYTES,
   RECORD_F64,
   RECORD_I32,
   STATE_CLOSING,
   STATE_CONTINUED,
   STATE_DORMANT,
+  STATE_FIRST_BYTES,
   STATE_FIRST_SIDE,
   STATE_GUESSED,
   STATE_INITIATOR,
+  STATE_LIVE,
   STATE_MAC,
   STATE_NO_PORTS,
   STATE_RESET,
   STATE_TUNNEL,
   type Tunnel,
   W_ADDRESS,
+  W_ADDRESS_REST,
   W_ERRORS,
   W_FIRST_BYTES,
   W_FLAGS,
@@ -56,14 +61,11 @@ import {
   W_ICMP,
   W_INPUT,
   W_MAC,
-  W_NEXT,
+  W_NEXT_FREE,
   W_PACKETS,
-  W_PEEKS,
   W_PORTS,
-  W_PREVIOUS,
   W_PROTOCOL,
   W_SEQUENCE,
-  W_SLOT,
   W_STATE,
   W_VLAN,
 } from './record.ts';
@@ -78,6 +80,7 @@ import {
   RowWriter,
 } from './row-writer.ts';
 import { TcpTracker, tcpOptionHints } from './tcp-track.ts';
+import { TimingWheel, WHEEL_TICKS } from './wheel.ts';
 
 export interface FlowTableOptions {
   /** Silence after which a TCP flow is written, Zeek's default; one of nothing but SYNs goes by `idleTimeoutMs`. */
@@ -106,7 +109,6 @@ export const DEFAULT_FLOW_OPTIONS: FlowTableOptions = {
   hashSeed: 0,
 };
 
-const WHEEL_SLOTS = 512;
 /** Slots of the hash table at first; never more than half of them are taken. */
 const FIRST_SLOTS = 1024;
 const TICK_NS = 1e9;
@@ -121,9 +123,6 @@ const EVICTION_BATCH = 256;
 /** At least so many go at once from a table of the usual size. */
 const EVICTION_LEAST = 64;
 const OTHER_KINDS = 256;
-
-/** In the eight bits of each side in W_PEEKS, above the number of first bytes: the side's payload is wanted still. */
-const KEEPS_PAYLOAD = 32;
 
 /**
  * Joins packets into bidirectional flows and writes each as a row when it ends, falls silent, has run long enough, or must make room.
@@ -168,7 +167,7 @@ export class FlowTable {
   #fresh = 0;
   #slots: Int32Array;
   #mask: number;
-  #wheel = new Int32Array(WHEEL_SLOTS).fill(-1);
+  #wheel: TimingWheel;
   #tick = 0;
   #clock = Number.NaN;
   #behind = 0;
@@ -191,6 +190,7 @@ export class FlowTable {
     this.#mask = FIRST_SLOTS - 1;
     this.#observer = new PayloadObserver(maxFlows, oddities);
     this.#tracker = new TcpTracker(maxFlows);
+    this.#wheel = new TimingWheel(maxFlows);
     this.#rowWriter = new RowWriter(
       {
         w: this.#w,
@@ -249,7 +249,7 @@ export class FlowTable {
     const w = this.#w;
     // In order of record number: the order does not depend on addresses or hashes.
     for (let ref = 0; ref < this.#fresh; ref++) {
-      if (w[ref * RECORD_I32 + W_SLOT] >= 0) {
+      if ((w[ref * RECORD_I32 + W_STATE] & STATE_LIVE) !== 0) {
         this.#write(ref, (w[ref * RECORD_I32 + W_STATE] & STATE_CLOSING) !== 0 ? this.#closing(ref) : CLOSE_END);
         this.#remove(ref);
       }
@@ -336,7 +336,7 @@ export class FlowTable {
     if (packet.payloadCaptured > 0) {
       this.#observer.payload(packet, ref, d, ((w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? 1 : 0) === d, timeNs);
       // One test for both: no first bytes yet (0), or KEEPS_PAYLOAD and whatever stands below it (32 to 63).
-      if ((((w[rw + W_PEEKS] >> (8 + 8 * d)) - 1) & 63) >= 31) this.#keepFirstBytes(packet, d, ref);
+      if (((peekState(w[rw + W_STATE], d) - 1) & 63) >= 31) this.#keepFirstBytes(packet, d, ref);
     }
     return ref;
   }
@@ -395,7 +395,7 @@ export class FlowTable {
 
   #close(ref: number, bits: number): void {
     this.#w[ref * RECORD_I32 + W_STATE] |= bits;
-    this.#unlink(ref);
+    this.#wheel.remove(ref);
     this.#schedule(ref, this.#clock + this.#lingerNs);
   }
 
@@ -488,22 +488,24 @@ export class FlowTable {
       const rw = (entry - 1) * RECORD_I32;
       if (w[rw + W_PORTS] !== ports(packet, d) || w[rw + W_PROTOCOL] !== (packet.protocol | (packet.isV6 << 9)))
         continue;
-      const from = rw + W_ADDRESS + 4 * d;
-      const to = rw + W_ADDRESS + 4 * (1 - d);
-      if (w[from] !== packet.src0 || w[to] !== packet.dst0) continue;
-      if (
-        packet.isV6 !== 0 &&
-        (w[from + 1] !== packet.src1 ||
-          w[from + 2] !== packet.src2 ||
-          w[from + 3] !== packet.src3 ||
-          w[to + 1] !== packet.dst1 ||
-          w[to + 2] !== packet.dst2 ||
-          w[to + 3] !== packet.dst3)
-      ) {
-        continue;
-      }
+      if (w[rw + W_ADDRESS + d] !== packet.src0 || w[rw + W_ADDRESS + 1 - d] !== packet.dst0) continue;
+      if (packet.isV6 !== 0 && !this.#isSameV6(packet, d, rw)) continue;
       return entry - 1;
     }
+  }
+
+  #isSameV6(packet: Packet, d: number, rw: number): boolean {
+    const w = this.#w;
+    const from = rw + W_ADDRESS_REST + 3 * d;
+    const to = rw + W_ADDRESS_REST + 3 * (1 - d);
+    return (
+      w[from] === packet.src1 &&
+      w[from + 1] === packet.src2 &&
+      w[from + 2] === packet.src3 &&
+      w[to] === packet.dst1 &&
+      w[to + 1] === packet.dst2 &&
+      w[to + 2] === packet.dst3
+    );
   }
 
   /** Twice the slots: a table as small as its flows allow stays in the processor's caches. */
@@ -553,7 +555,7 @@ export class FlowTable {
   ): number {
     if (this.live === this.options.maxFlows) this.#evict();
     let ref = this.#free;
-    if (ref >= 0) this.#free = this.#w[ref * RECORD_I32 + W_NEXT];
+    if (ref >= 0) this.#free = this.#w[ref * RECORD_I32 + W_NEXT_FREE];
     else ref = this.#fresh++;
     this.live++;
     if (this.live > this.peakLive) this.peakLive = this.live;
@@ -563,17 +565,16 @@ export class FlowTable {
     w[rw + W_HASH] = hash;
     w[rw + W_PROTOCOL] = packet.protocol | (packet.isV6 << 9);
     w[rw + W_PORTS] = ports(packet, d);
-    const from = rw + W_ADDRESS + 4 * d;
-    const to = rw + W_ADDRESS + 4 * (1 - d);
-    w[from] = packet.src0;
-    w[from + 1] = packet.src1;
-    w[from + 2] = packet.src2;
-    w[from + 3] = packet.src3;
-    w[to] = packet.dst0;
-    w[to + 1] = packet.dst1;
-    w[to + 2] = packet.dst2;
-    w[to + 3] = packet.dst3;
-    w[rw + W_SLOT] = -1;
+    w[rw + W_ADDRESS + d] = packet.src0;
+    w[rw + W_ADDRESS + 1 - d] = packet.dst0;
+    const from = rw + W_ADDRESS_REST + 3 * d;
+    w[from] = packet.src1;
+    w[from + 1] = packet.src2;
+    w[from + 2] = packet.src3;
+    const to = rw + W_ADDRESS_REST + 3 * (1 - d);
+    w[to] = packet.dst1;
+    w[to + 1] = packet.dst2;
+    w[to + 2] = packet.dst3;
     this.#insert(hash, ref);
     this.#open(ref, packet, d, timeNs, frame, input, bytes);
     return ref;
@@ -585,10 +586,11 @@ export class FlowTable {
     const rw = ref * RECORD_I32;
     this.#empty(ref, 0);
     const initiator = initiatorSide(packet, d);
-    let state = initiator & 1 ? STATE_INITIATOR : 0;
+    const before = w[rw + W_STATE];
+    let state = STATE_LIVE | (initiator & 1 ? STATE_INITIATOR : 0);
     if (initiator & 2) state |= STATE_GUESSED;
     if (d === 1) state |= STATE_FIRST_SIDE;
-    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
+    if ((before & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
     if (packet.depth !== 0) {
       state |= STATE_TUNNEL;
       this.#tunnels[ref] = tunnelOf(packet);
@@ -603,6 +605,7 @@ export class FlowTable {
         this.#bytes[at + 6 + i] = bytes[packet.sourceMac + i];
       }
     }
+    if (this.payloads?.open(ref, packet) === true) state |= (KEEPS_PAYLOAD * 65) << STATE_FIRST_BYTES;
     w[rw + W_STATE] = state;
     w[rw + W_VLAN] = packet.vlan;
     w[rw + W_ICMP] =
@@ -610,11 +613,10 @@ export class FlowTable {
         ? (packet.icmpType << 8) | packet.icmpCode
         : -1;
     w[rw + W_SEQUENCE] = 0;
-    w[rw + W_PEEKS] = this.payloads?.open(ref, packet) === true ? KEEPS_PAYLOAD * 0x10100 : 0;
     this.#observer.release(ref);
     if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
     this.#wake(ref, timeNs, frame, input);
-    if (w[rw + W_SLOT] >= 0) this.#unlink(ref);
+    if ((before & STATE_LIVE) !== 0) this.#wheel.remove(ref);
     this.#schedule(ref, this.#clock + Math.min(this.#idleTimeout(ref), this.#activeNs));
   }
 
@@ -653,14 +655,12 @@ export class FlowTable {
     const w = this.#w;
     const rw = ref * RECORD_I32;
     this.#delete(w[rw + W_HASH], ref);
-    this.#unlink(ref);
+    this.#wheel.remove(ref);
     this.#observer.release(ref);
     this.payloads?.release(ref);
-    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) {
-      this.#tunnels[ref] = undefined;
-      w[rw + W_STATE] = 0;
-    }
-    w[rw + W_NEXT] = this.#free;
+    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
+    w[rw + W_STATE] = 0;
+    w[rw + W_NEXT_FREE] = this.#free;
     this.#free = ref;
     this.live--;
   }
@@ -668,40 +668,16 @@ export class FlowTable {
   // ---- timing wheel ----
 
   #schedule(ref: number, deadlineNs: number): void {
-    const w = this.#w;
-    let tick = tickOf(deadlineNs) + 1;
-    if (tick <= this.#tick) tick = this.#tick + 1;
-    else if (tick > this.#tick + WHEEL_SLOTS - 1) tick = this.#tick + WHEEL_SLOTS - 1;
-    const slot = ((tick % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
-    const rw = ref * RECORD_I32;
-    const head = this.#wheel[slot];
-    w[rw + W_SLOT] = slot;
-    w[rw + W_PREVIOUS] = -1;
-    w[rw + W_NEXT] = head;
-    if (head >= 0) w[head * RECORD_I32 + W_PREVIOUS] = ref;
-    this.#wheel[slot] = ref;
-  }
-
-  #unlink(ref: number): void {
-    const w = this.#w;
-    const rw = ref * RECORD_I32;
-    const next = w[rw + W_NEXT];
-    const previous = w[rw + W_PREVIOUS];
-    if (previous >= 0) w[previous * RECORD_I32 + W_NEXT] = next;
-    else this.#wheel[w[rw + W_SLOT]] = next;
-    if (next >= 0) w[next * RECORD_I32 + W_PREVIOUS] = previous;
-    w[rw + W_SLOT] = -1;
+    this.#wheel.add(ref, tickOf(deadlineNs) + 1, this.#tick);
   }
 
   #turnWheel(tick: number): void {
-    const steps = Math.min(tick - this.#tick, WHEEL_SLOTS);
+    const steps = Math.min(tick - this.#tick, WHEEL_TICKS);
     this.#tick = tick;
     for (let i = steps - 1; i >= 0; i--) {
-      const t = tick - i;
-      const slot = ((t % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
-      let ref = this.#wheel[slot];
+      let ref = this.#wheel.first(tick - i);
       while (ref >= 0) {
-        const next = this.#w[ref * RECORD_I32 + W_NEXT];
+        const next = this.#wheel.next(ref);
         this.#due(ref);
         ref = next;
       }
@@ -732,7 +708,7 @@ export class FlowTable {
         this.#empty(ref, STATE_CONTINUED);
       } else if (active < deadline) deadline = active;
     }
-    this.#unlink(ref);
+    this.#wheel.remove(ref);
     this.#schedule(ref, deadline);
   }
 
@@ -741,12 +717,11 @@ export class FlowTable {
     const w = this.#w;
     const chosen: number[] = [];
     let looked = 0;
-    for (let i = 1; i <= WHEEL_SLOTS && looked < EVICTION_SEARCH && chosen.length < EVICTION_BATCH; i++) {
-      const slot = (((this.#tick + i) % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
+    for (let i = 1; i <= WHEEL_TICKS && looked < EVICTION_SEARCH && chosen.length < EVICTION_BATCH; i++) {
       for (
-        let ref = this.#wheel[slot];
+        let ref = this.#wheel.first(this.#tick + i);
         ref >= 0 && looked < EVICTION_SEARCH && chosen.length < EVICTION_BATCH;
-        ref = w[ref * RECORD_I32 + W_NEXT]
+        ref = this.#wheel.next(ref)
       ) {
         looked++;
         const rw = ref * RECORD_I32;
@@ -757,11 +732,10 @@ export class FlowTable {
     // When few of those looked at were unanswered, others make up the number: looking again for each new flow would cost far more than a flow does.
     const least = Math.max(1, Math.min(EVICTION_LEAST, this.options.maxFlows >> 8));
     const unanswered = new Set(chosen);
-    for (let i = 1; i <= WHEEL_SLOTS && chosen.length < least; i++) {
-      const slot = (((this.#tick + i) % WHEEL_SLOTS) + WHEEL_SLOTS) % WHEEL_SLOTS;
-      for (let ref = this.#wheel[slot]; ref >= 0 && chosen.length < least; ref = w[ref * RECORD_I32 + W_NEXT]) {
+    for (let i = 1; i <= WHEEL_TICKS && chosen.length < least; i++) {
+      const first = this.#wheel.first(this.#tick + i);
+      for (let ref = first; ref >= 0 && chosen.length < least; ref = this.#wheel.next(ref))
         if (!unanswered.has(ref)) chosen.push(ref);
-      }
     }
     for (const ref of chosen) {
       if ((w[ref * RECORD_I32 + W_STATE] & STATE_DORMANT) === 0) this.#oddities.count(ODDITY['flow.evicted']);
@@ -774,10 +748,10 @@ export class FlowTable {
 
   #keepFirstBytes(packet: Packet, d: number, ref: number): void {
     const rw = ref * RECORD_I32;
-    const peek = this.#w[rw + W_PEEKS] >> (8 + 8 * d);
+    const peek = peekState(this.#w[rw + W_STATE], d);
     if ((peek & KEEPS_PAYLOAD) !== 0 && this.payloads !== undefined) {
       const recognised = this.#observer.service(ref) !== undefined;
-      if (this.payloads.take(ref, d, packet, recognised)) this.#w[rw + W_PEEKS] &= ~(KEEPS_PAYLOAD << (8 + 8 * d));
+      if (this.payloads.take(ref, d, packet, recognised)) this.#w[rw + W_STATE] &= ~(KEEPS_PAYLOAD << (STATE_FIRST_BYTES + 6 * d));
     }
     if ((peek & 31) !== 0) return;
     // The middle of a datagram is the beginning of nothing.
@@ -785,7 +759,7 @@ export class FlowTable {
     const length = showableLength(packet.bytes, packet.payload, Math.min(16, packet.payloadCaptured));
     const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
     for (let i = 0; i < length; i++) this.#bytes[to + i] = packet.bytes[packet.payload + i];
-    this.#w[rw + W_PEEKS] |= length << (8 + 8 * d);
+    this.#w[rw + W_STATE] |= length << (STATE_FIRST_BYTES + 6 * d);
   }
 
   /** An ICMP error counts for the flow whose packet it quotes, if that is live; it never makes one. */
