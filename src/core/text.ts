@@ -99,6 +99,27 @@ export function asciiText(bytes: Uint8Array, from: number, to: number): string {
   return Reflect.apply(String.fromCharCode, null, codes);
 }
 
+/** The text of bytes in which each UTF-16 unit stands by itself as UTF-8 has it (CESU-8), halves of pairs that stand alone among them. */
+export function unitText(bytes: Uint8Array, from: number, to: number): string {
+  let isAscii = true;
+  for (let at = from; at < to && isAscii; at++) isAscii = bytes[at] < 0x80;
+  if (isAscii) return asciiText(bytes, from, to);
+  const units: number[] = [];
+  for (let at = from; at < to; ) {
+    const first = bytes[at++];
+    if (first < 0x80) units.push(first);
+    else if (first < 0xe0) units.push(((first & 0x1f) << 6) | (bytes[at++] & 0x3f));
+    else {
+      units.push(((first & 0x0f) << 12) | ((bytes[at] & 0x3f) << 6) | (bytes[at + 1] & 0x3f));
+      at += 2;
+    }
+  }
+  let text = '';
+  for (let i = 0; i < units.length; i += MOST_ARGUMENTS)
+    text += Reflect.apply(String.fromCharCode, null, units.slice(i, i + MOST_ARGUMENTS));
+  return text;
+}
+
 /** The two hex digits of each byte. */
 const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, b) => b.toString(16).padStart(2, '0'));
 

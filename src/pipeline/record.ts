@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as zlib from 'node:zlib';
-import { decodeTable, encodeTable, type Schema, type Table, UserError } from '../core/index.ts';
+import { decodeTable, type Schema, type Table, TableEncoder, UserError } from '../core/index.ts';
 import type { SensorAlert } from '../detect/index.ts';
 import { type ArpChange, ArpChanges, type ArpClaims, type ArpSnapshot, FLOW_SCHEMA } from '../flow/index.ts';
 import { describeFileError } from '../io/index.ts';
@@ -13,21 +13,26 @@ import { describeFileError } from '../io/index.ts';
  *
  * flows.csv would not do: it rounds, and does not tell where a batch ends.
  *
- * Parts one after another, each a u32 with its compressed length, a u32 with its length, and its bytes in zstd: a head (JSON), the batches (`encodeTable`), a tail (JSON), the files. The archive
+ * Parts one after another, each a u32 with its compressed length, a u32 with its length, and its bytes in zstd: a head (JSON), the batches (`TableEncoder`), a tail (JSON), the files. The archive
  * of the report holds how many there are and the SHA-256 of them all. Little-endian; bound to the columns of the version that wrote it.
  */
 export const RECORDS_FILE = 'records.zst';
 const FORMAT = 'anomalyst-records';
-const VERSION = 1;
+const VERSION = 2;
 /** More than this is not kept; two to four million flows. */
 export const MAX_RECORD_BYTES = 256 << 20;
 /** Given files that are kept beside the records, together. */
 const MAX_FILE_BYTES = 64 << 20;
 /** Bytes of one part that are read back at most. */
 const MAX_PART_BYTES = 1 << 28;
-const ENCODE_BYTES = 4 << 20;
 /** Of the levels the one with the fewest bytes for its time: on flows 70 ms for 100,000 of them, where 3 takes twice that for a tenth less. */
 const LEVEL = 1;
+/** Node.js asks the compressor again for each piece of its result; a batch should be one. */
+const PIECE_BYTES = 1 << 20;
+const COMPRESSION: zlib.ZstdOptions = {
+  chunkSize: PIECE_BYTES,
+  params: { [zlib.constants.ZSTD_c_compressionLevel]: LEVEL },
+};
 
 /** What was given to a run beside its inputs. */
 export type GivenRole = 'model' | 'baseline' | 'threat-list' | 'definitions';
@@ -90,7 +95,7 @@ export class RecordKeeper {
   #rows = 0;
   #batches = 0;
   #bytes = 0;
-  #buffer = new Uint8Array(0);
+  #encoder: TableEncoder | undefined;
   #alerts: readonly SensorAlert[] = [];
   #claims: ArpSnapshot | undefined;
 
@@ -124,7 +129,7 @@ export class RecordKeeper {
     this.#claims = claims?.snapshot();
   }
 
-  /** Keeps a batch. Its arrays are not held. @param encoded the same as `encodeTable` wrote it, where it is there. */
+  /** Keeps a batch. Its arrays are not held. @param encoded the same as `TableEncoder` wrote it, where it is there. */
   add(table: Table, encoded?: Uint8Array): void {
     if (this.#why !== undefined) return;
     this.#keep(() => {
@@ -132,8 +137,8 @@ export class RecordKeeper {
       if (this.#batches === 0) this.#part(headOf(table.schema));
       this.#batches++;
       this.#rows += table.rowCount;
-      if (encoded === undefined && this.#buffer.length === 0) this.#buffer = new Uint8Array(ENCODE_BYTES);
-      this.#part(encoded ?? encodeTable(table, this.#buffer));
+      if (encoded === undefined) this.#encoder ??= new TableEncoder();
+      this.#part(encoded ?? this.#encoder?.encode(table) ?? new Uint8Array());
     });
   }
 
@@ -194,7 +199,7 @@ export class RecordKeeper {
 
   #part(bytes: Uint8Array): void {
     if (this.#why !== undefined) return;
-    const packed = zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: LEVEL } });
+    const packed = zlib.zstdCompressSync(bytes, COMPRESSION);
     this.#bytes += 8 + packed.length;
     if (this.#bytes > this.#cap || bytes.length > MAX_PART_BYTES) {
       this.#why = `they take more than ${this.#cap >> 20} MB`;

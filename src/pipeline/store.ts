@@ -1,4 +1,4 @@
-import { decodeTable, encodeTable, type Schema, type Table, takeRows } from '../core/index.ts';
+import { type Schema, type Table, TableDecoder, TableEncoder, takeRows } from '../core/index.ts';
 import type { Feature, FeatureMatrix } from '../feature/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
 
@@ -15,12 +15,12 @@ export interface FlowChunk {
   readonly features: FeatureMatrix;
   /** The arrays of the table are another's, who will write into them again: whoever keeps the table copies it. */
   readonly borrowed?: boolean;
-  /** The table as `encodeTable` wrote it, where it comes from the scratch place: valid as long as the chunk. */
+  /** The table as `TableEncoder` wrote it, where it comes from the scratch place: valid as long as the chunk. */
   readonly encoded?: Uint8Array;
 }
 
-/** Room for one encoded chunk; larger ones get a buffer of their own. */
-const ENCODE_BYTES = 4 << 20;
+/** Room for one encoded chunk to begin with: most batches of flows fit. */
+const ENCODE_BYTES = 2 << 20;
 
 /**
  * Tables of one schema (flows, unless another is given) with their features, kept until the second pass: in memory up to `memoryRows` rows, beyond that on disk, so that memory does not grow with the input.
@@ -37,7 +37,7 @@ export class FlowStore {
   #open: () => Scratch;
   #schema: Schema;
   #scratch: Scratch | undefined;
-  #buffer: Uint8Array | undefined;
+  #encoder: TableEncoder | undefined;
 
   constructor(
     features: readonly Feature[],
@@ -66,18 +66,12 @@ export class FlowStore {
     if (this.failure === undefined) {
       try {
         this.#scratch ??= this.#open();
-        this.#buffer ??= new Uint8Array(ENCODE_BYTES);
+        this.#encoder ??= new TableEncoder(ENCODE_BYTES);
         const { values } = chunk.features;
         // One block: the features first, whose length the row count tells, then the table; both begin at multiples of 8.
-        const header = 8 + align(values.byteLength);
-        const table = encodeTable(chunk.table, this.#buffer.subarray(Math.min(header, ENCODE_BYTES)));
-        const block =
-          table.buffer === this.#buffer.buffer
-            ? this.#buffer.subarray(0, header + table.length)
-            : new Uint8Array(header + table.length);
-        if (table.buffer !== block.buffer) block.set(table, header);
-        new Uint32Array(block.buffer, block.byteOffset, 2)[0] = chunk.table.rowCount;
-        block.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 8);
+        const block = this.#encoder.encode(chunk.table, 8 + align(values.byteLength));
+        new Uint32Array(block.buffer, 0, 2).set([chunk.table.rowCount, 0]);
+        new Float32Array(block.buffer, 8, values.length).set(values);
         this.#scratch.append(block);
         return true;
       } catch (error) {
@@ -92,11 +86,13 @@ export class FlowStore {
   *chunks(): Generator<FlowChunk> {
     yield* this.#memory;
     if (this.#scratch === undefined) return;
+    this.#encoder = undefined;
+    const decoder = new TableDecoder(this.#schema);
     for (const block of this.#scratch.read()) {
       const rowCount = new Uint32Array(block.buffer, block.byteOffset, 2)[0] ?? 0;
       const values = new Float32Array(block.buffer, block.byteOffset + 8, rowCount * this.features.length);
       const encoded = block.subarray(8 + align(values.byteLength));
-      const table = decodeTable(this.#schema, encoded);
+      const table = decoder.decode(encoded);
       yield { table, features: { features: this.features, rowCount, values }, borrowed: true, encoded };
     }
   }
