@@ -751,7 +751,8 @@ export class FlowTable {
     const peek = peekState(this.#w[rw + W_STATE], d);
     if ((peek & KEEPS_PAYLOAD) !== 0 && this.payloads !== undefined) {
       const recognised = this.#observer.service(ref) !== undefined;
-      if (this.payloads.take(ref, d, packet, recognised)) this.#w[rw + W_STATE] &= ~(KEEPS_PAYLOAD << (STATE_FIRST_BYTES + 6 * d));
+      if (this.payloads.take(ref, d, packet, recognised))
+        this.#w[rw + W_STATE] &= ~(KEEPS_PAYLOAD << (STATE_FIRST_BYTES + 6 * d));
     }
     if ((peek & 31) !== 0) return;
     // The middle of a datagram is the beginning of nothing.
