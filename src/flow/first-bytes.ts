@@ -21,9 +21,14 @@ export function showableLength(
   let word = at;
   for (let here = at; here < end; here++) {
     const byte = bytes[here];
-    if (byte === BLANK && SECRET_BEHIND.has(upperCase(bytes, word, here))) return here + 1 - at;
+    if (
+      byte === BLANK &&
+      ((SECRET_LENGTHS >> (here - word)) & 1) !== 0 &&
+      SECRET_BEHIND.has(upperCase(bytes, word, here))
+    )
+      return here + 1 - at;
     // No blank need stand behind the name of a header.
-    if (byte === COLON && further.has(upperCase(bytes, word, here))) return here + 1 - at;
+    if (byte === COLON && further.size > 0 && further.has(upperCase(bytes, word, here))) return here + 1 - at;
     if (byte <= BLANK) word = here + 1;
   }
   return length;
@@ -34,6 +39,8 @@ const COLON = 0x3a;
 /** No word behind which a secret stands is longer. */
 const LONGEST_WORD = 32;
 const SECRET_BEHIND: ReadonlySet<string> = new Set(['PASS', 'AUTH', 'LOGIN', 'AUTHENTICATE']);
+/** How long these words are: bit n for n characters. */
+const SECRET_LENGTHS = Array.from(SECRET_BEHIND).reduce((bits, word) => bits | (1 << word.length), 0);
 /** Headers of HTTP, and of what is made like it, that carry credentials (RFC 9110 section 11, RFC 6265). */
 export const SECRET_HEADER: ReadonlySet<string> = new Set([
   'AUTHORIZATION',

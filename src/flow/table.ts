@@ -112,6 +112,8 @@ export const DEFAULT_FLOW_OPTIONS: FlowTableOptions = {
 /** Slots of the hash table at first; never more than half of them are taken. */
 const FIRST_SLOTS = 1024;
 const TICK_NS = 1e9;
+const ALARM_NS = 1e6;
+const ALARM_LIMIT = 2 ** 40;
 /** Ticks stay below this, so that a tick and the next are always two numbers, whatever time a damaged capture claims. */
 const TICK_LIMIT = 2 ** 45;
 /** So many packets in a row, each further than this behind the clock, set the clock back. */
@@ -154,6 +156,7 @@ export class FlowTable {
   peakLive = 0;
 
   #oddities: OddityCounter;
+  #seed: number;
   #packet = new Packet();
   #fragments = new Fragments();
   #f: Float64Array;
@@ -170,6 +173,8 @@ export class FlowTable {
   #wheel: TimingWheel;
   #tick = 0;
   #clock = Number.NaN;
+  /** Before this the wheel need not turn. */
+  #alarm = Number.NEGATIVE_INFINITY;
   #behind = 0;
   #rowWriter: RowWriter;
   #finished: Table[] = [];
@@ -177,11 +182,14 @@ export class FlowTable {
   #idleNs: number;
   #activeNs: number;
   #lingerNs: number;
+  /** The shortest of the three. */
+  #leastNs: number;
 
   constructor(base: TimeBase, oddities: OddityCounter, options: Partial<FlowTableOptions> = {}) {
     this.options = { ...DEFAULT_FLOW_OPTIONS, ...options };
     const { tcpIdleTimeoutMs, idleTimeoutMs, activeTimeoutMs, lingerMs, maxFlows, batchRows } = this.options;
     this.#oddities = oddities;
+    this.#seed = this.options.hashSeed;
     const buffer = new ArrayBuffer(maxFlows * RECORD_BYTES);
     this.#f = new Float64Array(buffer);
     this.#w = new Int32Array(buffer);
@@ -207,6 +215,7 @@ export class FlowTable {
     this.#idleNs = idleTimeoutMs * 1e6;
     this.#activeNs = activeTimeoutMs * 1e6;
     this.#lingerNs = lingerMs * 1e6;
+    this.#leastNs = Math.min(this.#tcpIdleNs, this.#idleNs, this.#lingerNs);
   }
 
   /** Takes in all frames of a batch. Finished rows wait in `takeTables`. */
@@ -215,32 +224,28 @@ export class FlowTable {
     const packet = this.#packet;
     const oddities = this.#oddities;
     const fragments = this.#fragments;
+    let wireBytes = 0;
     for (let i = 0; i < batch.count; i++) {
+      const time = timeNs[i];
+      const onWire = wireLength[i];
+      wireBytes += onWire;
       oddities.frame = firstFrame + i;
-      fragments.timeNs = timeNs[i];
-      const belongs = decodeFrame(
-        bytes,
-        view,
-        offset[i],
-        captureLength[i],
-        wireLength[i],
-        linkType[i],
-        packet,
-        fragments,
-        oddities,
-      );
-      this.wireBytes += wireLength[i];
-      if (belongs) {
-        this.#advanceClock(timeNs[i]);
-        if (packet.protocol === PROTO.arp) this.arpClaims?.observe(packet, timeNs[i]);
-        const ref = this.#update(packet, packet.bytes, timeNs[i], wireLength[i], firstFrame + i, input);
+      fragments.timeNs = time;
+      if (decodeFrame(bytes, view, offset[i], captureLength[i], onWire, linkType[i], packet, fragments, oddities)) {
+        if (time >= this.#clock && time < this.#alarm) {
+          this.#clock = time;
+          this.#behind = 0;
+        } else this.#advanceClock(time);
+        if (packet.protocol === PROTO.arp) this.arpClaims?.observe(packet, time);
+        const ref = this.#update(packet, time, onWire, firstFrame + i, input);
         if (this.onPacket !== undefined)
           this.onPacket(batch, i, this.#w[ref * RECORD_I32 + W_INPUT], this.#f[ref * RECORD_F64 + F_FIRST_FRAME]);
       } else {
         this.#countOther(packet.other);
-        this.onOther?.(packet, timeNs[i]);
+        this.onOther?.(packet, time);
       }
     }
+    this.wireBytes += wireBytes;
   }
 
   /** Writes every live flow: the input has ended. */
@@ -281,37 +286,49 @@ export class FlowTable {
       this.#behind = 0;
       const tick = tickOf(timeNs);
       if (tick > this.#tick) this.#turnWheel(tick);
+      this.#setAlarm();
     } else if (timeNs < this.#clock) {
       this.#oddities.count(ODDITY['time.backwards']);
       if (this.#clock - timeNs > CLOCK_RESET_NS && ++this.#behind >= CLOCK_RESET_PACKETS) {
         this.#oddities.count(ODDITY['time.clock-reset']);
         this.#clock = timeNs;
         this.#tick = tickOf(timeNs);
+        this.#setAlarm();
         this.#behind = 0;
       }
     } else {
       this.#clock = timeNs;
       this.#tick = tickOf(timeNs);
+      this.#setAlarm();
     }
   }
 
-  #update(packet: Packet, bytes: Uint8Array, timeNs: number, wireLength: number, frame: number, input: number): number {
+  /** Until a little before the next tick (a time that is divided is rounded) nothing but the clock moves. A damaged capture's times may be so large that a little is too little. */
+  #setAlarm(): void {
+    const tick = this.#tick;
+    this.#alarm = Math.abs(tick) < ALARM_LIMIT ? (tick + 1) * TICK_NS - ALARM_NS : Number.NEGATIVE_INFINITY;
+  }
+
+  #update(packet: Packet, timeNs: number, wireLength: number, frame: number, input: number): number {
     this.packets++;
     const w = this.#w;
     const f = this.#f;
+    const clock = this.#clock;
     const d = side(packet);
     const hash = this.#hash(packet, d);
     let ref = this.#find(packet, d, hash);
     let created = false;
     if (ref < 0) {
-      ref = this.#add(packet, d, hash, timeNs, frame, input, bytes);
+      ref = this.#add(packet, d, hash, timeNs, frame, input);
       created = true;
-    } else if (this.#mustSplit(packet, d, ref)) {
-      const continued = this.#splitReason === CLOSE_ACTIVE;
-      this.#write(ref, this.#splitReason);
-      if (continued) this.#empty(ref, STATE_CONTINUED);
-      else this.#open(ref, packet, d, timeNs, frame, input, bytes);
-      created = !continued;
+    } else if (
+      // What may begin a new row, seen at a glance.
+      clock - f[ref * RECORD_F64 + F_CLOCK] > this.#leastNs ||
+      clock - f[ref * RECORD_F64 + F_OPENED] > this.#activeNs ||
+      (packet.tcpFlags & TCP_SYN) !== 0 ||
+      packet.src0 === 0
+    ) {
+      if (this.#mustSplit(packet, d, ref)) created = this.#split(ref, packet, d, timeNs, frame, input);
     }
     const rw = ref * RECORD_I32;
     const rf = ref * RECORD_F64;
@@ -327,7 +344,7 @@ export class FlowTable {
       else if (timeNs < f[rf + F_START]) f[rf + F_START] = timeNs;
     }
     f[rf + F_LAST] = timeNs;
-    f[rf + F_CLOCK] = this.#clock;
+    f[rf + F_CLOCK] = clock;
     w[rw + W_PACKETS + d]++;
     f[rf + F_BYTES + d] += wireLength;
     f[rf + F_PAYLOAD + d] += packet.payloadLength;
@@ -339,6 +356,15 @@ export class FlowTable {
       if (((peekState(w[rw + W_STATE], d) - 1) & 63) >= 31) this.#keepFirstBytes(packet, d, ref);
     }
     return ref;
+  }
+
+  /** Begins a new row in place of the one that has the packet's key. @returns whether it is another flow's. */
+  #split(ref: number, packet: Packet, d: number, timeNs: number, frame: number, input: number): boolean {
+    const continued = this.#splitReason === CLOSE_ACTIVE;
+    this.#write(ref, this.#splitReason);
+    if (continued) this.#empty(ref, STATE_CONTINUED);
+    else this.#open(ref, packet, d, timeNs, frame, input);
+    return !continued;
   }
 
   #updateTcp(packet: Packet, d: number, ref: number, timeNs: number): void {
@@ -461,7 +487,7 @@ export class FlowTable {
 
   /** Murmur3's mixing (Appleby), word after word from the seed: with a seed that nobody outside knows, keys can't be chosen to collide. */
   #hash(packet: Packet, d: number): number {
-    let h = mixWord(this.options.hashSeed, d === 0 ? packet.src0 : packet.dst0);
+    let h = mixWord(this.#seed, d === 0 ? packet.src0 : packet.dst0);
     h = mixWord(h, d === 0 ? packet.dst0 : packet.src0);
     if (packet.isV6 !== 0) {
       h = mixWord(h, d === 0 ? packet.src1 : packet.dst1);
@@ -544,15 +570,7 @@ export class FlowTable {
 
   // ---- records ----
 
-  #add(
-    packet: Packet,
-    d: number,
-    hash: number,
-    timeNs: number,
-    frame: number,
-    input: number,
-    bytes: Uint8Array,
-  ): number {
+  #add(packet: Packet, d: number, hash: number, timeNs: number, frame: number, input: number): number {
     if (this.live === this.options.maxFlows) this.#evict();
     let ref = this.#free;
     if (ref >= 0) this.#free = this.#w[ref * RECORD_I32 + W_NEXT_FREE];
@@ -576,12 +594,12 @@ export class FlowTable {
     w[to + 1] = packet.dst2;
     w[to + 2] = packet.dst3;
     this.#insert(hash, ref);
-    this.#open(ref, packet, d, timeNs, frame, input, bytes);
+    this.#open(ref, packet, d, timeNs, frame, input);
     return ref;
   }
 
   /** Begins a row in a record whose key is set: counters to zero, direction from this packet. */
-  #open(ref: number, packet: Packet, d: number, timeNs: number, frame: number, input: number, bytes: Uint8Array): void {
+  #open(ref: number, packet: Packet, d: number, timeNs: number, frame: number, input: number): void {
     const w = this.#w;
     const rw = ref * RECORD_I32;
     this.#empty(ref, 0);
@@ -600,6 +618,7 @@ export class FlowTable {
     if (packet.destinationMac >= 0) {
       state |= STATE_MAC;
       const at = (rw + W_MAC) * 4;
+      const { bytes } = packet;
       for (let i = 0; i < 6; i++) {
         this.#bytes[at + i] = bytes[packet.destinationMac + i];
         this.#bytes[at + 6 + i] = bytes[packet.sourceMac + i];
@@ -613,7 +632,7 @@ export class FlowTable {
         ? (packet.icmpType << 8) | packet.icmpCode
         : -1;
     w[rw + W_SEQUENCE] = 0;
-    this.#observer.release(ref);
+    if ((before & STATE_LIVE) !== 0) this.#observer.release(ref);
     if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
     this.#wake(ref, timeNs, frame, input);
     if ((before & STATE_LIVE) !== 0) this.#wheel.remove(ref);
@@ -862,16 +881,14 @@ function ports(packet: Packet, d: number): number {
   return d === 0 ? (packet.srcPort << 16) | packet.dstPort : (packet.dstPort << 16) | packet.srcPort;
 }
 
-/** How likely a port is the server's: 2 a known service, 1 a system port, 0 any other. */
-const PORT_RANK: Readonly<Record<number, Uint8Array>> = {
-  [PROTO.tcp]: rankPorts(PROTO.tcp),
-  [PROTO.udp]: rankPorts(PROTO.udp),
-};
+/** How likely each port is the server's, plus one: 3 a known service, 2 a system port, 1 any other; 0 where nobody asked yet. */
+const TCP_RANKS = new Uint8Array(65_536);
+const UDP_RANKS = new Uint8Array(65_536);
 
-function rankPorts(protocol: number): Uint8Array {
-  return Uint8Array.from({ length: 65_536 }, (_, port) =>
-    serviceByPort(protocol, port) !== undefined ? 2 : port < 1024 ? 1 : 0,
-  );
+function portRank(protocol: number, port: number): number {
+  const ranks = protocol === PROTO.tcp ? TCP_RANKS : UDP_RANKS;
+  if (ranks[port] === 0) ranks[port] = serviceByPort(protocol, port) !== undefined ? 3 : port < 1024 ? 2 : 1;
+  return ranks[port];
 }
 
 /**
@@ -882,9 +899,7 @@ function initiatorSide(packet: Packet, d: number): number {
   const { protocol } = packet;
   if (protocol === PROTO.tcp && (packet.tcpFlags & TCP_SYN) !== 0) return (packet.tcpFlags & TCP_ACK) !== 0 ? 1 - d : d;
   if (packet.isReply !== 0) return 1 - d;
-  if (protocol === PROTO.tcp || protocol === PROTO.udp) {
-    const rank = PORT_RANK[protocol];
-    return (rank[packet.srcPort] > rank[packet.dstPort] ? 1 - d : d) | 2;
-  }
+  if (protocol === PROTO.tcp || protocol === PROTO.udp)
+    return (portRank(protocol, packet.srcPort) > portRank(protocol, packet.dstPort) ? 1 - d : d) | 2;
   return d;
 }

@@ -124,23 +124,23 @@ function isCarrier(packet: Packet): boolean {
   }
 }
 
+/** By port up to the last of them: 1 for the well-known ports of tunnels. */
+const CARRIER_PORTS = new Uint8Array(PORT_MPLS + 1);
+for (const port of [
+  PORT_L2TP,
+  PORT_GTP,
+  PORT_TEREDO,
+  PORT_GRE,
+  PORT_VXLAN,
+  PORT_VXLAN_GPE,
+  PORT_AYIYA,
+  PORT_GENEVE,
+  PORT_MPLS,
+])
+  CARRIER_PORTS[port] = 1;
+
 function isCarrierPort(port: number): boolean {
-  // Nearly every port is below the first of them or above the last.
-  if (port < PORT_L2TP || port > PORT_MPLS) return false;
-  switch (port) {
-    case PORT_L2TP:
-    case PORT_GTP:
-    case PORT_TEREDO:
-    case PORT_GRE:
-    case PORT_VXLAN:
-    case PORT_VXLAN_GPE:
-    case PORT_AYIYA:
-    case PORT_GENEVE:
-    case PORT_MPLS:
-      return true;
-    default:
-      return false;
-  }
+  return port <= PORT_MPLS && CARRIER_PORTS[port] !== 0;
 }
 
 /** Goes into tunnels as deep as they lead. What can't be read, or is not what its port says, leaves the packet that carries it as it is. */
