@@ -9,8 +9,6 @@ const MOST_BYTES = 80;
  * bytes, found by a hash of the bytes and told apart by all of them.
  */
 export class TextMemo {
-  /** A hash of the bytes that were asked for last; 0 for more than 80. */
-  hash = 0;
   #places: number;
   #bytes: Uint8Array;
   #length: Uint8Array;
@@ -29,7 +27,6 @@ export class TextMemo {
   /** One character per byte of `bytes[from, to)`, as `asciiText` gives it. */
   of(bytes: Uint8Array, from: number, to: number): string {
     const n = to - from;
-    this.hash = 0;
     if (n <= 0 || n > MOST_BYTES) return asciiText(bytes, from, to);
     let hash = n;
     let i = from;
@@ -40,7 +37,6 @@ export class TextMemo {
       );
     for (; i < to; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
     hash ^= hash >>> 15;
-    this.hash = hash;
     const place = (hash ^ (hash >>> 9)) & (this.#places - 1);
     if (this.#hash[place] !== hash) {
       this.#hash[place] = hash;

@@ -370,8 +370,11 @@ export class DnsAnswerReader {
   leastTtl: number | undefined;
   #reader = new DnsReader(ANSWERS, 0, 0);
 
-  /** Takes in the response at [at, end). @returns false when it is none; see `decodeDnsAnswers`. */
-  read(bytes: Uint8Array, at: number, end: number, name: string, type: string): boolean {
+  /**
+   * Takes in the response at [at, end).
+   * @param name its first `length` bytes are the name of the question whose answer is wanted. @returns false when it is none; see `decodeDnsAnswers`.
+   */
+  read(bytes: Uint8Array, at: number, end: number, name: Uint8Array, length: number, type: string): boolean {
     if (end - at < HEADER_BYTES || bytes[at + 2] < 0x80) return false;
     const questions = (bytes[at + 4] << 8) | bytes[at + 5];
     const records = (bytes[at + 6] << 8) | bytes[at + 7];
@@ -382,7 +385,7 @@ export class DnsAnswerReader {
     this.isAscii = true;
     this.leastTtl = undefined;
     if (questions === 0) return true;
-    const nameStop = nameEnd(bytes, at + HEADER_BYTES, end, name);
+    const nameStop = nameEnd(bytes, at + HEADER_BYTES, end, name, length);
     const next = Math.abs(nameStop);
     if (next === 0 || next + 4 > end) return false;
     const asked = (bytes[next] << 8) | bytes[next + 1];
@@ -443,7 +446,8 @@ export function decodeDnsAnswers(
   name: string,
   type: string,
 ): DnsAnswers | undefined {
-  if (!ANSWER_READER.read(bytes, at, end, name, type)) return undefined;
+  const question = utf8Bytes(name);
+  if (!ANSWER_READER.read(bytes, at, end, question, question.length, type)) return undefined;
   const { rcode, isAsked, text, isAscii, leastTtl } = ANSWER_READER;
   return { rcode, isAsked, text, isAscii, leastTtl };
 }
@@ -510,10 +514,10 @@ function writeOctet(value: number, at: number): number {
 }
 
 /**
- * Where the uncompressed name at `at` ends, negative when it is another name than `name` (lower case, presentation form), 0 when it is none. As `decodeDns` reads
+ * Where the uncompressed name at `at` ends, negative when it is another name than `name[0, length)` (lower case, presentation form), 0 when it is none. As `decodeDns` reads
  * it, without making text of it.
  */
-function nameEnd(bytes: Uint8Array, at: number, end: number, name: string): number {
+function nameEnd(bytes: Uint8Array, at: number, end: number, name: Uint8Array, length: number): number {
   let here = at;
   let i = 0;
   let isSame = true;
@@ -522,18 +526,28 @@ function nameEnd(bytes: Uint8Array, at: number, end: number, name: string): numb
     const label = bytes[here++];
     if (label === 0) break;
     if (label > MAX_LABEL || here + label > end || here + label - at > MAX_NAME) return 0;
-    if (i > 0 && name.charCodeAt(i++) !== 0x2e) isSame = false;
+    if (i > 0 && name[i++] !== 0x2e) isSame = false;
     for (const stop = here + label; here < stop; here++) {
       const byte = bytes[here];
       if (byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c) {
-        if (name.charCodeAt(i++) !== (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte)) isSame = false;
+        if (name[i++] !== (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte)) isSame = false;
       } else {
-        if (isSame && name.slice(i, i + 4) !== `\\${String(byte).padStart(3, '0')}`) isSame = false;
+        if (isSame && !isEscaped(name, i, byte)) isSame = false;
         i += 4;
       }
     }
   }
-  return isSame && i === name.length ? here : -here;
+  return isSame && i === length ? here : -here;
+}
+
+/** Whether \DDD of the byte stands at `i`. */
+function isEscaped(name: Uint8Array, i: number, byte: number): boolean {
+  return (
+    name[i] === 0x5c &&
+    name[i + 1] === 0x30 + Math.floor(byte / 100) &&
+    name[i + 2] === 0x30 + (Math.floor(byte / 10) % 10) &&
+    name[i + 3] === 0x30 + (byte % 10)
+  );
 }
 
 export interface DnsStream {

@@ -73,11 +73,11 @@ export class DnsHead {
     return true;
   }
 
-  /** Whether the first question's name is this one. */
-  isNamed(text: string): boolean {
+  /** Whether the first question's name is `text[0, n)`. */
+  isNamed(text: Uint8Array, n: number): boolean {
     const { name, length } = this;
-    if (text.length !== length) return false;
-    for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== name[i]) return false;
+    if (n !== length) return false;
+    for (let i = 0; i < length; i++) if (text[i] !== name[i]) return false;
     return true;
   }
 }

@@ -82,15 +82,16 @@ function isDnsStart(context: PeekContext, from: number): boolean {
 /** The message and the answers at hand. */
 const MESSAGE = new DnsHead();
 const ANSWERS = new DnsAnswerReader();
+/** The flow's first question; its name, which is empty for the root, is no longer than one in a message can be. */
+const ASKED = new Uint8Array(MESSAGE.name.length);
 
 /** One message. Of one that goes on behind `to` the answers wait. @returns PEEK_MORE where the flow may have more to say. */
 function tellDns(context: PeekContext, from: number, to: number, isWhole = true): number {
   const { bytes } = context;
   const type = context.text(FACT.dnsType);
-  // The root's name is empty, and is no fact.
-  const asked = type === undefined ? '' : (context.text(FACT.dnsQuery) ?? '');
+  const asked = type === undefined ? 0 : context.read(FACT.dnsQuery, ASKED);
   if (isWhole && type !== undefined && to - from >= HEADER_BYTES && bytes[from + 2] >= 0x80)
-    return tellAnswers(context, from, to, asked, type);
+    return tellAnswers(context, from, to, ASKED, asked, type);
   if (!MESSAGE.read(bytes, from, to)) return PEEK_FOREIGN;
   const { length, isResponse } = MESSAGE;
   if (length >= 0 && type === undefined) {
@@ -99,37 +100,37 @@ function tellDns(context: PeekContext, from: number, to: number, isWhole = true)
   }
   if (MESSAGE.opcode !== 0 || (type !== undefined && !isResponse)) tellFurther(context, asked, type);
   if (!isResponse) return context.protocol === PROTO.tcp || !context.isFull ? PEEK_MORE : PEEK_DONE;
-  if (isWhole && length >= 0) return tellAnswers(context, from, to, nameOf(MESSAGE), dnsTypeName(MESSAGE.type));
+  if (isWhole && length >= 0) return tellAnswers(context, from, to, MESSAGE.name, length, dnsTypeName(MESSAGE.type));
   tellRcode(context, MESSAGE.rcode);
   return PEEK_MORE;
 }
 
-function nameOf({ name, length }: DnsHead): string {
-  return asciiText(name, 0, length);
-}
-
-/** What MESSAGE asks for beside the flow's first question, and what is no question. */
-function tellFurther(context: PeekContext, asked: string, type: string | undefined): void {
-  const { opcode, isResponse, length } = MESSAGE;
+/** What MESSAGE asks for beside the flow's first question, whose name is `ASKED[0, asked)`, and what is no question. */
+function tellFurther(context: PeekContext, asked: number, type: string | undefined): void {
+  const { opcode, isResponse, name, length } = MESSAGE;
   if (opcode !== 0) {
     const verb = OPCODES[opcode];
-    if (!isResponse && verb !== undefined) context.operation(`${verb} ${nameOf(MESSAGE) || '.'}`);
+    if (!isResponse && verb !== undefined) context.operation(`${verb} ${asciiText(name, 0, length) || '.'}`);
     return;
   }
   const typeName = dnsTypeName(MESSAGE.type);
   // A question that is sent again is none; and programs that ask for both kinds of addresses at a time often do so from one UDP port.
-  if (length < 0 || (MESSAGE.isNamed(asked) && (typeName === type || context.protocol !== PROTO.tcp))) return;
-  if (!context.has(FACT.operations)) context.operation(questionText(type ?? '', asked || '.'));
-  if (context.isFull) return;
-  if (length === 0 || typeName.length + 1 + length > MAX_OPERATION) {
-    context.operation(questionText(typeName, nameOf(MESSAGE) || '.'));
+  if (length < 0 || (MESSAGE.isNamed(ASKED, asked) && (typeName === type || context.protocol !== PROTO.tcp))) return;
+  if (!context.has(FACT.operations)) tellQuestion(context, type ?? '', ASKED, asked);
+  tellQuestion(context, typeName, name, length);
+}
+
+/** 'TXT example.org', whose name is `name[0, length)`. */
+function tellQuestion(context: PeekContext, type: string, name: Uint8Array, length: number): void {
+  const from = type.length + 1;
+  if (length === 0 || from + length > MAX_OPERATION) {
+    context.operation(questionText(type, asciiText(name, 0, length) || '.'));
     return;
   }
-  let to = 0;
-  for (; to < typeName.length; to++) QUESTION[to] = typeName.charCodeAt(to);
-  QUESTION[to++] = 0x20;
-  for (let i = 0; i < length; i++) QUESTION[to++] = MESSAGE.name[i];
-  context.operationBytes(QUESTION, 0, to);
+  for (let i = 0; i < type.length; i++) QUESTION[i] = type.charCodeAt(i);
+  QUESTION[type.length] = 0x20;
+  for (let i = 0; i < length; i++) QUESTION[from + i] = name[i];
+  context.operationBytes(QUESTION, from + length);
 }
 
 /** A further question under way, as `questionText` gives it where it need not be cut. */
@@ -147,9 +148,16 @@ function questionText(type: string, name: string): string {
 
 const OPCODES = [undefined, undefined, 'status', undefined, 'notify', 'update', 'stateful'];
 
-/** A response: its code when it is the first, its answers when they belong to the question that is told. */
-function tellAnswers(context: PeekContext, from: number, to: number, name: string, type: string): number {
-  if (!ANSWERS.read(context.bytes, from, to, name, type)) return PEEK_FOREIGN;
+/** A response: its code when it is the first, its answers when they belong to the question that is told, whose name is `name[0, length)`. */
+function tellAnswers(
+  context: PeekContext,
+  from: number,
+  to: number,
+  name: Uint8Array,
+  length: number,
+  type: string,
+): number {
+  if (!ANSWERS.read(context.bytes, from, to, name, length, type)) return PEEK_FOREIGN;
   tellRcode(context, ANSWERS.rcode);
   if (!ANSWERS.isAsked) return PEEK_MORE;
   if (ANSWERS.isAscii) context.noteBytes(FACT.dnsAnswers, ANSWERS.bytes, 0, ANSWERS.length);

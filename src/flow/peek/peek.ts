@@ -1,7 +1,8 @@
-import { asciiText, safeText } from '../../core/index.ts';
+import { asciiText, safeText, TextMemo } from '../../core/index.ts';
 import type { OddityCounter, OddityName } from '../../wire/index.ts';
 import { ODDITY } from '../../wire/index.ts';
-import { hasControl, NAME_CHARACTERS, type NameBudget } from '../names.ts';
+import { NAME_CHARACTERS, type NameBudget } from '../names.ts';
+import { TextCells } from './text-cells.ts';
 
 /**
  * A peek reads what an application protocol says of a flow: names, users, software, operations. It is handed the first bytes of a side in order (TCP) or single
@@ -114,14 +115,27 @@ const MAX_OPERATIONS = 16;
 /** Longest operation that is not cut, in characters. */
 export const MAX_OPERATION = 80;
 
+const COMMA = 0x2c;
+const SEPARATOR = Uint8Array.of(COMMA, 0x20);
+
 /** Stands among the operations where the password of a login itself could be read on the wire. */
 export const PASSWORD_IN_CLEAR = 'password in clear';
 
 /** Flows whose facts lie in one piece of memory: it grows with the flows that have some. */
 const PIECE_BITS = 7;
 const PIECE = 2 ** PIECE_BITS;
-/** Beside the number of a flow's operations: one of them has a comma. */
+/** Beside the number of a flow's operations: one of them has a comma; and they are a string, as one of them has characters beyond Latin-1. */
 const HAS_COMMA = 0x80;
+const IS_STRING = 0x40;
+const COUNT = 0x1f;
+/** What all operations of a flow have at most, joined. */
+const OPERATIONS_BYTES = MAX_OPERATIONS * (MAX_OPERATION + 2);
+/** Texts that are made of facts when they are asked for, and kept to be used again. */
+const MEMO_PLACES = 2048;
+
+/** A text under way, one byte a character; and one that is read back. */
+const TEXT = new Uint8Array(NAME_CHARACTERS);
+const READ = new Uint8Array(Math.max(NAME_CHARACTERS, OPERATIONS_BYTES));
 
 /** Flows that may have a decoder's state at a time. A hostile sender makes that of QUIC 33 KiB with one packet of each side: 135 MB in all. */
 const MAX_STATES = 4096;
@@ -153,14 +167,25 @@ export class PeekContext {
   #places = 0;
   /** Places that are free again. */
   #free: number[] = [];
-  /** Texts and numbers of all places, piece after piece. */
+  /** Words and texts beyond Latin-1 of all places, and numbers, piece after piece. */
   #texts: (string | undefined)[][] = [];
   #numbers: Float64Array[] = [];
-  /** How many operations a flow has, and HAS_COMMA. Where there is more than one, they stand in the list at its place, and not among its texts. */
+  /** All other texts: the first cell of each, plus one, and how many bytes it has; 0 for a text among `#texts`. */
+  #cells = new TextCells();
+  #first: Int32Array[] = [];
+  #length: Uint16Array[] = [];
+  #memo = new TextMemo(MEMO_PLACES);
+  /** What the text under way has: a control character, C0 or C1; a comma; one with a blank behind. */
+  #hasControl = false;
+  #hasComma = false;
+  #hasCommaBlank = false;
+  /** How many operations a flow has, and HAS_COMMA and IS_STRING. */
   #operations: Uint8Array;
-  #lists: (string[] | undefined)[] = [];
-  /** A hash of each operation of all places, piece after piece. */
+  /** A hash of each operation of all places, and where it begins in their text. */
   #hashes: Int32Array[] = [];
+  #starts: Uint16Array[] = [];
+  /** The last cell of the operations of each place. */
+  #last: Int32Array[] = [];
   /** In the order in which they were made. */
   #states = new Map<number, object>();
   #hasState: Uint8Array;
@@ -189,12 +214,24 @@ export class PeekContext {
   /** A fact of a flow that has it. */
   textOf(ref: number, fact: TextFact): string {
     const place = this.#place[ref] - 1;
-    const count = this.#operations[ref] & ~HAS_COMMA;
-    if (fact === FACT.operations && count > 1) {
-      const list = this.#lists[place] ?? [];
-      return (count < list.length ? list.slice(0, count) : list).join(', ');
-    }
-    return this.#texts[place >> PIECE_BITS][slotOf(place, fact)] ?? '';
+    const piece = place >> PIECE_BITS;
+    const slot = slotOf(place, fact);
+    const first = this.#first[piece][slot];
+    if (first === 0) return this.#texts[piece][slot] ?? '';
+    const length = this.#length[piece][slot];
+    this.#cells.read(first - 1, length, READ);
+    return this.#memo.of(READ, 0, length);
+  }
+
+  /** Writes a text of the flow at hand, one byte a character, to the front of `into`. @returns its length; 0 when it has none such, or none of Latin-1. */
+  read(fact: TextFact, into: Uint8Array): number {
+    const place = this.#place[this.ref] - 1;
+    if (place < 0) return 0;
+    const first = this.#first[place >> PIECE_BITS][slotOf(place, fact)];
+    if (first === 0) return 0;
+    const length = this.#length[place >> PIECE_BITS][slotOf(place, fact)];
+    this.#cells.read(first - 1, length, into);
+    return length;
   }
 
   /** A fact of a flow that has it. */
@@ -216,27 +253,57 @@ export class PeekContext {
   /** Notes a text from the network; the first that is told stays, and empty ones are none. Control characters are escaped, and it is cut at 1,024 characters. */
   note(fact: TextFact, text: string | undefined): void {
     if (text === undefined || text === '' || this.has(fact)) return;
-    const names = this.#names;
-    let own = names.own(text);
+    const length = this.#load(text);
     // Some protocols have bytes where names are (ALPN): no control character goes on from here.
-    if (names.hadControl) own = names.own(safeText(text, NAME_CHARACTERS));
-    if (names.charge(this.ref, own)) this.#set(fact, own);
+    if (this.#hasControl) this.#noteText(fact, safeText(text, NAME_CHARACTERS));
+    else if (length < 0) this.#noteText(fact, text);
+    else this.noteBytes(fact, TEXT, 0, length);
   }
 
-  /** As `note` for printable ASCII, `bytes[from, to)`: a text that was there before is not made again. */
+  /** As `note` for text without control characters. */
+  #noteText(fact: TextFact, text: string): void {
+    const kept = this.#names.keep(this.ref, text);
+    if (kept !== undefined) this.word(fact, kept);
+  }
+
+  /** As `note` for characters of Latin-1 without control characters: `bytes[from, to)`. */
   noteBytes(fact: TextFact, bytes: Uint8Array, from: number, to: number): void {
     if (from >= to || this.has(fact)) return;
-    if (to - from > NAME_CHARACTERS) {
-      this.note(fact, asciiText(bytes, from, to));
-      return;
+    if (to - from > NAME_CHARACTERS) this.#noteText(fact, asciiText(bytes, from, to));
+    else if (this.#names.charge(this.ref, to - from)) this.#keep(fact, bytes, from, to);
+  }
+
+  /** Puts a text's characters into TEXT and says how many; -1 when it is too long or has some beyond Latin-1. */
+  #load(text: string): number {
+    const { length } = text;
+    if (length > NAME_CHARACTERS) {
+      this.#hasControl = hasControl(text);
+      return -1;
     }
-    const own = this.#names.ownBytes(bytes, from, to);
-    if (this.#names.charge(this.ref, own)) this.#set(fact, own);
+    let all = 0;
+    let controls = 0;
+    let commas = 0;
+    let before = 0;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      TEXT[i] = code;
+      all |= code;
+      if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) controls = 1;
+      if (before === COMMA) commas |= code === 0x20 ? 3 : 1;
+      before = code;
+    }
+    this.#hasControl = controls !== 0;
+    this.#hasComma = commas !== 0 || before === COMMA;
+    this.#hasCommaBlank = (commas & 2) !== 0;
+    return all > 255 ? -1 : length;
   }
 
   /** Notes one of few words of our own, which takes no memory; a later one replaces an earlier. */
   word(fact: TextFact, word: string): void {
-    this.#set(fact, word);
+    const place = this.#own();
+    if (this.has(fact)) this.#drop(place, fact);
+    this.#texts[place >> PIECE_BITS][slotOf(place, fact)] = word;
+    this.#present[this.ref] |= 1 << fact;
   }
 
   /** Notes a finite number; the first stays. */
@@ -249,7 +316,7 @@ export class PeekContext {
 
   /** Whether the flow at hand has as many operations as it may have. */
   get isFull(): boolean {
-    return (this.#operations[this.ref] & ~HAS_COMMA) >= MAX_OPERATIONS;
+    return (this.#operations[this.ref] & COUNT) >= MAX_OPERATIONS;
   }
 
   /**
@@ -258,58 +325,92 @@ export class PeekContext {
    */
   operation(text: string): boolean {
     if (text === '' || this.isFull) return false;
-    const names = this.#names;
-    let own = names.own(text);
+    let one = text;
+    let length = this.#load(one);
     // A name from the network must not look like another operation.
-    if (names.hadControl || own.length > MAX_OPERATION || own.includes(', ')) own = names.own(plainOperation(text));
-    return this.#add(own);
-  }
-
-  /** As `operation` for printable ASCII of at most 80 characters without blanks behind commas: `bytes[from, to)`. */
-  operationBytes(bytes: Uint8Array, from: number, to: number): boolean {
-    return from < to && !this.isFull && this.#add(this.#names.ownBytes(bytes, from, to));
-  }
-
-  /** Adds one operation, which the budget of names has just owned, unless it is there already. */
-  #add(one: string): boolean {
-    const { ref } = this;
-    const names = this.#names;
-    const { hash } = names;
-    const state = this.#operations[ref];
-    const count = state & ~HAS_COMMA;
-    if (count > 0 && this.#isTold(state, one, hash)) return false;
-    if (!names.charge(ref, one, count === 0 ? 0 : 2)) return false;
-    const place = this.#own();
-    this.#hashes[place >> PIECE_BITS][(place & (PIECE - 1)) * MAX_OPERATIONS + count] = hash;
-    if (count === 0) this.#set(FACT.operations, one);
-    else {
-      let list = this.#lists[place];
-      if (list === undefined) {
-        list = new Array<string>(MAX_OPERATIONS).fill('');
-        this.#lists[place] = list;
-      }
-      if (count === 1) list[0] = this.#texts[place >> PIECE_BITS][slotOf(place, FACT.operations)] ?? '';
-      list[count] = one;
+    if (this.#hasControl || one.length > MAX_OPERATION || this.#hasCommaBlank) {
+      one = plainOperation(text);
+      length = this.#load(one);
     }
-    this.#operations[ref] = (state + 1) | (one.includes(',') ? HAS_COMMA : 0);
+    if (length < 0 || (this.#operations[this.ref] & IS_STRING) !== 0) return this.#addText(one);
+    return this.#add(TEXT, length, this.#hasComma);
+  }
+
+  /** As `operation` for printable ASCII of at most 80 characters without blanks behind commas: the first `length` bytes. */
+  operationBytes(bytes: Uint8Array, length: number): boolean {
+    if (length === 0 || this.isFull) return false;
+    if ((this.#operations[this.ref] & IS_STRING) !== 0) return this.#addText(asciiText(bytes, 0, length));
+    let hasComma = false;
+    for (let i = 0; i < length; i++) if (bytes[i] === COMMA) hasComma = true;
+    return this.#add(bytes, length, hasComma);
+  }
+
+  /** Adds one operation to those of a flow that are all of Latin-1, unless it is there already. */
+  #add(bytes: Uint8Array, length: number, hasComma: boolean): boolean {
+    const { ref } = this;
+    let hash = length;
+    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+    const state = this.#operations[ref];
+    const count = state & COUNT;
+    if (count > 0 && this.#isTold(state, bytes, length, hash)) return false;
+    if (!this.#names.charge(ref, count === 0 ? length : length + 2)) return false;
+    const place = this.#own();
+    const piece = place >> PIECE_BITS;
+    const at = (place & (PIECE - 1)) * MAX_OPERATIONS + count;
+    this.#hashes[piece][at] = hash;
+    if (count === 0) {
+      this.#starts[piece][at] = 0;
+      this.#keep(FACT.operations, bytes, 0, length);
+      this.#last[piece][place & (PIECE - 1)] = -1;
+    } else {
+      const slot = slotOf(place, FACT.operations);
+      const before = this.#length[piece][slot];
+      let last = this.#last[piece][place & (PIECE - 1)];
+      if (last < 0) last = this.#cells.last(this.#first[piece][slot] - 1);
+      last = this.#cells.append(last, before, SEPARATOR, 0, SEPARATOR.length);
+      this.#last[piece][place & (PIECE - 1)] = this.#cells.append(last, before + SEPARATOR.length, bytes, 0, length);
+      this.#starts[piece][at] = before + SEPARATOR.length;
+      this.#length[piece][slot] = before + SEPARATOR.length + length;
+    }
+    this.#operations[ref] = (state + 1) | (hasComma ? HAS_COMMA : 0);
     return true;
   }
 
   /** Whether one of the flow's operations tells as much: it is the same, or a list of numbers or names whose beginning is the other one. */
-  #isTold(state: number, one: string, hash: number): boolean {
+  #isTold(state: number, bytes: Uint8Array, length: number, hash: number): boolean {
     const place = this.#own();
-    const hashes = this.#hashes[place >> PIECE_BITS];
+    const piece = place >> PIECE_BITS;
+    const hashes = this.#hashes[piece];
     const from = (place & (PIECE - 1)) * MAX_OPERATIONS;
-    const count = state & ~HAS_COMMA;
-    const isPlain = (state & HAS_COMMA) === 0;
-    const list = this.#lists[place];
+    const count = state & COUNT;
+    let isLikely = (state & HAS_COMMA) !== 0;
+    for (let i = 0; i < count && !isLikely; i++) isLikely = hashes[from + i] === hash;
+    if (!isLikely) return false;
+    const slot = slotOf(place, FACT.operations);
+    const end = this.#length[piece][slot];
+    this.#cells.read(this.#first[piece][slot] - 1, end, READ);
+    const starts = this.#starts[piece];
     for (let i = 0; i < count; i++) {
-      if (isPlain && hashes[from + i] !== hash) continue;
-      const known = count === 1 ? this.#texts[place >> PIECE_BITS][slotOf(place, FACT.operations)] : list?.[i];
-      if (known === one) return true;
-      if (known !== undefined && known.charCodeAt(one.length) === 0x2c && known.startsWith(one)) return true;
+      const at = starts[from + i];
+      let same = 0;
+      while (same < length && at + same < end && READ[at + same] === bytes[same]) same++;
+      // Behind the last one nothing stands, behind any other a comma.
+      if (same === length && (at + same === end || READ[at + same] === COMMA)) return true;
     }
     return false;
+  }
+
+  /** Adds one operation to those of a flow, of which one or more have characters beyond Latin-1. */
+  #addText(one: string): boolean {
+    const { ref } = this;
+    const state = this.#operations[ref];
+    const known = (state & COUNT) === 0 ? undefined : this.textOf(ref, FACT.operations);
+    if (known !== undefined && `, ${known},`.includes(`, ${one},`)) return false;
+    const kept = this.#names.keep(ref, known === undefined ? one : `, ${one}`);
+    if (kept === undefined) return false;
+    this.word(FACT.operations, known === undefined ? kept : known + kept);
+    this.#operations[ref] = (state + 1) | IS_STRING;
+    return true;
   }
 
   /**
@@ -356,12 +457,8 @@ export class PeekContext {
   }
 
   #empty(ref: number, place: number): void {
-    const texts = this.#texts[place >> PIECE_BITS];
     for (let left = this.#present[ref] & ((1 << TEXT_FACTS) - 1); left !== 0; left &= left - 1)
-      texts[(place & (PIECE - 1)) * TEXT_FACTS + 31 - Math.clz32(left & -left)] = undefined;
-    const list = this.#lists[place];
-    const count = this.#operations[ref] & ~HAS_COMMA;
-    if (list !== undefined) for (let i = 0; i < count; i++) list[i] = '';
+      this.#drop(place, (31 - Math.clz32(left & -left)) as TextFact);
     this.#operations[ref] = 0;
     this.#present[ref] = 0;
     this.#place[ref] = 0;
@@ -369,9 +466,24 @@ export class PeekContext {
     this.#names.release(ref);
   }
 
-  #set(fact: TextFact, text: string): void {
+  /** Frees a text. */
+  #drop(place: number, fact: TextFact): void {
+    const piece = place >> PIECE_BITS;
+    const slot = slotOf(place, fact);
+    const first = this.#first[piece][slot];
+    if (first === 0) this.#texts[piece][slot] = undefined;
+    else {
+      this.#cells.remove(first - 1);
+      this.#first[piece][slot] = 0;
+    }
+  }
+
+  /** Keeps a text that is paid for. */
+  #keep(fact: TextFact, bytes: Uint8Array, from: number, to: number): void {
     const place = this.#own();
-    this.#texts[place >> PIECE_BITS][slotOf(place, fact)] = text;
+    const piece = place >> PIECE_BITS;
+    this.#first[piece][slotOf(place, fact)] = this.#cells.add(bytes, from, to) + 1;
+    this.#length[piece][slotOf(place, fact)] = to - from;
     this.#present[this.ref] |= 1 << fact;
   }
 
@@ -388,9 +500,12 @@ export class PeekContext {
       if ((place & (PIECE - 1)) === 0) {
         this.#texts.push(new Array<string | undefined>(PIECE * TEXT_FACTS).fill(undefined));
         this.#numbers.push(new Float64Array(PIECE * NUMBER_FACTS));
+        this.#first.push(new Int32Array(PIECE * TEXT_FACTS));
+        this.#length.push(new Uint16Array(PIECE * TEXT_FACTS));
         this.#hashes.push(new Int32Array(PIECE * MAX_OPERATIONS));
+        this.#starts.push(new Uint16Array(PIECE * MAX_OPERATIONS));
+        this.#last.push(new Int32Array(PIECE));
       }
-      this.#lists.push(undefined);
     }
     this.#place[this.ref] = place + 1;
     return place;
@@ -407,4 +522,13 @@ function plainOperation(text: string): string {
 /** Where a text of a place is in its piece. */
 function slotOf(place: number, fact: TextFact): number {
   return (place & (PIECE - 1)) * TEXT_FACTS + fact;
+}
+
+/** Whether there is a control character, C0 or C1. */
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return true;
+  }
+  return false;
 }

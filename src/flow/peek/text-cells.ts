@@ -1,0 +1,96 @@
+/** Bytes of a cell, as a power of two. */
+const CELL_BITS = 5;
+const CELL = 2 ** CELL_BITS;
+/** Cells that are taken from the system at once. */
+const PIECE_BITS = 12;
+const PIECE = 2 ** PIECE_BITS;
+
+/**
+ * Texts of one byte a character, in chains of cells of 32 bytes: what thousands of live flows keep for a minute each. As strings they would all outlive the young generation and be
+ * copied on their way out of it; here they cost the copying of their bytes. Memory grows with the most that was held at a time, in pieces of 128 KiB, and is used again.
+ */
+export class TextCells {
+  #bytes: Uint8Array[] = [];
+  /** The cell behind each cell of its chain, or of the free ones; -1 at the end. */
+  #next: Int32Array[] = [];
+  #free = -1;
+  #fresh = 0;
+
+  /** Keeps `bytes[from, to)`. @returns the first cell of the text. */
+  add(bytes: Uint8Array, from: number, to: number): number {
+    const first = this.#take();
+    this.#write(first, 0, bytes, from, to);
+    return first;
+  }
+
+  /**
+   * Makes a text longer by `bytes[from, to)`.
+   * @param last its last cell. @param length its length so far, which is not 0. @returns the last cell from now on.
+   */
+  append(last: number, length: number, bytes: Uint8Array, from: number, to: number): number {
+    const used = length & (CELL - 1);
+    return this.#write(last, used === 0 ? CELL : used, bytes, from, to);
+  }
+
+  /** Writes from byte `used` of a cell on. @returns the last cell. */
+  #write(cell: number, used: number, bytes: Uint8Array, from: number, to: number): number {
+    let last = cell;
+    let filled = used;
+    for (let here = from; here < to; ) {
+      if (filled === CELL) {
+        const next = this.#take();
+        this.#next[last >> PIECE_BITS][last & (PIECE - 1)] = next;
+        last = next;
+        filled = 0;
+      }
+      const piece = this.#bytes[last >> PIECE_BITS];
+      const base = (last & (PIECE - 1)) << CELL_BITS;
+      for (; filled < CELL && here < to; filled++) piece[base + filled] = bytes[here++];
+    }
+    return last;
+  }
+
+  /** Copies the text of `length` bytes that begins in this cell to the front of `into`. */
+  read(first: number, length: number, into: Uint8Array): void {
+    let cell = first;
+    for (let at = 0; at < length; ) {
+      const piece = this.#bytes[cell >> PIECE_BITS];
+      const base = (cell & (PIECE - 1)) << CELL_BITS;
+      const stop = length - at < CELL ? length - at : CELL;
+      for (let i = 0; i < stop; i++) into[at + i] = piece[base + i];
+      at += stop;
+      cell = this.#next[cell >> PIECE_BITS][cell & (PIECE - 1)];
+    }
+  }
+
+  /** The last cell of the text that begins in this one. */
+  last(first: number): number {
+    let last = first;
+    for (;;) {
+      const next = this.#next[last >> PIECE_BITS][last & (PIECE - 1)];
+      if (next < 0) return last;
+      last = next;
+    }
+  }
+
+  /** Frees the cells of a text. */
+  remove(first: number): void {
+    const last = this.last(first);
+    this.#next[last >> PIECE_BITS][last & (PIECE - 1)] = this.#free;
+    this.#free = first;
+  }
+
+  /** A cell that is the end of its chain. */
+  #take(): number {
+    let cell = this.#free;
+    if (cell < 0) {
+      cell = this.#fresh++;
+      if ((cell & (PIECE - 1)) === 0) {
+        this.#bytes.push(new Uint8Array(PIECE << CELL_BITS));
+        this.#next.push(new Int32Array(PIECE));
+      }
+    } else this.#free = this.#next[cell >> PIECE_BITS][cell & (PIECE - 1)];
+    this.#next[cell >> PIECE_BITS][cell & (PIECE - 1)] = -1;
+    return cell;
+  }
+}
