@@ -1,4 +1,3 @@
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../core/index.ts';
 import {
@@ -16,7 +15,7 @@ import {
   standardFunctions,
 } from '../feature/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
-import { describeFileError, type PluginHost } from '../io/index.ts';
+import type { PluginHost } from '../io/index.ts';
 import {
   type AnalyzeTableOptions,
   type Archive,
@@ -26,6 +25,7 @@ import {
   pluginPlan,
 } from '../pipeline/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
+import { readTextFile } from './text-file.ts';
 
 /** Reads the file of `--features`: definitions in either layout, or a system file of Anomal, which names the file of its features. Rejects with UserError. */
 export async function readDefinitions(file: string, config: Config, plugins?: PluginHost): Promise<Definitions> {
@@ -40,11 +40,11 @@ export interface DefinitionText {
 
 /** The text that `--features` means: of the file itself, or of the one that a system file of Anomal names. Rejects with UserError. */
 export async function readDefinitionText(file: string): Promise<DefinitionText> {
-  const text = readText(file);
+  const text = readTextFile(file);
   if (!(await isLegacySystemFile(text, file))) return { file, text };
   const { featuresPath } = await parseLegacySystem(text, file);
   const features = path.isAbsolute(featuresPath) ? featuresPath : path.join(path.dirname(file), featuresPath);
-  return { file: features, text: readText(features) };
+  return { file: features, text: readTextFile(features) };
 }
 
 /** Definitions of a text that was read already, as of one that is saved with a model. Rejects with UserError. */
@@ -66,7 +66,7 @@ export interface SystemInput {
 
 /** Undefined where `--features` is no system file. Rejects with UserError. */
 export async function readSystemInput(file: string): Promise<SystemInput | undefined> {
-  const text = readText(file);
+  const text = readTextFile(file);
   if (!(await isLegacySystemFile(text, file))) return undefined;
   const { input } = await parseLegacySystem(text, file);
   // Whole, so that no name in the file is taken for an address, an interface or standard input.
@@ -147,14 +147,5 @@ function functions(config: Config, plugins: PluginHost | undefined): ReturnType<
 
 /** The list of `popular:`, or the one that ships. Throws UserError. */
 export function popularList({ popular }: Config): PopularList {
-  return popular === undefined ? shippedPopularList() : PopularList.parse(readText(popular), popular);
-}
-
-function readText(file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(fs.readFileSync(file));
-  } catch (error) {
-    if (error instanceof TypeError) throw new UserError(`${file}: not UTF-8 text`, 'save it as UTF-8');
-    throw describeFileError(error, file, 'read');
-  }
+  return popular === undefined ? shippedPopularList() : PopularList.parse(readTextFile(popular), popular);
 }

@@ -1,19 +1,14 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { UserError } from '../core/index.ts';
-import { describeFileError, OutputFile, writeOutput } from '../io/index.ts';
+import { OutputFile, writeOutput } from '../io/index.ts';
 import { type Archive, FeedbackFile, writeArchive } from '../pipeline/index.ts';
 import { type AnalysisResult, REPORT_FORMATS } from '../report/index.ts';
+import { readTextFile } from './text-file.ts';
 
 /** The suppressions in a file. Throws UserError where it can't be read, or at the first mistake in it. */
 export function readFeedback(file: string): FeedbackFile {
-  let bytes: Uint8Array;
-  try {
-    bytes = fs.readFileSync(path.resolve(file));
-  } catch (error) {
-    throw describeFileError(error, file, 'read');
-  }
-  return new FeedbackFile(new TextDecoder().decode(bytes), file);
+  return new FeedbackFile(readTextFile(file), file);
 }
 
 /** As `readFeedback`; without a file there is none yet. */

@@ -1,12 +1,10 @@
-import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { safeText, UserError } from '../core/index.ts';
 import { compileFlowFilter, type FlowFilter, type FlowTableOptions } from '../flow/index.ts';
-import { describeFileError } from '../io/index.ts';
 import { type Config, parseConfig } from '../pipeline/index.ts';
 import type { InputSummary } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet } from '../wire/index.ts';
 import { note } from './terminal.ts';
+import { readTextFile } from './text-file.ts';
 
 /** Options that several commands take. */
 
@@ -56,13 +54,7 @@ export function homeNetworks(given: readonly string[] | undefined, config: Confi
 /** The configuration of `--config`, empty without one. */
 export function configOf(file: string | undefined): Config {
   if (file === undefined) return {};
-  let bytes: Uint8Array;
-  try {
-    bytes = fs.readFileSync(path.resolve(file));
-  } catch (error) {
-    throw describeFileError(error, file, 'read');
-  }
-  return parseConfig(new TextDecoder().decode(bytes), file);
+  return parseConfig(readTextFile(file), file);
 }
 
 /** The flow table's settings of a configuration. */

@@ -198,7 +198,7 @@ test('an approved proposal of a known device is joined to its entry, a stranger 
     ],
     protocols: { link: [{ name: 'LLDP', status: 'proposed' }] },
   });
-  expect(file.approve(['3c:2a:f4:11:22:33', 'CAM', 'lldp'])).toEqual([
+  expect(file.approve(['3C2A.F411.2233', 'CAM', 'lldp'])).toEqual([
     'device 3c:2a:f4:11:22:33',
     'device cam',
     'protocol LLDP',

@@ -201,7 +201,7 @@ export class BaselineFile {
   #refuse(unused: ReadonlySet<string>, what: 'approve' | 'reject'): void {
     for (const name of unused) {
       const shown = `'${safeText(name, 80)}'`;
-      if (this.#approved().some((text) => text.toLowerCase() === name.toLowerCase()))
+      if (this.#approved().some((text) => isCalled(text, name)))
         throw new UserError(
           `${this.file}: ${shown} is approved, and nothing about it waits`,
           what === 'approve' ? 'there is nothing to do' : 'take its entry out of the file to forget it',
@@ -302,11 +302,16 @@ function choiceOf(names: readonly string[] | 'all'): {
     unused,
     wants(own) {
       if (names === 'all') return true;
-      const hit = names.filter((name) => own.some((text) => text.toLowerCase() === name.toLowerCase()));
+      const hit = names.filter((name) => own.some((text) => isCalled(text, name)));
       for (const name of hit) unused.delete(name);
       return hit.length > 0;
     },
   };
+}
+
+/** Case does not count, nor how a hardware address is written. */
+function isCalled(text: string, name: string): boolean {
+  return text.toLowerCase() === name.toLowerCase() || (normalMac(name) !== undefined && normalMac(name) === text);
 }
 
 /** What a person may call a device by. */

@@ -23,7 +23,7 @@ export interface DeviceJoin {
   readonly mac: string;
   readonly firstMs: number;
   readonly lastMs: number;
-  /** 0.6 to 1: how sure. */
+  /** 0.6 to 0.99: how sure. */
   readonly score: number;
   readonly evidence: readonly string[];
 }

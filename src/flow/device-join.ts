@@ -26,7 +26,7 @@ export interface Join {
   /** Positions of the earlier and the later one. */
   readonly earlier: number;
   readonly later: number;
-  /** 0 to 1. */
+  /** 0.6 to 0.99. */
   readonly score: number;
   /** Sentences with fixed words and numbers; no text from the network. */
   readonly evidence: readonly string[];
@@ -34,6 +34,8 @@ export interface Join {
 
 /** What it takes. */
 export const JOIN_SCORE = 0.6;
+/** Identifiers are copied with images of disks, so nothing is certain. */
+const MOST_SURE = 0.99;
 /** The clocks of two flows of one moment may differ so far: the last answers to the old address. */
 const OVERLAP_MS = 60_000;
 /** Names with more holders than this are a kind's and no device's. */
@@ -127,7 +129,7 @@ function compare(candidates: readonly JoinCandidate[], earlier: number, later: n
   if (places.count >= 3 && places.share >= 0.3) add(PLACES, `They call ${counted(places.count, 'place')} in common.`);
   if (score < JOIN_SCORE) return undefined;
   evidence.push('The one fell silent before the other appeared.');
-  return { earlier, later, score: Math.min(1, Number(score.toFixed(2))), evidence };
+  return { earlier, later, score: Math.min(MOST_SURE, Number(score.toFixed(2))), evidence };
 }
 
 /** How many of two sets are in both, and what share of the smaller one that is. */

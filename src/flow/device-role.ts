@@ -151,7 +151,8 @@ export function guessRoles(signs: RoleSigns): RoleGuess[] {
   if (signs.isRandomised) add('phone', 0.5, 'Its hardware address is made up, as phones do.');
 
   if (/msft 5\.0|windows/.test(software)) add('computer', 3, 'Its software is that of Windows.');
-  if (/macintosh|mac os x|\bmacos\b|x11; (?:linux|ubuntu|fedora)/.test(software))
+  // An iPhone says 'like Mac OS X'.
+  if (/macintosh|(?<!like )mac os x|\bmacos\b|x11; (?:linux|ubuntu|fedora)/.test(software))
     add('computer', 2, 'Its software names a system of computers.');
   if (/(?:^|[^a-z])(?:desktop-|laptop-|macbook|imac|win-|ws-?\d|pc-?\d|workstation|notebook|thinkpad)/m.test(names))
     add('computer', 2, 'Its name is one of a computer.');

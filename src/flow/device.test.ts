@@ -147,6 +147,49 @@ test('who did not answer, groups, and 0.0.0.0 are no devices', () => {
   expect(told(list)).toEqual([`${PC} 10.0.0.8`]);
 });
 
+test('an answer with a lease claims the address for the hardware address that asked for one, and not for a router behind which somebody renews', () => {
+  const answer = flow({
+    service: 'dhcp',
+    protocol: 'udp',
+    initiator: '10.0.0.1',
+    initiatorMac: GATE,
+    initiatorPort: 67,
+    responder: '10.0.0.8',
+    responderMac: PC,
+    responderPort: 68,
+    responderPackets: 0,
+    operations: 'ACK, lease 10.0.0.8',
+  });
+  const asked = flow({
+    service: 'dhcp',
+    protocol: 'udp',
+    initiator: '0.0.0.0',
+    initiatorPort: 68,
+    responder: '255.255.255.255',
+    responderMac: 'ff:ff:ff:ff:ff:ff',
+    responderPort: 67,
+    responderPackets: 0,
+    operations: 'REQUEST',
+  });
+  const claims = (rows: readonly FlowRecord[]): boolean | undefined =>
+    devices([...rows, flow({})])
+      .find(({ mac }) => mac === PC)
+      ?.addresses.find(({ address }) => address === '10.0.0.8')?.claimed;
+  expect([claims([asked, answer]), claims([answer]), claims([asked])]).toEqual([true, false, false]);
+  const server = devices([asked, answer]).find(({ mac }) => mac === GATE);
+  expect([[...(server?.offers.keys() ?? [])], [...(server?.uses.keys() ?? [])]]).toEqual([['dhcp/67'], []]);
+});
+
+test('a telephone that says like Mac OS X is no computer', () => {
+  const rolesOf = (client: string): (string | undefined)[] =>
+    devices([flow({ client })])
+      .find(({ mac }) => mac === PC)
+      ?.roles.map(({ role }) => role) ?? [];
+  expect(rolesOf('Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)')).toEqual(['phone']);
+  expect(rolesOf('Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)')).toEqual(['computer']);
+  expect(rolesOf('com.apple.trustd/2.0 (Mac OS X 14.1)')).toEqual(['computer']);
+});
+
 test('names come from DHCP, NetBIOS, mDNS and DNS, the own ones first, each once', () => {
   const [pc] = devices([
     flow({

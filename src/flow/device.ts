@@ -209,7 +209,8 @@ export class DeviceTable {
     const service = textAt(f.service, row);
     const protocol = textAt(f.protocol, row);
     const port = numberAt(f.responderPort, row);
-    if (port !== undefined && !isRefused && (hasAnswer || protocol === 'udp')) {
+    const givesLeases = service === 'dhcp' && numberAt(f.initiatorPort, row) === 67;
+    if (port !== undefined && !isRefused && !givesLeases && (hasAnswer || protocol === 'udp')) {
       const name = service ?? (port >= EPHEMERAL_FROM ? undefined : portText(protocol, port));
       if (name !== undefined) station.uses = this.#count(station.uses, name);
     }
@@ -230,31 +231,40 @@ export class DeviceTable {
       for (const operation of operations.split(', '))
         if (operation.startsWith('announce '))
           station.announced = this.#add(station.announced, operation.slice(9), MAX_PER_LIST);
-    } else if ((service === 'dhcp' || service === 'dhcpv6') && !isRelayed)
+    } else if (givesLeases && !isRelayed) this.#gave(station, f, row, operations);
+    else if ((service === 'dhcp' || service === 'dhcpv6') && !isRelayed)
       this.#leased(station, f, row, operations, client);
   }
 
-  /** DHCP tells the order of options of a client, its lease, and who gives leases. */
+  /** Who gives leases, and to whom: an answer that goes to a hardware address is to a neighbour where that one asked without an address before; else it may be a router's. */
+  #gave(server: Station, f: FlowBatch, row: number, operations: string): void {
+    server.offers = this.#count(server.offers, 'dhcp/67');
+    const mac = textAt(f.responderMac, row);
+    const asked = mac === undefined ? undefined : this.#macs.get(mac);
+    if (asked === undefined || !fewKnows(stationOf(asked, '')?.uses, 'dhcp')) return;
+    for (const operation of operations.split(', '))
+      if (operation.startsWith('lease ')) this.#claim(asked.mac, operation.slice(6), f, row);
+  }
+
+  /** DHCP tells the order of options of a client, and its lease. */
   #leased(station: Station, f: FlowBatch, row: number, operations: string, client: string | undefined): void {
-    if (numberAt(f.initiatorPort, row) === 67) {
-      station.offers = this.#count(station.offers, 'dhcp/67');
-      return;
-    }
     station.vendorClass ??= client;
     for (const operation of operations.split(', ')) {
       if (operation.startsWith('options ')) station.dhcpOptions ??= operation.slice(8);
       else if (operation.startsWith('client-id ')) station.clientId ??= operation.slice(10);
-      else if (operation.startsWith('lease ') && station.mac !== undefined) {
-        const address = operation.slice(6);
-        const own = this.#context.isHome(address) ? this.station(station.mac.mac, address) : undefined;
-        if (own === undefined) continue;
-        own.claimed = true;
-        const startMs = numberAt(f.startMs, row) ?? Number.NaN;
-        const endMs = numberAt(f.endMs, row) ?? startMs;
-        if (startMs < own.firstMs) own.firstMs = startMs;
-        if (endMs > own.lastMs) own.lastMs = endMs;
-      }
+      else if (operation.startsWith('lease ') && station.mac !== undefined)
+        this.#claim(station.mac.mac, operation.slice(6), f, row);
     }
+  }
+
+  #claim(mac: string, address: string, f: FlowBatch, row: number): void {
+    const own = this.#context.isHome(address) ? this.station(mac, address) : undefined;
+    if (own === undefined) return;
+    own.claimed = true;
+    const startMs = numberAt(f.startMs, row) ?? Number.NaN;
+    const endMs = numberAt(f.endMs, row) ?? startMs;
+    if (startMs < own.firstMs) own.firstMs = startMs;
+    if (endMs > own.lastMs) own.lastMs = endMs;
   }
 
   #contacted(station: Station, f: FlowBatch, row: number, place: number): void {

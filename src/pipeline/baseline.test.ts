@@ -135,7 +135,7 @@ test('the sheet of anomalies has the ten columns of older tools, groups by pair,
   expect(rows.map(({ cells }) => cells.join(','))).toEqual([
     'PROTOCOL,SRCMAC,SRCMFG,SRCIP,SRCPORT,DSTMAC,DSTMFG,DSTIP,DSTPORT,CNT,NOTES',
     'TCP,3c:52:82:00:00:08,Hewlett Packard,10.0.0.8,EPH,00:11:32:00:00:05,UNKNOWN,10.0.0.5,445,5.0,protocol not allowed: SMB; source unknown',
-    'TCP,00:11:32:00:00:05,UNKNOWN,10.0.0.5,445,3c:52:82:00:00:08,Hewlett Packard,10.0.0.8,EPH,4.0,protocol not allowed: SMB; source unknown',
+    'TCP,00:11:32:00:00:05,UNKNOWN,10.0.0.5,445,3c:52:82:00:00:08,Hewlett Packard,10.0.0.8,EPH,4.0,destination unknown; protocol not allowed: SMB',
   ]);
   expect([sheet.flows, [...sheet.conditions]]).toEqual([
     1,

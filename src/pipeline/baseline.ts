@@ -6,6 +6,7 @@ import {
   type BaselineDevice,
   type BaselineDocument,
   type BaselineLayer,
+  type Breach,
   flowProtocol,
   frameProtocol,
   hourOfWeek,
@@ -17,7 +18,7 @@ import {
 } from '../detect/index.ts';
 import { registrableDomain, Zone } from '../feature/index.ts';
 import { bindFlows, type DeviceFacts, type FlowTableOptions, shippedVendors, type VendorTable } from '../flow/index.ts';
-import { type ConnectionSheet, ConnectionSheetBuilder, SHEET_NOTES } from '../io/index.ts';
+import { type ConnectionSheet, ConnectionSheetBuilder } from '../io/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, otherFrameKind, type Packet, type TimeBase } from '../wire/index.ts';
 import type { Progress } from './analyze.ts';
 import { DeviceWatch } from './device.ts';
@@ -382,8 +383,6 @@ export class AnomalySheet {
   readonly #baseline: Baseline;
   readonly #isHome: (address: string) => boolean;
   readonly #builder: ConnectionSheetBuilder;
-  readonly #notes: boolean;
-  readonly #fired = new Map<string, Set<string>>();
   /** Flows that broke a rule, and how often each condition fired. */
   flows = 0;
   readonly conditions = new Map<string, number>();
@@ -398,43 +397,28 @@ export class AnomalySheet {
   ) {
     const { homeNet = DEFAULT_HOME_NETWORKS, vendors, notes = false } = options;
     this.#baseline = baseline;
-    this.#notes = notes;
     const home = NetworkSet.parse(homeNet);
     this.#isHome = remembered((address) => home?.has(address) === true);
-    this.#builder = new ConnectionSheetBuilder({ vendorOf: (mac) => vendors.lookup(mac)?.name });
+    this.#builder = new ConnectionSheetBuilder({ vendorOf: (mac) => vendors.lookup(mac)?.name, notes });
   }
 
   /** Takes the rows of a flow table. */
   add(table: Table): void {
     const rules = new PolicyRules(table, { isHome: this.#isHome, baseline: this.#baseline }, this.#baseline);
     const rows: number[] = [];
+    const fired: [sent: readonly string[], replied: readonly string[]][] = [];
     for (let row = 0; row < table.rowCount; row++) {
       const breach = rules.breach(row);
       if (breach === undefined) continue;
-      const { source, destination, protocol } = breach;
-      const fired = [
-        ...(source === undefined ? [] : [`source ${source.match.standing}`]),
-        ...(destination === undefined ? [] : [`destination ${destination.match.standing}`]),
-        ...(protocol === undefined ? [] : [`protocol not allowed: ${protocolLabel(protocol.key)}`]),
-      ];
-      if (fired.length === 0) continue;
+      const sent = conditionsOf(breach.source, breach.destination, breach.protocol);
+      if (sent.length === 0) continue;
       rows.push(row);
-      for (const name of fired) this.conditions.set(name, (this.conditions.get(name) ?? 0) + 1);
-      if (this.#notes) this.#note(rules, row, fired);
+      fired.push([sent, conditionsOf(breach.destination, breach.source, breach.protocol)]);
+      for (const name of sent) this.conditions.set(name, (this.conditions.get(name) ?? 0) + 1);
     }
     this.flows += rows.length;
-    if (rows.length > 0) this.#builder.add(takeRows(table, Int32Array.from(rows)));
-  }
-
-  #note({ view: { flows } }: PolicyRules, row: number, fired: readonly string[]): void {
-    const ends = [textAt(flows.initiator, row) ?? '', textAt(flows.responder, row) ?? ''];
-    for (const key of [ends.join(' '), ends.reverse().join(' ')]) {
-      const known = this.#fired.get(key);
-      if (known === undefined && this.#fired.size >= MAX_NOTED) continue;
-      const set = known ?? new Set<string>();
-      for (const name of fired) set.add(name);
-      this.#fired.set(key, set);
-    }
+    if (rows.length > 0)
+      this.#builder.add(takeRows(table, Int32Array.from(rows)), (row, isReply) => fired[row]?.[isReply ? 1 : 0] ?? []);
   }
 
   /** Directions of flows that found the sheet full. */
@@ -443,28 +427,22 @@ export class AnomalySheet {
   }
 
   finish(): ConnectionSheet {
-    const sheet = this.#builder.finish();
-    if (!this.#notes) return sheet;
-    const notes = sheet.connections.map(({ src, dst }) =>
-      [...(this.#fired.get(`${src.ip ?? ''} ${dst.ip ?? ''}`) ?? [])].sort().join('; '),
-    );
-    const byLine = new Map(sheet.connections.map(({ line }, i) => [line, notes[i] ?? '']));
-    return {
-      ...sheet,
-      rows: sheet.rows.map((row) => ({
-        ...row,
-        cells: [
-          ...row.cells,
-          row.kind === 'header' ? SHEET_NOTES : row.kind === 'connection' ? (byLine.get(row.line) ?? '') : '',
-        ],
-      })),
-      connections: sheet.connections.map((connection, i) => ({ ...connection, notes: notes[i] ?? '' })),
-    };
+    return this.#builder.finish();
   }
 }
 
-/** Pairs of hosts whose conditions are noted. */
-const MAX_NOTED = 200_000;
+/** Rules that what one side sent breaks, in words: of a reply the source is who was asked. */
+function conditionsOf(
+  source: Breach['source'],
+  destination: Breach['destination'],
+  protocol: Breach['protocol'],
+): readonly string[] {
+  return [
+    ...(source === undefined ? [] : [`source ${source.match.standing}`]),
+    ...(destination === undefined ? [] : [`destination ${destination.match.standing}`]),
+    ...(protocol === undefined ? [] : [`protocol not allowed: ${protocolLabel(protocol.key)}`]),
+  ];
+}
 
 /** What a baseline could not judge, each one sentence; none without a baseline. */
 export function baselineBlindSpots(baseline: Baseline | undefined): string[] {

@@ -1,3 +1,5 @@
+import { clock, sameDay, timeOfDay } from './words.ts';
+
 /** A device of the home network as reports show it; see `DeviceFacts` of flow/device for how it is told. Texts are from the network. */
 export interface DeviceSummary {
   /** Absent for a device known by address alone. */
@@ -53,3 +55,15 @@ export interface DeviceSummary {
 
 /** Devices in reports at most. */
 export const MOST_DEVICES = 500;
+
+/** When each address was seen, as '2024-05-14 06:58:12 to 08:10:00', in their order; '' where a device has one of a family only (link-local ones beside), so that its own times say it. */
+export function timesOfAddresses({ addresses }: Pick<DeviceSummary, 'addresses'>): string[] {
+  const routed = addresses.filter(({ address }) => !/^fe[89ab]/i.test(address));
+  const v6 = routed.filter(({ address }) => address.includes(':')).length;
+  const isTold = v6 > 1 || routed.length - v6 > 1;
+  return addresses.map(({ firstMs, lastMs }) =>
+    !isTold || !Number.isFinite(firstMs) || !Number.isFinite(lastMs)
+      ? ''
+      : `${clock(firstMs)} to ${sameDay(firstMs, lastMs) ? timeOfDay(lastMs) : clock(lastMs)}`,
+  );
+}

@@ -1,5 +1,5 @@
 import { counted, humanBytes, humanCount } from '../core/index.ts';
-import type { DeviceSummary } from './device-summary.ts';
+import { type DeviceSummary, timesOfAddresses } from './device-summary.ts';
 import { type Html, html } from './escape.ts';
 import { cardTable, code, network, separated } from './html-part.ts';
 import type { AnalysisResult } from './result.ts';
@@ -42,7 +42,10 @@ function deviceRow(device: DeviceSummary, judged: boolean): Html {
       : html`${code(mac, 17)}${(vendor !== undefined || kind !== undefined) && html`<br>`}${vendor !== undefined && network(vendor, 60)}${
           kind !== undefined && html` <span class="tag">${kind}</span>`
         }${macOrigin !== undefined && html` <small>${network(macOrigin, 40)}</small>`}`;
-  const shown = addresses.slice(0, 4).map(({ address }) => code(address, 45));
+  const times = timesOfAddresses(device);
+  const shown = addresses
+    .slice(0, 4)
+    .map(({ address }, i) => html`${code(address, 45)}${times[i] !== '' && html` <small>${times[i]}</small>`}`);
   const first =
     name === undefined
       ? html`<span>${shown[0] ?? (mac === undefined ? 'unknown' : code(mac, 17))}</span>`

@@ -6,7 +6,7 @@ import type { AnalysisResult } from './result.ts';
 
 export { FLOW_CSV_COLUMNS, flowCsvHeader, renderIncidentsCsv, textCell } from './csv.ts';
 export { curveSpark, type NamedCurve, renderCurves } from './curve.ts';
-export { type DeviceSummary, MOST_DEVICES } from './device-summary.ts';
+export { type DeviceSummary, MOST_DEVICES, timesOfAddresses } from './device-summary.ts';
 export * from './drift-summary.ts';
 export { FlowCsvWriter, flowCsvBytes, flowCsvRows } from './flow-csv.ts';
 export * from './flow-rows.ts';

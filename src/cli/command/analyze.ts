@@ -72,6 +72,7 @@ import { refuseOwnFiles } from '../output.ts';
 import { givePlugins, startPlugins, tellPluginFailures } from '../plugin-host.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, showUserError, terminalWidth, wantsColor } from '../terminal.ts';
+import { readTextFile } from '../text-file.ts';
 import { addLiveOptions, askedInterfaces, type LiveFlags, type RunOnce, runLive } from './analyze-live.ts';
 import { askedAddress, runStream, runWatch, WATCH_PREFIX } from './analyze-stream.ts';
 import { baselineOf, vendorsOf } from './devices.ts';
@@ -727,7 +728,9 @@ async function givenFiles(
       ? []
       : [{ role: 'definitions' as const, name: definitions.file, bytes: new TextEncoder().encode(definitions.text) }]),
     ...(model === undefined ? [] : [{ role: 'model' as const, ...model }]),
-    ...(baseline === undefined ? [] : [{ role: 'baseline' as const, name: baseline, bytes: readWhole(baseline) }]),
+    ...(baseline === undefined
+      ? []
+      : [{ role: 'baseline' as const, name: baseline, bytes: new TextEncoder().encode(readTextFile(baseline)) }]),
     ...(flags.threatList ?? config.threatLists ?? []).map((name) => ({
       role: 'threat-list' as const,
       name,

@@ -20,7 +20,8 @@ import { textCell } from '../../report/index.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf, tellInputs } from '../option.ts';
 import { refuseOverwriting } from '../output.ts';
 import { note, print } from '../terminal.ts';
-import { inventoryOf, readText, vendorsOf } from './devices.ts';
+import { readTextFile } from '../text-file.ts';
+import { inventoryOf, vendorsOf } from './devices.ts';
 
 /** Declares `baseline`: what a network is supposed to hold, learned, approved by a person, compared. */
 export function addBaselineCommand(program: Command, done: (code: number) => void): void {
@@ -82,7 +83,7 @@ function addLearn(command: Command, done: (code: number) => void): void {
 async function learn(inputs: readonly string[], flags: LearnFlags): Promise<number> {
   const { out } = flags;
   const quiet = flags.quiet === true;
-  const known = fs.existsSync(out) ? BaselineFile.parse(readText(out), out) : undefined;
+  const known = fs.existsSync(out) ? BaselineFile.parse(readTextFile(out), out) : undefined;
   const config = configOf(flags.config);
   const timeZone = flags.timeZone ?? known?.content.timeZone ?? config.timeZone;
   const { inventory } = await inventoryOf(
@@ -124,7 +125,7 @@ function addShow(command: Command, done: (code: number) => void): void {
     .option('--json', 'print as JSON')
     .action(
       async (name: string, flags: { readonly proposed?: boolean; readonly at?: string; readonly json?: boolean }) => {
-        const { content, baseline } = BaselineFile.parse(readText(name), name);
+        const { content, baseline } = BaselineFile.parse(readTextFile(name), name);
         const atMs = flags.at === undefined ? Number.NEGATIVE_INFINITY : Date.parse(flags.at);
         if (Number.isNaN(atMs))
           throw new UserError(`--at ${safeText(flags.at ?? '', 40)}: no day`, 'for example --at 2026-12-31');
@@ -215,7 +216,7 @@ function addApprove(command: Command, done: (code: number) => void): void {
         proposals: string[],
         flags: { readonly all?: boolean; readonly reject?: boolean; readonly quiet?: boolean },
       ) => {
-        const file = BaselineFile.parse(readText(name), name);
+        const file = BaselineFile.parse(readTextFile(name), name);
         if (flags.all === true && proposals.length > 0)
           throw new UserError('--all and names of proposals at once', 'give one or the other');
         if (flags.all !== true && proposals.length === 0)
@@ -251,8 +252,8 @@ function addDiff(command: Command, done: (code: number) => void): void {
     .option('--exit-code', 'exit with 3 when they differ')
     .action(async (before: string, after: string, flags: { readonly json?: boolean; readonly exitCode?: boolean }) => {
       const changes = diffBaselines(
-        BaselineFile.parse(readText(before), before).content,
-        BaselineFile.parse(readText(after), after).content,
+        BaselineFile.parse(readTextFile(before), before).content,
+        BaselineFile.parse(readTextFile(after), after).content,
       );
       if (flags.json === true) await print(`${JSON.stringify({ changes }, null, 2)}\n`);
       else await print(changes.length === 0 ? 'No difference in meaning.\n' : changes.map(changeText).join(''));
@@ -312,7 +313,7 @@ function addExport(command: Command, done: (code: number) => void): void {
     )
     .action(async (name: string, flags: ExportFlags) => {
       if (flags.out !== undefined) refuseOverwriting(flags.out, [name, ...(flags.anomaliesOf ?? [])]);
-      const file = BaselineFile.parse(readText(name), name);
+      const file = BaselineFile.parse(readTextFile(name), name);
       if (flags.anomaliesOf !== undefined) {
         done(await exportAnomalies(file, flags.anomaliesOf, flags));
         return;
@@ -416,7 +417,7 @@ function addOui(command: Command, done: (code: number) => void): void {
       const vendors =
         flags.vendors === undefined
           ? await shippedVendors()
-          : VendorTable.parse(readText(flags.vendors), flags.vendors);
+          : VendorTable.parse(readTextFile(flags.vendors), flags.vendors);
       const lines = macs.map((text) => {
         const mac = macOf(text);
         const vendor = vendors.lookup(mac);
@@ -446,7 +447,7 @@ function addOui(command: Command, done: (code: number) => void): void {
         if (!/^\d{4}-\d{2}-\d{2}$/.test(date))
           throw new UserError(`--date ${safeText(date, 40)}: no day`, 'for example --date 2026-03-01');
         const { table, report } = VendorTable.fromRegistries(
-          names.map((name) => ({ name: path.basename(name), text: readText(name) })),
+          names.map((name) => ({ name: path.basename(name), text: readTextFile(name, { latin: true }) })),
           date,
         );
         write(flags.out, table.encode());
@@ -461,8 +462,10 @@ function addOui(command: Command, done: (code: number) => void): void {
 }
 
 function macOf(text: string): string {
-  const digits = text.toLowerCase().replace(/[:.-]/g, '');
-  if (!/^[0-9a-f]{6,12}$/.test(digits))
+  // In groups each digit has its place: '0:1b:21' is 00:1b:21.
+  const groups = /[:-]/.test(text) ? text.split(/[:-]/).map((group) => group.padStart(2, '0')) : [text];
+  const digits = groups.join('').toLowerCase().replace(/\./g, '');
+  if (!/^[0-9a-f]{6,12}$/.test(digits) || (groups.length > 1 && groups.some((group) => group.length !== 2)))
     throw new UserError(`${safeText(text, 60)}: no hardware address`, 'for example 3c:52:82:01:02:03');
   return (digits.padEnd(12, '0').match(/../g) ?? []).join(':');
 }

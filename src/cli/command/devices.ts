@@ -1,16 +1,16 @@
-import * as fs from 'node:fs';
 import type { Command } from 'commander';
 import { counted, EXIT, humanBytes, humanCount, isoTime, safeText } from '../../core/index.ts';
 import { type Baseline, BaselineFile } from '../../detect/index.ts';
 import { shippedVendors, VendorTable } from '../../flow/index.ts';
-import { describeFileError, expandInputs, parseDuration } from '../../io/index.ts';
+import { expandInputs, parseDuration } from '../../io/index.ts';
 import { type Config, type Inventory, summarizeDevice, takeInventory } from '../../pipeline/index.ts';
-import { type DeviceSummary, devicesJson } from '../../report/index.ts';
+import { type DeviceSummary, devicesJson, timesOfAddresses } from '../../report/index.ts';
 import { catchInterrupt, INTERRUPTED } from '../interrupt.ts';
 import { collectHomeNetworks, configOf, flowOptionsOf, tellInputs } from '../option.ts';
 import { ProgressLine } from '../progress.ts';
 import { note, print, terminalWidth } from '../terminal.ts';
 import { wrap } from '../text.ts';
+import { readTextFile } from '../text-file.ts';
 
 interface DevicesFlags {
   readonly as?: string;
@@ -134,23 +134,13 @@ export async function inventoryOf(
 /** The baseline of `--baseline` or of the configuration; undefined without either. Throws UserError. */
 export function baselineOf(file: string | undefined, config: Config): Baseline | undefined {
   const name = file ?? config.baseline;
-  return name === undefined ? undefined : BaselineFile.parse(readText(name), name).baseline;
+  return name === undefined ? undefined : BaselineFile.parse(readTextFile(name), name).baseline;
 }
 
 /** The table of vendors of `--vendors` or of the configuration, or the one that ships. Throws UserError. */
 export async function vendorsOf(file: string | undefined, config: Config): Promise<VendorTable> {
   const name = file ?? config.vendors;
-  return name === undefined ? shippedVendors() : VendorTable.parse(readText(name), name);
-}
-
-export function readText(file: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = fs.readFileSync(file);
-  } catch (error) {
-    throw describeFileError(error, file, 'read');
-  }
-  return new TextDecoder().decode(bytes);
+  return name === undefined ? shippedVendors() : VendorTable.parse(readTextFile(name), name);
 }
 
 const KIND_WORDS: Readonly<Record<string, string>> = {
@@ -177,6 +167,7 @@ function deviceLines(device: DeviceSummary, width: number): string[] {
     lines.push(`  ${label.padEnd(12)}${wrapped}`);
   };
   const kind = KIND_WORDS[macKind ?? ''];
+  const times = timesOfAddresses(device);
   add(
     'hardware',
     mac === undefined
@@ -191,7 +182,10 @@ function deviceLines(device: DeviceSummary, width: number): string[] {
     'addresses',
     addresses
       .slice(0, 8)
-      .map(({ address, claimed }) => `${safeText(address, 45)}${claimed ? '' : ' (seen, not claimed)'}`)
+      .map(({ address, claimed }, i) => {
+        const said = [times[i] ?? '', claimed ? '' : 'seen, not claimed'].filter((text) => text !== '').join('; ');
+        return `${safeText(address, 45)}${said === '' ? '' : ` (${said})`}`;
+      })
       .join(', '),
   );
   add(

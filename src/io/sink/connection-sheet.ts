@@ -107,7 +107,7 @@ export interface SheetBuildOptions {
   readonly ports?: 'collapse' | 'keep' | undefined;
   /** Vendor of a MAC address in lower case; UNKNOWN where it has none to say. */
   readonly vendorOf?: ((mac: string) => string | undefined) | undefined;
-  /** Adds the column NOTES, with the number of flows and ephemeral ports behind a row. Default false. */
+  /** Adds the column NOTES: what `add` was told of a row's flows, else the number of flows and ephemeral ports behind it. Default false. */
   readonly notes?: boolean | undefined;
   /** Rows that are kept; later ones are counted. Default 100,000. */
   readonly maxRows?: number | undefined;
@@ -120,9 +120,13 @@ interface BuiltRow {
   packets: number | undefined;
   flows: number;
   readonly ports: Set<number>;
+  /** What was said of its flows, at most MAX_REMARKS. */
+  remarks: readonly string[];
 }
 
 const MAX_PORTS = 500_000;
+const MAX_REMARKS = 16;
+const NO_REMARKS: readonly string[] = [];
 
 /**
  * Makes a connection sheet of flows: a group for each pair of hosts and protocol, in the order in which they come, both directions in it; a row for each direction, with its packets. A flow whose counts
@@ -160,8 +164,8 @@ export class ConnectionSheetBuilder {
     this.#maxRows = maxRows;
   }
 
-  /** Takes the rows of a flow table. */
-  add(table: Table): void {
+  /** Takes the rows of a flow table. @param remarksOf what the notes say of a row of it, for what the initiator sent and for the replies. */
+  add(table: Table, remarksOf?: (row: number, isReply: boolean) => readonly string[]): void {
     const flows = bindFlows(table);
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = protocolWord(textAt(flows.protocol, row));
@@ -186,9 +190,16 @@ export class ConnectionSheetBuilder {
       const pair =
         initiator.key <= responder.key ? `${initiator.key}|${responder.key}` : `${responder.key}|${initiator.key}`;
       if (answered === undefined || (sent ?? 0) > 0 || answered === 0)
-        this.#count(`${protocol}|${pair}`, protocol, initiator, responder, sent);
+        this.#count(`${protocol}|${pair}`, protocol, initiator, responder, sent, remarksOf?.(row, false) ?? NO_REMARKS);
       if (answered !== undefined && answered > 0)
-        this.#count(`${protocol}|${pair}`, protocol, responder, initiator, answered);
+        this.#count(
+          `${protocol}|${pair}`,
+          protocol,
+          responder,
+          initiator,
+          answered,
+          remarksOf?.(row, true) ?? NO_REMARKS,
+        );
     }
   }
 
@@ -204,6 +215,7 @@ export class ConnectionSheetBuilder {
     src: SheetEnd & { readonly key: string },
     dst: SheetEnd & { readonly key: string },
     packets: number | undefined,
+    remarks: readonly string[],
   ): void {
     const key = [src.key, this.#portText(src), dst.key, this.#portText(dst)].join('|');
     let rows = this.#groups.get(group);
@@ -218,11 +230,14 @@ export class ConnectionSheetBuilder {
         rows = new Map();
         this.#groups.set(group, rows);
       }
-      row = { protocol, src, dst, packets: undefined, flows: 0, ports: new Set() };
+      row = { protocol, src, dst, packets: undefined, flows: 0, ports: new Set(), remarks: NO_REMARKS };
       rows.set(key, row);
     }
     if (packets !== undefined) row.packets = (row.packets ?? 0) + packets;
     row.flows++;
+    const known = row.remarks;
+    if (remarks.some((text) => !known.includes(text)))
+      row.remarks = [...new Set([...known, ...remarks])].slice(0, MAX_REMARKS);
     for (const { port } of [src, dst]) {
       if (
         port?.kind !== 'ephemeral' ||
@@ -252,9 +267,10 @@ export class ConnectionSheetBuilder {
     for (const group of this.#groups.values()) {
       if (groups > 0) rows.push({ kind: 'blank', line: rows.length + 1, cells: header.map(() => ''), newline: '\n' });
       groups++;
-      for (const { protocol, src, dst, packets, flows, ports } of group.values()) {
+      for (const { protocol, src, dst, packets, flows, ports, remarks } of group.values()) {
         const line = rows.length + 1;
-        const note = `${flows} ${flows === 1 ? 'flow' : 'flows'}${ports.size > 0 ? `, ${ports.size} ephemeral ${ports.size === 1 ? 'port' : 'ports'}` : ''}`;
+        const counts = `${flows} ${flows === 1 ? 'flow' : 'flows'}${ports.size > 0 ? `, ${ports.size} ephemeral ${ports.size === 1 ? 'port' : 'ports'}` : ''}`;
+        const note = remarks.length > 0 ? remarks.toSorted().join('; ') : counts;
         const cells = [
           protocol,
           ...[src, dst].flatMap((end) => [
