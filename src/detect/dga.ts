@@ -3,16 +3,7 @@ import { dgaLabelScore, shippedPopularList } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, HeavyMap, PeerCounter, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import {
-  type DnsName,
-  DnsNames,
-  dnsServices,
-  type FurtherQuestion,
-  FurtherQuestions,
-  isDnsRow,
-  isFailure,
-  Resolvers,
-} from './dns-name.ts';
+import { type DnsName, DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { NO_ROW, OwnedRows, widened } from './number-table.ts';
 
@@ -213,8 +204,8 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
     const isDns = dnsServices(batch);
-    const parsed = new DnsNames(batch.dnsQuery);
-    const further = new FurtherQuestions(batch.operations);
+    const parsed = DnsNames.of(batch.dnsQuery);
+    const further = FurtherQuestions.of(batch.operations);
     const failures = batch.dnsRcode.dictionary.map(isFailure);
     const queries = batch.dnsQuery.codes;
     const initiators = batch.initiator.codes;
@@ -252,9 +243,9 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       if (!name.isNothing) ask(client, name, startMs, fate, batch, row);
       if (!hasMore) continue;
       // What became of the further questions of a flow is not told.
-      const questions = further.at(row);
-      for (let i = 0; i < questions.length; i++) {
-        const other = (questions[i] as FurtherQuestion).parts;
+      const { names } = further.at(row);
+      for (let i = 0; i < names.length; i++) {
+        const other = names[i] as DnsName;
         if (!other.isNothing && !isSameDomain(other, name)) ask(client, other, startMs, 0, batch, row);
       }
     }

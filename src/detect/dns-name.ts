@@ -1,43 +1,77 @@
-import { type Few, fewAdd, fewSize, numberAt, type StringColumn, textAt } from '../core/index.ts';
+import { type Few, fewAdd, fewSize, numberAt, type StringColumn } from '../core/index.ts';
 import { ownerAndDomain } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { hash32 } from './bounded.ts';
-import { codeCount } from './told.ts';
+import { isDynamicName } from './dynamic-dns.ts';
+import { poolName } from './pool-name.ts';
+import { tellsAddress } from './public-address.ts';
+import { codeCount, textOf } from './told.ts';
+
+/** Marks of a name: it says nothing; it lies below a domain of dynamic DNS; it is a public service that tells who asks by which address it is seen; what it says of mining (`poolOf`). */
+export const IS_NOTHING = 1;
+export const IS_DYNAMIC = 2;
+export const TELLS_ADDRESS = 4;
+const POOL_SHIFT = 3;
+/** Marks of a row that is not known yet are 0; of every name that is, they have this bit. */
+const IS_MARKED = 1 << 7;
+
+/** What marks say of mining, as `poolName` does. */
+export function poolOf(marks: number): number {
+  return (marks >> POOL_SHIFT) & 3;
+}
 
 /**
- * What the detectors of DNS know of a name that was asked for; all parts are '' for a name that says nothing: a single label, the reverse tree, a service name. One object stands for all
- * questions for a name as long as it is asked for again and again, so what detectors find out about it later they leave here.
+ * What the detectors know of a name that was asked for; all parts are '' for a name that says nothing: a single label, the reverse tree, a service name. One object stands for all
+ * questions for a name as long as it is asked for again and again. What is looked at most stands first, next to one another in memory.
  */
 export class DnsName {
-  /** As the question has it. */
-  readonly text: string;
-  /** The domain that somebody registered below what registries sell under: example.co.uk, cloudfront.net. */
-  readonly domain: string;
-  /** The same where what companies let their customers have names under counts as a suffix, too: d1.cloudfront.net. */
-  readonly owner: string;
-  /** What stands before the owner's domain, '' where nothing does. */
-  readonly subdomain: string;
-  /** It says nothing. */
-  readonly isNothing: boolean;
-  /** `hash32` of both, as signed numbers. */
+  /** `hash32` of both domains, as signed numbers. */
   readonly domainHash: number;
   readonly ownerHash: number;
-  /** Whether it lies below a domain of dynamic DNS (`isDynamicName`), and what it says of mining (`poolName`); undefined until somebody asked. */
-  isDynamic: boolean | undefined;
-  pool: number | undefined;
-  /** Whether it is the name of a public service that tells who asks by which address it is seen; likewise. */
-  tellsAddress: boolean | undefined;
+  readonly marks: number;
+  /** Characters of what stands before the owner's domain. */
+  readonly length: number;
+  /** What stands before the owner's domain, '' where nothing does. */
+  readonly subdomain: string;
+  /** The domain that somebody registered below what registries sell under, where what companies let their customers have names under counts as a suffix, too: d1.cloudfront.net. */
+  readonly owner: string;
+  /** The same without those of companies: example.co.uk, cloudfront.net. */
+  readonly domain: string;
+  /** As the question has it. */
+  readonly text: string;
 
   constructor(text: string, domain: string, owner: string, subdomain: string) {
-    this.text = text;
-    this.domain = domain;
-    this.owner = owner;
-    this.subdomain = subdomain;
-    this.isNothing = domain === '';
+    const isOwn = owner === domain;
     this.domainHash = hash32(domain) | 0;
-    this.ownerHash = owner === domain ? this.domainHash : hash32(owner) | 0;
+    this.ownerHash = isOwn ? this.domainHash : hash32(owner) | 0;
+    this.marks =
+      IS_MARKED |
+      (domain === '' ? IS_NOTHING : 0) |
+      (isDynamicName(text) ? IS_DYNAMIC : 0) |
+      (tellsAddress(text) ? TELLS_ADDRESS : 0) |
+      (poolName(text) << POOL_SHIFT);
+    this.length = subdomain.length;
+    this.subdomain = subdomain;
+    this.domain = sharedText(domain, this.domainHash);
+    this.owner = isOwn ? this.domain : sharedText(owner, this.ownerHash);
+    this.text = text;
+  }
+
+  get isNothing(): boolean {
+    return (this.marks & IS_NOTHING) !== 0;
   }
 }
+
+/** One text for equal ones, as far as few came between them: it is held once, and to compare it with itself takes no look at its characters. */
+function sharedText(text: string, hash: number): string {
+  const place = hash & (SHARED.length - 1);
+  const known = SHARED[place];
+  if (known === text) return known;
+  SHARED[place] = text;
+  return text;
+}
+
+const SHARED = new Array<string>(8192).fill('');
 
 /**
  * What was told of texts of late: hosts ask for the same names all day, and taking one apart costs more than all else that is done with it. A place for each hash; the next text of the same
@@ -104,93 +138,127 @@ function takenApart(text: string): DnsName {
 
 /** The names of the texts of a column, each looked at once, when it is asked for; what several detectors ask of one batch is looked at once for all. */
 export class DnsNames {
-  #column: StringColumn;
-  #names: (DnsName | undefined)[];
+  readonly #column: StringColumn;
+  readonly #names: (DnsName | undefined)[];
+  /** Likewise by code, for those who need no more. */
+  readonly #marks: Uint8Array;
 
-  constructor(column: StringColumn) {
+  private constructor(column: StringColumn) {
     this.#column = column;
-    const known = KNOWN.get(column);
-    this.#names = known ?? new Array<DnsName | undefined>(codeCount(column)).fill(undefined);
-    if (known === undefined) KNOWN.set(column, this.#names);
+    const count = codeCount(column);
+    this.#names = new Array<DnsName | undefined>(count).fill(undefined);
+    this.#marks = new Uint8Array(count);
+  }
+
+  /** The same ones for all who ask. */
+  static of(column: StringColumn): DnsNames {
+    const known = NAMES_OF.get(column);
+    if (known !== undefined) return known;
+    const made = new DnsNames(column);
+    NAMES_OF.set(column, made);
+    return made;
   }
 
   /** Of a row that has a text. */
   at(row: number): DnsName {
-    const code = this.#column.codes[row] ?? -1;
-    let name = this.#names[code];
-    if (name === undefined) {
-      name = dnsNameOf(textAt(this.#column, row) ?? '');
-      this.#names[code] = name;
-    }
+    const code = this.#column.codes[row] as number;
+    return this.#names[code] ?? this.#look(code);
+  }
+
+  marksAt(row: number): number {
+    const code = this.#column.codes[row] as number;
+    return this.#marks[code] || this.#look(code).marks;
+  }
+
+  #look(code: number): DnsName {
+    const name = dnsNameOf(textOf(this.#column, code));
+    this.#names[code] = name;
+    this.#marks[code] = name.marks;
     return name;
   }
 }
 
-const KNOWN = new WeakMap<StringColumn, (DnsName | undefined)[]>();
+const NAMES_OF = new WeakMap<StringColumn, DnsNames>();
 
-/** A question that a flow tells beside its first. */
-export interface FurtherQuestion {
-  readonly type: string;
-  readonly name: string;
-  /** The name in its parts; of a name that was cut the middle is missing, which no domain reaches into. */
-  readonly parts: DnsName;
+/** The questions that a flow tells beside its first, in their order. Lists of the same length. */
+export interface Questions {
+  /** Of all of them, as the flow has it. */
+  readonly text: string;
+  readonly types: readonly string[];
+  /** The names in their parts; of a name that was cut the middle is missing, which no domain reaches into. */
+  readonly names: readonly DnsName[];
+  /** The names as the flow has them. */
+  readonly told: readonly string[];
+  /** Characters of all names. */
+  readonly characters: number;
 }
 
 /** More operations than this a flow does not tell, so there may have been more questions. */
 export const MOST_QUESTIONS_TOLD = 16;
 
-/** The further questions of a text of operations. */
-interface Questions {
-  readonly text: string;
-  readonly list: readonly FurtherQuestion[];
-}
-
-const QUESTIONS = new Recent<Questions>(8192, takenQuestions);
+const QUESTIONS = new Recent(8192, takenQuestions);
 
 /** The further questions of the rows of a batch, each text taken apart once for all detectors. */
 export class FurtherQuestions {
-  #column: StringColumn;
-  #known: (readonly FurtherQuestion[] | undefined)[];
+  readonly #column: StringColumn;
+  readonly #known: (Questions | undefined)[];
 
-  constructor(column: StringColumn) {
+  private constructor(column: StringColumn) {
     this.#column = column;
-    const known = KNOWN_FURTHER.get(column);
-    this.#known = known ?? new Array<readonly FurtherQuestion[] | undefined>(codeCount(column)).fill(undefined);
-    if (known === undefined) KNOWN_FURTHER.set(column, this.#known);
+    this.#known = new Array<Questions | undefined>(codeCount(column)).fill(undefined);
+  }
+
+  /** The same ones for all who ask. */
+  static of(column: StringColumn): FurtherQuestions {
+    const known = QUESTIONS_OF.get(column);
+    if (known !== undefined) return known;
+    const made = new FurtherQuestions(column);
+    QUESTIONS_OF.set(column, made);
+    return made;
   }
 
   /** Of a row that has operations. */
-  at(row: number): readonly FurtherQuestion[] {
-    const code = this.#column.codes[row] ?? -1;
+  at(row: number): Questions {
+    const code = this.#column.codes[row] as number;
     let questions = this.#known[code];
     if (questions === undefined) {
-      questions = furtherQuestions(textAt(this.#column, row) ?? '');
+      questions = furtherQuestions(textOf(this.#column, code));
       this.#known[code] = questions;
     }
     return questions;
   }
 }
 
-const KNOWN_FURTHER = new WeakMap<StringColumn, (readonly FurtherQuestion[] | undefined)[]>();
+const QUESTIONS_OF = new WeakMap<StringColumn, FurtherQuestions>();
 
 /** The questions in the operations of a DNS flow, the first one included where there are others: 'TXT a.example, A b.example'. */
-export function furtherQuestions(operations: string): readonly FurtherQuestion[] {
-  return QUESTIONS.of(operations).list;
+export function furtherQuestions(operations: string): Questions {
+  return QUESTIONS.of(operations);
 }
 
 function takenQuestions(operations: string): Questions {
-  const list: FurtherQuestion[] = [];
+  const types: string[] = [];
+  const names: DnsName[] = [];
+  const told: string[] = [];
+  let characters = 0;
   let from = 0;
-  for (let told = 0; told < MOST_QUESTIONS_TOLD && from <= operations.length; told++) {
+  for (let part = 0; part < MOST_QUESTIONS_TOLD && from <= operations.length; part++) {
     const end = operations.indexOf(', ', from);
     const to = end < 0 ? operations.length : end;
     const blank = operations.indexOf(' ', from);
     const type = blank > from && blank < to ? typeIn(operations, from, blank) : undefined;
     const further = operations.indexOf(' ', blank + 1);
-    if (type !== undefined && (further < 0 || further >= to)) list.push(questionIn(operations, type, blank + 1, to));
+    if (type !== undefined && (further < 0 || further >= to)) {
+      const name = nameIn(operations, blank + 1, to);
+      types.push(type);
+      names.push(name);
+      // Of a name that was not cut it is the same text.
+      told.push(name.text.length === to - blank - 1 ? name.text : operations.slice(blank + 1, to));
+      characters += to - blank - 1;
+    }
     from = to + 2;
   }
-  return { text: operations, list };
+  return { text: operations, types, names, told, characters };
 }
 
 const USUAL_TYPES = ['A', 'AAAA', 'HTTPS'] as const;
@@ -202,14 +270,10 @@ function typeIn(operations: string, from: number, to: number): string | undefine
   return type === type.toUpperCase() ? type : undefined;
 }
 
-function questionIn(operations: string, type: string, from: number, to: number): FurtherQuestion {
+function nameIn(operations: string, from: number, to: number): DnsName {
   const cut = operations.indexOf('…', from);
-  if (cut < 0 || cut >= to) {
-    const parts = NAMES.ofPart(operations, from, to);
-    return { type, name: parts.text, parts };
-  }
-  const name = operations.slice(from, to);
-  return { type, name, parts: dnsNameOf(name.replace('…', '')) };
+  if (cut < 0 || cut >= to) return NAMES.ofPart(operations, from, to);
+  return dnsNameOf(operations.slice(from, to).replace('…', ''));
 }
 
 /** Whether a row is a question to a DNS server: not to the whole network (mDNS, LLMNR), not NetBIOS. */

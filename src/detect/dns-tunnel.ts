@@ -25,12 +25,12 @@ import {
   type DnsName,
   DnsNames,
   dnsServices,
-  type FurtherQuestion,
   FurtherQuestions,
   furtherQuestions,
   isDnsRow,
   isFailure,
   MOST_QUESTIONS_TOLD,
+  type Questions,
   Resolvers,
 } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -236,8 +236,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
     const isDns = dnsServices(batch);
-    const parsed = new DnsNames(batch.dnsQuery);
-    const further = new FurtherQuestions(batch.operations);
+    const parsed = DnsNames.of(batch.dnsQuery);
+    const further = FurtherQuestions.of(batch.operations);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     const initiators = batch.initiator.codes;
     const responders = batch.responder.codes;
@@ -287,27 +287,27 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const packets = numberAt(batch.initiatorPackets, row) ?? 1;
     if ((batch.operations.codes[row] ?? -1) < 0 || packets < 2) {
       const name = parsed.at(row);
-      if (name.subdomain.length < CARRYING_LENGTH) return;
+      if (name.length < CARRYING_LENGTH) return;
       // Sent again because no answer came, or for the other kind of address: the same name.
       const asked = obtain(client, clientHash, name, day);
       if (asked === undefined) return;
       ask(asked, name.subdomain, textAt(batch.dnsType, row) ?? '', 1);
-      saw(asked, batch, row, server, 1, name.subdomain.length >= TELLING_LENGTH);
+      saw(asked, batch, row, server, 1, name.length >= TELLING_LENGTH);
       return;
     }
     const told = further.at(row);
     const questions =
-      told.length > 0
+      told.names.length > 0
         ? told
         : furtherQuestions(`${textAt(batch.dnsType, row) ?? '?'} ${textAt(batch.dnsQuery, row) ?? ''}`);
-    if (questions.length > 0) takeMany(batch, row, questions, client, clientHash, server, day, packets);
+    if (questions.names.length > 0) takeMany(batch, row, questions, client, clientHash, server, day, packets);
   }
 
   /** A flow with many questions: those that it tells, and where it tells as many as it can, the others as more of the same. */
   function takeMany(
     batch: FlowBatch,
     row: number,
-    questions: readonly FurtherQuestion[],
+    questions: Questions,
     client: string,
     clientHash: number,
     server: string,
@@ -315,32 +315,31 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     packets: number,
   ): void {
     const payload = numberAt(batch.initiatorPayloadBytes, row);
-    let nameCharacters = 0;
-    for (let i = 0; i < questions.length; i++) nameCharacters += questionAt(questions, i).name.length;
-    const meanName = nameCharacters / questions.length;
+    const { names, types } = questions;
+    const meanName = questions.characters / names.length;
     // Over TCP packets are no questions.
     const isStream = textAt(batch.protocol, row) === 'tcp';
     const all = isStream ? Math.floor((payload ?? 0) / (meanName + QUESTION_OVERHEAD)) : packets;
-    const isFull = questions.length >= MOST_QUESTIONS_TOLD;
+    const isFull = names.length >= MOST_QUESTIONS_TOLD;
     // A row that goes on from an earlier one tells the questions of the first again.
-    const further = isFull ? Math.max(0, all - (numberAt(batch.continued, row) === 1 ? 0 : questions.length)) : 0;
+    const further = isFull ? Math.max(0, all - (numberAt(batch.continued, row) === 1 ? 0 : names.length)) : 0;
     const length = payload === undefined || all === 0 ? meanName : payload / all - QUESTION_OVERHEAD;
-    const each = Math.max(1, all / questions.length);
-    for (let i = 0; i < questions.length; i++) {
-      const { type, parts } = questionAt(questions, i);
-      if (parts.subdomain.length < CARRYING_LENGTH) continue;
-      const asked = obtain(client, clientHash, parts, day);
-      if (asked !== undefined) ask(asked, parts.subdomain, type, each);
+    const each = Math.max(1, all / names.length);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as DnsName;
+      if (name.length < CARRYING_LENGTH) continue;
+      const asked = obtain(client, clientHash, name, day);
+      if (asked !== undefined) ask(asked, name.subdomain, types[i] ?? '', each);
     }
-    for (let i = 0; i < questions.length; i++) {
-      const count = carryingBelow(questions, i);
+    for (let i = 0; i < names.length; i++) {
+      const count = carryingBelow(names, i);
       if (count === 0) continue;
-      const { parts } = questionAt(questions, i);
-      const share = count / questions.length;
-      const asked = obtain(client, clientHash, parts, day);
+      const name = names[i] as DnsName;
+      const share = count / names.length;
+      const asked = obtain(client, clientHash, name, day);
       if (asked === undefined) continue;
       asked.untold += share * further;
-      asked.untoldCharacters += share * further * Math.max(0, length - parts.owner.length - 1);
+      asked.untoldCharacters += share * further * Math.max(0, length - name.owner.length - 1);
       saw(asked, batch, row, server, share, true);
     }
   }
@@ -510,19 +509,14 @@ interface Judged {
   readonly score: number;
 }
 
-function questionAt(questions: readonly FurtherQuestion[], i: number): FurtherQuestion {
-  return questions[i] as FurtherQuestion;
-}
-
-/** How many questions for a name that carries something lie below the owner's domain of question `i`; 0 where it is not the first of them. */
-function carryingBelow(questions: readonly FurtherQuestion[], i: number): number {
-  const { owner, ownerHash, subdomain } = questionAt(questions, i).parts;
-  if (subdomain.length < CARRYING_LENGTH) return 0;
+/** How many names that carry something lie below the owner's domain of name `i`; 0 where it is not the first of them. */
+function carryingBelow(names: readonly DnsName[], i: number): number {
+  const { owner, ownerHash, length } = names[i] as DnsName;
+  if (length < CARRYING_LENGTH) return 0;
   let count = 1;
-  for (let j = 0; j < questions.length; j++) {
-    const { parts } = questionAt(questions, j);
-    if (j === i || parts.ownerHash !== ownerHash || parts.owner !== owner) continue;
-    if (parts.subdomain.length < CARRYING_LENGTH) continue;
+  for (let j = 0; j < names.length; j++) {
+    const other = names[j] as DnsName;
+    if (j === i || other.ownerHash !== ownerHash || other.length < CARRYING_LENGTH || other.owner !== owner) continue;
     if (j < i) return 0;
     count++;
   }

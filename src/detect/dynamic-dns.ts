@@ -2,7 +2,6 @@ import { textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap } from './bounded.ts';
 import { answeredAddresses } from './dns-answer.ts';
-import type { DnsName } from './dns-name.ts';
 
 /**
  * Domains below which anybody gets a name at once and without giving one's own, that follows an address that changes (dynamic DNS), or leads into a tunnel to a host behind a router.
@@ -97,15 +96,10 @@ const DYNAMIC_DOMAINS: ReadonlySet<string> = new Set([
 /** Whether a name lies below a domain of dynamic DNS or of tunnels; the domain itself is its maker's own page. */
 export function isDynamicName(name: string): boolean {
   if (name.length > 253) return false;
-  const text = name.toLowerCase().replace(/\.$/, '');
+  const lower = name.toLowerCase();
+  const text = lower.endsWith('.') ? lower.slice(0, -1) : lower;
   const dot = text.lastIndexOf('.', text.lastIndexOf('.') - 1);
   return dot > 0 && DYNAMIC_DOMAINS.has(text.slice(dot + 1)) && !text.startsWith('www.');
-}
-
-/** As `isDynamicName`, judged once for each name that is asked for again and again. */
-export function isDynamic(name: DnsName): boolean {
-  name.isDynamic ??= isDynamicName(name.text);
-  return name.isDynamic;
 }
 
 /** The addresses that dynamic names led to, as answers of the DNS in the same input tell. */

@@ -3,8 +3,8 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { DnsNames } from './dns-name.ts';
-import { DynamicAddresses, isDynamic } from './dynamic-dns.ts';
+import { DnsNames, IS_DYNAMIC } from './dns-name.ts';
+import { DynamicAddresses } from './dynamic-dns.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
 import { classesOf } from './told.ts';
 
@@ -85,7 +85,7 @@ class DynamicNameDetector extends CaseDetector<Contact, DynamicNameOptions> {
   observe(table: Table): void {
     const flows = bindFlows(table);
     const { dnsQuery, protocol, service, serviceBasis } = flows;
-    const names = new DnsNames(dnsQuery);
+    const names = DnsNames.of(dnsQuery);
     const isTcp = classesOf(protocol, (name) => name === 'tcp');
     const isTls = classesOf(service, (name) => name === 'tls');
     const isContent = classesOf(serviceBasis, (name) => name === 'content');
@@ -95,7 +95,7 @@ class DynamicNameDetector extends CaseDetector<Contact, DynamicNameOptions> {
     const { codes: bases } = serviceBasis;
     for (let row = 0; row < flows.rowCount; row++) {
       if ((queries[row] as number) >= 0) {
-        if (isDynamic(names.at(row))) this.#dynamic.learn(flows, row);
+        if ((names.marksAt(row) & IS_DYNAMIC) !== 0) this.#dynamic.learn(flows, row);
       } else if (isTcp[(protocols[row] as number) + 1] === 1) {
         const tls = isTls[(services[row] as number) + 1] === 1;
         if (tls ? isNameless(flows, row) : isContent[(bases[row] as number) + 1] === 0) this.#take(flows, row, tls);

@@ -22,10 +22,11 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
 import { Judged as JudgedText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { DnsNames } from './dns-name.ts';
+import { DnsNames, TELLS_ADDRESS } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
 import { pairHash, TextHashes } from './pair.ts';
+import { tellsAddress } from './public-address.ts';
 import { classesOf, codeCount, Told, toldOf } from './told.ts';
 
 /**
@@ -134,15 +135,6 @@ const DEVICE_PLACES = 8;
 const DEVICE = 0.5;
 const POPULAR = 0.7;
 
-/** Public services that tell who asks by which address it is seen outside. */
-const PUBLIC_ADDRESS_SERVICES: ReadonlySet<string> = new Set(
-  `api.ipify.org api64.ipify.org checkip.dyndns.org checkip.dyndns.com checkip.amazonaws.com icanhazip.com ipv4.icanhazip.com ifconfig.me ifconfig.co ifconfig.io ip-api.com ipinfo.io
-  ipecho.net ident.me v4.ident.me myexternalip.com wtfismyip.com ipapi.co freegeoip.app freegeoip.live reallyfreegeoip.org geoplugin.net www.geoplugin.net whatismyipaddress.com
-  bot.whatismyipaddress.com ip.anysrc.net api.myip.com api.ip.sb eth0.me ipwho.is ipwhois.app curlmyip.net ip4.seeip.org api.seeip.org showip.net iplogger.org`.split(
-    /\s+/,
-  ),
-);
-const LONGEST_SERVICE = Math.max(...[...PUBLIC_ADDRESS_SERVICES].map((name) => name.length));
 const ADDRESS_WITHIN_MS = HOUR_MS;
 const MAX_TIMES = 16;
 
@@ -249,8 +241,9 @@ export function createExfiltrationDetector(
     const known = new Array<Host | undefined>(codeCount(batch.initiator)).fill(undefined);
     for (let row = 0; row < batch.rowCount; row++) {
       if (isTransport[(protocols[row] as number) + 1] === 0) continue;
+      if (!isInside.at(row)) continue;
       if (askers.asks(row)) noteAsked(batch, row);
-      if (!isInside.at(row) || isNear.at(row)) continue;
+      if (isNear.at(row)) continue;
       const sent = numberAt(batch.initiatorPayloadBytes, row) ?? numberAt(batch.initiatorBytes, row);
       const received = numberAt(batch.responderPayloadBytes, row) ?? numberAt(batch.responderBytes, row);
       if (sent === undefined || sent + (received ?? 0) <= 0) continue;
@@ -271,7 +264,7 @@ export function createExfiltrationDetector(
   function noteAsked(batch: FlowBatch, row: number): void {
     const address = textAt(batch.initiator, row);
     const startMs = numberAt(batch.startMs, row);
-    if (address === undefined || startMs === undefined || !context.isHome(address)) return;
+    if (address === undefined || startMs === undefined) return;
     const host = hostOf(address);
     if (host !== undefined && host.askedMs.length < MAX_TIMES) host.askedMs.push(startMs);
   }
@@ -579,11 +572,6 @@ function ownerOf(name: string): string {
   return registrableDomain(name, { privateSuffixes: true }) ?? '';
 }
 
-/** Whether a name is that of a public service that tells addresses. Names come in lower case, but where somebody wants to be odd. */
-function tellsAddress(name: string): boolean {
-  return name.length <= LONGEST_SERVICE && PUBLIC_ADDRESS_SERVICES.has(name);
-}
-
 /** Tells the rows that ask a public service for the address of who asks, by any name that they show. */
 class AddressAskers {
   readonly #servers: Told;
@@ -594,16 +582,12 @@ class AddressAskers {
   constructor({ serverName, httpHost, dnsQuery }: FlowBatch) {
     this.#servers = new Told(serverName, tellsAddress);
     this.#hosts = new Told(httpHost, tellsAddress);
-    this.#names = new DnsNames(dnsQuery);
+    this.#names = DnsNames.of(dnsQuery);
     this.#queries = dnsQuery.codes;
   }
 
   asks(row: number): boolean {
-    if ((this.#queries[row] as number) >= 0) {
-      const name = this.#names.at(row);
-      name.tellsAddress ??= tellsAddress(name.text);
-      if (name.tellsAddress) return true;
-    }
+    if ((this.#queries[row] as number) >= 0 && (this.#names.marksAt(row) & TELLS_ADDRESS) !== 0) return true;
     return this.#servers.at(row) || this.#hosts.at(row);
   }
 }

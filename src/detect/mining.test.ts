@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
 import type { Detection, Detector } from './detection.ts';
-import { createMiningDetector, type MiningOptions, poolName } from './mining.ts';
+import { createMiningDetector, type MiningOptions } from './mining.ts';
+import { poolName } from './pool-name.ts';
 
 const NO_FEATURES = { features: [], rowCount: 0, values: new Float32Array() };
 const T0 = Date.UTC(2024, 0, 1);

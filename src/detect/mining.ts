@@ -4,7 +4,8 @@ import { BoundedMap, Cap } from './bounded.ts';
 import { byScore, Case, CaseBook, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
 import { answeredAddresses } from './dns-answer.ts';
-import { DnsNames } from './dns-name.ts';
+import { DnsNames, poolOf } from './dns-name.ts';
+import { KNOWN_POOL, NO_NAME, poolName } from './pool-name.ts';
 import { readableText } from './protocol-mismatch.ts';
 import { classesOf } from './told.ts';
 
@@ -68,84 +69,10 @@ export const DEFAULT_MINING_OPTIONS: MiningOptions = {
   maxAddresses: 4096,
 };
 
-const NO_NAME = 0;
-const LIKE_A_POOL = 1;
-const KNOWN_POOL = 2;
-
 const NAME_POINTS = [0, 0.3, 0.5] as const;
 const PORT_POINTS = 0.2;
 const SHAPE_POINTS = 0.25;
 const MOST_POINTS = 0.85;
-
-/** Registrable domains whose hosts other than the web page are pools, as the pools' own instructions name them. */
-const POOL_DOMAINS: ReadonlySet<string> = new Set([
-  '2miners.com',
-  'antpool.com',
-  'c3pool.com',
-  'c3pool.org',
-  'crypto-pool.fr',
-  'dwarfpool.com',
-  'ethermine.org',
-  'ezil.me',
-  'f2pool.com',
-  'flexpool.io',
-  'flypool.org',
-  'gntl.uk',
-  'hashcity.org',
-  'hashvault.pro',
-  'herominers.com',
-  'hiveon.com',
-  'hiveon.net',
-  'k1pool.com',
-  'kryptex.network',
-  'luckpool.net',
-  'mining-dutch.nl',
-  'miningocean.org',
-  'miningpoolhub.com',
-  'minergate.com',
-  'minexmr.com',
-  'monerohash.com',
-  'moneroocean.stream',
-  'monerop.com',
-  'nanopool.org',
-  'nicehash.com',
-  'poolin.com',
-  'poolin.me',
-  'prohashing.com',
-  'rplant.xyz',
-  'skypool.org',
-  'slushpool.com',
-  'supportxmr.com',
-  'suprnova.cc',
-  'unmineable.com',
-  'viabtc.com',
-  'woolypooly.com',
-  'xmrpool.eu',
-  'xmrpool.net',
-  'zergpool.com',
-  'zpool.ca',
-]);
-
-/** First labels of such domains that are pages for people, and the names behind them. */
-const PAGES: ReadonlySet<string> = new Set([
-  'www',
-  'api',
-  'blog',
-  'help',
-  'support',
-  'docs',
-  'status',
-  'cdn',
-  'static',
-  'account',
-  'mail',
-]);
-const COIN =
-  /(^|[.\d-])(xmr|monero|btc|bitcoin|ltc|etc|eth|ethash|kawpow|randomx|rvn|zec|equihash|kas|kaspa|erg|doge|scrypt)($|[.\d-])/;
-const MINING_WORD = /(^|[.\d-])(stratum\d?|mining|miner|xmrig)($|[.\d-])/;
-/** One of these is in every name that has two of the words below. */
-const ANY_WORD = /pool|stratum|mining|miner|xmrig/;
-const POOL_WORD = /(^|[.\d-])\w*pool\d?($|[.\d-])/;
 
 /** Ports that the instructions of pools name and no usual service has; 443, 80 and 8080, which they name too, say nothing. */
 const POOL_PORTS: ReadonlySet<number> = new Set([
@@ -153,19 +80,6 @@ const POOL_PORTS: ReadonlySet<number> = new Set([
   10128, 10300, 10343, 12222, 13333, 14433, 14444, 15555, 16666, 17777, 18888, 19999, 20535, 20555, 20580, 45560, 45700,
   45791,
 ]);
-
-/** What a host name says: 2 a pool that is known, 1 a name like a pool's, 0 nothing. Names of web pages say nothing. */
-export function poolName(name: string): number {
-  if (name.length > 253) return NO_NAME;
-  const text = name.toLowerCase().replace(/\.$/, '');
-  const dot = text.lastIndexOf('.', text.lastIndexOf('.') - 1);
-  const isPage = PAGES.has(text.slice(0, Math.max(0, text.indexOf('.'))));
-  if (POOL_DOMAINS.has(text.slice(dot + 1))) return dot >= 0 && !isPage ? KNOWN_POOL : NO_NAME;
-  // Nearly all names end here.
-  if (!ANY_WORD.test(text) || isPage || !text.includes('.')) return NO_NAME;
-  const words = Number(MINING_WORD.test(text)) + Number(COIN.test(text)) + Number(POOL_WORD.test(text));
-  return words >= 2 ? LIKE_A_POOL : NO_NAME;
-}
 
 class Miner extends Case {
   /** A port where all flows have one. */
@@ -213,7 +127,7 @@ class MiningDetector implements Detector {
     const isTcp = classesOf(flows.protocol, (protocol) => protocol === 'tcp');
     const kinds = classesOf(flows.service, serviceClass);
     const serverName = new Judged(flows.serverName, poolName, NO_NAME);
-    const names = new DnsNames(flows.dnsQuery);
+    const names = DnsNames.of(flows.dnsQuery);
     const queries = flows.dnsQuery.codes;
     const byContent = classesOf(flows.serviceBasis, (basis) => basis === 'content');
     const protocols = flows.protocol.codes;
@@ -221,10 +135,9 @@ class MiningDetector implements Detector {
     for (let row = 0; row < flows.rowCount; row++) {
       const kind = kinds[(services[row] as number) + 1] ?? UNKNOWN;
       if (kind === DNS) {
-        if ((queries[row] ?? -1) < 0) continue;
-        const name = names.at(row);
-        name.pool ??= poolName(name.text);
-        if (name.pool !== NO_NAME) this.#learn(flows, row, name.pool);
+        if ((queries[row] as number) < 0) continue;
+        const pool = poolOf(names.marksAt(row));
+        if (pool !== NO_NAME) this.#learn(flows, row, pool);
         continue;
       }
       if (isTcp[(protocols[row] as number) + 1] === 0) continue;

@@ -3,8 +3,8 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, parseAddress, serviceByPort } from '../wire/index.ts';
 import { byScore, Case, CaseBook, CaseDetector, compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { DnsNames } from './dns-name.ts';
-import { DynamicAddresses, isDynamic, isDynamicName } from './dynamic-dns.ts';
+import { DnsNames, IS_DYNAMIC } from './dns-name.ts';
+import { DynamicAddresses, isDynamicName } from './dynamic-dns.ts';
 import { classesOf } from './told.ts';
 
 /**
@@ -177,13 +177,13 @@ class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
 
   observe(table: Table): void {
     const flows = bindFlows(table);
-    const names = new DnsNames(flows.dnsQuery);
+    const names = DnsNames.of(flows.dnsQuery);
     const { certificateSubject, certificateIssuer, dnsQuery, service } = flows;
     const isTls = classesOf(service, (name) => name === 'tls');
     const { codes: queries } = dnsQuery;
     for (let row = 0; row < flows.rowCount; row++) {
       if ((queries[row] as number) >= 0) {
-        if (isDynamic(names.at(row))) this.#dynamic.learn(flows, row);
+        if ((names.marksAt(row) & IS_DYNAMIC) !== 0) this.#dynamic.learn(flows, row);
       } else if (
         (certificateSubject.codes[row] ?? -1) >= 0 &&
         (certificateIssuer.codes[row] ?? -1) >= 0 &&

@@ -127,9 +127,10 @@ class ThreatListDetector implements Detector {
         const asked = query.at(row);
         this.#see(flows, row, asked, 'asked');
         const { codes, dictionary } = flows.operations;
-        const further = dictionary[codes[row] ?? -1];
+        const code = codes[row] ?? -1;
+        const further = code < 0 ? undefined : dictionary[code];
         if (further !== undefined)
-          for (const { name } of furtherQuestions(further)) {
+          for (const name of furtherQuestions(further).told) {
             const other = index.findName(name);
             if (other !== asked) this.#see(flows, row, other, 'asked');
           }
