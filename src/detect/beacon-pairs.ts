@@ -7,6 +7,7 @@ export const OLD = 2;
 
 /** Services told apart of one pair. */
 const MAX_SERVICES = 8;
+const MANY = -1;
 
 /**
  * The connections of one initiator to one responder, port and protocol, for every such pair, in columns: with an object and an array for each pair tens of thousands of them took
@@ -27,6 +28,7 @@ export class BeaconPairs {
   lastMs = new Float64Array(0);
   /** Nearly every pair has one service: a map only where it is needed. */
   #service: (string | undefined)[] = [];
+  /** `MANY` where there is a map. */
   #serviceCount = new Int32Array(0);
   #services = new Map<number, Map<string, number>>();
   #head = new Int32Array(0);
@@ -67,7 +69,7 @@ export class BeaconPairs {
       i = next;
     }
     this.connections -= at(this.count, pair);
-    this.#services.delete(pair);
+    if (at(this.#serviceCount, pair) === MANY) this.#services.delete(pair);
     this.#service[pair] = undefined;
     this.table.remove(pair);
   }
@@ -78,15 +80,17 @@ export class BeaconPairs {
     if (startMs > at(this.lastMs, pair)) this.lastMs[pair] = startMs;
     if (service === undefined) return;
     const first = this.#service[pair];
-    let services = this.#services.get(pair);
-    if (services === undefined && (first === undefined || first === service)) {
+    const count = at(this.#serviceCount, pair);
+    if (count !== MANY && (first === undefined || first === service)) {
       this.#service[pair] = service;
-      this.#serviceCount[pair] = at(this.#serviceCount, pair) + 1;
+      this.#serviceCount[pair] = count + 1;
       return;
     }
+    let services = count === MANY ? this.#services.get(pair) : undefined;
     if (services === undefined) {
-      services = new Map([[first ?? service, at(this.#serviceCount, pair)]]);
+      services = new Map([[first ?? service, count]]);
       this.#services.set(pair, services);
+      this.#serviceCount[pair] = MANY;
     }
     if (services.has(service) || services.size < MAX_SERVICES) services.set(service, (services.get(service) ?? 0) + 1);
   }

@@ -124,8 +124,8 @@ class Client {
 /** All domains of all clients in columns, by row; a client without a domain takes nothing. */
 class Domains {
   readonly rows: OwnedRows;
-  firstMs = new Float64Array(0);
-  lastMs = new Float64Array(0);
+  /** First and last time of a row, next to one another. */
+  times = new Float64Array(0);
   bits = new Uint8Array(0);
 
   constructor(most: number) {
@@ -138,17 +138,30 @@ class Domains {
     if (row === NO_ROW) return NO_ROW;
     if (row >= this.bits.length) {
       const n = this.rows.capacity;
-      this.firstMs = widened(this.firstMs, n);
-      this.lastMs = widened(this.lastMs, n);
+      this.times = widened(this.times, 2 * n);
       this.bits = widened(this.bits, n);
     }
     if (client.first === NO_ROW) client.first = row;
     client.last = row;
     client.size++;
-    this.firstMs[row] = startMs;
-    this.lastMs[row] = startMs;
+    this.times[2 * row] = startMs;
+    this.times[2 * row + 1] = startMs;
     this.bits[row] = 0;
     return row;
+  }
+
+  saw(row: number, startMs: number): void {
+    const { times } = this;
+    if (startMs < at(times, 2 * row)) times[2 * row] = startMs;
+    if (startMs > at(times, 2 * row + 1)) times[2 * row + 1] = startMs;
+  }
+
+  firstMs(row: number): number {
+    return at(this.times, 2 * row);
+  }
+
+  lastMs(row: number): number {
+    return at(this.times, 2 * row + 1);
   }
 
   /** The rows of a client in the order in which it asked. */
@@ -271,19 +284,18 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
         domainCap.refused++;
         return;
       }
+      domains.bits[asked] = looks.generated(domain, domainHash) ? GENERATED : 0;
     }
-    const isGenerated = looks.generated(domain, domainHash);
-    const bits = at(domains.bits, asked) | fate | (isGenerated ? GENERATED : 0);
+    const bits = at(domains.bits, asked) | fate;
     domains.bits[asked] = bits;
-    if (startMs < at(domains.firstMs, asked)) domains.firstMs[asked] = startMs;
-    if (startMs > at(domains.lastMs, asked)) domains.lastMs[asked] = startMs;
+    domains.saw(asked, startMs);
     if ((bits & (GENERATED | FAILED)) === 0) return;
     client.domains ??= new Map();
     if (!client.domains.has(asked)) {
       client.domains.set(asked, domain);
       client.weight++;
     }
-    if (isGenerated) pool.offer(client.generated, batch.table, row, fate === EXISTS ? 1 : 0, domain);
+    if ((bits & GENERATED) !== 0) pool.offer(client.generated, batch.table, row, fate === EXISTS ? 1 : 0, domain);
     else pool.offer(client.failing, batch.table, row, 0, domain);
   }
 
@@ -302,16 +314,16 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
 
   /** The best of all windows that lie in no other: a piece of one would only leave out what is honest. */
   function judge(client: Client): Judged | undefined {
-    const { firstMs } = domains;
     // The sort is stable: of the same time the one that was asked for first.
-    const order = domains.of(client).sort((a, b) => at(firstMs, a) - at(firstMs, b));
+    const order = domains.of(client).sort((a, b) => domains.firstMs(a) - domains.firstMs(b));
     let best: Judged | undefined;
     const count = { all: 0, generated: 0, failingGenerated: 0, failing: 0 };
     let to = 0;
     for (let from = 0; from < order.length && to < order.length; from++) {
       const before = to;
-      const endMs = at(firstMs, at(order, from)) + windowMs;
-      while (to < order.length && at(firstMs, at(order, to)) <= endMs) add(at(domains.bits, at(order, to++)), 1, count);
+      const endMs = domains.firstMs(at(order, from)) + windowMs;
+      while (to < order.length && domains.firstMs(at(order, to)) <= endMs)
+        add(at(domains.bits, at(order, to++)), 1, count);
       if (to > before && (count.generated >= minNames || count.failing >= minFailing)) {
         const generated = generatedScore(count, client.hasCodes);
         const failing = failingScore(count);
@@ -342,8 +354,8 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   function report(one: Judged): Detection {
     const { client, byShape, members } = one;
     const odd = members.filter((i) => (at(domains.bits, i) & (byShape ? GENERATED : FAILED)) !== 0);
-    const firstMs = odd.reduce((least, i) => Math.min(least, at(domains.firstMs, i)), Number.POSITIVE_INFINITY);
-    const lastMs = odd.reduce((most, i) => Math.max(most, at(domains.lastMs, i)), firstMs);
+    const firstMs = odd.reduce((least, i) => Math.min(least, domains.firstMs(i)), Number.POSITIVE_INFINITY);
+    const lastMs = odd.reduce((most, i) => Math.max(most, domains.lastMs(i)), firstMs);
     const collected = byShape
       ? [pool.flows(client.generated)]
       : [pool.flows(client.failing), pool.flows(client.generated)];

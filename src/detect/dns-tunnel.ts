@@ -117,6 +117,7 @@ export const DEFAULT_DNS_TUNNEL_OPTIONS: DnsTunnelOptions = {
 };
 
 const DAY_MS = 86_400_000;
+const LATELY_BITS = 12;
 /** How much more it takes where answers say nothing, or the domain is a popular one, or a resolver asks for others. */
 const LENIENCE = 8;
 /** Bits of a name that are as much as encoded data has. */
@@ -232,6 +233,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   const resolvers = new Resolvers(settings.maxPairs);
   /** Hashes of (client, address) that had a connection, and of clients that had one at all. */
   const contacts = new NumberSet();
+  /** Those of late, a place for each hash: a small table that stays in the processor's cache answers for most. */
+  const lately = new Float64Array(1 << LATELY_BITS).fill(Number.NaN);
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
@@ -262,7 +265,12 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
 
   function remember(client: number, peer: number): void {
     const key = contactKey(client, peer);
-    if (contacts.has(key)) return;
+    const place = Math.imul(client ^ Math.imul(peer, 0x85ebca6b), 0x9e3779b1) >>> (32 - LATELY_BITS);
+    if (lately[place] === key) return;
+    if (contacts.has(key)) {
+      lately[place] = key;
+      return;
+    }
     if (contacts.size >= contactCap.cap) {
       contactCap.refused++;
       return;

@@ -147,6 +147,8 @@ class Pair implements HeavyEntry {
   readonly place: string;
   readonly isName: boolean;
   readonly evidence: number;
+  /** The host stands among the callers of the place. */
+  isCalled = false;
   received = 0;
   flows = 0;
   hours: FewCounts<number>;
@@ -297,12 +299,14 @@ export function createExfiltrationDetector(
       if (received > 0) host.receivedHours = added(host.receivedHours, hour, received);
     }
     inputSpan.add(startMs, numberAt(batch.endMs, row));
-    const caller = callers.obtain(place, NO_HOSTS);
-    if (caller !== undefined && fewSize(caller.hosts) < MAX_CALLERS) caller.hosts = fewAdd(caller.hosts, address);
+    const hash = pairHash(hashes.at(row), hash32(place), 0);
+    const met = pairs.find(hash, address, place, 0);
+    const isCalled = met?.isCalled === true || noteCaller(place, address);
     const operations = textAt(batch.operations, row);
     if (operations !== undefined) handOver(batch, row, address, responder, operations);
-    const pair = pairOf(address, place, name !== '', hashes.at(row));
+    const pair = met ?? addPair(hash, address, place, name !== '');
     if (pair === undefined) return;
+    pair.isCalled = isCalled;
     pair.weight += sent;
     pair.received += received;
     pair.flows++;
@@ -312,10 +316,15 @@ export function createExfiltrationDetector(
     if (sent >= TELLING_BYTES) pool.offer(pair.evidence, batch.table, row, -sent);
   }
 
-  function pairOf(host: string, place: string, isName: boolean, hostHash: number): Pair | undefined {
-    const hash = pairHash(hostHash, hash32(place), 0);
-    const known = pairs.find(hash, host, place, 0);
-    if (known !== undefined) return known;
+  /** Whether the host stands among the callers of the place, or these are too many to count. */
+  function noteCaller(place: string, host: string): boolean {
+    const known = callers.obtain(place, NO_HOSTS);
+    if (known === undefined) return false;
+    if (fewSize(known.hosts) < MAX_CALLERS) known.hosts = fewAdd(known.hosts, host);
+    return true;
+  }
+
+  function addPair(hash: number, host: string, place: string, isName: boolean): Pair | undefined {
     const made = new Pair(hash, host, place, isName, pool.collector(EVIDENCE_PER_PAIR));
     if (pairs.add(made)) return made;
     pool.release(made.evidence);

@@ -152,7 +152,9 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const flagCodes = flows.initiatorFlags.codes;
     const responders = flows.responder.codes;
     const groups = new GroupAddresses(flows);
+    /** By responder: what TCP attempts and UDP packets went to, as far as it was asked for. */
     const hosts = new Array<Target | undefined>(codeCount(flows.responder)).fill(undefined);
+    const receivers = hosts.slice();
     const h: Hit = { table, row: 0, source: '', packets: 0, startMs: 0, endMs: 0, isNew: false };
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
@@ -219,7 +221,11 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const port = numberAt(turned ? flows.initiatorPort : flows.responderPort, row);
         const from = numberAt(turned ? flows.responderPort : flows.initiatorPort, row);
         if (port !== undefined && portClass(port) === PORT_ONE_WAY) continue;
-        const state = targets.targetOf(udpHosts, turned ? initiator : responder);
+        let state = turned ? undefined : receivers[responders[row] as number];
+        if (state === undefined || state.dropped) {
+          state = targets.targetOf(udpHosts, turned ? initiator : responder);
+          if (!turned) receivers[responders[row] as number] = state;
+        }
         h.packets = turned ? returned : sent;
         h.source = turned ? responder : initiator;
         targets.hit(state, h);

@@ -269,11 +269,11 @@ const FAMILY: ReadonlyMap<string, string> = new Map([
   ['winrm-tls', 'winrm'],
   ['dcerpc', 'dcerpc'],
 ]);
-const FAMILY_PORTS: ReadonlyMap<number, string> = new Map([
-  [5985, 'winrm'],
-  [5986, 'winrm'],
-  [3389, 'rdp'],
-]);
+function familyOfPort(port: number): string | undefined {
+  if (port === 5985 || port === 5986) return 'winrm';
+  return port === 3389 ? 'rdp' : undefined;
+}
+
 const FAMILY_LABELS: Readonly<Record<string, string>> = {
   smb: 'SMB',
   rdp: 'Remote Desktop',
@@ -376,7 +376,7 @@ class LateralMovementDetector implements Detector {
       if (isTcp[(protocols[row] as number) + 1] === 0) continue;
       // What a port is for counts only where the content is that of its carrier: HTTP and TLS of WinRM and RDP.
       const port = numberAt(flows.responderPort, row) ?? -1;
-      const control = FAMILY_PORTS.get(port) ?? (service < 0 ? undefined : family[service]);
+      const control = familyOfPort(port) ?? (service < 0 ? undefined : family[service]);
       if (control === undefined) continue;
       if ((numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) continue;
       if ((numberAt(flows.initiatorPayloadBytes, row) ?? 0) === 0) continue;

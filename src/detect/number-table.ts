@@ -54,8 +54,8 @@ export class OwnedRows {
   size = 0;
   #used = 0;
   #free = NO_ROW;
-  #owner = new Int32Array(0);
-  #value = new Int32Array(0);
+  /** Owner and value of a row next to one another: who looks at one looks at the other. */
+  #keys = new Int32Array(0);
   /** The row of the same owner that was added after; the next free one of those given up. */
   #next = new Int32Array(0);
   /** Row + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of rows. Linear probing. */
@@ -70,25 +70,27 @@ export class OwnedRows {
 
   /** Whoever keeps columns needs so many places. */
   get capacity(): number {
-    return this.#owner.length;
+    return this.#next.length;
   }
 
   find(owner: number, value: number): number {
     if (this.#isStale) this.#rebuild();
-    const mask = this.#table.length - 1;
+    const table = this.#table;
+    const keys = this.#keys;
+    const mask = table.length - 1;
     const wanted = value | 0;
     const hash = mix(owner, wanted);
     for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
-      const row = (this.#table[(hash + probe) & mask] as number) - 1;
+      const row = (table[(hash + probe) & mask] as number) - 1;
       if (row < 0) return NO_ROW;
-      if (this.#value[row] === wanted && this.#owner[row] === owner) return row;
+      if (keys[2 * row + 1] === wanted && keys[2 * row] === owner) return row;
     }
     return NO_ROW;
   }
 
   /** A new row behind `last`, the owner's latest (`NO_ROW` for its first); `NO_ROW` where its way through the table would be too long or the rows are full. */
   add(owner: number, value: number, last: number): number {
-    if (this.#free === NO_ROW && this.#used === this.#owner.length) {
+    if (this.#free === NO_ROW && this.#used === this.#next.length) {
       if (this.#used >= this.#most) return NO_ROW;
       this.#grow();
     }
@@ -99,8 +101,8 @@ export class OwnedRows {
     if (row === NO_ROW) row = this.#used++;
     else this.#free = this.#next[row] as number;
     this.#table[at] = row + 1;
-    this.#owner[row] = owner;
-    this.#value[row] = value;
+    this.#keys[2 * row] = owner;
+    this.#keys[2 * row + 1] = value;
     this.#next[row] = NO_ROW;
     if (last !== NO_ROW) this.#next[last] = row;
     this.size++;
@@ -116,7 +118,7 @@ export class OwnedRows {
   drop(first: number): void {
     for (let row = first; row !== NO_ROW; ) {
       const next = this.#next[row] as number;
-      this.#owner[row] = GONE;
+      this.#keys[2 * row] = GONE;
       this.#next[row] = this.#free;
       this.#free = row;
       this.size--;
@@ -128,7 +130,7 @@ export class OwnedRows {
 
   /** The number by which the owner finds the row, as a signed one. */
   value(row: number): number {
-    return this.#value[row] as number;
+    return this.#keys[2 * row + 1] as number;
   }
 
   /** Gives up those rows of an owner of which `isGone` says so, asked from its first on; the first and last that are left. */
@@ -159,9 +161,8 @@ export class OwnedRows {
   }
 
   #grow(): void {
-    const n = Math.min(this.#most, Math.max(64, 2 * this.#owner.length));
-    this.#owner = widened(this.#owner, n);
-    this.#value = widened(this.#value, n);
+    const n = Math.min(this.#most, Math.max(64, 2 * this.#next.length));
+    this.#keys = widened(this.#keys, 2 * n);
     this.#next = widened(this.#next, n);
     let slots = 128;
     while (slots < 1.5 * n) slots *= 2;
@@ -173,10 +174,10 @@ export class OwnedRows {
     this.#isStale = false;
     this.#table.fill(0);
     for (let row = 0; row < this.#used; row++) {
-      const owner = this.#owner[row] as number;
+      const owner = this.#keys[2 * row] as number;
       if (owner === GONE) continue;
       // One for which there is no place was made to collide, and is not found any more.
-      const at = this.#vacant(mix(owner, this.#value[row] as number));
+      const at = this.#vacant(mix(owner, this.#keys[2 * row + 1] as number));
       if (at !== NO_ROW) this.#table[at] = row + 1;
     }
   }

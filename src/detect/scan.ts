@@ -246,6 +246,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const initiators = flows.initiator.codes;
     const groups = new GroupAddresses(flows);
     const known = new Array<Source | undefined>(codeCount(flows.initiator)).fill(undefined);
+    const addressHashes = new TextHashes(flows.initiator);
     const hashes = new TextHashes(flows.responder);
     for (let row = 0; row < flows.rowCount; row++) {
       let outcome = (outcomes[(outcomeCodes[row] as number) + 1] as number) - 1;
@@ -253,7 +254,9 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       if (outcome < 0 || protocolClass < 0 || numberAt(flows.continued, row) === 1) continue;
       const address = textAt(flows.initiator, row);
       const host = textAt(flows.responder, row);
-      if (address === undefined || host === undefined || address === host) continue;
+      if (address === undefined || host === undefined) continue;
+      const hostHash = hashes.at(row);
+      if (addressHashes.at(row) === hostHash && address === host) continue;
       let port = -1;
       let protocol = protocolClass;
       if (protocolClass === TCP) {
@@ -302,7 +305,6 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         known[code] = source;
       }
       if (port === DNS_PORT) source.questions++;
-      const hostHash = hashes.at(row);
       const place = placeOf(protocol, port);
       let slot = source.weight === 0 ? NONE : store.find(source.number, host, hostHash, place);
       if (slot === NONE) {
