@@ -73,9 +73,17 @@ describe('openBinetflow', () => {
     ['tcp,1.1.1.1,5,   ->,2.2.2.2,80,REQ,0,0,1,60,60,1,', 'unanswered', 'S0'],
     ['tcp,1.1.1.1,5,  <?>,2.2.2.2,80,CON,0,0,9,900,400,4,', 'unknown', undefined],
     ['tcp,1.1.1.1,5,  <?>,2.2.2.2,80,PA_PA,0,0,9,900,400,4,', 'unknown', 'OTH'],
+    ['tcp,1.1.1.1,5,   ->,2.2.2.2,80,FIN,0,0,9,900,400,4,', 'answered', undefined],
+    ['tcp,1.1.1.1,5,   ->,2.2.2.2,80,CON,0,0,9,900,400,4,', 'unknown', undefined],
+    ['tcp,1.1.1.1,80,   ->,2.2.2.2,5000,ACC,0,,1,60,60,1,', 'unknown', undefined],
+    ['tcp,1.1.1.1,80,   ->,2.2.2.2,5000,FIN,0,,1,60,60,1,', 'unknown', undefined],
     ['udp,1.1.1.1,5,  <->,2.2.2.2,53,CON,0,0,2,142,63,1,', 'answered', undefined],
     ['udp,1.1.1.1,5,   ->,2.2.2.2,53,INT,0,,1,63,63,1,', 'unanswered', undefined],
     ['udp,1.1.1.1,5,   ->,255.255.255.255,67,INT,0,,1,344,344,1,', 'unknown', undefined],
+    ['arp,1.1.1.1,,  who,1.1.1.9,,INT,,,2,120,120,2,', 'unanswered', undefined],
+    ['arp,1.1.1.1,,  who,1.1.1.9,,CON,,,2,120,60,1,', 'answered', undefined],
+    ['arp,1.1.1.1,,  who,1.1.1.1,,INT,,,1,60,60,1,', 'unknown', undefined],
+    ['arp,0.0.0.0,,  who,1.1.1.9,,INT,,,1,60,60,1,', 'unknown', undefined],
     ['icmp,1.1.1.1,0x0008,   ->,2.2.2.2,0x1234,ECO,0,,3,294,294,3,', 'unanswered', undefined],
     ['icmp,1.1.1.1,0x0303,   ->,2.2.2.2,0x1234,URP,0,,1,70,70,1,', 'unknown', undefined],
   ])('says of %s that it was %s', async (rest, outcome, tcpState) => {
@@ -112,6 +120,19 @@ describe('openBinetflow', () => {
     expect(rows[0]).toMatchObject({ startMs: 1525949567250, durationMs: 1500, initiatorPort: 53, outcome: 'answered' });
     expect(rows[0]).not.toHaveProperty('initiatorPackets');
     expect(gives.has('initiatorPackets')).toBe(false);
+  });
+
+  it('parts a sum of packets by the bytes of each side, as far as they tell', async () => {
+    const head = 'StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,TotPkts,TotBytes,SrcBytes';
+    const counts = async (rest: string) => {
+      const { rows, gives } = await flowsOf(`${head}\n2018/12/18 14:00:00.5,0.1,${rest}\n`);
+      expect(gives.has('initiatorPackets')).toBe(true);
+      return [rows[0]?.initiatorPackets, rows[0]?.responderPackets];
+    };
+    expect(await counts('tcp,1.1.1.1,5,   ->,2.2.2.2,80,REQ,3,180,180')).toEqual([3, 0]);
+    expect(await counts('udp,1.1.1.1,5,  <->,2.2.2.2,53,CON,2,180,60')).toEqual([1, 1]);
+    expect(await counts('udp,1.1.1.1,5,  <->,2.2.2.2,53,CON,3,180,60')).toEqual([undefined, undefined]);
+    expect(await counts('tcp,2.2.2.2,80,  <-,1.1.1.1,5,ACC,2,120,120')).toEqual([0, 2]);
   });
 
   it('leaves out records of the probe and of other links, takes repeated headers, and rejects what is no record', async () => {

@@ -23,7 +23,7 @@ import { DEFAULT_BATCH_ROWS, type TableOpenOptions, type TableSource, type Table
  * their names, in any order, separated by a comma or a tab. Sources: manual pages ra(1) and racluster(1) of Argus clients 3.0.8, and its field names.
  *
  * Argus counts whole frames, so bytes are those of the schema. Its Dir says who began: the source is the initiator, but for `<-`, where it saw the answer first; `<?>` and `?>` are
- * doubts, and the source stays. State tells of TCP which flags either side set (`S_RA`, `FSPA_FSPA`), of everything else how it went (CON, INT, REQ, ECO, URP ...). Records of the
+ * doubts, and the source stays. Where packets are told as a sum alone, bytes tell whose they are as far as they can. State tells of TCP which flags either side set (`S_RA`, `FSPA_FSPA`), of everything else how it went (CON, INT, REQ, ECO, URP ...). Records of the
  * probe itself (`man`) are left out and counted; what has no addresses of IP (llc, ipx) too, but for ARP.
  */
 
@@ -116,6 +116,9 @@ function stateOf(text: string): StateWords {
 
 /** What Argus says of TCP in words (without -Z b), where they tell the state: a request nobody answered, an open connection, a closed one. */
 const TCP_WORDS: Readonly<Record<string, string>> = { REQ: 'S0', EST: 'S1', CLO: 'SF' };
+
+/** Words that say no state of TCP by themselves: it was let in where both sides were heard. CON is none of them: records of a connection that goes on say it again and again. */
+const TCP_LET_IN = new Set(['ACC', 'FIN']);
 
 /** States of flows that are not TCP in which the other side was heard. */
 const HEARD = new Set(['CON', 'ACC', 'EST', 'FIN', 'CLO', 'RSP']);
@@ -336,6 +339,7 @@ class BinetflowSource implements TableSource {
     if (Number.isNaN(bytesB)) bytesB = rest(bytes, bytesA);
     if (Number.isNaN(packetsA)) packetsA = rest(packets, packetsB);
     if (Number.isNaN(bytesA)) bytesA = rest(bytes, bytesB);
+    if (Number.isNaN(packetsA)) [packetsA, packetsB] = packetsByBytes(packets, bytesA, bytesB);
     let payloadA = this.#number('initiatorPayload');
     let payloadB = this.#number('responderPayload');
     const end = this.#time('end');
@@ -350,6 +354,7 @@ class BinetflowSource implements TableSource {
       state = stateOf(stateText);
       if (this.#states.size < 4096) this.#states.set(stateText, state);
     }
+    const isArp = name === 'arp' || name === '2054';
     const isIcmp = protocol === PROTO.icmp || protocol === PROTO.icmpv6;
     // The answer was seen first: the source is who was asked. ICMP keeps type and code in the place of the ports.
     const isTurned = !isIcmp && /^<\??-?$/.test(direction) && direction.includes('-');
@@ -365,7 +370,7 @@ class BinetflowSource implements TableSource {
     const lasted = Number.isNaN(duration) && !Number.isNaN(end) ? end - startMs : duration;
     out.times(row, startMs, lasted, packets);
     if (protocol >= 0) out.protocol(row, protocol);
-    else out.text(C.protocol, row, safeText(name, 20));
+    else out.text(C.protocol, row, isArp ? 'arp' : safeText(name, 20));
     out.text(C.initiator, row, isTurned ? target : source);
     out.text(C.responder, row, isTurned ? source : target);
     out.number(C.initiatorPackets, row, packetsA);
@@ -406,8 +411,12 @@ class BinetflowSource implements TableSource {
         const doubtful = direction.includes('?') && !state.isFlags;
         // Without flags a reset after two packets is all that an attempt got; later it may have come from either side.
         const isRefused = state.text === 'RST' && packets === 2 && bytesB > 0;
-        const outcome = isRefused ? 'refused' : (TCP_OUTCOME[letters] ?? 'unknown');
+        const isLetIn = TCP_LET_IN.has(state.text) && bytesA > 0 && bytesB > 0;
+        const outcome = isRefused ? 'refused' : isLetIn ? 'answered' : (TCP_OUTCOME[letters] ?? 'unknown');
         out.word(C.outcome, row, doubtful || (letters === 'S0' && bytesB > 0) ? 'unknown' : outcome);
+      } else if (isArp) {
+        const isAsked = direction === 'who' && source !== target && !source.startsWith('0.');
+        out.word(C.outcome, row, HEARD.has(state.text) ? 'answered' : isAsked ? 'unanswered' : 'unknown');
       } else if (Number.isNaN(packetsB))
         out.word(
           C.outcome,
@@ -498,6 +507,13 @@ function rest(total: number, part: number): number {
   return value >= 0 ? value : Number.NaN;
 }
 
+/** The packets of each side where only their sum is told: none of a side without bytes, one of each where there are two; NaN otherwise. */
+function packetsByBytes(packets: number, bytesA: number, bytesB: number): [number, number] {
+  if (bytesA > 0 && bytesB === 0) return [packets, 0];
+  if (bytesA === 0 && bytesB > 0) return [0, packets];
+  return packets === 2 && bytesA > 0 && bytesB > 0 ? [1, 1] : [Number.NaN, Number.NaN];
+}
+
 function givenBy(at: Record<Field, number>): FlowColumnName[] {
   const gives: FlowColumnName[] = ['service', 'serviceBasis', 'portService'];
   const if_ = (present: boolean, ...columns: FlowColumnName[]): void => {
@@ -512,6 +528,7 @@ function givenBy(at: Record<Field, number>): FlowColumnName[] {
   if_(has('initiatorPackets') || packets >= 2, 'initiatorPackets');
   if_(has('responderPackets') || packets >= 2, 'responderPackets');
   const bytes = [has('bytes'), has('initiatorBytes'), has('responderBytes')].filter(Boolean).length;
+  if_(packets === 1 && has('packets') && bytes >= 2, 'initiatorPackets', 'responderPackets');
   if_(has('initiatorBytes') || bytes >= 2, 'initiatorBytes');
   if_(has('responderBytes') || bytes >= 2, 'responderBytes');
   if_(has('initiatorPayload'), 'initiatorPayloadBytes');

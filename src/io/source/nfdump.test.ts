@@ -91,18 +91,26 @@ describe('openNfdump', () => {
     expect(await initiatorOf(record(0, a, b, 'UDP', '', 1, 90), record(0, b, a, 'UDP', '', 1, 60))).toBe('10.0.0.2');
   });
 
-  it('takes a lone record from the port of a service for an answer, and is sure of silence only where others answered', async () => {
+  it('takes a lone record from the port of a service for an answer, and is sure of silence only where others answered or flags show it', async () => {
     const lone = file(
       record(0, '10.0.0.53 53', '10.0.0.1 4000', 'UDP', '', 1, 90),
       record(1, '10.0.0.1 4001', '10.0.0.9 22', 'TCP', '......S.', 1, 40),
+      record(1, '10.0.0.1 4003', '10.0.0.7 9000', 'UDP', '', 1, 40),
+      record(1, '10.0.0.1 4004', '10.0.0.6 22', 'TCP', '...AP.S.', 5, 700),
+      record(1, '10.0.0.1 4005', '10.0.0.5 22', 'TCP', '.....RS.', 2, 80),
+      record(1, '10.0.0.1 4006', '10.0.0.4 22', 'TCP', '...AP...', 2, 80),
     );
     const { rows, status } = await flowsOf(lone);
     expect(rows).toMatchObject([
       { initiator: '10.0.0.1', responder: '10.0.0.53', initiatorPackets: 0, responderPackets: 1, outcome: 'unknown' },
-      { initiator: '10.0.0.1', responder: '10.0.0.9', initiatorPackets: 1, responderPackets: 0, outcome: 'unknown' },
+      { initiator: '10.0.0.1', responder: '10.0.0.9', initiatorPackets: 1, responderPackets: 0, outcome: 'unanswered' },
+      { responder: '10.0.0.7', outcome: 'unknown' },
+      { responder: '10.0.0.6', outcome: 'answered' },
+      { responder: '10.0.0.5', outcome: 'answered' },
+      { responder: '10.0.0.4', outcome: 'unknown' },
     ]);
     expect(status.message).toBe(
-      '2 records without the other direction, and not one with it; times without a zone are taken as UTC',
+      '6 records without the other direction, and not one with it; times without a zone are taken as UTC',
     );
     const answered = [
       record(2, '10.0.0.1 4002', '10.0.0.8 22', 'TCP', '...AP.SF', 3, 200),

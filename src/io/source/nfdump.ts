@@ -26,7 +26,7 @@ import { DEFAULT_BATCH_ROWS, type TableOpenOptions, type TableSource, type Table
  *
  * Who began: whoever sent a SYN and never an ACK; else the side whose port is not that of a service; else who was earlier; else the side with the higher port. A single record that
  * comes from the port of a service is an answer whose question was not exported: its destination is the initiator. Whether nobody answered is said only of inputs that show
- * answers: an exporter that sees one direction would make everybody look unanswered.
+ * answers: an exporter that sees one direction would make everybody look unanswered. Of TCP flags tell it also there: whoever was answered went on with an ACK or a RST.
  *
  * Bytes are those of IP, as the exporter counts them.
  */
@@ -398,7 +398,7 @@ class NfdumpSource implements TableSource {
       if (isWhole || this.#pairs > 0) {
         out.word(C.tcpState, row, state);
         out.word(C.outcome, row, TCP_OUTCOME[state] ?? 'unknown');
-      } else out.word(C.outcome, row, 'unknown');
+      } else out.word(C.outcome, row, oneSidedOutcome(a?.flags ?? ''));
       if (state === 'SF') out.word(C.closeReason, row, 'fin');
       else if (state.startsWith('RST') || state === 'REJ') out.word(C.closeReason, row, 'rst');
     } else if (protocol === PROTO.tcp) out.word(C.outcome, row, isWhole ? 'answered' : 'unknown');
@@ -496,6 +496,12 @@ function flagsOf(text: string): string {
     return [...'CEUAPRSF'].filter((_, i) => (bits & (128 >> i)) !== 0).join('');
   }
   return [...'CEUAPRSF'].filter((flag) => text.includes(flag)).join('');
+}
+
+/** How the first packet of a TCP initiator was met, where the other direction is never exported: its own flags tell whether it went on. */
+function oneSidedOutcome(flags: string): string {
+  if (!flags.includes('S')) return 'unknown';
+  return /[AR]/.test(flags) ? 'answered' : 'unanswered';
 }
 
 function givenBy(at: Record<Field, number>): FlowColumnName[] {
