@@ -87,6 +87,25 @@ describe('the long-connection detector', () => {
     );
   });
 
+  it('does not count one silence alone, which may lie between two connections with the same ports', () => {
+    const part = (fromMs: number): FlowRecord =>
+      row(fromMs, fromMs + 20 * MIN, { outcome: 'unknown', closeReason: 'idle' });
+    const two = [part(0), part(100 * MIN)];
+    expect(detect(two)).toEqual([]);
+    expect(value(detect([...two, part(200 * MIN)])[0], 'longest')).toBe(220 * MIN);
+    // What a cut of the active timeout leaves between rows is no silence.
+    expect(detect([part(0), row(24 * MIN, 61 * MIN, { continued: 1 })])).toHaveLength(1);
+  });
+
+  it('does not take headers of one side for a connection where payload is not counted', () => {
+    const bare = (responderBytes: number, more: FlowRecord = {}): FlowRecord =>
+      row(0, 4 * HOUR, { initiatorPackets: 0, responderPackets: 40, initiatorBytes: 0, responderBytes, ...more });
+    expect(detect([bare(40 * 74)])).toEqual([]);
+    expect(detect([bare(40 * 74 + 1)])).toHaveLength(1);
+    expect(detect([bare(40 * 74, { initiatorPackets: 40, initiatorBytes: 2400 })])).toHaveLength(1);
+    expect(detect([bare(40 * 60, { protocol: 'udp' })])).toHaveLength(1);
+  });
+
   it('counts connections side by side once, and gives their sum beside', () => {
     const [found] = detect(range(8).map((i) => row(0, HOUR, { initiatorPort: 40_000 + i })));
     expect([value(found, 'open-time'), value(found, 'sum'), found?.score]).toEqual([HOUR, 8 * HOUR, 0.2]);

@@ -15,7 +15,8 @@ import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
  * That is the union of their times and not the sum, so eight connections side by side for an hour are one hour; RITA sums (eight hours), and the
  * sum is given beside it. The rows of one connection are joined first: those that the active timeout cut (`continued`), and TCP that was
  * written after a silence and went on with keep-alives, told by the same ports and a beginning that was not seen, up to the two hours after
- * which TCP keep-alives are sent (RFC 1122 section 4.2.3.6). The silence between joined rows counts as open.
+ * which TCP keep-alives are sent (RFC 1122 section 4.2.3.6). The silence between joined rows counts as open; where it is one silence only, it may as well lie between two connections that had
+ * the same ports one after the other, and is left out.
  *
  * To be open is more than to have packets far apart. A connection counts when both sides sent two packets or more, or one sent four where the other is not seen at all, and payload went at least one way,
  * or when plain ACKs went both ways, as keep-alives do; so neither a half-open attempt that is repeated for hours nor stray SYN-ACKs and RSTs (the
@@ -75,6 +76,8 @@ const CUT_GAP_MS = 300_000;
 const KEEP_ALIVE_GAP_MS = 7_500_000;
 /** Packets of a connection at least: two of each side, or as many of one where the capture shows one direction only. */
 const ENOUGH = 4;
+/** The largest frame of TCP without payload that is usual: Ethernet, IPv4, and a header with the options of a SYN. */
+const BARE_BYTES = 74;
 const EVIDENCE_PER_PAIR = 10;
 const INSIDE_FACTOR = 0.5;
 
@@ -314,7 +317,7 @@ class LongConnectionDetector implements Detector {
         joinMs,
         sent: Math.min(ENOUGH, numberAt(batch.initiatorPackets, row) ?? ENOUGH),
         returned: Math.min(ENOUGH, numberAt(batch.responderPackets, row) ?? ENOUGH),
-        used: isUsed(batch, row),
+        used: isUsed(batch, row, judge.isTcp(row)),
       });
     }
   }
@@ -415,11 +418,20 @@ function clockJumped(batch: FlowBatch, row: number, spanMs: number): boolean {
   return meanMs * (sent + returned - 1) < spanMs / 2;
 }
 
-/** Whether a row shows that both ends were there: payload, which is assumed where it is not known, or keep-alives. */
-function isUsed(batch: FlowBatch, row: number): boolean {
+/** Whether a row shows that both ends were there: payload, which is assumed where it is not known and there is room for some, or keep-alives. */
+function isUsed(batch: FlowBatch, row: number, isTcp: boolean): boolean {
   const sent = numberAt(batch.initiatorPayloadBytes, row);
   const returned = numberAt(batch.responderPayloadBytes, row);
-  if (sent === undefined || returned === undefined || sent + returned > 0) return true;
+  if (sent === undefined || returned === undefined) {
+    if (!isTcp) return true;
+    // Without payload counts: TCP that is seen from one side alone, in packets that hold no more than headers, is a stray answer or an attempt.
+    const from = numberAt(batch.initiatorPackets, row);
+    const back = numberAt(batch.responderPackets, row);
+    if (from === undefined || back === undefined || (from > 0 && back > 0)) return true;
+    const bytes = (numberAt(batch.initiatorBytes, row) ?? 0) + (numberAt(batch.responderBytes, row) ?? 0);
+    return bytes === 0 || bytes > BARE_BYTES * (from + back);
+  }
+  if (sent + returned > 0) return true;
   return textAt(batch.initiatorFlags, row) === 'A' && textAt(batch.responderFlags, row) === 'A';
 }
 
@@ -428,25 +440,48 @@ function joinRows(rows: readonly Row[]): Stretch[] {
   const ordered = rows.toSorted(
     (a, b) => a.initiatorPort - b.initiatorPort || a.startMs - b.startMs || a.endMs - b.endMs || a.joinMs - b.joinMs,
   );
-  const stretches: (Stretch & {
-    endMs: number;
-    initiatorPort: number;
-    sent: number;
-    returned: number;
-    used: boolean;
-  })[] = [];
+  const stretches: OpenStretch[] = [];
+  let last: OpenStretch | undefined;
   for (const { startMs, endMs, initiatorPort, joinMs, sent, returned, used } of ordered) {
-    const last = stretches[stretches.length - 1];
-    if (last !== undefined && last.initiatorPort === initiatorPort && joinMs > 0 && startMs - last.endMs <= joinMs) {
+    const silenceMs = last === undefined ? 0 : startMs - last.endMs;
+    if (last !== undefined && last.initiatorPort === initiatorPort && joinMs > 0 && silenceMs <= joinMs) {
+      if (silenceMs > CUT_GAP_MS) {
+        last.silences++;
+        last.pausedMs = last.endMs;
+        last.resumedMs = startMs;
+      }
       last.endMs = Math.max(last.endMs, endMs);
       last.sent += sent;
       last.returned += returned;
       last.used ||= used;
-    } else stretches.push({ startMs, endMs, initiatorPort, sent, returned, used });
+    } else {
+      last = { startMs, endMs, initiatorPort, sent, returned, used, silences: 0, pausedMs: endMs, resumedMs: endMs };
+      stretches.push(last);
+    }
   }
-  return stretches.filter(
-    ({ sent, returned, used }) => used && sent !== 1 && returned !== 1 && sent + returned >= ENOUGH,
-  );
+  return stretches
+    .filter(({ sent, returned, used }) => used && sent !== 1 && returned !== 1 && sent + returned >= ENOUGH)
+    .flatMap(({ startMs, endMs, silences, pausedMs, resumedMs }) =>
+      silences === 1
+        ? [
+            { startMs, endMs: pausedMs },
+            { startMs: resumedMs, endMs },
+          ]
+        : [{ startMs, endMs }],
+    );
+}
+
+/** Rows of one connection, while they are joined. */
+interface OpenStretch extends Stretch {
+  endMs: number;
+  readonly initiatorPort: number;
+  sent: number;
+  returned: number;
+  used: boolean;
+  /** Silences longer than a cut, and where the latest began and ended. */
+  silences: number;
+  pausedMs: number;
+  resumedMs: number;
 }
 
 /** Length of the union of stretches. */
