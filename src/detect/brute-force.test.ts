@@ -71,6 +71,38 @@ describe('guessing', () => {
     expect([found?.flows.length, found?.flowCount]).toEqual([20, 60]);
   });
 
+  it('reckons payload from bytes and packets where the log counts none, and asks for more packets than a check of a port has', () => {
+    const record = (i: number, client: number, server: number, sizes: FlowRecord = {}): FlowRecord => {
+      const { initiatorPayloadBytes: _a, responderPayloadBytes: _b, ...rest } = login({ startMs: T0 + i * 200 });
+      return {
+        ...rest,
+        initiatorPackets: client,
+        responderPackets: server,
+        initiatorBytes: 1744 + 52 * client,
+        responderBytes: 1839 + 52 * server,
+        ...sizes,
+      };
+    };
+    const guessing = (client: number, server: number, sizes: FlowRecord = {}) =>
+      summary(detect(range(60, (i) => record(i, client, server, sizes))));
+    expect(guessing(12, 10)).toEqual(['brute-force.login 198.51.100.7 1 ssh:22 0.87']);
+    expect(guessing(5, 4)).toHaveLength(1);
+    expect(guessing(4, 4)).toEqual([]);
+    expect(guessing(5, 3)).toEqual([]);
+    expect(guessing(12, 10, { initiatorBytes: 12 * 52 })).toEqual([]);
+    const unparted = (bytes: number) => {
+      const records = range(60, (i) => record(i, 1, 1)).map(
+        ({ initiatorPackets: _a, responderPackets: _b, ...rest }) => ({
+          ...rest,
+          initiatorBytes: bytes,
+          responderBytes: bytes,
+        }),
+      );
+      return detect(records).length;
+    };
+    expect([unparted(299), unparted(300)]).toEqual([0, 1]);
+  });
+
   it('stays silent at eight attempts and speaks at nine', () => {
     expect(detect(guesses.slice(0, 8))).toEqual([]);
     expect(summary(detect(guesses.slice(0, 9)))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.50']);

@@ -1,6 +1,6 @@
 import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { bindFlows } from '../flow/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   type Detection,
@@ -36,6 +36,9 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  *
  * HTTP. The shape of a login is that of any other request, so that a request counts only where it says that it is one (`web-login.ts`): a form handed in to a login page, or credentials that the server
  * refused. As many people behind one address (a proxy, a provider) log in to the same page, it takes 20 of them within five minutes.
+ *
+ * Logs that count no payload (NetFlow, Argus, Suricata's flows). It is reckoned from the bytes of each side, less 52 for the headers of each packet; and as a check of a port leaves about as much, a connection
+ * counts only where the client sent 5 packets and the server 4, or 300 bytes each where packets are not told by side. Without content, services are told by their ports.
  *
  * What fools it: automation that opens one SSH connection per trivial command looks exactly like guessing, because a failed and a short successful
  * login differ by few encrypted bytes; many guesses in one connection, as SMB and HTTP allow; guessing slower than 9 in five minutes; spraying from many sources.
@@ -80,16 +83,8 @@ export const DEFAULT_BRUTE_FORCE_OPTIONS: BruteForceOptions = {
 export const bruteForceInfo: DetectorInfo = {
   id: 'brute-force',
   kinds: ['brute-force.login', 'brute-force.spray'],
-  needs: [
-    'initiator',
-    'responder',
-    'responderPort',
-    'protocol',
-    'startMs',
-    'endMs',
-    'initiatorPayloadBytes',
-    'responderPayloadBytes',
-  ],
+  needs: ['initiator', 'responder', 'responderPort', 'protocol', 'startMs', 'endMs'],
+  needsOneOf: ['initiatorPayloadBytes', 'initiatorBytes'],
   sees: 'Many short, alike, completed connections from one host to a login service, or to the same service of several hosts.',
   fooledBy:
     'Automation that opens one short login per command; many guesses in one connection; fewer than 9 guesses in five minutes (20 over HTTP); logins over HTTPS.',
@@ -307,9 +302,9 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const web = new WebLogins(flows);
     for (let row = 0; row < flows.rowCount; row++) {
       if (isTcp[(protocols[row] as number) + 1] === 0) continue;
-      const clientBytes = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
+      const clientBytes = numberAt(flows.initiatorPayloadBytes, row) ?? reckoned(flows, row, CLIENT);
       if (clientBytes === 0) continue;
-      const serverBytes = numberAt(flows.responderPayloadBytes, row) ?? 0;
+      const serverBytes = numberAt(flows.responderPayloadBytes, row) ?? reckoned(flows, row, SERVER);
       if (serverBytes === 0 || numberAt(flows.continued, row) === 1) continue;
       const port = numberAt(flows.responderPort, row);
       const isWeb = web.isLogin(row);
@@ -514,6 +509,21 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     finish,
     saturations: (): Saturation[] => saturationsOf(bruteForceInfo.id, [pairCap, attemptCap, pool.cap]),
   };
+}
+
+/** Sides whose payload is reckoned: the columns of bytes and packets, and the packets of a login at least. */
+const CLIENT = { bytes: 'initiatorBytes', packets: 'initiatorPackets', least: 5 } as const;
+const SERVER = { bytes: 'responderBytes', packets: 'responderPackets', least: 4 } as const;
+/** Headers of a packet, IPv4 and TCP with time stamps; and bytes of a side that went further than a handshake. */
+const HEADER_BYTES = 52;
+const LOGIN_BYTES = 300;
+
+/** Payload of one side where the log counts none, about; 0 where it can't be more than a handshake. */
+function reckoned(flows: FlowBatch, row: number, side: typeof CLIENT | typeof SERVER): number {
+  const bytes = numberAt(flows[side.bytes], row) ?? 0;
+  const packets = numberAt(flows[side.packets], row);
+  if (packets === undefined) return bytes >= LOGIN_BYTES ? bytes : 0;
+  return packets >= side.least ? Math.max(0, bytes - HEADER_BYTES * packets) : 0;
 }
 
 function groupTotals(group: readonly Pair[]): Map<string, number> {

@@ -108,6 +108,8 @@ export interface DetectorInfo {
   readonly kinds: readonly string[];
   /** Flow columns without which it sees nothing: from a source that can't give one of them it does not run. */
   readonly needs: readonly FlowColumnName[];
+  /** Flow columns of which one is enough: from a source that gives none of them it does not run. */
+  readonly needsOneOf?: readonly FlowColumnName[];
   /** True where it sees nothing without a baseline: without one it does not run. */
   readonly needsBaseline?: true;
   /** True where it sees nothing without threat lists: without any it does not run. */

@@ -577,7 +577,7 @@ class DetectorLooks {
     let able = this.#known.get(source);
     if (able === undefined) {
       able = this.#detectors.filter((detector) => {
-        const lacking = source === undefined ? [] : needsOf(detector).filter((name) => !source.gives.has(name));
+        const lacking = source === undefined ? [] : lackingOf(detector, source);
         if (lacking.length === 0) this.#looked.add(detector);
         else this.#lacking.set(detector, lacking);
         return lacking.length === 0;
@@ -594,8 +594,14 @@ class DetectorLooks {
   }
 }
 
-function needsOf({ id }: Detector): readonly string[] {
-  return DETECTORS.find(({ info }) => info.id === id)?.info.needs ?? [];
+/** The columns that a detector needs and the source does not give; of those of which one is enough, the first where there is none. */
+function lackingOf({ id }: Detector, { gives }: FlowSource): readonly string[] {
+  const info = DETECTORS.find((entry) => entry.info.id === id)?.info;
+  const { needs = [], needsOneOf = [] } = info ?? {};
+  const lacking = needs.filter((name) => !gives.has(name));
+  return needsOneOf.length === 0 || needsOneOf.some((name) => gives.has(name))
+    ? lacking
+    : [...lacking, ...needsOneOf.slice(0, 1)];
 }
 
 function createDetectors(context: NetworkContext, settings: NonNullable<Config['detect']>): Detector[] {
