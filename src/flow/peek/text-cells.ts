@@ -1,18 +1,20 @@
-/** Bytes of a cell, as a power of two. */
-const CELL_BITS = 5;
-const CELL = 2 ** CELL_BITS;
+/** Bytes of a cell: a line of the processor's caches. */
+const CELL_BITS = 6;
+/** Of which so many are text; the number of the cell behind it in its chain, or among the free ones, is the last word, -1 at the end. */
+const CELL = 60;
+const NEXT = 15;
 /** Cells that are taken from the system at once. */
-const PIECE_BITS = 12;
+const PIECE_BITS = 11;
 const PIECE = 2 ** PIECE_BITS;
 
 /**
- * Texts of one byte a character, in chains of cells of 32 bytes: what thousands of live flows keep for a minute each. As strings they would all outlive the young generation and be
+ * Texts of one byte a character, in chains of cells of 64 bytes: what thousands of live flows keep for a minute each. As strings they would all outlive the young generation and be
  * copied on their way out of it; here they cost the copying of their bytes. Memory grows with the most that was held at a time, in pieces of 128 KiB, and is used again.
  */
 export class TextCells {
   #bytes: Uint8Array[] = [];
-  /** The cell behind each cell of its chain, or of the free ones; -1 at the end. */
-  #next: Int32Array[] = [];
+  /** The same memory in words. */
+  #words: Int32Array[] = [];
   #free = -1;
   #fresh = 0;
 
@@ -28,7 +30,7 @@ export class TextCells {
    * @param last its last cell. @param length its length so far, which is not 0. @returns the last cell from now on.
    */
   append(last: number, length: number, bytes: Uint8Array, from: number, to: number): number {
-    const used = length & (CELL - 1);
+    const used = length % CELL;
     return this.#write(last, used === 0 ? CELL : used, bytes, from, to);
   }
 
@@ -39,7 +41,7 @@ export class TextCells {
     for (let here = from; here < to; ) {
       if (filled === CELL) {
         const next = this.#take();
-        this.#next[last >> PIECE_BITS][last & (PIECE - 1)] = next;
+        this.#words[last >> PIECE_BITS][nextOf(last)] = next;
         last = next;
         filled = 0;
       }
@@ -56,10 +58,10 @@ export class TextCells {
     for (let at = 0; at < length; ) {
       const piece = this.#bytes[cell >> PIECE_BITS];
       const base = (cell & (PIECE - 1)) << CELL_BITS;
-      const stop = length - at < CELL ? length - at : CELL;
-      for (let i = 0; i < stop; i++) into[at + i] = piece[base + i];
-      at += stop;
-      cell = this.#next[cell >> PIECE_BITS][cell & (PIECE - 1)];
+      const n = length - at < CELL ? length - at : CELL;
+      for (let i = 0; i < n; i++) into[at + i] = piece[base + i];
+      at += n;
+      cell = this.#words[cell >> PIECE_BITS][nextOf(cell)];
     }
   }
 
@@ -67,7 +69,7 @@ export class TextCells {
   last(first: number): number {
     let last = first;
     for (;;) {
-      const next = this.#next[last >> PIECE_BITS][last & (PIECE - 1)];
+      const next = this.#words[last >> PIECE_BITS][nextOf(last)];
       if (next < 0) return last;
       last = next;
     }
@@ -76,7 +78,7 @@ export class TextCells {
   /** Frees the cells of a text. */
   remove(first: number): void {
     const last = this.last(first);
-    this.#next[last >> PIECE_BITS][last & (PIECE - 1)] = this.#free;
+    this.#words[last >> PIECE_BITS][nextOf(last)] = this.#free;
     this.#free = first;
   }
 
@@ -86,11 +88,17 @@ export class TextCells {
     if (cell < 0) {
       cell = this.#fresh++;
       if ((cell & (PIECE - 1)) === 0) {
-        this.#bytes.push(new Uint8Array(PIECE << CELL_BITS));
-        this.#next.push(new Int32Array(PIECE));
+        const bytes = new Uint8Array(PIECE << CELL_BITS);
+        this.#bytes.push(bytes);
+        this.#words.push(new Int32Array(bytes.buffer));
       }
-    } else this.#free = this.#next[cell >> PIECE_BITS][cell & (PIECE - 1)];
-    this.#next[cell >> PIECE_BITS][cell & (PIECE - 1)] = -1;
+    } else this.#free = this.#words[cell >> PIECE_BITS][nextOf(cell)];
+    this.#words[cell >> PIECE_BITS][nextOf(cell)] = -1;
     return cell;
   }
+}
+
+/** Where a cell's word for the next one is in its piece. */
+function nextOf(cell: number): number {
+  return ((cell & (PIECE - 1)) << (CELL_BITS - 2)) + NEXT;
 }
