@@ -34,34 +34,57 @@ export interface BerElement {
   readonly cut: boolean;
 }
 
-/** The element at `at`, or undefined when no identifier and definite length can be read there. The next one begins at its `to`. */
-export function readBer(bytes: Uint8Array, at: number, end: number): BerElement | undefined {
-  if (at + 2 > end) return undefined;
-  const tag = bytes[at];
+/** The element that was read last, so that one that is only stepped over makes no object. */
+const HEAD = { number: 0, from: 0, to: 0 };
+
+/** Reads an element's identifier and length into HEAD; its end may lie behind `end`. False when they can't be read. */
+function readHead(bytes: Uint8Array, at: number, end: number): boolean {
+  if (at + 2 > end) return false;
   let here = at + 1;
-  let number = tag & 31;
+  let number = bytes[at] & 31;
   if (number === 31) {
     number = 0;
     let byte: number;
     let count = 0;
     do {
-      if (here >= end || ++count > 4) return undefined;
+      if (here >= end || ++count > 4) return false;
       byte = bytes[here++];
       number = (number << 7) | (byte & 127);
     } while (byte & 128);
   }
-  if (here >= end) return undefined;
+  if (here >= end) return false;
   let length = bytes[here++];
   if (length >= 0x80) {
     const count = length & 127;
     // Four bytes of length are 4 GiB; leading zeros are allowed in BER, but nobody needs more of them than that.
-    if (count === 0 || count > 4 || here + count > end) return undefined;
+    if (count === 0 || count > 4 || here + count > end) return false;
     length = 0;
     for (let i = 0; i < count; i++) length = length * 256 + bytes[here++];
   }
-  const to = here + length;
+  HEAD.number = number;
+  HEAD.from = here;
+  HEAD.to = here + length;
+  return true;
+}
+
+/** The element at `at`, or undefined when no identifier and definite length can be read there. The next one begins at its `to`. */
+export function readBer(bytes: Uint8Array, at: number, end: number): BerElement | undefined {
+  if (!readHead(bytes, at, end)) return undefined;
+  const { number, from, to } = HEAD;
+  const tag = bytes[at];
   const cut = to > end;
-  return { tag, number, constructed: (tag & CONSTRUCTED) !== 0, from: here, to: cut ? end : to, cut };
+  return { tag, number, constructed: (tag & CONSTRUCTED) !== 0, from, to: cut ? end : to, cut };
+}
+
+/** The first of the elements inside a constructed one, at most `max`, that has this identifier byte: as `berChildren(bytes, parent, max).find(({ tag }) => ...)`, without the others. */
+export function findBer(bytes: Uint8Array, parent: BerElement, tag: number, max = 64): BerElement | undefined {
+  let at = parent.from;
+  for (let i = 0; i < max && at < parent.to; i++) {
+    if (bytes[at] === tag) return readBer(bytes, at, parent.to);
+    if (!readHead(bytes, at, parent.to)) return undefined;
+    at = HEAD.to;
+  }
+  return undefined;
 }
 
 /** The element at `at` when it has this identifier byte, else undefined. */

@@ -44,7 +44,8 @@ const MAX_FIELDS = 100;
 const MAX_NAME = 128;
 /** Characters of a field's value that are kept. */
 const MAX_VALUE = 256;
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const PREFACE = utf8Bytes('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+const RESPONSE = utf8Bytes('HTTP/1.');
 
 export interface HttpRequest {
   readonly method: string;
@@ -56,17 +57,30 @@ export interface HttpRequest {
 
 /** The request that begins at `at`, or undefined when none does. */
 export function decodeHttpRequest(bytes: Uint8Array, at: number, end: number): HttpRequest | undefined {
+  const method = httpMethod(bytes, at, end);
+  if (method === undefined) return undefined;
+  const from = at + method.length + 1;
+  const to = targetEnd(bytes, from, end);
+  const target = wireText(bytes, from, Math.min(to, from + MAX_TARGET), MAX_TARGET);
+  return { method, target, host: decodeHost(bytes, to, Math.min(end, at + HEADER_WINDOW)) };
+}
+
+/** The method of the request that begins at `at`, or undefined when none does: one that is known, a space, and the beginning of a target. */
+export function httpMethod(bytes: Uint8Array, at: number, end: number): string | undefined {
+  // All begin with a capital.
+  if (at >= end || bytes[at] < 0x41 || bytes[at] > 0x5a) return undefined;
   let here = at;
   const methodEnd = Math.min(end, at + LONGEST_METHOD + 1);
   while (here < methodEnd && bytes[here] !== 0x20) here++;
   if (here === methodEnd || here - at < 3) return undefined;
   const method = latin1(bytes, at, here);
-  if (!METHODS.has(method)) return undefined;
-  const targetStart = ++here;
+  return METHODS.has(method) && targetEnd(bytes, here + 1, end) > here + 1 ? method : undefined;
+}
+
+function targetEnd(bytes: Uint8Array, from: number, end: number): number {
+  let here = from;
   while (here < end && bytes[here] !== 0x20 && bytes[here] !== 0x0d && bytes[here] !== 0x0a) here++;
-  if (here === targetStart) return undefined;
-  const target = wireText(bytes, targetStart, Math.min(here, targetStart + MAX_TARGET), MAX_TARGET);
-  return { method, target, host: decodeHost(bytes, here, Math.min(end, at + HEADER_WINDOW)) };
+  return here;
 }
 
 function decodeHost(bytes: Uint8Array, from: number, end: number): string | undefined {
@@ -95,12 +109,17 @@ function decodeHost(bytes: Uint8Array, from: number, end: number): string | unde
 
 /** True where an HTTP/1 response begins. */
 export function looksLikeHttpResponse(bytes: Uint8Array, at: number, end: number): boolean {
-  return end - at >= 8 && bytes[at] === 0x48 && latin1(bytes, at, at + 7) === 'HTTP/1.';
+  return end - at >= 8 && startsWith(bytes, at, RESPONSE);
 }
 
 /** True where the preface of HTTP/2 begins that a client sends when it knows, without TLS, that the server speaks it. */
 export function isHttp2Preface(bytes: Uint8Array, at: number, end: number): boolean {
-  return end - at >= PREFACE.length && bytes[at] === 0x50 && latin1(bytes, at, at + PREFACE.length) === PREFACE;
+  return end - at >= PREFACE.length && startsWith(bytes, at, PREFACE);
+}
+
+function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
+  return true;
 }
 
 /** What requests and responses have in common. Values are text from the network (`wireText`), at most 256 characters, the first where a field is repeated. */
@@ -224,7 +243,7 @@ function decodeField(bytes: Uint8Array, from: number, to: number, fields: Fields
   if (colon === to || colon === from) return false;
   if (colon - from > MAX_NAME) return true;
   // Space before the colon is refused by servers, and was a way to hide a field from a proxy: it is read as the field it looks like.
-  const name = latin1(bytes, from, colon).trim().toLowerCase();
+  const name = fieldName(bytes, from, colon);
   let start = colon + 1;
   let stop = to;
   while (start < stop && (bytes[start] === 0x20 || bytes[start] === 0x09)) start++;
@@ -241,6 +260,18 @@ function decodeField(bytes: Uint8Array, from: number, to: number, fields: Fields
     else if (name === 'content-length' && known !== value) fields.hasAmbiguousLength = true;
   }
   return true;
+}
+
+const NAME = new Uint8Array(MAX_NAME);
+
+/** Lower case, without surrounding space. */
+function fieldName(bytes: Uint8Array, from: number, to: number): string {
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i];
+    if (byte <= 0x20 || byte >= 0x7f) return latin1(bytes, from, to).trim().toLowerCase();
+    NAME[i - from] = byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
+  }
+  return latin1(NAME, 0, to - from);
 }
 
 function firstWord(bytes: Uint8Array, from: number, to: number): string {
@@ -413,7 +444,7 @@ function encodeHead(line: string, headers: readonly (readonly [string, string])[
 
 /** The preface of HTTP/2. */
 export function encodeHttp2Preface(): Uint8Array {
-  return utf8Bytes(PREFACE);
+  return PREFACE.slice();
 }
 
 /** 'GET /index.html on example.org'. */

@@ -6,6 +6,7 @@ import {
   berText,
   encodeBer,
   encodeBerInteger,
+  findBer,
   readBer,
 } from './ber.ts';
 import { ByteWriter, utf8Bytes } from './bytes.ts';
@@ -91,17 +92,26 @@ type Draft = {
   -readonly [K in keyof KerberosMessage]: KerberosMessage[K] extends readonly number[] ? number[] : KerberosMessage[K];
 };
 
-/** The message at [at, end) without its TCP length, or undefined when it is none. */
-export function decodeKerberos(bytes: Uint8Array, at: number, end: number): KerberosMessage | undefined {
-  if (at >= end) return undefined;
-  const type = TYPES.get(bytes[at]);
+/** What holds the fields of the message at [at, end), or undefined when it is none. */
+function bodyOf(bytes: Uint8Array, at: number, end: number): BerElement | undefined {
+  const type = at < end ? TYPES.get(bytes[at]) : undefined;
   if (type === undefined) return undefined;
   const outer = readBer(bytes, at, end);
   if (outer === undefined || outer.from >= outer.to || bytes[outer.from] !== 0x30) return undefined;
   const body = readBer(bytes, outer.from, outer.to);
-  if (body === undefined) return undefined;
-  const parts = berChildren(bytes, body, MAX_LIST);
-  if (!isVersion5(bytes, parts, type)) return undefined;
+  return body !== undefined && isVersion5(bytes, body, type) ? body : undefined;
+}
+
+/** Whether `decodeKerberos` takes [at, end) for a message. */
+export function looksLikeKerberos(bytes: Uint8Array, at: number, end: number): boolean {
+  return bodyOf(bytes, at, end) !== undefined;
+}
+
+/** The message at [at, end) without its TCP length, or undefined when it is none. */
+export function decodeKerberos(bytes: Uint8Array, at: number, end: number): KerberosMessage | undefined {
+  const body = bodyOf(bytes, at, end);
+  const type = body === undefined ? undefined : TYPES.get(bytes[at]);
+  if (body === undefined || type === undefined) return undefined;
   const message: Draft = {
     type,
     client: undefined,
@@ -117,21 +127,21 @@ export function decodeKerberos(bytes: Uint8Array, at: number, end: number): Kerb
     till: undefined,
     errorCode: undefined,
     errorText: undefined,
-    isCut: outer.cut || body.cut,
+    isCut: body.cut || readBer(bytes, at, end)?.cut === true,
   };
-  if (type === 'AS-REQ' || type === 'TGS-REQ') readRequest(bytes, parts, message);
-  else if (type === 'AS-REP' || type === 'TGS-REP') readReply(bytes, parts, message);
-  else if (type === 'AP-REQ') readApRequest(bytes, parts, message);
-  else if (type === 'KRB-ERROR') readError(bytes, parts, message);
-  else if (type === 'KRB-CRED') readCredential(bytes, parts, message);
+  if (type === 'AS-REQ' || type === 'TGS-REQ') readRequest(bytes, body, message);
+  else if (type === 'AS-REP' || type === 'TGS-REP') readReply(bytes, body, message);
+  else if (type === 'AP-REQ') readApRequest(bytes, body, message);
+  else if (type === 'KRB-ERROR') readError(bytes, body, message);
+  else if (type === 'KRB-CRED') readCredential(bytes, body, message);
   return message;
 }
 
 /** pvno 5 comes first, then the message type, which repeats the tag: [1] and [2] in requests to a KDC, [0] and [1] elsewhere. */
-function isVersion5(bytes: Uint8Array, parts: readonly BerElement[], type: KerberosType): boolean {
+function isVersion5(bytes: Uint8Array, body: BerElement, type: KerberosType): boolean {
   const base = type === 'AS-REQ' || type === 'TGS-REQ' ? 1 : 0;
-  const version = integerOf(bytes, part(parts, base));
-  const number = integerOf(bytes, part(parts, base + 1));
+  const version = integerOf(bytes, part(bytes, body, base));
+  const number = integerOf(bytes, part(bytes, body, base + 1));
   return version === 5 && number !== undefined && TYPES.get(0x60 + number) === type;
 }
 
@@ -158,18 +168,17 @@ export function walkKerberos(
   return Math.min(here, end);
 }
 
-function readRequest(bytes: Uint8Array, parts: readonly BerElement[], into: Draft): void {
-  readPreauthentication(bytes, part(parts, 3), into);
-  const body = inner(bytes, part(parts, 4));
-  if (body === undefined) return;
-  const fields = berChildren(bytes, body, MAX_LIST);
-  const options = inner(bytes, part(fields, 0));
+function readRequest(bytes: Uint8Array, body: BerElement, into: Draft): void {
+  readPreauthentication(bytes, part(bytes, body, 3), into);
+  const fields = inner(bytes, part(bytes, body, 4));
+  if (fields === undefined) return;
+  const options = inner(bytes, part(bytes, fields, 0));
   if (options !== undefined) into.options = berBits(bytes, options);
-  into.client = principal(bytes, part(fields, 1));
-  into.realm = textOf(bytes, part(fields, 2));
-  into.service = principal(bytes, part(fields, 3));
-  into.till = textOf(bytes, part(fields, 5));
-  const types = inner(bytes, part(fields, 8));
+  into.client = principal(bytes, part(bytes, fields, 1));
+  into.realm = textOf(bytes, part(bytes, fields, 2));
+  into.service = principal(bytes, part(bytes, fields, 3));
+  into.till = textOf(bytes, part(bytes, fields, 5));
+  const types = inner(bytes, part(bytes, fields, 8));
   if (types !== undefined)
     for (const element of berChildren(bytes, types, MAX_LIST)) {
       const type = berInteger(bytes, element);
@@ -177,32 +186,32 @@ function readRequest(bytes: Uint8Array, parts: readonly BerElement[], into: Draf
     }
 }
 
-function readReply(bytes: Uint8Array, parts: readonly BerElement[], into: Draft): void {
-  readPreauthentication(bytes, part(parts, 2), into);
-  into.realm = textOf(bytes, part(parts, 3));
-  into.client = principal(bytes, part(parts, 4));
-  readTicket(bytes, inner(bytes, part(parts, 5)), into);
-  into.replyEncryption = encryptionOf(bytes, part(parts, 6));
+function readReply(bytes: Uint8Array, body: BerElement, into: Draft): void {
+  readPreauthentication(bytes, part(bytes, body, 2), into);
+  into.realm = textOf(bytes, part(bytes, body, 3));
+  into.client = principal(bytes, part(bytes, body, 4));
+  readTicket(bytes, inner(bytes, part(bytes, body, 5)), into);
+  into.replyEncryption = encryptionOf(bytes, part(bytes, body, 6));
 }
 
-function readApRequest(bytes: Uint8Array, parts: readonly BerElement[], into: Draft): void {
-  const options = inner(bytes, part(parts, 2));
+function readApRequest(bytes: Uint8Array, body: BerElement, into: Draft): void {
+  const options = inner(bytes, part(bytes, body, 2));
   if (options !== undefined) into.options = berBits(bytes, options);
-  readTicket(bytes, inner(bytes, part(parts, 3)), into);
+  readTicket(bytes, inner(bytes, part(bytes, body, 3)), into);
 }
 
-function readCredential(bytes: Uint8Array, parts: readonly BerElement[], into: Draft): void {
-  const tickets = inner(bytes, part(parts, 2));
+function readCredential(bytes: Uint8Array, body: BerElement, into: Draft): void {
+  const tickets = inner(bytes, part(bytes, body, 2));
   if (tickets !== undefined) readTicket(bytes, readBer(bytes, tickets.from, tickets.to), into);
 }
 
-function readError(bytes: Uint8Array, parts: readonly BerElement[], into: Draft): void {
-  into.errorCode = integerOf(bytes, part(parts, 6));
-  into.client = principal(bytes, part(parts, 8));
-  into.realm = textOf(bytes, part(parts, 7)) ?? textOf(bytes, part(parts, 9));
-  into.service = principal(bytes, part(parts, 10));
-  into.errorText = textOf(bytes, part(parts, 11));
-  const data = inner(bytes, part(parts, 12));
+function readError(bytes: Uint8Array, body: BerElement, into: Draft): void {
+  into.errorCode = integerOf(bytes, part(bytes, body, 6));
+  into.client = principal(bytes, part(bytes, body, 8));
+  into.realm = textOf(bytes, part(bytes, body, 7)) ?? textOf(bytes, part(bytes, body, 9));
+  into.service = principal(bytes, part(bytes, body, 10));
+  into.errorText = textOf(bytes, part(bytes, body, 11));
+  const data = inner(bytes, part(bytes, body, 12));
   // e-data of PREAUTH_REQUIRED and PREAUTH_FAILED is METHOD-DATA; of others it may be anything (5.9.1).
   if (data === undefined || (into.errorCode !== 24 && into.errorCode !== 25)) return;
   const methods = readBer(bytes, data.from, data.to);
@@ -218,15 +227,14 @@ function readPreauthentication(bytes: Uint8Array, field: BerElement | undefined,
 /** PA-DATA: [1] type, [2] value as an OCTET STRING. */
 function readMethods(bytes: Uint8Array, list: BerElement, into: Draft): void {
   for (const element of berChildren(bytes, list, MAX_LIST)) {
-    const fields = berChildren(bytes, element, 4);
-    const type = integerOf(bytes, part(fields, 1));
+    const type = integerOf(bytes, part(bytes, element, 1, 4));
     if (type === undefined) continue;
     into.preauthentication.push(type);
-    const value = inner(bytes, part(fields, 2));
+    const value = inner(bytes, part(bytes, element, 2, 4));
     if (value === undefined) continue;
     if (type === PA_ENC_TIMESTAMP) {
       const data = readBer(bytes, value.from, value.to);
-      if (data?.tag === 0x30) into.timestampEncryption = integerOf(bytes, part(berChildren(bytes, data, 4), 0));
+      if (data?.tag === 0x30) into.timestampEncryption = integerOf(bytes, part(bytes, data, 0, 4));
     } else if (type === PA_TGS_REQ) {
       // Only an AP-REQ, which holds no further message: requests inside requests would never end.
       if (value.from < value.to && TYPES.get(bytes[value.from]) === 'AP-REQ')
@@ -235,9 +243,8 @@ function readMethods(bytes: Uint8Array, list: BerElement, into: Draft): void {
       // PA-FOR-USER: [0] userName PrincipalName, [1] userRealm, [2] checksum, [3] package.
       const user = readBer(bytes, value.from, value.to);
       if (user?.tag !== 0x30) continue;
-      const names = berChildren(bytes, user, 8);
-      const name = principal(bytes, part(names, 0));
-      const realm = textOf(bytes, part(names, 1));
+      const name = principal(bytes, part(bytes, user, 0, 8));
+      const realm = textOf(bytes, part(bytes, user, 1, 8));
       into.forUser = realm === undefined ? name : `${name ?? ''}@${realm}`;
     } else if (into.type === 'KRB-ERROR' && (type === 19 || type === 11)) readEncryptionInfo(bytes, value, into);
   }
@@ -248,7 +255,7 @@ function readEncryptionInfo(bytes: Uint8Array, value: BerElement, into: Draft): 
   const list = readBer(bytes, value.from, value.to);
   if (list?.tag !== 0x30) return;
   for (const entry of berChildren(bytes, list, MAX_LIST)) {
-    const type = integerOf(bytes, part(berChildren(bytes, entry, 4), 0));
+    const type = integerOf(bytes, part(bytes, entry, 0, 4));
     if (type !== undefined && !into.encryptionTypes.includes(type) && into.encryptionTypes.length < MAX_LIST)
       into.encryptionTypes.push(type);
   }
@@ -259,21 +266,20 @@ function readTicket(bytes: Uint8Array, ticket: BerElement | undefined, into: Dra
   if (ticket?.tag !== TICKET) return;
   const body = readBer(bytes, ticket.from, ticket.to);
   if (body === undefined) return;
-  const fields = berChildren(bytes, body, 8);
-  into.realm ??= textOf(bytes, part(fields, 1));
-  into.service = principal(bytes, part(fields, 2));
-  into.ticketEncryption = encryptionOf(bytes, part(fields, 3));
+  into.realm ??= textOf(bytes, part(bytes, body, 1, 8));
+  into.service = principal(bytes, part(bytes, body, 2, 8));
+  into.ticketEncryption = encryptionOf(bytes, part(bytes, body, 3, 8));
 }
 
 /** Encryption type of the EncryptedData in a field. */
 function encryptionOf(bytes: Uint8Array, field: BerElement | undefined): number | undefined {
   const data = inner(bytes, field);
-  return data === undefined ? undefined : integerOf(bytes, part(berChildren(bytes, data, 4), 0));
+  return data === undefined ? undefined : integerOf(bytes, part(bytes, data, 0, 4));
 }
 
-/** The field [number] among the members of a SEQUENCE. */
-function part(parts: readonly BerElement[], number: number): BerElement | undefined {
-  return parts.find((element) => element.tag === CONTEXT + number);
+/** The field [number] among the first members of a SEQUENCE. */
+function part(bytes: Uint8Array, parent: BerElement, number: number, max = MAX_LIST): BerElement | undefined {
+  return findBer(bytes, parent, CONTEXT + number, max);
 }
 
 /** What stands inside an explicit tag. */
@@ -295,11 +301,14 @@ function textOf(bytes: Uint8Array, field: BerElement | undefined): string | unde
 function principal(bytes: Uint8Array, field: BerElement | undefined): string | undefined {
   const name = inner(bytes, field);
   if (name === undefined) return undefined;
-  const strings = inner(bytes, part(berChildren(bytes, name, 4), 1));
+  const strings = inner(bytes, part(bytes, name, 1, 4));
   if (strings === undefined) return undefined;
-  return berChildren(bytes, strings, MAX_PARTS)
-    .map((element) => berText(bytes, element))
-    .join('/');
+  let text: string | undefined;
+  for (const element of berChildren(bytes, strings, MAX_PARTS)) {
+    const one = berText(bytes, element);
+    text = text === undefined ? one : `${text}/${one}`;
+  }
+  return text ?? '';
 }
 
 const ENCRYPTIONS: ReadonlyMap<number, string> = new Map([

@@ -2,10 +2,10 @@ import { looksLikeBitTorrent } from './bittorrent.ts';
 import { looksLikeRpc } from './dcerpc.ts';
 import { decodeDhcpv6 } from './dhcpv6.ts';
 import { looksLikeFtp } from './ftp.ts';
-import { decodeHttpRequest, isHttp2Preface, looksLikeHttpResponse } from './http.ts';
+import { httpMethod, isHttp2Preface, looksLikeHttpResponse } from './http.ts';
 import { looksLikeImap } from './imap.ts';
 import { looksLikeIrc } from './irc.ts';
-import { decodeKerberos } from './kerberos.ts';
+import { looksLikeKerberos } from './kerberos.ts';
 import { decodeLdap } from './ldap.ts';
 import { looksLikeModbus } from './modbus.ts';
 import { looksLikeMqtt } from './mqtt.ts';
@@ -308,10 +308,10 @@ function textContent(bytes: Uint8Array, at: number, end: number): string | undef
 function requestContent(bytes: Uint8Array, at: number, end: number): string | undefined {
   if (looksLikeHttpResponse(bytes, at, end) || isHttp2Preface(bytes, at, end)) return 'http';
   if (starts(bytes, at, end, 'RTSP/1.0 ') || starts(bytes, at, end, 'RTSP/2.0 ')) return 'rtsp';
-  const request = decodeHttpRequest(bytes, at, end);
-  if (request === undefined) return undefined;
+  const method = httpMethod(bytes, at, end);
+  if (method === undefined) return undefined;
   // 'METHOD target HTTP/1.1'; 'METHOD target' alone is HTTP 0.9.
-  const target = at + request.method.length + 1;
+  const target = at + method.length + 1;
   let here = target;
   while (here < end && bytes[here] > 0x20) here++;
   if (here < end && bytes[here] !== 0x20) return 'http';
@@ -324,7 +324,7 @@ function requestContent(bytes: Uint8Array, at: number, end: number): string | un
   }
   // The line goes on: what is asked for has to do.
   const isPath = bytes[target] === 0x2f || starts(bytes, target, end, 'http');
-  return isPath || request.method === 'CONNECT' ? 'http' : '';
+  return isPath || method === 'CONNECT' ? 'http' : '';
 }
 
 /** TPKT version 3, then an X.224 connection request or confirm of RDP: S7comm and MMS, which have the same, have parameters (0xc0 to 0xc2) behind it. */
@@ -362,7 +362,7 @@ function isRpcStart(bytes: Uint8Array, at: number, end: number): boolean {
 /** A message behind its length in four bytes (RFC 4120 section 7.2.2). */
 function isKerberosTcp(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < 16 || bytes[at + 1] > 0x0f || (bytes[at + 4] & 0xe0) !== 0x60) return false;
-  return decodeKerberos(bytes, at + 4, end) !== undefined;
+  return looksLikeKerberos(bytes, at + 4, end);
 }
 
 function isLdap(bytes: Uint8Array, at: number, end: number): boolean {
@@ -423,7 +423,7 @@ function udpContent(port: number, bytes: Uint8Array, at: number, end: number): s
   if (first < 2 && n >= 20 && u32(bytes, at + 4) === 0x2112a442) return 'stun';
   if (first >= 0xc0) return isQuic(bytes, at, end) ? 'quic' : undefined;
   if (first >= 0x41 && first <= 0x5a && isTextStart(bytes, at, end) && looksLikeSip(bytes, at, end)) return 'sip';
-  if ((first & 0xe0) === 0x60 && n >= 16 && decodeKerberos(bytes, at, end) !== undefined) return 'kerberos';
+  if ((first & 0xe0) === 0x60 && n >= 16 && looksLikeKerberos(bytes, at, end)) return 'kerberos';
   if (n >= 50 && isNetbiosName(bytes, at + 12)) return 'netbios-ns';
   if (port === 123 && n >= 48 && ((first >> 3) & 7) >= 1 && ((first >> 3) & 7) <= 4 && (first & 7) !== 0) return 'ntp';
   if ((port === 546 || port === 547) && decodeDhcpv6(bytes, at, end) !== undefined) return 'dhcpv6';

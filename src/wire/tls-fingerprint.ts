@@ -94,7 +94,7 @@ interface KnownHello extends TlsFingerprints {
 }
 
 /** Hellos whose fingerprints are kept, by a hash of what they are made of; a newcomer that comes a second time takes the place of whoever had it. */
-const KNOWN_HELLOS = 128;
+const KNOWN_HELLOS = 256;
 const KNOWN: (KnownHello | undefined)[] = new Array<KnownHello | undefined>(KNOWN_HELLOS).fill(undefined);
 const SEEN = new Int32Array(KNOWN_HELLOS);
 

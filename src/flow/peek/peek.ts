@@ -1,6 +1,6 @@
-import { asciiText, safeText, TextMemo } from '../../core/index.ts';
+import { asciiText, safeText } from '../../core/index.ts';
 import type { OddityCounter, OddityName } from '../../wire/index.ts';
-import { ODDITY } from '../../wire/index.ts';
+import { latin1, ODDITY } from '../../wire/index.ts';
 import { NAME_CHARACTERS, type NameBudget } from '../names.ts';
 import { TextCells } from './text-cells.ts';
 
@@ -130,8 +130,6 @@ const IS_STRING = 0x40;
 const COUNT = 0x1f;
 /** What all operations of a flow have at most, joined. */
 const OPERATIONS_BYTES = MAX_OPERATIONS * (MAX_OPERATION + 2);
-/** Texts that are made of facts when they are asked for, and kept to be used again. */
-const MEMO_PLACES = 2048;
 
 /** A text under way, one byte a character; and one that is read back. */
 const TEXT = new Uint8Array(NAME_CHARACTERS);
@@ -174,7 +172,6 @@ export class PeekContext {
   #cells = new TextCells();
   #first: Int32Array[] = [];
   #length: Uint16Array[] = [];
-  #memo = new TextMemo(MEMO_PLACES);
   /** What the text under way has: a control character, C0 or C1; a comma; one with a blank behind. */
   #hasControl = false;
   #hasComma = false;
@@ -220,7 +217,7 @@ export class PeekContext {
     if (first === 0) return this.#texts[piece][slot] ?? '';
     const length = this.#length[piece][slot];
     this.#cells.read(first - 1, length, READ);
-    return this.#memo.of(READ, 0, length);
+    return latin1(READ, 0, length);
   }
 
   /** Writes a text of the flow at hand, one byte a character, to the front of `into`. @returns its length; 0 when it has none such, or none of Latin-1. */
