@@ -2,45 +2,75 @@ import { asciiText, numberAt, PackedTextColumn, type Table, textAt } from '../co
 import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 
 /**
- * Rows of flow tables as bytes, for the evidence of a whole run: 130 to 200 bytes each, where an object takes more than a thousand. Of a row: a bit for each column that has a
- * value, then the values. A whole number of up to 28 bits is written in as few bytes as it needs, seven bits in each, any other as a float64; a text as its number among all texts that were
- * seen, or itself where its column's texts hardly ever repeat.
- *
- * A record is handed out as a stand-in that looks like the object in every way (members, their order, JSON) and makes it when somebody looks. The objects of those looked at last are kept.
+ * Rows of flow tables in little room, for the evidence of a whole run: about 300 bytes each, where an object takes more than a thousand. A record is handed out as a stand-in that looks like
+ * the object in every way (members, their order, JSON) and makes it when somebody looks. The objects of those looked at last are kept; whoever drops the stand-in drops the row.
  */
 export class EvidenceStore {
-  #blocks: Uint8Array[] = [];
-  #free = 0;
-  #left = 0;
+  #recent = new Recent();
+  #page = new Page(this.#recent);
+  #count = 0;
+
+  /** Keeps a row of a flow table. */
+  add(table: Table, row: number): FlowRecord {
+    if (this.#page.isFull) this.#page = new Page(this.#recent);
+    return this.#page.add(table, row, this.#count++);
+  }
+}
+
+/** Objects that were made of rows, for the next look. */
+class Recent {
+  #of: (FlowRecord | undefined)[] = new Array<FlowRecord | undefined>(RECENT).fill(undefined);
+  #records: FlowRecord[] = new Array<FlowRecord>(RECENT).fill({});
+
+  get(held: FlowRecord): FlowRecord | undefined {
+    const slot = (held.id ?? 0) % RECENT;
+    return this.#of[slot] === held ? this.#records[slot] : undefined;
+  }
+
+  keep(held: FlowRecord, record: FlowRecord): void {
+    const slot = (held.id ?? 0) % RECENT;
+    this.#of[slot] = held;
+    this.#records[slot] = record;
+  }
+}
+
+/**
+ * Rows that share a dictionary of texts. Of a row, in a text of one byte a character: a bit for each column that has a value, then the values. A whole number of up to 28 bits takes as few bytes as it needs, seven bits in
+ * each, any other is a float64; a text is its number in the dictionary, or itself where its column's texts hardly ever repeat. Behind a stand-in is a record whose `id` is the number of the
+ * row in the store, and whose `service` is that text.
+ */
+class Page {
   #texts: string[] = [];
   #numbers = new Map<string, number>();
-  #recent: (FlowRecord | undefined)[] = new Array<FlowRecord | undefined>(RECENT).fill(undefined);
-  #recentAt = new Float64Array(RECENT).fill(-1);
+  #recent: Recent;
   #handler: ProxyHandler<FlowRecord> = {
     // For JSON at once; member by member it takes ten times as long.
-    get: (place, key) => (key === 'toJSON' ? () => this.#recordAt(place) : Reflect.get(this.#recordAt(place), key)),
-    has: (place, key) => Reflect.has(this.#recordAt(place), key),
-    ownKeys: (place) => Reflect.ownKeys(this.#recordAt(place)),
-    getOwnPropertyDescriptor: (place, key) => Reflect.getOwnPropertyDescriptor(this.#recordAt(place), key),
+    get: (held, key) => (key === 'toJSON' ? () => this.#recordOf(held) : Reflect.get(this.#recordOf(held), key)),
+    has: (held, key) => Reflect.has(this.#recordOf(held), key),
+    ownKeys: (held) => Reflect.ownKeys(this.#recordOf(held)),
+    getOwnPropertyDescriptor: (held, key) => Reflect.getOwnPropertyDescriptor(this.#recordOf(held), key),
     set: () => false,
     defineProperty: () => false,
     deleteProperty: () => false,
   };
 
-  /** Keeps a row of a flow table. */
-  add(table: Table, row: number): FlowRecord {
-    return new Proxy<FlowRecord>({ id: this.#write(table, row) }, this.#handler);
+  constructor(recent: Recent) {
+    this.#recent = recent;
+  }
+
+  get isFull(): boolean {
+    return this.#texts.length >= PAGE_TEXTS;
+  }
+
+  add(table: Table, row: number, id: number): FlowRecord {
+    const held: FlowRecord = { id, service: asciiText(BYTES, 0, this.#write(table, row)) };
+    return new Proxy<FlowRecord>(held, this.#handler);
   }
 
   #write(table: Table, row: number): number {
-    if (this.#left < MOST_BYTES) {
-      this.#blocks.push(new Uint8Array(BLOCK_BYTES));
-      this.#left = BLOCK_BYTES;
-      this.#free = (this.#blocks.length - 1) * BLOCK_BYTES;
-    }
-    const bytes = this.#blocks[this.#blocks.length - 1] as Uint8Array;
-    const begin = BLOCK_BYTES - this.#left;
-    let at = begin + MASK_BYTES;
+    const bytes = BYTES;
+    bytes.fill(0, 0, MASK_BYTES);
+    let at = MASK_BYTES;
     for (let i = 0; i < COLUMNS; i++) {
       const column = table.columns[i];
       if (column === undefined) continue;
@@ -51,13 +81,13 @@ export class EvidenceStore {
           bytes[at++] = 0;
           bytes[at++] = text.length;
           for (let k = 0; k < text.length; k++) bytes[at++] = text.charCodeAt(k);
-        } else at = writeVarint(bytes, at, 1 + this.#numberOf(text));
+        } else at = writeVarint(at, 1 + this.#numberOf(text));
       } else {
         const value = numberAt(column, row);
         if (value === undefined) continue;
         // Not of -0, which is another value.
         if (value >= 0 && value < MOST_SHORT && Number.isInteger(value) && !Object.is(value, -0))
-          at = writeVarint(bytes, at, 1 + value);
+          at = writeVarint(at, 1 + value);
         else {
           bytes[at++] = 0;
           FLOAT[0] = value;
@@ -65,12 +95,9 @@ export class EvidenceStore {
           at += 8;
         }
       }
-      bytes[begin + (i >> 3)] = (bytes[begin + (i >> 3)] as number) | (1 << (i & 7));
+      bytes[i >> 3] = (bytes[i >> 3] as number) | (1 << (i & 7));
     }
-    const place = this.#free;
-    this.#free += at - begin;
-    this.#left -= at - begin;
-    return place;
+    return at;
   }
 
   #numberOf(text: string): number {
@@ -83,23 +110,19 @@ export class EvidenceStore {
     return number;
   }
 
-  /** @param place behind a stand-in: its `id` is where the row's bytes begin. */
-  #recordAt({ id: at = 0 }: FlowRecord): FlowRecord {
-    const slot = at % RECENT;
-    if (this.#recentAt[slot] === at) return this.#recent[slot] as FlowRecord;
-    const record = this.#read(at);
-    this.#recentAt[slot] = at;
-    this.#recent[slot] = record;
+  #recordOf(held: FlowRecord): FlowRecord {
+    const known = this.#recent.get(held);
+    if (known !== undefined) return known;
+    const record = this.#read(held.service ?? '');
+    this.#recent.keep(held, record);
     return record;
   }
 
-  #read(place: number): FlowRecord {
-    const bytes = this.#blocks[Math.floor(place / BLOCK_BYTES)] as Uint8Array;
-    const begin = place % BLOCK_BYTES;
-    const cursor: Cursor = { bytes, at: begin + MASK_BYTES };
+  #read(bytes: string): FlowRecord {
+    const cursor: Cursor = { bytes, at: MASK_BYTES };
     const members: [string, number | string][] = [];
     for (let i = 0; i < COLUMNS; i++) {
-      if (((bytes[begin + (i >> 3)] as number) & (1 << (i & 7))) === 0) continue;
+      if ((bytes.charCodeAt(i >> 3) & (1 << (i & 7))) === 0) continue;
       const { name, kind } = FLOW_SCHEMA.columns[i] as (typeof FLOW_SCHEMA.columns)[number];
       members.push([name, kind === 'string' ? this.#readText(cursor) : readNumber(cursor)]);
     }
@@ -111,41 +134,42 @@ export class EvidenceStore {
     const number = readVarint(cursor);
     if (number > 0) return this.#texts[number - 1] as string;
     const from = cursor.at + 1;
-    cursor.at = from + (cursor.bytes[cursor.at] as number);
-    return asciiText(cursor.bytes, from, cursor.at);
+    cursor.at = from + cursor.bytes.charCodeAt(cursor.at);
+    return cursor.bytes.slice(from, cursor.at);
   }
 }
 
 interface Cursor {
-  readonly bytes: Uint8Array;
+  readonly bytes: string;
   at: number;
 }
 
+/** Texts of a page's dictionary, from which on there is another page: so what nobody holds any more goes with its page. */
+const PAGE_TEXTS = 4096;
 const COLUMNS = FLOW_SCHEMA.columns.length;
 const MASK_BYTES = (COLUMNS + 7) >> 3;
-const BLOCK_BYTES = 1 << 18;
 const MOST_PLAIN = 255;
-/** More than a row takes. */
-const MOST_BYTES = MASK_BYTES + COLUMNS * (2 + MOST_PLAIN);
 const MOST_SHORT = 2 ** 28 - 1;
 /** Objects that are kept for the next look. */
 const RECENT = 127;
 
+/** A row in the making; it has more room than a row takes. */
+const BYTES = new Uint8Array(MASK_BYTES + COLUMNS * (2 + MOST_PLAIN));
 const FLOAT = new Float64Array(1);
 const FLOAT_BYTES = new Uint8Array(FLOAT.buffer);
 
-function writeVarint(bytes: Uint8Array, from: number, value: number): number {
+function writeVarint(from: number, value: number): number {
   let at = from;
   let rest = value;
-  for (; rest > 127; rest >>>= 7) bytes[at++] = (rest & 127) | 128;
-  bytes[at++] = rest;
+  for (; rest > 127; rest >>>= 7) BYTES[at++] = (rest & 127) | 128;
+  BYTES[at++] = rest;
   return at;
 }
 
 function readVarint(cursor: Cursor): number {
   let value = 0;
   for (let shift = 0; ; shift += 7) {
-    const byte = cursor.bytes[cursor.at++] as number;
+    const byte = cursor.bytes.charCodeAt(cursor.at++);
     value |= (byte & 127) << shift;
     if (byte < 128) return value;
   }
@@ -154,7 +178,7 @@ function readVarint(cursor: Cursor): number {
 function readNumber(cursor: Cursor): number {
   const number = readVarint(cursor);
   if (number > 0) return number - 1;
-  for (let i = 0; i < 8; i++) FLOAT_BYTES[i] = cursor.bytes[cursor.at + i] as number;
+  for (let i = 0; i < 8; i++) FLOAT_BYTES[i] = cursor.bytes.charCodeAt(cursor.at + i);
   cursor.at += 8;
   return FLOAT[0] as number;
 }

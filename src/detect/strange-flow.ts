@@ -1,6 +1,6 @@
 import { counted, humanBytes, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { type Feature, type FeatureMatrix, FLOW_FEATURES } from '../feature/index.ts';
-import { bindFlows, FLOW_COLUMN, flowRecord } from '../flow/index.ts';
+import { bindFlows, FLOW_COLUMN } from '../flow/index.ts';
 import {
   type Contribution,
   changeSentence,
@@ -21,6 +21,7 @@ import {
   type NetworkContext,
   type Reason,
 } from './detection.ts';
+import { EvidenceStore } from './evidence-store.ts';
 
 /**
  * Single flows that look unlike the others: what the model (an isolation forest over the flow features) finds strange, whoever made it.
@@ -98,10 +99,10 @@ interface Kept {
   readonly id: number;
   readonly order: string;
   readonly flow: EvidenceFlow;
-  /** By the model that scored the flow; of a stream, only while the flow is the strangest of its host. */
+  /** By the model that scored the flow; only while the flow is the strangest of its host, which alone is explained. */
   explain: (() => Explanation) | undefined;
   /** As a sentence, what would have made the flow ordinary; undefined where nothing small would have, and of a stream. */
-  readonly ordinaryWith?: () => string | undefined;
+  ordinaryWith?: (() => string | undefined) | undefined;
 }
 
 class Host {
@@ -142,6 +143,7 @@ class StrangeFlows implements StrangeFlowDetector {
   #hosts: HeavyMap<Host>;
   #counts: HeavyMap<{ weight: number }>;
   #features: readonly Feature[] = [];
+  #evidence = new EvidenceStore();
 
   constructor(model: Model | StreamingModel, options: Partial<StrangeFlowOptions>) {
     if ('scoreThenLearn' in model) this.#stream = model;
@@ -181,11 +183,10 @@ class StrangeFlows implements StrangeFlowDetector {
         if (actor === undefined) return;
         this.#keep(actor, flows, row, raw, () => ({ explain: undefined }));
         // A stream can explain a row only now, and only the strangest of a host is explained.
-        const [first, second] = this.#hosts.get(actor)?.kept ?? [];
+        const first = this.#hosts.get(actor)?.kept[0];
         if (first === undefined || first.explain !== undefined) return;
         const explanation = explain();
         first.explain = () => explanation;
-        if (second !== undefined) second.explain = undefined;
       },
     });
   }
@@ -223,7 +224,7 @@ class StrangeFlows implements StrangeFlowDetector {
     });
   }
 
-  /** @param explainer asked only where the flow is kept */
+  /** @param explainer asked only where the flow is the strangest of its host */
   #keep(
     initiator: string,
     flows: Table,
@@ -239,18 +240,26 @@ class StrangeFlows implements StrangeFlowDetector {
     if (raw > host.weight) host.weight = raw;
     const worst = host.kept[host.kept.length - 1];
     if (host.kept.length >= KEPT_PER_HOST && worst !== undefined && raw < worst.raw) return;
-    host.kept.push({
+    const one: Kept = {
       raw,
       startMs,
       id: numberAt(batch.id, row) ?? Number.POSITIVE_INFINITY,
       order: [FLOW_COLUMN.responder, FLOW_COLUMN.responderPort, FLOW_COLUMN.initiatorPort]
         .map((column) => String(flows.value(column, row) ?? ''))
         .join(' '),
-      flow: flowRecord(flows, row),
-      ...explainer(),
-    });
+      flow: this.#evidence.add(flows, row),
+      explain: undefined,
+      ordinaryWith: undefined,
+    };
+    host.kept.push(one);
     host.kept.sort(compareKept);
     if (host.kept.length > KEPT_PER_HOST) host.kept.pop();
+    const [first, second] = host.kept;
+    if (first !== one) return;
+    Object.assign(one, explainer());
+    if (second === undefined) return;
+    second.explain = undefined;
+    second.ordinaryWith = undefined;
   }
 
   saturations(): ReturnType<Detector['saturations']> {
