@@ -41,7 +41,7 @@ if (version[0] < MAJOR || (version[0] === MAJOR && version[1] < MINOR)) {
 /**
  * Reading captures makes much short-lived data, for which V8 by itself takes 100 MB of young generation and lets the old one grow fourfold, and large arrays that come and go, whose
  * room the C library keeps for later. With these limits a run peaks 100 to 300 MB lower for a little more CPU: 8 MB to copy from, an old generation that is collected when it has
- * grown by two fifths (doubling saves three hundredths of the CPU, and takes 40 MB more of a capture of 4 GB; `staysSmall` goes on from there), and one thread for the copying, as there is too little to copy for several. They can only be given at
+ * grown by two fifths (doubling saves three hundredths of the CPU, and takes 40 MB more of a capture of 4 GB; `staysSmall` goes on from there), one thread for the copying, as there is too little to copy for several, and a collection when the program asks for one. They can only be given at
  * the start: so the process starts itself again, in place. Where that is not possible (Windows, older Node.js) it simply goes on.
  */
 function becameFrugal() {
@@ -58,6 +58,7 @@ function becameFrugal() {
     `${flag}=8`,
     GROWTH,
     '--no-parallel-scavenge',
+    '--expose-gc',
     process.execArgv,
     process.argv.slice(1),
   );

@@ -162,6 +162,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
 
   try {
     const pass = await readPass(options, pack, context, seed, oddities, store);
+    // What was remembered of the traffic is gone, and V8 does not look for it before as much again has come: its next collection is due by what there was at the last.
+    if (store.isOnDisk) globalThis.gc?.();
     const { summaries, found, totals, hosts } = pass;
     const saturations = [...pass.saturations];
     const learning = options.learning?.goesOn === true ? options.learning : undefined;

@@ -51,6 +51,11 @@ export class FlowStore {
     this.#limit = memoryRows;
   }
 
+  /** Whether there was more than fits into memory. */
+  get isOnDisk(): boolean {
+    return this.#scratch !== undefined;
+  }
+
   /** Keeps a chunk. True when it was copied, so that the caller may use its arrays again; false when the arrays themselves are kept. */
   append(chunk: FlowChunk): boolean {
     if (
