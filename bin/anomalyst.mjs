@@ -8,12 +8,16 @@ const MINOR = 13;
 const FRUGAL = ['analyze', 'flows', 'cut', 'replay'];
 
 /** How much the old generation grows before it is collected, in hundredths. */
-const GROWTH = '--heap-growing-percent=40';
-/** What changes when the process takes so many bytes. */
+const GROWTH = '--heap-growing-percent=100';
+/** The same by the bytes that the process takes, and whether V8 puts what is left together more often. */
 const AS_IT_GROWS = [
-  { bytes: 250e6, flag: '--heap-growing-percent=15' },
-  { bytes: 280e6, flag: '--optimize-for-size' },
+  { below: 190e6, flags: [GROWTH, '--no-optimize-for-size'] },
+  { below: 225e6, flags: ['--heap-growing-percent=40', '--no-optimize-for-size'] },
+  { below: 300e6, flags: ['--heap-growing-percent=15', '--no-optimize-for-size'] },
+  { below: Infinity, flags: ['--heap-growing-percent=15', '--optimize-for-size'] },
 ];
+/** What Node.js itself takes, less what was set aside in arrays and never touched. */
+const BESIDE = 35e6;
 
 /**
  * What glibc's malloc reads (mallopt(3)); other C libraries know nothing of it. With a fixed size from which an array is mapped by itself, and so returned when it goes, that size
@@ -41,7 +45,7 @@ if (version[0] < MAJOR || (version[0] === MAJOR && version[1] < MINOR)) {
 /**
  * Reading captures makes much short-lived data, for which V8 by itself takes 100 MB of young generation and lets the old one grow fourfold, and large arrays that come and go, whose
  * room the C library keeps for later. With these limits a run peaks 100 to 300 MB lower for a little more CPU: 8 MB to copy from, an old generation that is collected when it has
- * grown by two fifths (doubling saves three hundredths of the CPU, and takes 40 MB more of a capture of 4 GB; `staysSmall` goes on from there), one thread for the copying, as there is too little to copy for several, and a collection when the program asks for one. They can only be given at
+ * doubled (`staysSmall` goes on from there), one thread for the copying, as there is too little to copy for several, and a collection when the program asks for one. They can only be given at
  * the start: so the process starts itself again, in place. Where that is not possible (Windows, older Node.js) it simply goes on.
  */
 function becameFrugal() {
@@ -82,16 +86,18 @@ function compilesLess(v8) {
 }
 
 /**
- * A process that has become large collects its old generation sooner, and one that is larger still puts what is left together more often, which takes a quarter more CPU from there on: a fifth of the
- * memory less at the peak. V8 reads both flags at each collection.
+ * The larger the process, the sooner it collects its old generation: while it is small nothing is to be gained, and each collection takes a tenth of a second. A large one that puts what is left together more often
+ * takes a quarter more CPU and a fifth less memory. V8 reads these flags at each collection. The bytes are those in use: what the process holds beside them it takes again before it asks for more.
  */
 function staysSmall(v8) {
   if (process.execArgv.indexOf(GROWTH) < 0) return;
-  const steps = AS_IT_GROWS.slice();
+  let step;
   const timer = setInterval(() => {
-    const bytes = process.memoryUsage.rss();
-    while (steps.length > 0 && bytes >= steps[0].bytes) v8.setFlagsFromString(steps.shift().flag);
-    if (steps.length === 0) clearInterval(timer);
+    const { heapTotal, arrayBuffers } = process.memoryUsage();
+    const next = AS_IT_GROWS.find(({ below }) => heapTotal + arrayBuffers + BESIDE < below);
+    if (next === step) return;
+    step = next;
+    for (const flag of step.flags) v8.setFlagsFromString(flag);
   }, 200);
   timer.unref();
 }

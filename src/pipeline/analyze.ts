@@ -162,8 +162,6 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
 
   try {
     const pass = await readPass(options, pack, context, seed, oddities, store);
-    // What was remembered of the traffic is gone, and V8 does not look for it before as much again has come: its next collection is due by what there was at the last.
-    if (store.isOnDisk) globalThis.gc?.();
     const { summaries, found, totals, hosts } = pass;
     const saturations = [...pass.saturations];
     const learning = options.learning?.goesOn === true ? options.learning : undefined;
@@ -403,6 +401,8 @@ async function readPass(
     stored === undefined
       ? await readFlows(options, pack, context, oddities, store, observe, { base, arp })
       : await readStored(stored, pack, context, store, observe, storedArp);
+  // The flow table is gone and much beside; V8 would find it only after as much again had come, when the detectors tell at length what they found.
+  if (store.isOnDisk) globalThis.gc?.();
   const idle = looks.idle();
   const looked = detectors.length - idle.length;
   // One after the other, and each is gone before the next remembers: together they are half of the memory of a run.
