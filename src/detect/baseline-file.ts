@@ -45,7 +45,7 @@ export class BaselineFile {
     let document: Document.Parsed;
     let value: unknown;
     try {
-      document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+      document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: 'error' });
       const [broken] = document.errors;
       if (broken !== undefined) {
         const { line, col } = lines.linePos(broken.pos[0]);

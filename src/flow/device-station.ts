@@ -37,6 +37,8 @@ export interface MacRecord {
   /** Addresses outside that it carried traffic of, at most MOST_CARRIED. */
   carried: Few<string>;
   frames: Few<string>;
+  /** Addresses that DHCP answers to it gave. */
+  leases: Few<string>;
   /** Of frames that belong to no flow. */
   firstMs: number | undefined;
   lastMs: number | undefined;

@@ -175,7 +175,12 @@ test('an answer with a lease claims the address for the hardware address that as
     devices([...rows, flow({})])
       .find(({ mac }) => mac === PC)
       ?.addresses.find(({ address }) => address === '10.0.0.8')?.claimed;
-  expect([claims([asked, answer]), claims([answer]), claims([asked])]).toEqual([true, false, false]);
+  expect([claims([asked, answer]), claims([answer, asked]), claims([answer]), claims([asked])]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
   const server = devices([asked, answer]).find(({ mac }) => mac === GATE);
   expect([[...(server?.offers.keys() ?? [])], [...(server?.uses.keys() ?? [])]]).toEqual([['dhcp/67'], []]);
 });

@@ -6,6 +6,7 @@ import {
   fewHas,
   fewKeys,
   fewKnows,
+  fewMembers,
   fewSize,
   numberAt,
   type Table,
@@ -43,6 +44,7 @@ const MAX_STATIONS_PER_MAC = 4096;
 
 const MAX_PER_LIST = 64;
 const MAX_FINGERPRINTS = 16;
+const MAX_LEASES = 16;
 const MAX_NAME_LENGTH = 255;
 /** Addresses whose names DNS told. */
 const MAX_DNS_NAMES = 8192;
@@ -187,6 +189,7 @@ export class DeviceTable {
       stations: undefined,
       carried: undefined,
       frames: undefined,
+      leases: undefined,
       firstMs: undefined,
       lastMs: undefined,
     };
@@ -236,14 +239,31 @@ export class DeviceTable {
       this.#leased(station, f, row, operations, client);
   }
 
-  /** Who gives leases, and to whom: an answer that goes to a hardware address is to a neighbour where that one asked without an address before; else it may be a router's. */
+  /** Who gives leases, and to whom. */
   #gave(server: Station, f: FlowBatch, row: number, operations: string): void {
     server.offers = this.#count(server.offers, 'dhcp/67');
     const mac = textAt(f.responderMac, row);
-    const asked = mac === undefined ? undefined : this.#macs.get(mac);
-    if (asked === undefined || !fewKnows(stationOf(asked, '')?.uses, 'dhcp')) return;
+    const record = mac === undefined || !isStationMac(mac) ? undefined : this.#macOf(mac);
+    if (record === undefined) return;
     for (const operation of operations.split(', '))
-      if (operation.startsWith('lease ')) this.#claim(asked.mac, operation.slice(6), f, row);
+      if (operation.startsWith('lease ') && this.#context.isHome(operation.slice(6)))
+        record.leases = this.#add(record.leases, operation.slice(6), MAX_LEASES);
+  }
+
+  /** An answer that went to a hardware address gave it the address where it also asked without one; else it may be the router's behind which somebody renews. */
+  #claimLeases(): void {
+    for (const record of this.#macs.values()) {
+      const asked = record.leases === undefined ? undefined : stationOf(record, '');
+      if (asked === undefined || !fewKnows(asked.uses, 'dhcp')) continue;
+      for (const address of fewMembers(record.leases)) {
+        const own = this.station(record.mac, address);
+        if (own === undefined) continue;
+        own.claimed = true;
+        if (own.flows > 0) continue;
+        own.firstMs = Math.min(own.firstMs, asked.firstMs);
+        own.lastMs = Math.max(own.lastMs, asked.lastMs);
+      }
+    }
   }
 
   /** DHCP tells the order of options of a client, and its lease. */
@@ -252,19 +272,17 @@ export class DeviceTable {
     for (const operation of operations.split(', ')) {
       if (operation.startsWith('options ')) station.dhcpOptions ??= operation.slice(8);
       else if (operation.startsWith('client-id ')) station.clientId ??= operation.slice(10);
-      else if (operation.startsWith('lease ') && station.mac !== undefined)
-        this.#claim(station.mac.mac, operation.slice(6), f, row);
+      else if (operation.startsWith('lease ') && station.mac !== undefined) {
+        const address = operation.slice(6);
+        const own = this.#context.isHome(address) ? this.station(station.mac.mac, address) : undefined;
+        if (own === undefined) continue;
+        own.claimed = true;
+        const startMs = numberAt(f.startMs, row) ?? Number.NaN;
+        const endMs = numberAt(f.endMs, row) ?? startMs;
+        if (startMs < own.firstMs) own.firstMs = startMs;
+        if (endMs > own.lastMs) own.lastMs = endMs;
+      }
     }
-  }
-
-  #claim(mac: string, address: string, f: FlowBatch, row: number): void {
-    const own = this.#context.isHome(address) ? this.station(mac, address) : undefined;
-    if (own === undefined) return;
-    own.claimed = true;
-    const startMs = numberAt(f.startMs, row) ?? Number.NaN;
-    const endMs = numberAt(f.endMs, row) ?? startMs;
-    if (startMs < own.firstMs) own.firstMs = startMs;
-    if (endMs > own.lastMs) own.lastMs = endMs;
   }
 
   #contacted(station: Station, f: FlowBatch, row: number, place: number): void {
@@ -360,6 +378,7 @@ export class DeviceTable {
     most: number,
     vendorOf: (mac: string) => Vendor | undefined,
   ): { readonly devices: DeviceFacts[]; readonly count: number } {
+    this.#claimLeases();
     const held = {
       macs: this.#macs,
       lone: this.#lone,

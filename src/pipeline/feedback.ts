@@ -160,7 +160,12 @@ export class FeedbackFile {
 
   constructor(content: string, file: string) {
     const lines = new LineCounter();
-    const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+    const document = parseDocument(content, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      logLevel: 'error',
+    });
     const at = (offset: number | undefined): string => {
       const { line, col } = lines.linePos(offset ?? 0);
       return `${file}:${Math.max(1, line)}:${Math.max(1, col)}`;

@@ -36,7 +36,12 @@ export class YamlFile {
         'definitions are written by hand; is it the right file?',
       );
     try {
-      this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
+      this.#document = parseDocument(text, {
+        lineCounter: this.#lines,
+        prettyErrors: false,
+        uniqueKeys: true,
+        logLevel: 'error',
+      });
       const [broken] = this.#document.errors;
       // The reader itself tells of a stack that ran out as of any other mistake.
       if (broken?.message.includes('call stack') === true) throw new RangeError(broken.message);
