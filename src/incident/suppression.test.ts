@@ -75,11 +75,18 @@ describe('the scope of a rule', () => {
 });
 
 describe('a changed behaviour', () => {
-  const rule = ruleOf({ source: ['192.168.1.10'] }, { limits: limitsOf([calls], 'medium') });
+  const rule = ruleOf({ source: ['192.168.1.10'] }, { limits: limitsOf([calls], 'medium', {}) });
 
   it('has limits with headroom: twice the rate and the bytes, half as many peers again, the same ports and severity', () => {
     expect(behaviourOf(calls)).toEqual({ flowsPerHour: 50, peers: 1, ports: [443], bytesPerFlow: 1000 });
-    expect(rule.limits).toEqual({ flowsPerHour: 100, peers: 2, ports: [443], bytesPerFlow: 2000, severity: 'medium' });
+    expect(rule.limits).toEqual({
+      flowsPerHour: 100,
+      peers: 2,
+      ports: [443],
+      organisations: ['example.com'],
+      bytesPerFlow: 2000,
+      severity: 'medium',
+    });
   });
 
   it('is hidden up to each limit and shown beyond it, with what has changed', () => {
@@ -95,6 +102,45 @@ describe('a changed behaviour', () => {
     expect(answer(rule, { port: 8443 })).toEqual(['other ports (8443)']);
     expect(answer(rule, {}, 'low')).toBe('hidden');
     expect(answer(rule, {}, 'high')).toEqual(['severity high instead of at most medium']);
+  });
+
+  it('is another domain, for who asks for few: a second tunnel through the same name server is not hidden by the rule for the first', () => {
+    const to = (domain: string): Detection => ({
+      ...detection('dns-tunnel.names', { actor: '192.168.1.10', peers: ['192.168.1.1'] }),
+      reasons: [reason('dns-tunnel.domain', domain, 'name', 'All names lie below one domain.')],
+    });
+    const { actor } = to('a.example');
+    const scope = { detector: ['dns-tunnel'], source: [actor] };
+    const of = { id: 's1', scope, limits: limitsOf([to('tunnel.example')], 'high', scope) };
+    expect(of.limits.organisations).toEqual(['tunnel.example']);
+    expect(new Suppressor(of).ask(to('tunnel.example'), 'high')).toEqual({ answer: 'hidden' });
+    expect(new Suppressor(of).ask(to('other.example'), 'high')).toEqual({
+      answer: 'changed',
+      changes: ['names of another domain'],
+    });
+    // What asks for many names asks for others tomorrow, and what asks for none is not held against names.
+    const many = {
+      ...calls,
+      flows: [1, 2, 3, 4].map((i) => ({ ...flow(i, '192.168.1.10', '203.0.113.7', 53), dnsQuery: `x${i}.example` })),
+    };
+    expect(limitsOf([many], 'medium', {}).organisations).toBeUndefined();
+    expect(answer(rule, { flows: [flow(1, '192.168.1.10', '203.0.113.7', 443)] })).toBe('hidden');
+  });
+
+  it('is another kind, where the scope names the detector; shapes of one behaviour are one kind', () => {
+    const scope = { detector: ['lateral-movement'], source: ['192.168.1.10'] };
+    const listing = detection('lateral-movement.enumeration', { actor: '192.168.1.10', peers: ['192.168.1.20'] });
+    const limits = limitsOf([listing], 'high', scope);
+    expect(limits.kinds).toEqual(['lateral-movement.enumeration']);
+    const suppressor = new Suppressor({ id: 's1', scope, limits });
+    expect(suppressor.ask(listing, 'high')).toEqual({ answer: 'hidden' });
+    expect(suppressor.ask({ ...listing, kind: 'lateral-movement.credentials' }, 'high')).toEqual({
+      answer: 'changed',
+      changes: ['another kind (lateral-movement.credentials)'],
+    });
+    expect(limitsOf([calls], 'low', { detector: ['beacon'] }).kinds).toEqual(['beacon']);
+    expect(answer(ruleOf({}, { limits: { kinds: ['beacon'] } }), { kind: 'beacon.slow' })).toBe('hidden');
+    expect(limitsOf([calls], 'low', { source: ['192.168.1.10'] }).kinds).toBeUndefined();
   });
 
   it('tells the rate of what lasts ten minutes as well as of what lasts hours', () => {
@@ -158,7 +204,7 @@ describe('grouping with feedback', () => {
   });
   const rule = ruleOf(
     { detector: ['beacon'], source: ['192.168.1.10'] },
-    { reason: 'time service', createdMs: START, limits: limitsOf([calls], 'medium') },
+    { reason: 'time service', createdMs: START, limits: limitsOf([calls], 'medium', { detector: ['beacon'] }) },
   );
   const feedback = (rules: readonly SuppressionRule[], labels: Feedback['labels'] = []): Feedback => ({
     rules,

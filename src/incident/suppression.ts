@@ -6,7 +6,7 @@ import { type Severity, severityRank } from './incident.ts';
 
 /**
  * What a person has called ordinary, and how far that goes. A rule hides a detection that lies within its scope, before its expiry, as long as the behaviour
- * is what it was when it was labelled: not more flows an hour, not more peers, no other ports, not larger flows, not more severe. What lies within the scope and
+ * is what it was when it was labelled: not more flows an hour, not more peers, no other ports, no other kind, no other names, not larger flows, not more severe. What lies within the scope and
  * beyond these limits is shown, and the incident says which limit it broke. So a rule for a nightly backup never hides that the backup server begins to scan.
  */
 export interface SuppressionScope {
@@ -30,6 +30,10 @@ export interface SuppressionLimits {
   readonly peers?: number;
   /** Responder ports that may be seen. */
   readonly ports?: readonly number[];
+  /** Kinds of detections, as in 'lateral-movement.enumeration', or what stands before the point for all of them: 'scan'. */
+  readonly kinds?: readonly string[];
+  /** Registrable domains that may be asked for; what asks for no name is not held against them. */
+  readonly organisations?: readonly string[];
   /** Bytes of the largest flow among the evidence, both directions. */
   readonly bytesPerFlow?: number;
   /** The most severe that an incident with it may be. */
@@ -66,6 +70,10 @@ const HOUR_MS = 3_600_000;
 const LEAST_SPAN_MS = 600_000;
 /** A rule lists so many ports; a behaviour with more is told by its peers and its rate. */
 const MAX_PORTS = 64;
+/** A behaviour that asks for names of more domains than this asks for others tomorrow. */
+const MAX_ORGANISATIONS = 3;
+/** Detectors whose kinds are one behaviour seen in different lengths and shapes; of others each kind is one of its own. */
+const ONE_BEHAVIOUR = new Set(['beacon', 'dga', 'new-device', 'scan']);
 
 export function behaviourOf(detection: Detection): Behaviour {
   const { flows, firstMs, lastMs, flowCount, recordCount = 0, peerCount, port } = detection;
@@ -85,16 +93,37 @@ export function behaviourOf(detection: Detection): Behaviour {
   };
 }
 
-/** Limits that hold the behaviour of all these detections with headroom: twice the rate and the bytes, half as many peers again. */
-export function limitsOf(detections: readonly Detection[], severity: Severity): SuppressionLimits {
+/**
+ * Limits that hold the behaviour of all these detections with headroom: twice the rate and the bytes, half as many peers again. Kinds are limited where the scope names detectors: a rule for anything that a host
+ * does is one for all of them.
+ */
+export function limitsOf(
+  detections: readonly Detection[],
+  severity: Severity,
+  scope: SuppressionScope,
+): SuppressionLimits {
   const all = detections.map(behaviourOf);
   const most = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
   const ports = [...new Set(all.flatMap((one) => one.ports))].sort((a, b) => a - b);
+  const named = detections.map(domainsOf);
+  const organisations = [...new Set(named.flat())].sort();
   const bytes = all.flatMap(({ bytesPerFlow }) => (bytesPerFlow === undefined ? [] : [bytesPerFlow]));
   return {
     flowsPerHour: Math.ceil(2 * most(all.map((one) => one.flowsPerHour))),
     peers: Math.ceil(1.5 * most(all.map((one) => one.peers))),
     ...(ports.length <= MAX_PORTS ? { ports } : {}),
+    ...(scope.detector === undefined
+      ? {}
+      : {
+          kinds: [
+            ...new Set(detections.map(({ detector, kind }) => (ONE_BEHAVIOUR.has(detector) ? detector : kind))),
+          ].sort(),
+        }),
+    ...(scope.organisation === undefined &&
+    organisations.length > 0 &&
+    named.every((list) => list.length <= MAX_ORGANISATIONS)
+      ? { organisations }
+      : {}),
     ...(bytes.length === 0 ? {} : { bytesPerFlow: 2 * most(bytes) }),
     severity,
   };
@@ -140,6 +169,12 @@ export class Suppressor {
       changes.push(
         `other ports (${ports.slice(0, 3).join(', ')}${ports.length > 3 ? ` and ${humanCount(ports.length - 3)} more` : ''})`,
       );
+    const { kinds, organisations } = limits;
+    if (kinds?.some((kind) => detection.kind === kind || detection.kind.startsWith(`${kind}.`)) === false)
+      changes.push(`another kind (${detection.kind})`);
+    const others =
+      organisations === undefined ? 0 : domainsOf(detection).filter((one) => !organisations.includes(one)).length;
+    if (others > 0) changes.push(`names of ${others === 1 ? 'another domain' : `${humanCount(others)} other domains`}`);
     if (
       limits.bytesPerFlow !== undefined &&
       behaviour.bytesPerFlow !== undefined &&
@@ -179,16 +214,22 @@ function isOf(address: string, list: readonly string[], networks: NetworkSet | u
   return list.includes(address) || networks?.has(address) === true;
 }
 
-/** Registrable domains that the detection names or its flows ask for, each once; none where a flow asks for nothing. */
+/** Names that the detection is about, else those that its flows ask for; undefined for a flow that asks for none. */
+function namesOf({ reasons, flows }: Detection): (string | undefined)[] {
+  const named = reasons.find(({ name }) => name === 'beacon.name' || name === 'dns-tunnel.domain')?.value;
+  return typeof named === 'string' ? [named] : flows.map((flow) => flow.serverName ?? flow.httpHost ?? flow.dnsQuery);
+}
+
+/** Their registrable domains, as far as there are any, each once. */
+function domainsOf(detection: Detection): string[] {
+  const domains = namesOf(detection).map((name) => (name === undefined ? undefined : registrableDomain(name)));
+  return [...new Set(domains.flatMap((domain) => domain ?? []))].sort();
+}
+
+/** As `domainsOf`; none where a flow asks for nothing. */
 export function organisationsOf(detection: Detection): string[] {
-  const named = detection.reasons.find(({ name }) => name === 'beacon.name' || name === 'mining.name')?.value;
-  const names =
-    typeof named === 'string'
-      ? [named]
-      : detection.flows.map((flow) => flow.serverName ?? flow.httpHost ?? flow.dnsQuery);
-  const domains = names.map((name) => (name === undefined ? undefined : registrableDomain(name)));
-  const known = domains.flatMap((domain) => (domain === undefined ? [] : [domain]));
-  return known.length < domains.length ? [] : [...new Set(known)].sort();
+  const isWhole = namesOf(detection).every((name) => name !== undefined && registrableDomain(name) !== undefined);
+  return isWhole ? domainsOf(detection) : [];
 }
 
 function timesOf({ firstMs, lastMs, flows }: Detection): number[] {

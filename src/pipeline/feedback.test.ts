@@ -97,6 +97,9 @@ describe('suppressions.yaml', () => {
     expect(complaint(FULL.replace('detector: [beacon], source', 'detector: [beacn], source'))).toBe(
       "suppressions.yaml:11:25: unknown detector 'beacn' | did you mean 'beacon'?",
     );
+    expect(complaint(FULL.replace('ports: [443], bytes', 'ports: [443], kinds: [beacon, scan.blok], bytes'))).toBe(
+      "suppressions.yaml:12:74: unknown kind 'scan.blok' | did you mean 'scan.block'?",
+    );
     expect(complaint(FULL.replace('expires: 2026-12-21', 'expires: 2026-02-31'))).toBe(
       'suppressions.yaml:9:5: rules.0.expires: expected a day as in 2026-12-21, or a time as in 2026-12-21T08:00:00Z | see docs/incidents.md for what the file holds',
     );

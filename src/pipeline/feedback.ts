@@ -33,6 +33,8 @@ import { NetworkSet } from '../wire/index.ts';
  */
 export const FEEDBACK_FILE = 'suppressions.yaml';
 const VERSION = 1;
+
+type Path = readonly (string | number)[];
 const MAX_RULES = 1000;
 const MAX_LABELS = 10_000;
 
@@ -82,6 +84,11 @@ const limitsShape = z.strictObject({
   flowsPerHour: say(z.number().nonnegative().optional(), 'More flows an hour are shown.'),
   peers: say(z.int().nonnegative().optional(), 'More peers are shown.'),
   ports: say(z.array(port).max(1000).optional(), 'Other ports of responders are shown.'),
+  kinds: say(
+    list(text).optional(),
+    "Kinds of detections, as in lateral-movement.enumeration, or 'scan' for all of its kinds: others are shown.",
+  ),
+  organisations: say(list(text).optional(), 'Names below other registrable domains are shown.'),
   bytesPerFlow: say(
     z.number().nonnegative().optional(),
     'Bytes of the largest flow among the evidence, both directions: larger ones are shown.',
@@ -200,6 +207,7 @@ export class FeedbackFile {
     const { rules, labels, last = 0 } = parsed.data;
     const seen = new Set<string>();
     const detectors = [...new Set([...DETECTORS.map(({ info }) => info.id), ...Object.keys(MEASURED)])];
+    const kinds = [...detectors, ...DETECTORS.flatMap(({ info }) => info.kinds)];
     for (const [i, rule] of (rules ?? []).entries()) {
       if (seen.has(rule.id))
         throw new UserError(
@@ -212,14 +220,19 @@ export class FeedbackFile {
           `${at(offsetOf(document, ['rules', i, 'scope']))}: rule ${rule.id} has an empty scope and would hide everything`,
           `give at least one of ${SCOPE_PARTS.join(', ')}`,
         );
-      for (const [j, name] of (rule.scope.detector ?? []).entries()) {
-        const near = detectors.includes(name) ? undefined : nearest(name, detectors);
-        if (near !== undefined)
-          throw new UserError(
-            `${at(offsetOf(document, ['rules', i, 'scope', 'detector', j]))}: unknown detector '${safeText(name, 60)}'`,
-            `did you mean '${near}'?`,
-          );
-      }
+      // Plugins have detectors and kinds of their own: only what is nearly one of ours is a mistake.
+      const refuse = (what: string, path: Path, names: readonly string[] = [], known: readonly string[]): void => {
+        for (const [j, name] of names.entries()) {
+          const near = known.includes(name) ? undefined : nearest(name, known);
+          if (near !== undefined)
+            throw new UserError(
+              `${at(offsetOf(document, ['rules', i, ...path, j]))}: unknown ${what} '${safeText(name, 60)}'`,
+              `did you mean '${near}'?`,
+            );
+        }
+      };
+      refuse('detector', ['scope', 'detector'], rule.scope.detector, detectors);
+      refuse('kind', ['limits', 'kinds'], rule.limits?.kinds, kinds);
     }
     this.#document = document;
     this.feedback = { rules: (rules ?? []).map(ruleOf), labels: latestLabels((labels ?? []).map(labelOf)) };

@@ -35,7 +35,7 @@ describe('feedback', () => {
       await run('feedback', id, 'benign'),
     ).toBe(`Incident 2 (${id}): 192.168.20.66 called 198.51.100.77 on port 443 (TLS) about every 10 s, 64 times in 10 min 33 s.
 Rule s1: beacon of 192.168.20.66 to 198.51.100.77, port 443, until 2026-12-22.
-It holds up to 728 flows an hour, 2 peers, ports 443, 6330 bytes a flow, severity medium; beyond that, or from 2026-12-22 on, it hides nothing.
+It holds up to 728 flows an hour, 2 peers, ports 443, kinds beacon, names of example.org, 6330 bytes a flow, severity medium; beyond that, or from 2026-12-22 on, it hides nothing.
 Gone from the report (1 incident):
   medium ${id} 192.168.20.66 called 198.51.100.77 on port 443 (TLS) about every 10 s, 64 times in 10 min 33 s.
 Hidden in all: 1 detection; incidents: 2 before, 1 after.

@@ -214,7 +214,7 @@ function ruleFor(
     ...(expiresMs === undefined ? {} : { expiresMs }),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     scope,
-    limits: limitsOf(detections, incident.severity),
+    limits: limitsOf(detections, incident.severity, scope),
   };
   const { limits } = rule;
   const bounds = [
@@ -223,6 +223,10 @@ function ruleFor(
     ...(limits.ports === undefined
       ? []
       : [`ports ${limits.ports.slice(0, 8).join(', ') || 'none'}${limits.ports.length > 8 ? ' ...' : ''}`]),
+    ...(limits.kinds === undefined ? [] : [`kinds ${limits.kinds.join(', ')}`]),
+    ...(limits.organisations === undefined
+      ? []
+      : [`names of ${limits.organisations.map((one) => safeText(one, 80)).join(', ')}`]),
     ...(limits.bytesPerFlow === undefined ? [] : [`${limits.bytesPerFlow} bytes a flow`]),
     ...(limits.severity === undefined ? [] : [`severity ${limits.severity}`]),
   ];
