@@ -21,6 +21,7 @@ export function showableLength(
   let word = at;
   for (let here = at; here < end; here++) {
     const byte = bytes[here];
+    if (byte > BLANK && byte !== COLON) continue;
     if (
       byte === BLANK &&
       ((SECRET_LENGTHS >> (here - word)) & 1) !== 0 &&

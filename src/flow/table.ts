@@ -315,11 +315,14 @@ export class FlowTable {
     const f = this.#f;
     const clock = this.#clock;
     const d = side(packet);
-    const hash = this.#hash(packet, d);
-    let ref = this.#find(packet, d, hash);
+    const low = d === 0 ? packet.src0 : packet.dst0;
+    const high = d === 0 ? packet.dst0 : packet.src0;
+    const ends = ports(packet, d);
+    const hash = this.#hash(packet, d, low, high, ends);
+    let ref = this.#find(packet, d, low, high, ends, hash);
     let created = false;
     if (ref < 0) {
-      ref = this.#add(packet, d, hash, timeNs, frame, input);
+      ref = this.#add(packet, d, ends, hash, timeNs, frame, input);
       created = true;
     } else if (
       // What may begin a new row, seen at a glance.
@@ -486,37 +489,34 @@ export class FlowTable {
   // ---- hash table: open addressing, linear probing, load at most one half, backward-shift deletion ----
 
   /** Murmur3's mixing (Appleby), word after word from the seed: with a seed that nobody outside knows, keys can't be chosen to collide. */
-  #hash(packet: Packet, d: number): number {
-    let h = mixWord(this.#seed, d === 0 ? packet.src0 : packet.dst0);
-    h = mixWord(h, d === 0 ? packet.dst0 : packet.src0);
-    if (packet.isV6 !== 0) {
-      h = mixWord(h, d === 0 ? packet.src1 : packet.dst1);
-      h = mixWord(h, d === 0 ? packet.src2 : packet.dst2);
-      h = mixWord(h, d === 0 ? packet.src3 : packet.dst3);
-      h = mixWord(h, d === 0 ? packet.dst1 : packet.src1);
-      h = mixWord(h, d === 0 ? packet.dst2 : packet.src2);
-      h = mixWord(h, d === 0 ? packet.dst3 : packet.src3);
-    }
-    h = mixWord(h, ports(packet, d)) ^ packet.protocol;
+  #hash(packet: Packet, d: number, low: number, high: number, ends: number): number {
+    let h = mixWord(mixWord(this.#seed, low), high);
+    if (packet.isV6 !== 0) h = mixV6(h, packet, d);
+    h = mixWord(h, ends) ^ packet.protocol;
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
     return h ^ (h >>> 16);
   }
 
-  #find(packet: Packet, d: number, hash: number): number {
+  /** @param low first word of side 0's address. @param high of side 1's. @param ends both ports. @returns -1 when there is no such flow. */
+  #find(packet: Packet, d: number, low: number, high: number, ends: number, hash: number): number {
     const slots = this.#slots;
     const mask = this.#mask;
     const w = this.#w;
+    const kind = packet.protocol | (packet.isV6 << 9);
     for (let i = hash & mask; ; i = (i + 1) & mask) {
       const entry = slots[2 * i + 1];
       if (entry === 0) return -1;
       if (slots[2 * i] !== hash) continue;
       const rw = (entry - 1) * RECORD_I32;
-      if (w[rw + W_PORTS] !== ports(packet, d) || w[rw + W_PROTOCOL] !== (packet.protocol | (packet.isV6 << 9)))
-        continue;
-      if (w[rw + W_ADDRESS + d] !== packet.src0 || w[rw + W_ADDRESS + 1 - d] !== packet.dst0) continue;
-      if (packet.isV6 !== 0 && !this.#isSameV6(packet, d, rw)) continue;
-      return entry - 1;
+      if (
+        w[rw + W_PORTS] === ends &&
+        w[rw + W_PROTOCOL] === kind &&
+        w[rw + W_ADDRESS] === low &&
+        w[rw + W_ADDRESS + 1] === high &&
+        (packet.isV6 === 0 || this.#isSameV6(packet, d, rw))
+      )
+        return entry - 1;
     }
   }
 
@@ -570,7 +570,7 @@ export class FlowTable {
 
   // ---- records ----
 
-  #add(packet: Packet, d: number, hash: number, timeNs: number, frame: number, input: number): number {
+  #add(packet: Packet, d: number, ends: number, hash: number, timeNs: number, frame: number, input: number): number {
     if (this.live === this.options.maxFlows) this.#evict();
     let ref = this.#free;
     if (ref >= 0) this.#free = this.#w[ref * RECORD_I32 + W_NEXT_FREE];
@@ -582,7 +582,7 @@ export class FlowTable {
     const rw = ref * RECORD_I32;
     w[rw + W_HASH] = hash;
     w[rw + W_PROTOCOL] = packet.protocol | (packet.isV6 << 9);
-    w[rw + W_PORTS] = ports(packet, d);
+    w[rw + W_PORTS] = ends;
     w[rw + W_ADDRESS + d] = packet.src0;
     w[rw + W_ADDRESS + 1 - d] = packet.dst0;
     const from = rw + W_ADDRESS_REST + 3 * d;
@@ -798,7 +798,10 @@ export class FlowTable {
     quote.srcPort = packet.quotedSrcPort;
     quote.dstPort = packet.quotedDstPort;
     const d = side(quote);
-    const ref = this.#find(quote, d, this.#hash(quote, d));
+    const low = d === 0 ? quote.src0 : quote.dst0;
+    const high = d === 0 ? quote.dst0 : quote.src0;
+    const ends = ports(quote, d);
+    const ref = this.#find(quote, d, low, high, ends, this.#hash(quote, d, low, high, ends));
     if (ref < 0) return;
     const at = ref * RECORD_I32 + W_ERRORS;
     const count = Math.min(0xffff, (this.#w[at] >>> 16) + 1);
@@ -862,6 +865,15 @@ function mixWord(h: number, word: number): number {
   k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
   const mixed = h ^ k;
   return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function mixV6(before: number, packet: Packet, d: number): number {
+  let h = mixWord(before, d === 0 ? packet.src1 : packet.dst1);
+  h = mixWord(h, d === 0 ? packet.src2 : packet.dst2);
+  h = mixWord(h, d === 0 ? packet.src3 : packet.dst3);
+  h = mixWord(h, d === 0 ? packet.dst1 : packet.src1);
+  h = mixWord(h, d === 0 ? packet.dst2 : packet.src2);
+  return mixWord(h, d === 0 ? packet.dst3 : packet.src3);
 }
 
 /** Which side (0 or 1) the packet's source is: side 0 has the smaller address words, then the smaller port. */
