@@ -618,10 +618,11 @@ export class FlowTable {
     if (packet.destinationMac >= 0) {
       state |= STATE_MAC;
       const at = (rw + W_MAC) * 4;
-      const { bytes } = packet;
+      const { bytes, destinationMac, sourceMac } = packet;
+      const into = this.#bytes;
       for (let i = 0; i < 6; i++) {
-        this.#bytes[at + i] = bytes[packet.destinationMac + i];
-        this.#bytes[at + 6 + i] = bytes[packet.sourceMac + i];
+        into[at + i] = bytes[destinationMac + i];
+        into[at + 6 + i] = bytes[sourceMac + i];
       }
     }
     if (this.payloads?.open(ref, packet) === true) state |= (KEEPS_PAYLOAD * 65) << STATE_FIRST_BYTES;
@@ -776,9 +777,11 @@ export class FlowTable {
     if ((peek & 31) !== 0) return;
     // The middle of a datagram is the beginning of nothing.
     if (packet.isLaterFragment !== 0 && packet.isReassembled === 0) return;
-    const length = showableLength(packet.bytes, packet.payload, Math.min(16, packet.payloadCaptured));
+    const { bytes, payload } = packet;
+    const length = showableLength(bytes, payload, Math.min(16, packet.payloadCaptured));
+    const into = this.#bytes;
     const to = (rw + W_FIRST_BYTES + 4 * d) * 4;
-    for (let i = 0; i < length; i++) this.#bytes[to + i] = packet.bytes[packet.payload + i];
+    for (let i = 0; i < length; i++) into[to + i] = bytes[payload + i];
     this.#w[rw + W_STATE] |= length << (STATE_FIRST_BYTES + 6 * d);
   }
 

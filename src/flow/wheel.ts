@@ -56,6 +56,7 @@ export class TimingWheel {
 /** How many ticks the wheel takes to come round. */
 export const WHEEL_TICKS = SLOTS;
 
+/** The rest of the division by SLOTS, a power of two; a tick before 0 has one, too. */
 function slotOf(tick: number): number {
-  return ((tick % SLOTS) + SLOTS) % SLOTS;
+  return tick & (SLOTS - 1);
 }
