@@ -48,13 +48,25 @@ export function fewCount<T extends string | number>(counts: FewCounts<T>, key: T
 /** The counts with `by` more for a key, which is there from then on. */
 export function fewCounted<T extends string | number>(counts: FewCounts<T>, key: T, by = 1): FewCounts<T> {
   if (counts === undefined) return [key, by];
-  if (!Array.isArray(counts)) return counts.set(key, (counts.get(key) ?? 0) + by);
+  if (fewRaised(counts, key, by)) return counts;
+  if (!Array.isArray(counts)) return counts.set(key, by);
+  return counts.length < MOST_LISTED ? [...counts, key, by] : new Map(fewEntries(counts)).set(key, by);
+}
+
+/** Adds to the number of a key that is there. False, and nothing is changed, where it is not. */
+export function fewRaised<T extends string | number>(counts: FewCounts<T>, key: T, by = 1): boolean {
+  if (counts === undefined) return false;
+  if (!Array.isArray(counts)) {
+    const count = counts.get(key);
+    if (count !== undefined) counts.set(key, count + by);
+    return count !== undefined;
+  }
   for (let i = 0; i < counts.length; i += 2) {
     if (counts[i] !== key) continue;
     counts[i + 1] = (counts[i + 1] as number) + by;
-    return counts;
+    return true;
   }
-  return counts.length < MOST_LISTED ? [...counts, key, by] : new Map(fewEntries(counts)).set(key, by);
+  return false;
 }
 
 /** Whether a key is there, with whatever number. */

@@ -1,5 +1,5 @@
 import type { NumberColumn, StringColumn, Table } from '../core/index.ts';
-import { bindFlows } from '../flow/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
 import { SourceWindows, WINDOW_BUCKET_MS } from './window.ts';
@@ -254,153 +254,8 @@ export class FlowFeatureMeasurer {
     const room =
       into !== undefined && into.length >= n * width ? into.subarray(0, n * width) : new Float32Array(n * width);
     const values = room.fill(Number.NaN);
-
-    const protocolCode = codesOf(flows.protocol, protocolClass);
-    const outcomeCode = codesOf(flows.outcome, outcomeClass);
-    const initiatorReset = codesOf(flows.initiatorFlags, hasReset);
-    const responderReset = codesOf(flows.responderFlags, hasReset);
-    const basisIsContent = codesOf(flows.serviceBasis, (basis) => (basis === 'content' ? 1 : 0));
-    const initiatorHome = new HomeFlags(flows.initiator, this.#isHome);
-    const responderHome = new HomeFlags(flows.responder, this.#isHome);
-    const names = [new NameShapes(flows.dnsQuery), new NameShapes(flows.serverName), new NameShapes(flows.httpHost)];
-    const targetA = new Int32Array(flows.responder.dictionary.length);
-    const targetB = new Int32Array(flows.responder.dictionary.length);
-    const targetKnown = new Uint8Array(flows.responder.dictionary.length);
-    const windows = this.#windows;
-    const sourceIds = new Int32Array(flows.initiator.dictionary.length).fill(-1);
-    let era = windows.era;
-    const quantities = this.#quantities;
-    quantities.begin(n);
-    const durations = quantities.of(flows.durationMs);
-    const packetsA = quantities.of(flows.initiatorPackets);
-    const packetsB = quantities.of(flows.responderPackets);
-    const bytesA = quantities.of(flows.initiatorBytes);
-    const bytesB = quantities.of(flows.responderBytes);
-    const payloadA = quantities.of(flows.initiatorPayloadBytes);
-    const payloadB = quantities.of(flows.responderPayloadBytes);
-    const iatMeans = quantities.of(flows.iatMeanMs);
-    const iatSds = quantities.of(flows.iatSdMs);
-    const iatMins = quantities.of(flows.iatMinMs);
-    const iatMaxs = quantities.of(flows.iatMaxMs);
-    const ports = quantities.of(flows.responderPort);
-    const lnDurations = quantities.ln(durations);
-    const lnPacketsA = quantities.ln(packetsA);
-    const lnPacketsB = quantities.ln(packetsB);
-    const lnBytesA = quantities.ln(bytesA);
-    const lnBytesB = quantities.ln(bytesB);
-    const lnPayloadA = quantities.ln(payloadA);
-    const lnPayloadB = quantities.ln(payloadB);
-    const lnIatMeans = quantities.ln(iatMeans);
-    const lnIatSds = quantities.ln(iatSds);
-    const lnIatMins = quantities.ln(iatMins);
-    const lnIatMaxs = quantities.ln(iatMaxs);
-    const startsMs = quantities.any(flows.startMs);
-    const endsMs = quantities.any(flows.endMs);
-
-    for (let k = 0; k < n; k++) {
-      const row = order === undefined ? k : order[k];
-      const at = row * width;
-      const durationMs = durations[row];
-      const initiatorPackets = packetsA[row];
-      const responderPackets = packetsB[row];
-      const initiatorBytes = bytesA[row];
-      const responderBytes = bytesB[row];
-      const initiatorPayload = payloadA[row];
-      const responderPayload = payloadB[row];
-      const bytes = initiatorBytes + responderBytes;
-      const iatMean = iatMeans[row];
-      const iatSd = iatSds[row];
-
-      values[at + F_FLOW_DURATION] = lnDurations[row];
-      values[at + F_FLOW_INITIATOR_PACKETS] = lnPacketsA[row];
-      values[at + F_FLOW_RESPONDER_PACKETS] = lnPacketsB[row];
-      values[at + F_FLOW_INITIATOR_BYTES] = lnBytesA[row];
-      values[at + F_FLOW_RESPONDER_BYTES] = lnBytesB[row];
-      values[at + F_FLOW_INITIATOR_PAYLOAD] = lnPayloadA[row];
-      values[at + F_FLOW_RESPONDER_PAYLOAD] = lnPayloadB[row];
-      if (bytes > 0) {
-        values[at + F_FLOW_BYTES_RATIO] = (responderBytes - initiatorBytes) / bytes;
-        values[at + F_FLOW_PAYLOAD_FRACTION] = Math.min(1, (initiatorPayload + responderPayload) / bytes);
-      }
-      if (initiatorPackets > 0) values[at + F_FLOW_INITIATOR_PACKET_SIZE] = initiatorBytes / initiatorPackets;
-      if (responderPackets > 0) values[at + F_FLOW_RESPONDER_PACKET_SIZE] = responderBytes / responderPackets;
-      if (durationMs > 0)
-        values[at + F_FLOW_PACKET_RATE] = ln1p((initiatorPackets + responderPackets) / (durationMs / 1000));
-      values[at + F_FLOW_IAT_MEAN] = lnIatMeans[row];
-      values[at + F_FLOW_IAT_SD] = lnIatSds[row];
-      values[at + F_FLOW_IAT_MIN] = lnIatMins[row];
-      values[at + F_FLOW_IAT_MAX] = lnIatMaxs[row];
-      if (iatMean > 0) values[at + F_FLOW_IAT_VARIATION] = iatSd / iatMean;
-
-      const port = ports[row];
-      if (port >= 0)
-        values[at + F_FLOW_PORT_CLASS] = port < PORT_CLASS_REGISTERED ? 0 : port < PORT_CLASS_EPHEMERAL ? 1 : 2;
-      const protocol = classAt(protocolCode, flows.protocol, row);
-      if (protocol >= 0) values[at + F_FLOW_PROTOCOL] = protocol;
-      const byContent = classAt(basisIsContent, flows.serviceBasis, row) === 1;
-      values[at + F_FLOW_SERVICE_KNOWN] = byContent ? 1 : 0;
-      const serviceCode = flows.service.codes[row];
-      if (byContent && serviceCode >= 0)
-        values[at + F_FLOW_SERVICE_MISMATCH] = breaksPromise(protocol, port, flows.service.dictionary[serviceCode]);
-
-      const outcome = classAt(outcomeCode, flows.outcome, row);
-      if (outcome >= 0) values[at + F_FLOW_OUTCOME] = outcome;
-      const resetA = classAt(initiatorReset, flows.initiatorFlags, row);
-      const resetB = classAt(responderReset, flows.responderFlags, row);
-      if (resetA >= 0 || resetB >= 0) values[at + F_FLOW_RESET] = resetA === 1 || resetB === 1 ? 1 : 0;
-      const fromHome = initiatorHome.at(row);
-      const toHome = responderHome.at(row);
-      if (fromHome >= 0 && toHome >= 0) values[at + F_FLOW_DIRECTION] = directionClass(fromHome, toHome);
-
-      for (const name of names) {
-        if (!name.has(row)) continue;
-        values[at + F_FLOW_NAME_LENGTH] = name.length(row);
-        values[at + F_FLOW_NAME_DIGITS] = name.digits(row);
-        break;
-      }
-
-      const startMs = startsMs[row];
-      const angle = ((startMs % DAY_MS) / DAY_MS) * TWO_PI;
-      values[at + F_FLOW_HOUR_SIN] = Math.sin(angle);
-      values[at + F_FLOW_HOUR_COS] = Math.cos(angle);
-
-      const sourceCode = flows.initiator.codes[row];
-      const endMs = endsMs[row];
-      const bucket = Math.floor((Number.isNaN(endMs) ? startMs : endMs) / WINDOW_BUCKET_MS);
-      if (sourceCode < 0 || bucket !== (bucket | 0)) continue;
-      if (era !== windows.era) {
-        sourceIds.fill(-1);
-        era = windows.era;
-      }
-      let source = sourceIds[sourceCode];
-      if (source < 0) {
-        source = windows.source(flows.initiator.dictionary[sourceCode], bucket);
-        if (source < 0) continue;
-        if (era === windows.era) sourceIds[sourceCode] = source;
-      }
-      const counts = windows.advance(source, bucket);
-      let destinationSeen = true;
-      let portSeen = true;
-      if (counts) {
-        windows.countFlow(source, bucket, outcome < 0 ? -1 : outcome === 0 ? 0 : 1);
-        const target = flows.responder.codes[row];
-        if (target >= 0) {
-          if (targetKnown[target] === 0) {
-            targetKnown[target] = 1;
-            const text = flows.responder.dictionary[target];
-            targetA[target] = hash(text, 0x811c9dc5);
-            targetB[target] = hash(text, 0x2c1b3c6d);
-          }
-          destinationSeen = windows.countDestination(source, targetA[target], targetB[target], bucket);
-        }
-        if (port >= 0) portSeen = windows.countPort(source, port, protocol, bucket);
-      }
-      if (destinationSeen) values[at + F_SOURCE_DESTINATIONS] = ln1p(windows.destinations(source));
-      if (portSeen) values[at + F_SOURCE_PORTS] = ln1p(windows.ports(source));
-      values[at + F_SOURCE_FLOWS] = ln1p(windows.flows(source));
-      const judged = windows.judged(source);
-      if (judged > 0) values[at + F_SOURCE_FAILED_RATIO] = windows.failed(source) / judged;
-    }
+    const batch = new BatchMeasurer(flows, values, this.#quantities, this.#isHome, this.#windows);
+    for (let k = 0; k < n; k++) batch.measure(order === undefined ? k : order[k]);
 
     // A cell can hold what no wire can carry (1e300 bytes in somebody's CSV): beyond the range of a float32 it is not a number to learn from.
     for (let i = 0; i < values.length; i++)
@@ -422,6 +277,235 @@ export class FlowFeatureMeasurer {
   held(): { sources: number; destinationPairs: number; portPairs: number } {
     const w = this.#windows;
     return { sources: w.sourceCount, destinationPairs: w.destinationPairs.size, portPairs: w.portPairs.size };
+  }
+}
+
+/** Measures the rows of one batch. */
+class BatchMeasurer {
+  readonly #values: Float32Array;
+  readonly #flows: FlowBatch;
+  readonly #windows: SourceWindows;
+  readonly #durations: Float64Array;
+  readonly #packetsA: Float64Array;
+  readonly #packetsB: Float64Array;
+  readonly #bytesA: Float64Array;
+  readonly #bytesB: Float64Array;
+  readonly #payloadA: Float64Array;
+  readonly #payloadB: Float64Array;
+  readonly #iatMeans: Float64Array;
+  readonly #iatSds: Float64Array;
+  readonly #ports: Float64Array;
+  readonly #startsMs: Float64Array;
+  readonly #endsMs: Float64Array;
+  readonly #lnDurations: Float64Array;
+  readonly #lnPacketsA: Float64Array;
+  readonly #lnPacketsB: Float64Array;
+  readonly #lnBytesA: Float64Array;
+  readonly #lnBytesB: Float64Array;
+  readonly #lnPayloadA: Float64Array;
+  readonly #lnPayloadB: Float64Array;
+  readonly #lnIatMeans: Float64Array;
+  readonly #lnIatSds: Float64Array;
+  readonly #lnIatMins: Float64Array;
+  readonly #lnIatMaxs: Float64Array;
+  readonly #protocols: Classes;
+  readonly #outcomes: Classes;
+  readonly #initiatorResets: Classes;
+  readonly #responderResets: Classes;
+  readonly #byContent: Classes;
+  readonly #initiatorHome: HomeFlags;
+  readonly #responderHome: HomeFlags;
+  readonly #queries: NameShapes;
+  readonly #serverNames: NameShapes;
+  readonly #httpHosts: NameShapes;
+  /** Of responders the two words of their hash, where it was made. */
+  readonly #targetA: Int32Array;
+  readonly #targetB: Int32Array;
+  readonly #targetKnown: Uint8Array;
+  /** Of initiators their number in the windows, -1 where it was not asked for, in the era. */
+  readonly #sources: Int32Array;
+  #era: number;
+
+  constructor(
+    flows: FlowBatch,
+    values: Float32Array,
+    quantities: Quantities,
+    isHome: (address: string) => boolean,
+    windows: SourceWindows,
+  ) {
+    this.#values = values;
+    this.#flows = flows;
+    this.#windows = windows;
+    quantities.begin(flows.rowCount);
+    this.#durations = quantities.of(flows.durationMs);
+    this.#packetsA = quantities.of(flows.initiatorPackets);
+    this.#packetsB = quantities.of(flows.responderPackets);
+    this.#bytesA = quantities.of(flows.initiatorBytes);
+    this.#bytesB = quantities.of(flows.responderBytes);
+    this.#payloadA = quantities.of(flows.initiatorPayloadBytes);
+    this.#payloadB = quantities.of(flows.responderPayloadBytes);
+    this.#iatMeans = quantities.of(flows.iatMeanMs);
+    this.#iatSds = quantities.of(flows.iatSdMs);
+    this.#ports = quantities.of(flows.responderPort);
+    this.#startsMs = quantities.any(flows.startMs);
+    this.#endsMs = quantities.any(flows.endMs);
+    this.#lnDurations = quantities.ln(this.#durations);
+    this.#lnPacketsA = quantities.ln(this.#packetsA);
+    this.#lnPacketsB = quantities.ln(this.#packetsB);
+    this.#lnBytesA = quantities.ln(this.#bytesA);
+    this.#lnBytesB = quantities.ln(this.#bytesB);
+    this.#lnPayloadA = quantities.ln(this.#payloadA);
+    this.#lnPayloadB = quantities.ln(this.#payloadB);
+    this.#lnIatMeans = quantities.ln(this.#iatMeans);
+    this.#lnIatSds = quantities.ln(this.#iatSds);
+    this.#lnIatMins = quantities.ln(quantities.of(flows.iatMinMs));
+    this.#lnIatMaxs = quantities.ln(quantities.of(flows.iatMaxMs));
+    this.#protocols = new Classes(flows.protocol, protocolClass);
+    this.#outcomes = new Classes(flows.outcome, outcomeClass);
+    this.#initiatorResets = new Classes(flows.initiatorFlags, hasReset);
+    this.#responderResets = new Classes(flows.responderFlags, hasReset);
+    this.#byContent = new Classes(flows.serviceBasis, isContent);
+    this.#initiatorHome = new HomeFlags(flows.initiator, isHome);
+    this.#responderHome = new HomeFlags(flows.responder, isHome);
+    this.#queries = new NameShapes(flows.dnsQuery);
+    this.#serverNames = new NameShapes(flows.serverName);
+    this.#httpHosts = new NameShapes(flows.httpHost);
+    const targets = flows.responder.dictionary.length;
+    this.#targetA = new Int32Array(targets);
+    this.#targetB = new Int32Array(targets);
+    this.#targetKnown = new Uint8Array(targets);
+    this.#sources = new Int32Array(flows.initiator.dictionary.length).fill(-1);
+    this.#era = windows.era;
+  }
+
+  measure(row: number): void {
+    const at = row * FEATURES.length;
+    this.#measureSizes(row, at);
+    this.#measureTimes(row, at);
+    const protocol = this.#protocols.at(row);
+    const outcome = this.#outcomes.at(row);
+    this.#measureClasses(row, at, protocol, outcome);
+    const names = this.#queries.has(row)
+      ? this.#queries
+      : this.#serverNames.has(row)
+        ? this.#serverNames
+        : this.#httpHosts.has(row)
+          ? this.#httpHosts
+          : undefined;
+    if (names !== undefined) {
+      this.#values[at + F_FLOW_NAME_LENGTH] = names.length(row);
+      this.#values[at + F_FLOW_NAME_DIGITS] = names.digits(row);
+    }
+    this.#measureWindows(row, at, protocol, outcome);
+  }
+
+  #measureSizes(row: number, at: number): void {
+    const values = this.#values;
+    const initiatorBytes = this.#bytesA[row];
+    const responderBytes = this.#bytesB[row];
+    const initiatorPackets = this.#packetsA[row];
+    const responderPackets = this.#packetsB[row];
+    const bytes = initiatorBytes + responderBytes;
+    values[at + F_FLOW_INITIATOR_PACKETS] = this.#lnPacketsA[row];
+    values[at + F_FLOW_RESPONDER_PACKETS] = this.#lnPacketsB[row];
+    values[at + F_FLOW_INITIATOR_BYTES] = this.#lnBytesA[row];
+    values[at + F_FLOW_RESPONDER_BYTES] = this.#lnBytesB[row];
+    values[at + F_FLOW_INITIATOR_PAYLOAD] = this.#lnPayloadA[row];
+    values[at + F_FLOW_RESPONDER_PAYLOAD] = this.#lnPayloadB[row];
+    if (bytes > 0) {
+      values[at + F_FLOW_BYTES_RATIO] = (responderBytes - initiatorBytes) / bytes;
+      values[at + F_FLOW_PAYLOAD_FRACTION] = Math.min(1, (this.#payloadA[row] + this.#payloadB[row]) / bytes);
+    }
+    if (initiatorPackets > 0) values[at + F_FLOW_INITIATOR_PACKET_SIZE] = initiatorBytes / initiatorPackets;
+    if (responderPackets > 0) values[at + F_FLOW_RESPONDER_PACKET_SIZE] = responderBytes / responderPackets;
+    const durationMs = this.#durations[row];
+    if (durationMs > 0)
+      values[at + F_FLOW_PACKET_RATE] = ln1p((initiatorPackets + responderPackets) / (durationMs / 1000));
+  }
+
+  #measureTimes(row: number, at: number): void {
+    const values = this.#values;
+    const iatMean = this.#iatMeans[row];
+    values[at + F_FLOW_DURATION] = this.#lnDurations[row];
+    values[at + F_FLOW_IAT_MEAN] = this.#lnIatMeans[row];
+    values[at + F_FLOW_IAT_SD] = this.#lnIatSds[row];
+    values[at + F_FLOW_IAT_MIN] = this.#lnIatMins[row];
+    values[at + F_FLOW_IAT_MAX] = this.#lnIatMaxs[row];
+    if (iatMean > 0) values[at + F_FLOW_IAT_VARIATION] = this.#iatSds[row] / iatMean;
+    const angle = ((this.#startsMs[row] % DAY_MS) / DAY_MS) * TWO_PI;
+    values[at + F_FLOW_HOUR_SIN] = Math.sin(angle);
+    values[at + F_FLOW_HOUR_COS] = Math.cos(angle);
+  }
+
+  #measureClasses(row: number, at: number, protocol: number, outcome: number): void {
+    const values = this.#values;
+    const port = this.#ports[row];
+    if (port >= 0)
+      values[at + F_FLOW_PORT_CLASS] = port < PORT_CLASS_REGISTERED ? 0 : port < PORT_CLASS_EPHEMERAL ? 1 : 2;
+    if (protocol >= 0) values[at + F_FLOW_PROTOCOL] = protocol;
+    const byContent = this.#byContent.at(row) === 1;
+    values[at + F_FLOW_SERVICE_KNOWN] = byContent ? 1 : 0;
+    if (byContent) {
+      const { codes, dictionary } = this.#flows.service;
+      if (codes[row] >= 0) values[at + F_FLOW_SERVICE_MISMATCH] = breaksPromise(protocol, port, dictionary[codes[row]]);
+    }
+    if (outcome >= 0) values[at + F_FLOW_OUTCOME] = outcome;
+    const resetA = this.#initiatorResets.at(row);
+    const resetB = this.#responderResets.at(row);
+    if (resetA >= 0 || resetB >= 0) values[at + F_FLOW_RESET] = resetA === 1 || resetB === 1 ? 1 : 0;
+    const fromHome = this.#initiatorHome.at(row);
+    const toHome = this.#responderHome.at(row);
+    if (fromHome >= 0 && toHome >= 0) values[at + F_FLOW_DIRECTION] = directionClass(fromHome, toHome);
+  }
+
+  #measureWindows(row: number, at: number, protocol: number, outcome: number): void {
+    const { initiator, responder } = this.#flows;
+    const windows = this.#windows;
+    const endMs = this.#endsMs[row];
+    const bucket = Math.floor((Number.isNaN(endMs) ? this.#startsMs[row] : endMs) / WINDOW_BUCKET_MS);
+    const sourceCode = initiator.codes[row];
+    if (sourceCode < 0 || bucket !== (bucket | 0)) return;
+    const source = this.#sourceOf(sourceCode, bucket);
+    if (source < 0) return;
+    const counts = windows.advance(source, bucket);
+    let destinationSeen = true;
+    let portSeen = true;
+    if (counts) {
+      windows.countFlow(source, bucket, outcome < 0 ? -1 : outcome === 0 ? 0 : 1);
+      const target = responder.codes[row];
+      if (target >= 0) {
+        if (this.#targetKnown[target] === 0) this.#hashTarget(target, responder.dictionary[target]);
+        destinationSeen = windows.countDestination(source, this.#targetA[target], this.#targetB[target], bucket);
+      }
+      const port = this.#ports[row];
+      if (port >= 0) portSeen = windows.countPort(source, port, protocol, bucket);
+    }
+    const values = this.#values;
+    if (destinationSeen) values[at + F_SOURCE_DESTINATIONS] = ln1p(windows.destinations(source));
+    if (portSeen) values[at + F_SOURCE_PORTS] = ln1p(windows.ports(source));
+    values[at + F_SOURCE_FLOWS] = ln1p(windows.flows(source));
+    const judged = windows.judged(source);
+    if (judged > 0) values[at + F_SOURCE_FAILED_RATIO] = windows.failed(source) / judged;
+  }
+
+  /** The number of an initiator in the windows; -1 where they have no room for it. */
+  #sourceOf(code: number, bucket: number): number {
+    const windows = this.#windows;
+    if (this.#era !== windows.era) {
+      this.#sources.fill(-1);
+      this.#era = windows.era;
+    }
+    let source = this.#sources[code];
+    if (source >= 0) return source;
+    source = windows.source(this.#flows.initiator.dictionary[code], bucket);
+    if (source >= 0 && this.#era === windows.era) this.#sources[code] = source;
+    return source;
+  }
+
+  #hashTarget(target: number, text: string): void {
+    this.#targetKnown[target] = 1;
+    this.#targetA[target] = hash(text, 0x811c9dc5);
+    this.#targetB[target] = hash(text, 0x2c1b3c6d);
   }
 }
 
@@ -461,7 +545,7 @@ class Quantities {
   any(column: NumberColumn): Float64Array {
     const n = this.#rows;
     const { values, valid } = column;
-    if (valid?.every(isZero) === true) return this.#missing();
+    if (valid !== undefined && hasNone(valid, n)) return this.#missing();
     const out = this.#next();
     if (values instanceof Int32Array) for (let row = 0; row < n; row++) out[row] = values[row];
     else for (let row = 0; row < n; row++) out[row] = values[row];
@@ -490,8 +574,9 @@ class Quantities {
   }
 }
 
-function isZero(byte: number): boolean {
-  return byte === 0;
+function hasNone(valid: Uint8Array, rows: number): boolean {
+  for (let i = (rows + 7) >> 3; i > 0; i--) if (valid[i - 1] !== 0) return false;
+  return true;
 }
 
 /** ln(1 + x) of the whole numbers that most counts and sizes are, by table; the values are those of Math.log1p. */
@@ -501,18 +586,26 @@ function ln1p(x: number): number {
   return x < LN1P.length && x === (x | 0) && x >= 0 ? LN1P[x] : Math.log1p(x);
 }
 
-/** A number per dictionary entry. */
-function codesOf(column: StringColumn, classOf: (text: string) => number): Int8Array {
-  const { dictionary } = column;
-  const classes = new Int8Array(dictionary.length);
-  for (let i = 0; i < dictionary.length; i++) classes[i] = classOf(dictionary[i]);
-  return classes;
+/** A small number per dictionary entry. */
+class Classes {
+  readonly #codes: Int32Array;
+  readonly #classes: Int8Array;
+
+  constructor({ codes, dictionary }: StringColumn, classOf: (text: string) => number) {
+    this.#codes = codes;
+    this.#classes = new Int8Array(dictionary.length);
+    for (let i = 0; i < dictionary.length; i++) this.#classes[i] = classOf(dictionary[i]);
+  }
+
+  /** -1 where the cell is missing. */
+  at(row: number): number {
+    const code = this.#codes[row];
+    return code < 0 ? -1 : this.#classes[code];
+  }
 }
 
-/** -1 where the cell is missing. */
-function classAt(classes: Int8Array, column: StringColumn, row: number): number {
-  const code = column.codes[row];
-  return code < 0 ? -1 : classes[code];
+function isContent(basis: string): number {
+  return basis === 'content' ? 1 : 0;
 }
 
 function protocolClass(protocol: string): number {
@@ -535,7 +628,7 @@ function directionClass(fromHome: number, toHome: number): number {
 /** 1 where the content is of another service than the port promises; 0 where it keeps the promise or the port makes none. */
 function breaksPromise(protocol: number, port: number, service: string): number {
   const number = protocol === 3 ? PROTO.tcp : protocol === 2 ? PROTO.udp : -1;
-  const promised = number < 0 ? undefined : serviceByPort(number, port);
+  const promised = number < 0 ? undefined : serviceByPort(number, port | 0);
   if (promised === undefined || promised === service) return 0;
   return CARRIED[promised]?.includes(service) ? 0 : 1;
 }
@@ -551,51 +644,61 @@ function hash(text: string, start: number): number {
 
 /** Whether addresses are of the home network, asked once per address and batch. */
 class HomeFlags {
-  #column: StringColumn;
-  #isHome: (address: string) => boolean;
-  #known: Int8Array;
+  readonly #codes: Int32Array;
+  readonly #dictionary: readonly string[];
+  readonly #isHome: (address: string) => boolean;
+  readonly #known: Int8Array;
 
-  constructor(column: StringColumn, isHome: (address: string) => boolean) {
-    this.#column = column;
+  constructor({ codes, dictionary }: StringColumn, isHome: (address: string) => boolean) {
+    this.#codes = codes;
+    this.#dictionary = dictionary;
     this.#isHome = isHome;
-    this.#known = new Int8Array(column.dictionary.length).fill(-1);
+    this.#known = new Int8Array(dictionary.length).fill(-1);
   }
 
   /** 1 home, 0 not, -1 missing. */
   at(row: number): number {
-    const code = this.#column.codes[row];
+    const code = this.#codes[row];
     if (code < 0) return -1;
-    if (this.#known[code] < 0) this.#known[code] = this.#isHome(this.#column.dictionary[code]) ? 1 : 0;
-    return this.#known[code];
+    const known = this.#known[code];
+    return known < 0 ? this.#ask(code) : known;
+  }
+
+  #ask(code: number): number {
+    const answer = this.#isHome(this.#dictionary[code]) ? 1 : 0;
+    this.#known[code] = answer;
+    return answer;
   }
 }
 
 /** Length and share of digits of the names in a column. */
 class NameShapes {
-  #column: StringColumn;
-  #length: Float64Array;
-  #digits: Float64Array;
+  readonly #codes: Int32Array;
+  readonly #length: Float64Array;
+  readonly #digits: Float64Array;
 
-  constructor(column: StringColumn) {
-    this.#column = column;
-    this.#length = new Float64Array(column.dictionary.length);
-    this.#digits = new Float64Array(column.dictionary.length);
-    column.dictionary.forEach((name, i) => {
+  constructor({ codes, dictionary }: StringColumn) {
+    const n = dictionary.length;
+    this.#codes = codes;
+    this.#length = new Float64Array(n);
+    this.#digits = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      const name = dictionary[i];
       this.#length[i] = name.length;
       this.#digits[i] = name.length === 0 ? Number.NaN : countDigits(name) / name.length;
-    });
+    }
   }
 
   has(row: number): boolean {
-    return this.#column.codes[row] >= 0;
+    return this.#codes[row] >= 0;
   }
 
   length(row: number): number {
-    return this.#length[this.#column.codes[row]];
+    return this.#length[this.#codes[row]];
   }
 
   digits(row: number): number {
-    return this.#digits[this.#column.codes[row]];
+    return this.#digits[this.#codes[row]];
   }
 }
 

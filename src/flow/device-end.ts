@@ -62,6 +62,18 @@ export class Ends {
 
   /** @param claims whether the row itself says whose address it is (ARP), so that also addresses outside are stations. */
   at(row: number, claims: boolean): Station | undefined {
+    const code = this.#addresses.codes[row];
+    const macCode = this.#macs.codes[row] + 1;
+    if (code >= 0 && this.#withMac[code] === macCode) {
+      const place = this.#place[code];
+      if (place === HOME) return this.#stations[code];
+      if (place === OUTSIDE && !claims) return undefined;
+    }
+    return this.#lookUp(row, claims);
+  }
+
+  /** As `at`, of a pair that is not known yet. */
+  #lookUp(row: number, claims: boolean): Station | undefined {
     const mac = textAt(this.#macs, row);
     const macCode = mac === undefined ? 0 : this.#macs.codes[row] + 1;
     if (mac !== undefined && this.#station[macCode - 1] === 0) this.#station[macCode - 1] = isStationMac(mac) ? 1 : 2;
@@ -78,7 +90,6 @@ export class Ends {
       this.#withMac[code] = macCode;
       return undefined;
     }
-    if (this.#withMac[code] === macCode) return this.#stations[code];
     const station = isStation ? this.#source.station(mac, address) : this.#source.station(undefined, address);
     this.#withMac[code] = macCode;
     this.#stations[code] = station;

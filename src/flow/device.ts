@@ -7,6 +7,7 @@ import {
   fewKeys,
   fewKnows,
   fewMembers,
+  fewRaised,
   fewSize,
   numberAt,
   type Table,
@@ -97,29 +98,33 @@ export class DeviceTable {
       new Ends(this, f.initiatorMac, f.initiator, this.#context.isHome),
       new Ends(this, f.responderMac, f.responder, this.#context.isHome),
     ] as const;
-    for (let row = 0; row < table.rowCount; row++) {
-      // A log may have no times; what is not a number moves no bound.
-      const startMs = numberAt(f.startMs, row) ?? Number.NaN;
-      const endMs = numberAt(f.endMs, row) ?? startMs;
-      const isArp = textAt(f.protocol, row) === 'arp';
-      const sent = numberAt(f.initiatorPackets, row);
-      const answered = numberAt(f.responderPackets, row);
-      const outcome = textAt(f.outcome, row);
-      const from = sent === 0 ? undefined : ends[0].at(row, isArp);
-      const hasAnswer = answered === undefined ? outcome === 'answered' : answered > 0;
-      const to = hasAnswer ? ends[1].at(row, isArp) : undefined;
-      const bytes = (f.initiatorBytes.values[row] || 0) + (f.responderBytes.values[row] || 0);
-      if (from !== undefined) this.#touch(from, startMs, endMs, bytes);
-      if (to !== undefined) this.#touch(to, startMs, endMs, bytes);
-      if (isArp) {
-        if (from !== undefined && from.mac !== undefined && from.address !== '') from.claimed = true;
-        if (to !== undefined && to.mac !== undefined) to.claimed = true;
-        continue;
-      }
-      if (from !== undefined) this.#used(from, f, row, hasAnswer, outcome === 'refused', ends[1].place(row));
-      if (to !== undefined && outcome !== 'refused') this.#offered(to, f, row, outcome);
-      if (f.dnsAnswers.codes[row] >= 0 && textAt(f.dnsAnswers, row) !== undefined) this.#resolved(f, row);
+    const isArp = flagsOf(f.protocol.dictionary, 'arp');
+    for (let row = 0; row < table.rowCount; row++) this.#observeRow(f, row, ends[0], ends[1], isArp);
+  }
+
+  #observeRow(f: FlowBatch, row: number, initiators: Ends, responders: Ends, arps: Uint8Array): void {
+    // A log may have no times; what is not a number moves no bound.
+    const startMs = numberAt(f.startMs, row) ?? Number.NaN;
+    const endMs = numberAt(f.endMs, row) ?? startMs;
+    const protocol = f.protocol.codes[row];
+    const isArp = protocol >= 0 && arps[protocol] === 1;
+    const sent = numberAt(f.initiatorPackets, row);
+    const answered = numberAt(f.responderPackets, row);
+    const outcome = textAt(f.outcome, row);
+    const from = sent === 0 ? undefined : initiators.at(row, isArp);
+    const hasAnswer = answered === undefined ? outcome === 'answered' : answered > 0;
+    const to = hasAnswer ? responders.at(row, isArp) : undefined;
+    const bytes = (f.initiatorBytes.values[row] || 0) + (f.responderBytes.values[row] || 0);
+    if (from !== undefined) this.#touch(from, startMs, endMs, bytes);
+    if (to !== undefined) this.#touch(to, startMs, endMs, bytes);
+    if (isArp) {
+      if (from !== undefined && from.mac !== undefined && from.address !== '') from.claimed = true;
+      if (to !== undefined && to.mac !== undefined) to.claimed = true;
+      return;
     }
+    if (from !== undefined) this.#used(from, f, row, hasAnswer, outcome === 'refused', responders.place(row));
+    if (to !== undefined && outcome !== 'refused') this.#offered(to, f, row, outcome);
+    if (f.dnsAnswers.codes[row] >= 0) this.#resolved(f, row);
   }
 
   /** A frame that belongs to no flow. @param mac its sender. @param kind as `otherFrameKind` has it. */
@@ -222,6 +227,8 @@ export class DeviceTable {
       const print = textAt(f.ja4, row);
       if (print !== undefined) station.fingerprints = this.#add(station.fingerprints, print, MAX_FINGERPRINTS);
     }
+    const leases = service === 'dhcp' || service === 'dhcpv6';
+    if (f.client.codes[row] < 0 && f.hostname.codes[row] < 0 && !leases && service !== 'mdns') return;
     const client = textAt(f.client, row);
     const name = textAt(f.hostname, row);
     const operations = textAt(f.operations, row);
@@ -235,8 +242,7 @@ export class DeviceTable {
         if (operation.startsWith('announce '))
           station.announced = this.#add(station.announced, operation.slice(9), MAX_PER_LIST);
     } else if (givesLeases && !isRelayed) this.#gave(station, f, row, operations);
-    else if ((service === 'dhcp' || service === 'dhcpv6') && !isRelayed)
-      this.#leased(station, f, row, operations, client);
+    else if (leases && !isRelayed) this.#leased(station, f, row, operations, client);
   }
 
   /** Who gives leases, and to whom. */
@@ -334,7 +340,14 @@ export class DeviceTable {
       if (address !== undefined && name !== '' && this.#context.isHome(address))
         this.#dnsName(address, name.replace(/\.$/, ''));
     } else if (type === 'A' || type === 'AAAA') {
-      for (const answer of answersOf(answers)) if (this.#context.isHome(answer)) this.#dnsName(answer, query);
+      let from = 0;
+      for (let n = 0; n < MAX_NAMES && from <= answers.length; n++) {
+        const comma = answers.indexOf(',', from);
+        const to = comma < 0 ? answers.length : comma;
+        const answer = answerIn(answers, from, to);
+        if (this.#context.isHome(answer)) this.#dnsName(answer, query);
+        from = to + 1;
+      }
     }
   }
 
@@ -349,8 +362,7 @@ export class DeviceTable {
   }
 
   #count(counts: FewCounts, text: string, most = MAX_PER_LIST): FewCounts {
-    if (!fewKnows(counts, text) && !this.#admits(fewKeys(counts), most)) return counts;
-    return fewCounted(counts, text);
+    return fewRaised(counts, text) || !this.#admits(fewKeys(counts), most) ? counts : fewCounted(counts, text);
   }
 
   #add(set: Few<string>, text: string, most: number): Few<string> {
@@ -389,6 +401,13 @@ export class DeviceTable {
   }
 }
 
+/** 1 for each text of a dictionary that is the one asked for. */
+function flagsOf(dictionary: readonly string[], text: string): Uint8Array {
+  const flags = new Uint8Array(dictionary.length);
+  for (let code = 0; code < dictionary.length; code++) if (dictionary[code] === text) flags[code] = 1;
+  return flags;
+}
+
 /** 'tcp/8009', made once for each: a text that is joined anew has to be hashed anew. */
 function portText(protocol: string | undefined, port: number): string {
   const texts = PORT_TEXTS.get(protocol ?? '') ?? [];
@@ -409,7 +428,30 @@ const PORT_TEXTS = new Map<string, string[]>();
 
 /** Data of answers: packets give 'A 10.0.0.8, A 10.0.0.9', logs may leave the type away. */
 function answersOf(text: string): string[] {
-  return text.split(',', MAX_NAMES).map((answer) => answer.trim().replace(/^[A-Z0-9]+ /, ''));
+  return text.split(',', MAX_NAMES).map((answer) => answerIn(answer, 0, answer.length));
+}
+
+/** The data of the answer that stands in `text[begin, end)`, without its type. */
+function answerIn(text: string, begin: number, end: number): string {
+  let from = begin;
+  while (from < end && text.charCodeAt(from) === 0x20) from++;
+  if (from < end && (isOdd(text.charCodeAt(from)) || isOdd(text.charCodeAt(end - 1))))
+    return text
+      .slice(from, end)
+      .trim()
+      .replace(/^[A-Z0-9]+ /, '');
+  let at = from;
+  while (at < end && isOfType(text.charCodeAt(at))) at++;
+  return text.slice(at > from && text.charCodeAt(at) === 0x20 && at < end ? at + 1 : from, end);
+}
+
+/** Whether a character may be white space. */
+function isOdd(code: number): boolean {
+  return code <= 0x20 || code >= 0x80;
+}
+
+function isOfType(code: number): boolean {
+  return (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39);
 }
 
 /** 4.3.2.1.in-addr.arpa or the like of ip6.arpa as the address; undefined for other names. */

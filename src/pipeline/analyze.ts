@@ -700,7 +700,7 @@ export function homeTest(home: NetworkSet): (address: string) => boolean {
   const known = new Map<string, boolean>();
   const hasFew = home.networks.length <= FEW_NETWORKS;
   return (address) => {
-    if (hasFew && !address.includes(':')) return ask(address);
+    if (hasFew && (isDotted(address) || !address.includes(':'))) return ask(address);
     let answer = known.get(address);
     if (answer === undefined) {
       if (known.size >= MEMO_SIZE) known.clear();
@@ -710,6 +710,14 @@ export function homeTest(home: NetworkSet): (address: string) => boolean {
     return answer;
   };
 }
+
+/** True for every IPv4 address; a look at three characters. */
+function isDotted(text: string): boolean {
+  if (text.length < 4) return false;
+  return text.charCodeAt(1) === DOT || text.charCodeAt(2) === DOT || text.charCodeAt(3) === DOT;
+}
+
+const DOT = 0x2e;
 
 function summarizeModel(model: Model, given: string | undefined, learning: LearningModel | undefined): ModelSummary {
   return {
