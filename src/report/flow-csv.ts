@@ -8,7 +8,16 @@ import {
   type Table,
 } from '../core/index.ts';
 import { FLOW_SCHEMA } from '../flow/index.ts';
-import { COPY_SLACK, GrowingBytes, NUMBER_BYTES, putAscii, putCopy, putDigits, putNumber } from './cell-bytes.ts';
+import {
+  COPY_SLACK,
+  GrowingBytes,
+  NUMBER_BYTES,
+  putAscii,
+  putCopy,
+  putInt,
+  putNumber,
+  putTriple,
+} from './cell-bytes.ts';
 import { textCell } from './csv.ts';
 
 /**
@@ -26,7 +35,7 @@ export class FlowCsvWriter {
    * The lines of a batch as UTF-8 bytes; the last one ends with a line end too. The bytes belong to the writer and are valid until its next call.
    * @param scores one score per row, 0 to 1; NaN where a row has none. Throws when its length is not the batch's.
    */
-  lines(table: Table, scores?: ArrayLike<number>): Uint8Array {
+  lines(table: Table, scores?: Float64Array): Uint8Array {
     if (table.schema.name !== FLOW_SCHEMA.name) throw new Error(`expected a flow table, got '${table.schema.name}'`);
     if (scores !== undefined && scores.length !== table.rowCount) {
       throw new Error(`expected ${table.rowCount} scores, got ${scores.length}`);
@@ -57,7 +66,7 @@ export class FlowCsvWriter {
       at = writeRow(out, at, cells, row);
       const { bytes } = out;
       for (let n = gap; n > 0; n--) bytes[at++] = COMMA;
-      if (scores !== undefined) at = putNumber(bytes, at, scores[row] ?? Number.NaN);
+      if (scores !== undefined) at = putNumber(out.view, at, scores, row);
       bytes[at++] = LINE_FEED;
     }
     return out.bytes.subarray(0, at);
@@ -109,9 +118,12 @@ function writeRow(out: GrowingBytes, start: number, cells: readonly Cells[], row
       view = out.view;
     } else {
       if (valid !== undefined && ((valid[row >> 3] as number) & (1 << (row & 7))) === 0) continue;
-      const value = (kind === FLOAT ? floats[row] : codes[row]) as number;
-      if (value >= 0 && value < 10 && value === (value | 0)) bytes[at++] = ZERO + value;
-      else at = putNumber(bytes, at, value);
+      if (kind === FLOAT) at = putNumber(view, at, floats, row);
+      else {
+        const value = codes[row] as number;
+        if (value >= 0 && value < 10) bytes[at++] = ZERO + value;
+        else at = putInt(view, at, value);
+      }
     }
   }
   return at;
@@ -157,7 +169,7 @@ function isMissing(column: Column, rowCount: number): boolean {
 
 /** The lines of one batch, in bytes of their own; see `FlowCsvWriter` for many. */
 export function flowCsvBytes(table: Table, scores?: ArrayLike<number>): Uint8Array {
-  return new FlowCsvWriter().lines(table, scores);
+  return new FlowCsvWriter().lines(table, scores === undefined ? undefined : Float64Array.from(scores));
 }
 
 /** The same as text. */
@@ -337,8 +349,7 @@ class TimeCells {
   readonly #column: NumberColumn;
   #minute = Number.NaN;
   /** 'YYYY-MM-DDTHH:MM:' and how long that is: it has more digits in the years beyond 9999. */
-  readonly #prefix = new Uint8Array(32);
-  readonly #prefixView = new DataView(this.#prefix.buffer);
+  readonly #prefix = new DataView(new ArrayBuffer(32));
   #length = 0;
 
   constructor(column: NumberColumn) {
@@ -346,7 +357,7 @@ class TimeCells {
   }
 
   /** Writes the time of a row from `start` on. Returns the place behind it. */
-  write(row: number, { bytes, view }: GrowingBytes, start: number): number {
+  write(row: number, { view }: GrowingBytes, start: number): number {
     const time = this.#column.values[row];
     if (time === undefined || !isValid(this.#column, row) || !(Math.abs(time) <= 8.64e15)) return start;
     const whole = Math.trunc(time);
@@ -355,16 +366,18 @@ class TimeCells {
       this.#minute = minute;
       this.#length = putAscii(this.#prefix, 0, isoTime(minute * 60_000).slice(0, -7));
     }
-    const at = putCopy(view, start, this.#prefixView, 0, this.#length);
+    const at = putCopy(view, start, this.#prefix, 0, this.#length);
     const ms = whole - minute * 60_000;
     const seconds = (ms / 1000) | 0;
-    putDigits(bytes, at, at + 2, seconds);
-    bytes[at + 2] = DOT;
-    putDigits(bytes, at + 3, at + 6, ms - seconds * 1000);
-    bytes[at + 6] = ZULU;
-    return at + 7;
+    // The first of the three digits is 0, and lies on the colon before it.
+    view.setUint8(putTriple(view, at - 1, seconds), DOT);
+    view.setUint8(at - 1, COLON);
+    const end = putTriple(view, at + 3, ms - seconds * 1000);
+    view.setUint8(end, ZULU);
+    return end + 1;
   }
 }
 
 const DOT = 0x2e;
+const COLON = 0x3a;
 const ZULU = 0x5a;

@@ -47,7 +47,7 @@ export function incidentJson(incident: JudgedIncident): string {
 const NO_INCIDENTS = '\n  "incidents": []';
 
 function toText(value: unknown, indent: string): string {
-  const text = escapeJson(JSON.stringify(value, exact, 2));
+  const text = escapeJson(exactText(value));
   return indent === '' ? text : text.replaceAll('\n', `\n${indent}`);
 }
 
@@ -60,6 +60,12 @@ const RISKY = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f
 
 function escapeUnit(ch: string): string {
   return `\\u${ch.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** To look at each value takes most of the time, and hardly ever is there one to mend: only where the text has what such a value becomes. */
+function exactText(value: unknown): string {
+  const text = JSON.stringify(value, undefined, 2);
+  return text.includes('null') || text.includes('\\ud') ? JSON.stringify(value, exact, 2) : text;
 }
 
 function exact(key: string, value: unknown): unknown {
