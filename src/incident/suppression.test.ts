@@ -143,6 +143,30 @@ describe('a changed behaviour', () => {
     expect(limitsOf([calls], 'low', { source: ['192.168.1.10'] }).kinds).toBeUndefined();
   });
 
+  it('is another device that has the address, for what a baseline says of one', () => {
+    const seen = (mac: string | undefined): Detection => ({
+      ...detection('new-device.station', { actor: '192.168.1.10', peers: ['192.168.1.1'] }),
+      flows: [
+        {
+          ...flow(1, '192.168.1.10', '192.168.1.1', 53),
+          ...(mac === undefined ? {} : { initiatorMac: mac }),
+          responderMac: '00:00:5e:00:01:01',
+        },
+      ],
+    });
+    const limits = limitsOf([seen('3c:52:82:00:00:08')], 'medium', {});
+    expect(limits.hardware).toEqual(['3c:52:82:00:00:08']);
+    const suppressor = new Suppressor(ruleOf({ source: ['192.168.1.10'] }, { limits }));
+    expect(suppressor.ask(seen('3c:52:82:00:00:08'), 'medium')).toEqual({ answer: 'hidden' });
+    expect(suppressor.ask(seen(undefined), 'medium')).toEqual({ answer: 'hidden' });
+    expect(suppressor.ask(seen('e4:5f:01:aa:bb:cc'), 'medium')).toEqual({
+      answer: 'changed',
+      changes: ['another hardware address (e4:5f:01:aa:bb:cc)'],
+    });
+    // Who calls home is told by the call.
+    expect(rule.limits.hardware).toBeUndefined();
+  });
+
   it('tells the rate of what lasts ten minutes as well as of what lasts hours', () => {
     const short = { ...calls, flowCount: 60, lastMs: START + 600_000 };
     const long = { ...calls, flowCount: 720, lastMs: START + 2 * HOUR };

@@ -1,4 +1,4 @@
-import { counted, humanCount, isoTime } from '../core/index.ts';
+import { counted, humanCount, isoTime, safeText } from '../core/index.ts';
 import { type Detection, hoursOf } from '../detect/index.ts';
 import { registrableDomain } from '../feature/index.ts';
 import { NetworkSet } from '../wire/index.ts';
@@ -34,6 +34,8 @@ export interface SuppressionLimits {
   readonly kinds?: readonly string[];
   /** Registrable domains that may be asked for; what asks for no name is not held against them. */
   readonly organisations?: readonly string[];
+  /** Hardware addresses that the actor may have, lower case with colons: an address may go to another device. What shows none is not held against them. */
+  readonly hardware?: readonly string[];
   /** Bytes of the largest flow among the evidence, both directions. */
   readonly bytesPerFlow?: number;
   /** The most severe that an incident with it may be. */
@@ -55,6 +57,10 @@ export interface SuppressionRule {
 
 export const SCOPE_PARTS = ['detector', 'source', 'destination', 'organisation', 'port', 'schedule'] as const;
 export type ScopePart = (typeof SCOPE_PARTS)[number];
+
+/** Detectors that say who a device is: what is said of one is not said of another that has its address. */
+const OF_A_DEVICE = new Set(['new-device', 'new-edge', 'new-service', 'policy']);
+const MAX_HARDWARE = 8;
 
 /** What limits are measured on. */
 export interface Behaviour {
@@ -107,6 +113,9 @@ export function limitsOf(
   const ports = [...new Set(all.flatMap((one) => one.ports))].sort((a, b) => a - b);
   const named = detections.map(domainsOf);
   const organisations = [...new Set(named.flat())].sort();
+  const hardware = [
+    ...new Set(detections.filter(({ detector }) => OF_A_DEVICE.has(detector)).flatMap(hardwareOf)),
+  ].sort();
   const bytes = all.flatMap(({ bytesPerFlow }) => (bytesPerFlow === undefined ? [] : [bytesPerFlow]));
   return {
     flowsPerHour: Math.ceil(2 * most(all.map((one) => one.flowsPerHour))),
@@ -124,6 +133,7 @@ export function limitsOf(
     named.every((list) => list.length <= MAX_ORGANISATIONS)
       ? { organisations }
       : {}),
+    ...(hardware.length > 0 && hardware.length <= MAX_HARDWARE ? { hardware } : {}),
     ...(bytes.length === 0 ? {} : { bytesPerFlow: 2 * most(bytes) }),
     severity,
   };
@@ -169,12 +179,14 @@ export class Suppressor {
       changes.push(
         `other ports (${ports.slice(0, 3).join(', ')}${ports.length > 3 ? ` and ${humanCount(ports.length - 3)} more` : ''})`,
       );
-    const { kinds, organisations } = limits;
+    const { kinds, organisations, hardware } = limits;
     if (kinds?.some((kind) => detection.kind === kind || detection.kind.startsWith(`${kind}.`)) === false)
       changes.push(`another kind (${detection.kind})`);
     const others =
       organisations === undefined ? 0 : domainsOf(detection).filter((one) => !organisations.includes(one)).length;
     if (others > 0) changes.push(`names of ${others === 1 ? 'another domain' : `${humanCount(others)} other domains`}`);
+    const device = hardware === undefined ? undefined : hardwareOf(detection).find((mac) => !hardware.includes(mac));
+    if (device !== undefined) changes.push(`another hardware address (${safeText(device, 17)})`);
     if (
       limits.bytesPerFlow !== undefined &&
       behaviour.bytesPerFlow !== undefined &&
@@ -230,6 +242,14 @@ function domainsOf(detection: Detection): string[] {
 export function organisationsOf(detection: Detection): string[] {
   const isWhole = namesOf(detection).every((name) => name !== undefined && registrableDomain(name) !== undefined);
   return isWhole ? domainsOf(detection) : [];
+}
+
+/** Hardware addresses of the actor in the flows that are kept. */
+function hardwareOf({ actor, flows }: Detection): string[] {
+  const macs = flows.flatMap((flow) =>
+    flow.initiator === actor ? (flow.initiatorMac ?? []) : flow.responder === actor ? (flow.responderMac ?? []) : [],
+  );
+  return [...new Set(macs)];
 }
 
 function timesOf({ firstMs, lastMs, flows }: Detection): number[] {

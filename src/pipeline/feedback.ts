@@ -89,6 +89,14 @@ const limitsShape = z.strictObject({
     "Kinds of detections, as in lateral-movement.enumeration, or 'scan' for all of its kinds: others are shown.",
   ),
   organisations: say(list(text).optional(), 'Names below other registrable domains are shown.'),
+  hardware: say(
+    list(
+      z.string().regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/, {
+        error: 'expected a hardware address in lower case with colons, as in 3c:52:82:01:02:03',
+      }),
+    ).optional(),
+    'Another device that has the address of the actor is shown: hardware addresses in lower case with colons.',
+  ),
   bytesPerFlow: say(
     z.number().nonnegative().optional(),
     'Bytes of the largest flow among the evidence, both directions: larger ones are shown.',

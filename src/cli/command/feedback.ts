@@ -227,6 +227,7 @@ function ruleFor(
     ...(limits.organisations === undefined
       ? []
       : [`names of ${limits.organisations.map((one) => safeText(one, 80)).join(', ')}`]),
+    ...(limits.hardware === undefined ? [] : [`hardware addresses ${limits.hardware.join(', ')}`]),
     ...(limits.bytesPerFlow === undefined ? [] : [`${limits.bytesPerFlow} bytes a flow`]),
     ...(limits.severity === undefined ? [] : [`severity ${limits.severity}`]),
   ];
