@@ -116,24 +116,41 @@ const MAX_OPERATIONS = 16;
 export const MAX_OPERATION = 80;
 
 const COMMA = 0x2c;
-const SEPARATOR = Uint8Array.of(COMMA, 0x20);
 
 /** Stands among the operations where the password of a login itself could be read on the wire. */
 export const PASSWORD_IN_CLEAR = 'password in clear';
 
-/** Flows whose facts lie in one piece of memory: it grows with the flows that have some. */
-const PIECE_BITS = 7;
-const PIECE = 2 ** PIECE_BITS;
-/** Beside the number of a flow's operations: one of them has a comma; and they are a string, as one of them has characters beyond Latin-1. */
-const HAS_COMMA = 0x80;
-const IS_STRING = 0x40;
-const COUNT = 0x1f;
-/** What all operations of a flow have at most, joined. */
-const OPERATIONS_BYTES = MAX_OPERATIONS * (MAX_OPERATION + 2);
+/** Facts that are one of few words of our own. */
+export type WordFact = typeof FACT.tlsVersion | typeof FACT.dnsType | typeof FACT.dnsRcode | typeof FACT.login;
+const WORDS = (1 << FACT.tlsVersion) | (1 << FACT.dnsType) | (1 << FACT.dnsRcode) | (1 << FACT.login);
+const WORD_FACTS = 4;
 
-/** A text under way, one byte a character; and one that is read back. */
-const TEXT = new Uint8Array(NAME_CHARACTERS);
-const READ = new Uint8Array(Math.max(NAME_CHARACTERS, OPERATIONS_BYTES));
+/** What is known of each flow in eight words: a line of the processor's caches holds two. */
+const RECORD_BITS = 3;
+/** Which facts it has, as bits by their numbers; and those that are in `#wide`. */
+const PRESENT = 0;
+const WIDE = 1;
+/** Its texts, one behind the other in a chain of cells: the first cell, the last, and how many bytes there are. */
+const FIRST = 2;
+const LAST = 3;
+const LENGTH = 4;
+/** How many operations it has, and HAS_COMMA where one of them has a comma. */
+const OPERATIONS = 5;
+/** Where its words and numbers lie, plus one; 0 when it has none. */
+const PLACE = 6;
+/** 1 where a decoder keeps something of it. */
+const HAS_STATE = 7;
+
+const HAS_COMMA = 0x80;
+const COUNT = 0x1f;
+
+/** Flows whose words and numbers lie in one piece of memory: it grows with the flows that have some. */
+const PIECE_BITS = 8;
+const PIECE = 2 ** PIECE_BITS;
+
+/** Before each text in its chain: which fact it is, and its length in two bytes. */
+const HEADER_BYTES = 3;
+const MOST_TEXT_BYTES = TEXT_FACTS * (HEADER_BYTES + NAME_CHARACTERS) + MAX_OPERATIONS * (HEADER_BYTES + MAX_OPERATION);
 
 /** Flows that may have a decoder's state at a time. A hostile sender makes that of QUIC 33 KiB with one packet of each side: 135 MB in all. */
 const MAX_STATES = 4096;
@@ -158,44 +175,43 @@ export class PeekContext {
   /** Record number of the flow. */
   ref = 0;
 
-  /** Which facts a flow has, as bits by their numbers. */
-  #present: Int32Array;
-  /** Where a flow's facts lie, plus one; 0 when it has none. */
-  #place: Int32Array;
+  #records: Int32Array;
+  #cells = new TextCells();
   #places = 0;
   /** Places that are free again. */
   #free: number[] = [];
-  /** Words and texts beyond Latin-1 of all places, and numbers, piece after piece. */
-  #texts: (string | undefined)[][] = [];
+  /** Words, numbers and a hash of each operation of all places, piece after piece. */
+  #words: string[][] = [];
   #numbers: Float64Array[] = [];
-  /** All other texts: the first cell of each, plus one, and how many bytes it has; 0 for a text among `#texts`. */
-  #cells = new TextCells();
-  #first: Int32Array[] = [];
-  #length: Uint16Array[] = [];
-  /** What the text under way has: a control character, C0 or C1; a comma; one with a blank behind. */
+  #hashes: Int32Array[] = [];
+  /** Texts with characters beyond Latin-1, by flow and fact. */
+  #wide = new Map<number, string>();
+  /** In the order in which they were made. */
+  #states = new Map<number, object>();
+  #names: NameBudget;
+  #oddities: OddityCounter;
+
+  /** A text under way, one byte a character; what it has: a control character, C0 or C1; a comma; one with a blank behind. */
+  #text = new Uint8Array(NAME_CHARACTERS);
   #hasControl = false;
   #hasComma = false;
   #hasCommaBlank = false;
-  /** How many operations a flow has, and HAS_COMMA and IS_STRING. */
-  #operations: Uint8Array;
-  /** A hash of each operation of all places, and where it begins in their text. */
-  #hashes: Int32Array[] = [];
-  #starts: Uint16Array[] = [];
-  /** The last cell of the operations of each place. */
-  #last: Int32Array[] = [];
-  /** In the order in which they were made. */
-  #states = new Map<number, object>();
-  #hasState: Uint8Array;
-  #names: NameBudget;
-  #oddities: OddityCounter;
+  #header = new Uint8Array(HEADER_BYTES);
+  /** The flow whose texts were read back last, if none was written since; -1 for none. */
+  #loaded = -1;
+  #read = new Uint8Array(MOST_TEXT_BYTES);
+  /** Where each fact is in that, and how long. */
+  #from = new Int32Array(TEXT_FACTS);
+  #size = new Int32Array(TEXT_FACTS);
+  /** The operations in it, joined, and where each begins. */
+  #joined = new Uint8Array(MAX_OPERATIONS * (MAX_OPERATION + 2));
+  #joinedLength = 0;
+  #starts = new Int32Array(MAX_OPERATIONS);
 
   constructor(names: NameBudget, oddities: OddityCounter) {
     this.#names = names;
     this.#oddities = oddities;
-    this.#present = new Int32Array(names.maxFlows);
-    this.#place = new Int32Array(names.maxFlows);
-    this.#operations = new Uint8Array(names.maxFlows);
-    this.#hasState = new Uint8Array(names.maxFlows);
+    this.#records = new Int32Array(names.maxFlows << RECORD_BITS);
   }
 
   /** The responder's port. */
@@ -205,36 +221,26 @@ export class PeekContext {
 
   /** Which facts a flow has: bit n for the fact with number n. */
   presentOf(ref: number): number {
-    return this.#present[ref];
+    return this.#records[(ref << RECORD_BITS) + PRESENT];
   }
 
   /** A fact of a flow that has it. */
   textOf(ref: number, fact: TextFact): string {
-    const place = this.#place[ref] - 1;
-    const piece = place >> PIECE_BITS;
-    const slot = slotOf(place, fact);
-    const first = this.#first[piece][slot];
-    if (first === 0) return this.#texts[piece][slot] ?? '';
-    const length = this.#length[piece][slot];
-    this.#cells.read(first - 1, length, READ);
-    return latin1(READ, 0, length);
-  }
-
-  /** Writes a text of the flow at hand, one byte a character, to the front of `into`. @returns its length; 0 when it has none such, or none of Latin-1. */
-  read(fact: TextFact, into: Uint8Array): number {
-    const place = this.#place[this.ref] - 1;
-    if (place < 0) return 0;
-    const first = this.#first[place >> PIECE_BITS][slotOf(place, fact)];
-    if (first === 0) return 0;
-    const length = this.#length[place >> PIECE_BITS][slotOf(place, fact)];
-    this.#cells.read(first - 1, length, into);
-    return length;
+    const r = ref << RECORD_BITS;
+    if ((WORDS & (1 << fact)) !== 0) {
+      const place = this.#records[r + PLACE] - 1;
+      return this.#words[place >> PIECE_BITS][wordAt(place, fact as WordFact)];
+    }
+    if ((this.#records[r + WIDE] & (1 << fact)) !== 0) return this.#wide.get(ref * TEXT_FACTS + fact) ?? '';
+    if (this.#loaded !== ref) this.#load(ref);
+    if (fact === FACT.operations) return latin1(this.#joined, 0, this.#joinedLength);
+    return latin1(this.#read, this.#from[fact], this.#from[fact] + this.#size[fact]);
   }
 
   /** A fact of a flow that has it. */
   numberOf(ref: number, fact: NumberFact): number {
-    const place = this.#place[ref] - 1;
-    return this.#numbers[place >> PIECE_BITS][(place & (PIECE - 1)) * NUMBER_FACTS + fact - TEXT_FACTS];
+    const place = this.#records[(ref << RECORD_BITS) + PLACE] - 1;
+    return this.#numbers[place >> PIECE_BITS][numberAt(place, fact)];
   }
 
   /** A text of the flow at hand; undefined when it has none such. */
@@ -244,46 +250,95 @@ export class PeekContext {
 
   /** Whether the flow at hand has a fact already. */
   has(fact: TextFact | NumberFact): boolean {
-    return (this.#present[this.ref] & (1 << fact)) !== 0;
+    return (this.#records[(this.ref << RECORD_BITS) + PRESENT] & (1 << fact)) !== 0;
+  }
+
+  /** Writes a text of the flow at hand, one byte a character, to the front of `into`. @returns its length; 0 when it has none such, or none of Latin-1. */
+  read(fact: TextFact, into: Uint8Array): number {
+    const { ref } = this;
+    const r = ref << RECORD_BITS;
+    if ((this.#records[r + PRESENT] & ~this.#records[r + WIDE] & (1 << fact)) === 0) return 0;
+    const first = this.#records[r + FIRST];
+    const header = this.#header;
+    this.#cells.read(first, 0, HEADER_BYTES, header);
+    if (header[0] === fact) {
+      const length = header[1] | (header[2] << 8);
+      this.#cells.read(first, HEADER_BYTES, length, into);
+      return length;
+    }
+    if (this.#loaded !== ref) this.#load(ref);
+    for (let i = 0; i < this.#size[fact]; i++) into[i] = this.#read[this.#from[fact] + i];
+    return this.#size[fact];
+  }
+
+  /** Reads back the texts of a flow. */
+  #load(ref: number): void {
+    const r = ref << RECORD_BITS;
+    const length = this.#records[r + LENGTH];
+    const bytes = this.#read;
+    const joined = this.#joined;
+    let count = 0;
+    let to = 0;
+    this.#cells.read(this.#records[r + FIRST], 0, length, bytes);
+    for (let at = 0; at < length; ) {
+      const fact = bytes[at];
+      const size = bytes[at + 1] | (bytes[at + 2] << 8);
+      at += HEADER_BYTES;
+      if (fact === FACT.operations) {
+        if (count > 0) {
+          joined[to++] = COMMA;
+          joined[to++] = 0x20;
+        }
+        this.#starts[count++] = to;
+        for (let i = 0; i < size; i++) joined[to++] = bytes[at + i];
+      } else {
+        this.#from[fact] = at;
+        this.#size[fact] = size;
+      }
+      at += size;
+    }
+    this.#joinedLength = to;
+    this.#loaded = ref;
   }
 
   /** Notes a text from the network; the first that is told stays, and empty ones are none. Control characters are escaped, and it is cut at 1,024 characters. */
-  note(fact: TextFact, text: string | undefined): void {
+  note(fact: Exclude<TextFact, WordFact>, text: string | undefined): void {
     if (text === undefined || text === '' || this.has(fact)) return;
-    const length = this.#load(text);
+    const length = this.#take(text);
     // Some protocols have bytes where names are (ALPN): no control character goes on from here.
     if (this.#hasControl) this.#noteText(fact, safeText(text, NAME_CHARACTERS));
     else if (length < 0) this.#noteText(fact, text);
-    else this.noteBytes(fact, TEXT, 0, length);
+    else this.noteBytes(fact, this.#text, 0, length);
   }
 
   /** As `note` for text without control characters. */
   #noteText(fact: TextFact, text: string): void {
     const kept = this.#names.keep(this.ref, text);
-    if (kept !== undefined) this.word(fact, kept);
+    if (kept !== undefined) this.#setWide(fact, kept);
   }
 
   /** As `note` for characters of Latin-1 without control characters: `bytes[from, to)`. */
-  noteBytes(fact: TextFact, bytes: Uint8Array, from: number, to: number): void {
+  noteBytes(fact: Exclude<TextFact, WordFact>, bytes: Uint8Array, from: number, to: number): void {
     if (from >= to || this.has(fact)) return;
     if (to - from > NAME_CHARACTERS) this.#noteText(fact, asciiText(bytes, from, to));
-    else if (this.#names.charge(this.ref, to - from)) this.#keep(fact, bytes, from, to);
+    else if (this.#names.charge(this.ref, to - from)) this.#add(fact, bytes, from, to);
   }
 
-  /** Puts a text's characters into TEXT and says how many; -1 when it is too long or has some beyond Latin-1. */
-  #load(text: string): number {
+  /** Puts a text's characters into `#text` and says how many; -1 when it is too long or has some beyond Latin-1. */
+  #take(text: string): number {
     const { length } = text;
     if (length > NAME_CHARACTERS) {
       this.#hasControl = hasControl(text);
       return -1;
     }
+    const bytes = this.#text;
     let all = 0;
     let controls = 0;
     let commas = 0;
     let before = 0;
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
-      TEXT[i] = code;
+      bytes[i] = code;
       all |= code;
       if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) controls = 1;
       if (before === COMMA) commas |= code === 0x20 ? 3 : 1;
@@ -295,25 +350,52 @@ export class PeekContext {
     return all > 255 ? -1 : length;
   }
 
+  /** Adds a text that is paid for to those of the flow at hand. */
+  #add(fact: TextFact, bytes: Uint8Array, from: number, to: number): void {
+    const r = this.ref << RECORD_BITS;
+    const records = this.#records;
+    const cells = this.#cells;
+    const header = this.#header;
+    header[0] = fact;
+    header[1] = to - from;
+    header[2] = (to - from) >> 8;
+    const length = records[r + LENGTH];
+    let last: number;
+    if (length === 0) {
+      last = cells.add(header, 0, HEADER_BYTES);
+      records[r + FIRST] = last;
+    } else last = cells.append(records[r + LAST], length, header, 0, HEADER_BYTES);
+    records[r + LAST] = cells.append(last, length + HEADER_BYTES, bytes, from, to);
+    records[r + LENGTH] = length + HEADER_BYTES + to - from;
+    records[r + PRESENT] |= 1 << fact;
+    this.#loaded = -1;
+  }
+
+  #setWide(fact: TextFact, text: string): void {
+    const r = this.ref << RECORD_BITS;
+    this.#wide.set(this.ref * TEXT_FACTS + fact, text);
+    this.#records[r + WIDE] |= 1 << fact;
+    this.#records[r + PRESENT] |= 1 << fact;
+  }
+
   /** Notes one of few words of our own, which takes no memory; a later one replaces an earlier. */
-  word(fact: TextFact, word: string): void {
+  word(fact: WordFact, word: string): void {
     const place = this.#own();
-    if (this.has(fact)) this.#drop(place, fact);
-    this.#texts[place >> PIECE_BITS][slotOf(place, fact)] = word;
-    this.#present[this.ref] |= 1 << fact;
+    this.#words[place >> PIECE_BITS][wordAt(place, fact)] = word;
+    this.#records[(this.ref << RECORD_BITS) + PRESENT] |= 1 << fact;
   }
 
   /** Notes a finite number; the first stays. */
   number(fact: NumberFact, value: number | undefined): void {
     if (value === undefined || !Number.isFinite(value) || this.has(fact)) return;
     const place = this.#own();
-    this.#numbers[place >> PIECE_BITS][(place & (PIECE - 1)) * NUMBER_FACTS + fact - TEXT_FACTS] = value;
-    this.#present[this.ref] |= 1 << fact;
+    this.#numbers[place >> PIECE_BITS][numberAt(place, fact)] = value;
+    this.#records[(this.ref << RECORD_BITS) + PRESENT] |= 1 << fact;
   }
 
   /** Whether the flow at hand has as many operations as it may have. */
   get isFull(): boolean {
-    return (this.#operations[this.ref] & COUNT) >= MAX_OPERATIONS;
+    return (this.#records[(this.ref << RECORD_BITS) + OPERATIONS] & COUNT) >= MAX_OPERATIONS;
   }
 
   /**
@@ -323,90 +405,81 @@ export class PeekContext {
   operation(text: string): boolean {
     if (text === '' || this.isFull) return false;
     let one = text;
-    let length = this.#load(one);
+    let length = this.#take(one);
     // A name from the network must not look like another operation.
     if (this.#hasControl || one.length > MAX_OPERATION || this.#hasCommaBlank) {
       one = plainOperation(text);
-      length = this.#load(one);
+      length = this.#take(one);
     }
-    if (length < 0 || (this.#operations[this.ref] & IS_STRING) !== 0) return this.#addText(one);
-    return this.#add(TEXT, length, this.#hasComma);
+    if (length < 0 || this.#isWide()) return this.#addWide(one);
+    return this.#addOperation(this.#text, length, this.#hasComma);
   }
 
   /** As `operation` for printable ASCII of at most 80 characters without blanks behind commas: the first `length` bytes. */
   operationBytes(bytes: Uint8Array, length: number): boolean {
     if (length === 0 || this.isFull) return false;
-    if ((this.#operations[this.ref] & IS_STRING) !== 0) return this.#addText(asciiText(bytes, 0, length));
+    if (this.#isWide()) return this.#addWide(asciiText(bytes, 0, length));
     let hasComma = false;
     for (let i = 0; i < length; i++) if (bytes[i] === COMMA) hasComma = true;
-    return this.#add(bytes, length, hasComma);
+    return this.#addOperation(bytes, length, hasComma);
+  }
+
+  /** Whether one of the flow's operations has characters beyond Latin-1, so that all are one string. */
+  #isWide(): boolean {
+    return (this.#records[(this.ref << RECORD_BITS) + WIDE] & (1 << FACT.operations)) !== 0;
   }
 
   /** Adds one operation to those of a flow that are all of Latin-1, unless it is there already. */
-  #add(bytes: Uint8Array, length: number, hasComma: boolean): boolean {
-    const { ref } = this;
+  #addOperation(bytes: Uint8Array, length: number, hasComma: boolean): boolean {
     let hash = length;
     for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-    const state = this.#operations[ref];
+    const r = this.ref << RECORD_BITS;
+    const state = this.#records[r + OPERATIONS];
     const count = state & COUNT;
     if (count > 0 && this.#isTold(state, bytes, length, hash)) return false;
-    if (!this.#names.charge(ref, count === 0 ? length : length + 2)) return false;
+    if (!this.#names.charge(this.ref, count === 0 ? length : length + 2)) return false;
+    this.#add(FACT.operations, bytes, 0, length);
     const place = this.#own();
-    const piece = place >> PIECE_BITS;
-    const at = (place & (PIECE - 1)) * MAX_OPERATIONS + count;
-    this.#hashes[piece][at] = hash;
-    if (count === 0) {
-      this.#starts[piece][at] = 0;
-      this.#keep(FACT.operations, bytes, 0, length);
-      this.#last[piece][place & (PIECE - 1)] = -1;
-    } else {
-      const slot = slotOf(place, FACT.operations);
-      const before = this.#length[piece][slot];
-      let last = this.#last[piece][place & (PIECE - 1)];
-      if (last < 0) last = this.#cells.last(this.#first[piece][slot] - 1);
-      last = this.#cells.append(last, before, SEPARATOR, 0, SEPARATOR.length);
-      this.#last[piece][place & (PIECE - 1)] = this.#cells.append(last, before + SEPARATOR.length, bytes, 0, length);
-      this.#starts[piece][at] = before + SEPARATOR.length;
-      this.#length[piece][slot] = before + SEPARATOR.length + length;
-    }
-    this.#operations[ref] = (state + 1) | (hasComma ? HAS_COMMA : 0);
+    this.#hashes[place >> PIECE_BITS][(place & (PIECE - 1)) * MAX_OPERATIONS + count] = hash;
+    this.#records[r + OPERATIONS] = (state + 1) | (hasComma ? HAS_COMMA : 0);
     return true;
   }
 
   /** Whether one of the flow's operations tells as much: it is the same, or a list of numbers or names whose beginning is the other one. */
   #isTold(state: number, bytes: Uint8Array, length: number, hash: number): boolean {
-    const place = this.#own();
-    const piece = place >> PIECE_BITS;
-    const hashes = this.#hashes[piece];
-    const from = (place & (PIECE - 1)) * MAX_OPERATIONS;
     const count = state & COUNT;
     let isLikely = (state & HAS_COMMA) !== 0;
-    for (let i = 0; i < count && !isLikely; i++) isLikely = hashes[from + i] === hash;
-    if (!isLikely) return false;
-    const slot = slotOf(place, FACT.operations);
-    const end = this.#length[piece][slot];
-    this.#cells.read(this.#first[piece][slot] - 1, end, READ);
-    const starts = this.#starts[piece];
+    if (!isLikely) {
+      const place = this.#own();
+      const hashes = this.#hashes[place >> PIECE_BITS];
+      const from = (place & (PIECE - 1)) * MAX_OPERATIONS;
+      for (let i = from; i < from + count && !isLikely; i++) isLikely = hashes[i] === hash;
+      if (!isLikely) return false;
+    }
+    if (this.#loaded !== this.ref) this.#load(this.ref);
+    const known = this.#joined;
+    const end = this.#joinedLength;
     for (let i = 0; i < count; i++) {
-      const at = starts[from + i];
+      const at = this.#starts[i];
       let same = 0;
-      while (same < length && at + same < end && READ[at + same] === bytes[same]) same++;
+      while (same < length && at + same < end && known[at + same] === bytes[same]) same++;
       // Behind the last one nothing stands, behind any other a comma.
-      if (same === length && (at + same === end || READ[at + same] === COMMA)) return true;
+      if (same === length && (at + same === end || known[at + same] === COMMA)) return true;
     }
     return false;
   }
 
   /** Adds one operation to those of a flow, of which one or more have characters beyond Latin-1. */
-  #addText(one: string): boolean {
+  #addWide(one: string): boolean {
     const { ref } = this;
-    const state = this.#operations[ref];
+    const r = ref << RECORD_BITS;
+    const state = this.#records[r + OPERATIONS];
     const known = (state & COUNT) === 0 ? undefined : this.textOf(ref, FACT.operations);
     if (known !== undefined && `, ${known},`.includes(`, ${one},`)) return false;
     const kept = this.#names.keep(ref, known === undefined ? one : `, ${one}`);
     if (kept === undefined) return false;
-    this.word(FACT.operations, known === undefined ? kept : known + kept);
-    this.#operations[ref] = (state + 1) | IS_STRING;
+    this.#setWide(FACT.operations, known === undefined ? kept : known + kept);
+    this.#records[r + OPERATIONS] = state + 1;
     return true;
   }
 
@@ -423,22 +496,22 @@ export class PeekContext {
         break;
       }
     const made = new type();
-    this.#hasState[this.ref] = 1;
+    this.#records[(this.ref << RECORD_BITS) + HAS_STATE] = 1;
     this.#states.set(this.ref, made);
     return made;
   }
 
   /** The decoder's state for this flow if it has one. */
   knownState<T extends object>(type: new () => T): T | undefined {
-    if (this.#hasState[this.ref] === 0) return undefined;
+    if (this.#records[(this.ref << RECORD_BITS) + HAS_STATE] === 0) return undefined;
     const known = this.#states.get(this.ref);
     return known !== undefined && known.constructor === type ? (known as T) : undefined;
   }
 
   /** The flow's decoder will not be asked again. */
   dropState(ref: number): void {
-    if (this.#hasState[ref] === 0) return;
-    this.#hasState[ref] = 0;
+    if (this.#records[(ref << RECORD_BITS) + HAS_STATE] === 0) return;
+    this.#records[(ref << RECORD_BITS) + HAS_STATE] = 0;
     this.#states.delete(ref);
   }
 
@@ -448,45 +521,29 @@ export class PeekContext {
 
   /** The record is free or another flow's. */
   release(ref: number): void {
-    const place = this.#place[ref] - 1;
-    if (place >= 0) this.#empty(ref, place);
     this.dropState(ref);
+    if (this.#records[(ref << RECORD_BITS) + PRESENT] !== 0) this.#empty(ref);
   }
 
-  #empty(ref: number, place: number): void {
-    for (let left = this.#present[ref] & ((1 << TEXT_FACTS) - 1); left !== 0; left &= left - 1)
-      this.#drop(place, (31 - Math.clz32(left & -left)) as TextFact);
-    this.#operations[ref] = 0;
-    this.#present[ref] = 0;
-    this.#place[ref] = 0;
-    this.#free.push(place);
+  #empty(ref: number): void {
+    const r = ref << RECORD_BITS;
+    const records = this.#records;
+    if (records[r + LENGTH] !== 0) this.#cells.remove(records[r + FIRST], records[r + LAST]);
+    if (records[r + PLACE] !== 0) this.#free.push(records[r + PLACE] - 1);
+    for (let left = records[r + WIDE]; left !== 0; left &= left - 1)
+      this.#wide.delete(ref * TEXT_FACTS + 31 - Math.clz32(left & -left));
+    records[r + PRESENT] = 0;
+    records[r + WIDE] = 0;
+    records[r + LENGTH] = 0;
+    records[r + OPERATIONS] = 0;
+    records[r + PLACE] = 0;
+    if (this.#loaded === ref) this.#loaded = -1;
     this.#names.release(ref);
   }
 
-  /** Frees a text. */
-  #drop(place: number, fact: TextFact): void {
-    const piece = place >> PIECE_BITS;
-    const slot = slotOf(place, fact);
-    const first = this.#first[piece][slot];
-    if (first === 0) this.#texts[piece][slot] = undefined;
-    else {
-      this.#cells.remove(first - 1);
-      this.#first[piece][slot] = 0;
-    }
-  }
-
-  /** Keeps a text that is paid for. */
-  #keep(fact: TextFact, bytes: Uint8Array, from: number, to: number): void {
-    const place = this.#own();
-    const piece = place >> PIECE_BITS;
-    this.#first[piece][slotOf(place, fact)] = this.#cells.add(bytes, from, to) + 1;
-    this.#length[piece][slotOf(place, fact)] = to - from;
-    this.#present[this.ref] |= 1 << fact;
-  }
-
-  /** The place of the facts of the flow at hand. */
+  /** The place of the flow at hand. */
   #own(): number {
-    const known = this.#place[this.ref];
+    const known = this.#records[(this.ref << RECORD_BITS) + PLACE];
     return known === 0 ? this.#takePlace() : known - 1;
   }
 
@@ -495,18 +552,25 @@ export class PeekContext {
     if (place === undefined) {
       place = this.#places++;
       if ((place & (PIECE - 1)) === 0) {
-        this.#texts.push(new Array<string | undefined>(PIECE * TEXT_FACTS).fill(undefined));
+        this.#words.push(new Array<string>(PIECE * WORD_FACTS).fill(''));
         this.#numbers.push(new Float64Array(PIECE * NUMBER_FACTS));
-        this.#first.push(new Int32Array(PIECE * TEXT_FACTS));
-        this.#length.push(new Uint16Array(PIECE * TEXT_FACTS));
         this.#hashes.push(new Int32Array(PIECE * MAX_OPERATIONS));
-        this.#starts.push(new Uint16Array(PIECE * MAX_OPERATIONS));
-        this.#last.push(new Int32Array(PIECE));
       }
     }
-    this.#place[this.ref] = place + 1;
+    this.#records[(this.ref << RECORD_BITS) + PLACE] = place + 1;
     return place;
   }
+}
+
+/** Where a word of a place is in its piece. */
+function wordAt(place: number, fact: WordFact): number {
+  const word = fact === FACT.dnsType ? 0 : fact === FACT.dnsRcode ? 1 : fact === FACT.tlsVersion ? 2 : 3;
+  return (place & (PIECE - 1)) * WORD_FACTS + word;
+}
+
+/** Where a number of a place is in its piece. */
+function numberAt(place: number, fact: NumberFact): number {
+  return (place & (PIECE - 1)) * NUMBER_FACTS + fact - TEXT_FACTS;
 }
 
 /** Without control characters and blanks behind commas, and not too long. */
@@ -514,11 +578,6 @@ function plainOperation(text: string): string {
   const comma = text.replace(/, +/g, ',');
   const plain = hasControl(comma) ? safeText(comma, MAX_OPERATION) : comma;
   return plain.length > MAX_OPERATION ? `${plain.slice(0, MAX_OPERATION - 1)}…` : plain;
-}
-
-/** Where a text of a place is in its piece. */
-function slotOf(place: number, fact: TextFact): number {
-  return (place & (PIECE - 1)) * TEXT_FACTS + fact;
 }
 
 /** Whether there is a control character, C0 or C1. */

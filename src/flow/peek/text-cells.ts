@@ -8,7 +8,7 @@ const PIECE_BITS = 11;
 const PIECE = 2 ** PIECE_BITS;
 
 /**
- * Texts of one byte a character, in chains of cells of 64 bytes: what thousands of live flows keep for a minute each. As strings they would all outlive the young generation and be
+ * Bytes in chains of cells of 64 bytes: texts that thousands of live flows keep for a minute each. As strings they would all outlive the young generation and be
  * copied on their way out of it; here they cost the copying of their bytes. Memory grows with the most that was held at a time, in pieces of 128 KiB, and is used again.
  */
 export class TextCells {
@@ -18,11 +18,9 @@ export class TextCells {
   #free = -1;
   #fresh = 0;
 
-  /** Keeps `bytes[from, to)`. @returns the first cell of the text. */
+  /** Begins a text with `bytes[from, to)`, of at most 60 bytes. @returns its first cell, which is its last. */
   add(bytes: Uint8Array, from: number, to: number): number {
-    const first = this.#take();
-    this.#write(first, 0, bytes, from, to);
-    return first;
+    return this.#write(this.#take(), 0, bytes, from, to);
   }
 
   /**
@@ -52,32 +50,24 @@ export class TextCells {
     return last;
   }
 
-  /** Copies the text of `length` bytes that begins in this cell to the front of `into`. */
-  read(first: number, length: number, into: Uint8Array): void {
+  /** Copies `n` bytes from byte `from` on of the text that begins in this cell to the front of `into`. */
+  read(first: number, from: number, n: number, into: Uint8Array): void {
     let cell = first;
-    for (let at = 0; at < length; ) {
+    let skip = from;
+    for (; skip >= CELL; skip -= CELL) cell = this.#words[cell >> PIECE_BITS][nextOf(cell)];
+    for (let at = 0; at < n; ) {
       const piece = this.#bytes[cell >> PIECE_BITS];
-      const base = (cell & (PIECE - 1)) << CELL_BITS;
-      const n = length - at < CELL ? length - at : CELL;
-      for (let i = 0; i < n; i++) into[at + i] = piece[base + i];
-      at += n;
+      const base = ((cell & (PIECE - 1)) << CELL_BITS) + skip;
+      const here = n - at < CELL - skip ? n - at : CELL - skip;
+      for (let i = 0; i < here; i++) into[at + i] = piece[base + i];
+      at += here;
+      skip = 0;
       cell = this.#words[cell >> PIECE_BITS][nextOf(cell)];
     }
   }
 
-  /** The last cell of the text that begins in this one. */
-  last(first: number): number {
-    let last = first;
-    for (;;) {
-      const next = this.#words[last >> PIECE_BITS][nextOf(last)];
-      if (next < 0) return last;
-      last = next;
-    }
-  }
-
   /** Frees the cells of a text. */
-  remove(first: number): void {
-    const last = this.last(first);
+  remove(first: number, last: number): void {
     this.#words[last >> PIECE_BITS][nextOf(last)] = this.#free;
     this.#free = first;
   }
