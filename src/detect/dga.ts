@@ -3,7 +3,7 @@ import { dgaLabelScore, shippedPopularList } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, HeavyMap, PeerCounter, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { type DnsName, DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, Resolvers } from './dns-name.ts';
+import { DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, NO_DOMAIN, Resolvers } from './dns-name.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { NO_ROW, OwnedRows, widened } from './number-table.ts';
 
@@ -90,6 +90,8 @@ const SHARED = 0.5;
 const GENERATED = 1;
 const FAILED = 2;
 const EXISTS = 4;
+/** The first question of a flow, not one of the further ones. */
+const OWN = -1;
 
 /** The domains that one client asked for: a list of rows. */
 class Client {
@@ -238,9 +240,9 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       if (address === undefined || server === undefined || startMs === undefined || !Number.isFinite(startMs)) continue;
       if (lastServer[initiator] !== responder) resolvers.saw(address, server);
       lastServer[initiator] = responder;
-      const name = parsed.at(row);
+      const hash = parsed.domainHashAt(row);
       const hasMore = (operations[row] ?? -1) >= 0;
-      if (name.isNothing && !hasMore) continue;
+      if (hash === NO_DOMAIN && !hasMore) continue;
       let client = askers[initiator];
       if (client === undefined || client.isGone) {
         client = obtain(address);
@@ -253,13 +255,13 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       const code = rcodes[row] ?? -1;
       if (code >= 0) client.hasCodes = true;
       const fate = code < 0 ? 0 : failures[code] === true ? FAILED : EXISTS;
-      if (!name.isNothing) ask(client, name, startMs, fate, batch, row);
+      if (hash !== NO_DOMAIN) ask(client, hash, startMs, fate, batch, row, OWN);
       if (!hasMore) continue;
       // What became of the further questions of a flow is not told.
-      const { names } = further.at(row);
-      for (let i = 0; i < names.length; i++) {
-        const other = names[i] as DnsName;
-        if (!other.isNothing && !isSameDomain(other, name)) ask(client, other, startMs, 0, batch, row);
+      const { numbers } = further.at(row);
+      for (let i = 0; i < numbers.length; i += 2) {
+        const other = at(numbers, i);
+        if (other !== NO_DOMAIN && other !== hash) ask(client, other, startMs, 0, batch, row, i >> 1);
       }
     }
   }
@@ -271,8 +273,16 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     );
   }
 
-  function ask(client: Client, name: DnsName, startMs: number, fate: number, batch: FlowBatch, row: number): void {
-    const { domain, domainHash } = name;
+  /** @param which which of the further questions of the row, or `OWN`. */
+  function ask(
+    client: Client,
+    domainHash: number,
+    startMs: number,
+    fate: number,
+    batch: FlowBatch,
+    row: number,
+    which: number,
+  ): void {
     let asked = domains.rows.find(client.number, domainHash);
     if (asked === NO_ROW) {
       if (client.size >= maxDomainsPerClient) {
@@ -284,12 +294,13 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
         domainCap.refused++;
         return;
       }
-      domains.bits[asked] = looks.generated(domain, domainHash) ? GENERATED : 0;
+      domains.bits[asked] = looks.generated(domainIn(batch, row, which), domainHash) ? GENERATED : 0;
     }
     const bits = at(domains.bits, asked) | fate;
     domains.bits[asked] = bits;
     domains.saw(asked, startMs);
     if ((bits & (GENERATED | FAILED)) === 0) return;
+    const domain = domainIn(batch, row, which);
     client.domains ??= new Map();
     if (!client.domains.has(asked)) {
       client.domains.set(asked, domain);
@@ -477,8 +488,10 @@ function reasonsOf(one: Judged, odd: readonly number[], windowMs: number, isHome
   ];
 }
 
-function isSameDomain(a: DnsName, b: DnsName): boolean {
-  return a.domainHash === b.domainHash && a.domain === b.domain;
+/** The text of a domain, which few rows need: of the first question of a row, or of a further one. */
+function domainIn(batch: FlowBatch, row: number, which: number): string {
+  if (which === OWN) return DnsNames.of(batch.dnsQuery).at(row).domain;
+  return FurtherQuestions.of(batch.operations).at(row).names[which]?.domain ?? '';
 }
 
 /** An element that is known to be there. */

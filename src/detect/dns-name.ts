@@ -15,6 +15,9 @@ const POOL_SHIFT = 3;
 /** Marks of a row that is not known yet are 0; of every name that is, they have this bit. */
 const IS_MARKED = 1 << 7;
 
+/** `domainHash` of names that say nothing, and of no others but one domain of four thousand million. */
+export const NO_DOMAIN = hash32('') | 0;
+
 /** What marks say of mining, as `poolName` does. */
 export function poolOf(marks: number): number {
   return (marks >> POOL_SHIFT) & 3;
@@ -140,14 +143,20 @@ function takenApart(text: string): DnsName {
 export class DnsNames {
   readonly #column: StringColumn;
   readonly #names: (DnsName | undefined)[];
-  /** Likewise by code, for those who need no more. */
+  /** Marks, hash of the domain and length by code, for those who need no more: a row that is looked at here takes no way to a name somewhere in memory. */
   readonly #marks: Uint8Array;
+  readonly #hashes: Int32Array;
+  readonly #lengths: Uint8Array;
+  /** What the row before asked for: neighbours often ask for the same. */
+  #last: DnsName | undefined;
 
   private constructor(column: StringColumn) {
     this.#column = column;
     const count = codeCount(column);
     this.#names = new Array<DnsName | undefined>(count).fill(undefined);
     this.#marks = new Uint8Array(count);
+    this.#hashes = new Int32Array(count);
+    this.#lengths = new Uint8Array(count);
   }
 
   /** The same ones for all who ask. */
@@ -170,10 +179,26 @@ export class DnsNames {
     return this.#marks[code] || this.#look(code).marks;
   }
 
+  /** `domainHash`; `NO_DOMAIN` for a name that says nothing. */
+  domainHashAt(row: number): number {
+    const code = this.#column.codes[row] as number;
+    return this.#marks[code] === 0 ? this.#look(code).domainHash : (this.#hashes[code] as number);
+  }
+
+  /** Characters before the owner's domain. */
+  lengthAt(row: number): number {
+    const code = this.#column.codes[row] as number;
+    return this.#marks[code] === 0 ? this.#look(code).length : (this.#lengths[code] as number);
+  }
+
   #look(code: number): DnsName {
-    const name = dnsNameOf(textOf(this.#column, code));
+    const text = textOf(this.#column, code);
+    const name = this.#last?.text === text ? this.#last : dnsNameOf(text);
+    this.#last = name;
     this.#names[code] = name;
     this.#marks[code] = name.marks;
+    this.#hashes[code] = name.domainHash;
+    this.#lengths[code] = name.length;
     return name;
   }
 }
@@ -187,8 +212,10 @@ export interface Questions {
   readonly types: readonly string[];
   /** The names in their parts; of a name that was cut the middle is missing, which no domain reaches into. */
   readonly names: readonly DnsName[];
-  /** The names as the flow has them. */
-  readonly told: readonly string[];
+  /** `domainHash` and `length` of each name by turns, for those who need no more. */
+  readonly numbers: readonly number[];
+  /** The names as the flow has them, where one of them was cut; see `toldNames`. */
+  readonly told: readonly string[] | undefined;
   /** Characters of all names. */
   readonly characters: number;
 }
@@ -239,7 +266,8 @@ export function furtherQuestions(operations: string): Questions {
 function takenQuestions(operations: string): Questions {
   const types: string[] = [];
   const names: DnsName[] = [];
-  const told: string[] = [];
+  const numbers: number[] = [];
+  let told: string[] | undefined;
   let characters = 0;
   let from = 0;
   for (let part = 0; part < MOST_QUESTIONS_TOLD && from <= operations.length; part++) {
@@ -251,14 +279,20 @@ function takenQuestions(operations: string): Questions {
     if (type !== undefined && (further < 0 || further >= to)) {
       const name = nameIn(operations, blank + 1, to);
       types.push(type);
+      if (name.text.length !== to - blank - 1) told ??= names.map(({ text }) => text);
       names.push(name);
-      // Of a name that was not cut it is the same text.
-      told.push(name.text.length === to - blank - 1 ? name.text : operations.slice(blank + 1, to));
+      numbers.push(name.domainHash, name.length);
+      told?.push(operations.slice(blank + 1, to));
       characters += to - blank - 1;
     }
     from = to + 2;
   }
-  return { text: operations, types, names, told, characters };
+  return { text: operations, types, names, numbers, told, characters };
+}
+
+/** The names of questions as the flow has them. */
+export function toldNames({ names, told }: Questions): readonly string[] {
+  return told ?? names.map(({ text }) => text);
 }
 
 const USUAL_TYPES = ['A', 'AAAA', 'HTTPS'] as const;

@@ -117,7 +117,6 @@ export const DEFAULT_DNS_TUNNEL_OPTIONS: DnsTunnelOptions = {
 };
 
 const DAY_MS = 86_400_000;
-const LATELY_BITS = 12;
 /** How much more it takes where answers say nothing, or the domain is a popular one, or a resolver asks for others. */
 const LENIENCE = 8;
 /** Bits of a name that are as much as encoded data has. */
@@ -233,8 +232,6 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   const resolvers = new Resolvers(settings.maxPairs);
   /** Hashes of (client, address) that had a connection, and of clients that had one at all. */
   const contacts = new NumberSet();
-  /** Those of late, a place for each hash: a small table that stays in the processor's cache answers for most. */
-  const lately = new Float64Array(1 << LATELY_BITS).fill(Number.NaN);
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
@@ -265,12 +262,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
 
   function remember(client: number, peer: number): void {
     const key = contactKey(client, peer);
-    const place = Math.imul(client ^ Math.imul(peer, 0x85ebca6b), 0x9e3779b1) >>> (32 - LATELY_BITS);
-    if (lately[place] === key) return;
-    if (contacts.has(key)) {
-      lately[place] = key;
-      return;
-    }
+    if (contacts.has(key)) return;
     if (contacts.size >= contactCap.cap) {
       contactCap.refused++;
       return;
@@ -294,8 +286,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const day = Math.floor((numberAt(batch.startMs, row) ?? 0) / DAY_MS);
     const packets = numberAt(batch.initiatorPackets, row) ?? 1;
     if ((batch.operations.codes[row] ?? -1) < 0 || packets < 2) {
+      if (parsed.lengthAt(row) < CARRYING_LENGTH) return;
       const name = parsed.at(row);
-      if (name.length < CARRYING_LENGTH) return;
       // Sent again because no answer came, or for the other kind of address: the same name.
       const asked = obtain(client, clientHash, name, day);
       if (asked === undefined) return;
@@ -323,7 +315,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     packets: number,
   ): void {
     const payload = numberAt(batch.initiatorPayloadBytes, row);
-    const { names, types } = questions;
+    const { names, numbers, types } = questions;
     const meanName = questions.characters / names.length;
     // Over TCP packets are no questions.
     const isStream = textAt(batch.protocol, row) === 'tcp';
@@ -334,13 +326,13 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const length = payload === undefined || all === 0 ? meanName : payload / all - QUESTION_OVERHEAD;
     const each = Math.max(1, all / names.length);
     for (let i = 0; i < names.length; i++) {
+      if ((numbers[2 * i + 1] as number) < CARRYING_LENGTH) continue;
       const name = names[i] as DnsName;
-      if (name.length < CARRYING_LENGTH) continue;
       const asked = obtain(client, clientHash, name, day);
       if (asked !== undefined) ask(asked, name.subdomain, types[i] ?? '', each);
     }
     for (let i = 0; i < names.length; i++) {
-      const count = carryingBelow(names, i);
+      const count = (numbers[2 * i + 1] as number) < CARRYING_LENGTH ? 0 : carryingBelow(names, i);
       if (count === 0) continue;
       const name = names[i] as DnsName;
       const share = count / names.length;
@@ -517,10 +509,9 @@ interface Judged {
   readonly score: number;
 }
 
-/** How many names that carry something lie below the owner's domain of name `i`; 0 where it is not the first of them. */
+/** How many names that carry something lie below the owner's domain of name `i`, which does; 0 where it is not the first of them. */
 function carryingBelow(names: readonly DnsName[], i: number): number {
-  const { owner, ownerHash, length } = names[i] as DnsName;
-  if (length < CARRYING_LENGTH) return 0;
+  const { owner, ownerHash } = names[i] as DnsName;
   let count = 1;
   for (let j = 0; j < names.length; j++) {
     const other = names[j] as DnsName;

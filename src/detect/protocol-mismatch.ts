@@ -6,7 +6,7 @@ import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
 import { NumberSet } from './number-table.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
-import { classesOf } from './told.ts';
+import { classesOf, codeCount, textOf } from './told.ts';
 
 /**
  * Traffic that is not what its port says: a command shell on the port of DNS, SSH on the port of HTTPS, plain text where TLS belongs.
@@ -308,14 +308,14 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     const protocols = flows.protocol.codes;
     const bases = flows.serviceBasis.codes;
     const queries = flows.dnsQuery.codes;
-    let asker = -1;
+    const initiators = flows.initiator.codes;
+    const isAsker = new Uint8Array(codeCount(flows.initiator));
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = transport[(protocols[row] as number) + 1] as number;
       if (protocol === 0) continue;
-      if ((queries[row] as number) >= 0 && flows.initiator.codes[row] !== asker) {
-        // The next question is often of the same host.
-        asker = this.#asks(textAt(flows.initiator, row)) ? (flows.initiator.codes[row] as number) : -1;
-      }
+      const initiator = initiators[row] as number;
+      if ((queries[row] as number) >= 0 && initiator >= 0 && isAsker[initiator] === 0)
+        isAsker[initiator] = Number(this.#asks(textOf(flows.initiator, initiator)));
       if (byContent[(bases[row] as number) + 1] === 1) {
         // The usual case by two numbers: both columns have few texts, and a content that fits its port has the same one.
         const service = textAt(flows.service, row);
@@ -376,8 +376,7 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
   }
 
   /** Whether the client is held now. */
-  #asks(client: string | undefined): boolean {
-    if (client === undefined) return false;
+  #asks(client: string): boolean {
     if (this.#clients.has(client)) return true;
     if (this.#clients.size >= this.#clientCap.cap) {
       this.#clientCap.refused++;

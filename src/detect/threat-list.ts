@@ -2,7 +2,7 @@ import { counted, isoTime, numberAt, safeText, type Table, textAt } from '../cor
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, Judged } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { furtherQuestions } from './dns-name.ts';
+import { furtherQuestions, toldNames } from './dns-name.ts';
 import { isGroupOrBroadcast } from './service.ts';
 import { NO_ENTRY, type ThreatEntry, type ThreatIndex } from './threat-list-index.ts';
 import { type ThreatLists, urlKey } from './threat-list-parse.ts';
@@ -130,7 +130,7 @@ class ThreatListDetector implements Detector {
         const code = codes[row] ?? -1;
         const further = code < 0 ? undefined : dictionary[code];
         if (further !== undefined)
-          for (const name of furtherQuestions(further).told) {
+          for (const name of toldNames(furtherQuestions(further))) {
             const other = index.findName(name);
             if (other !== asked) this.#see(flows, row, other, 'asked');
           }

@@ -489,8 +489,18 @@ export type FlowBatch = { readonly rowCount: number; readonly table: Table } & {
   readonly [K in NumberColumnName]: NumberColumn;
 } & { readonly [K in StringColumnName]: StringColumn };
 
-/** Binds the columns of a flow table. Throws when the table is of another schema. */
+/** Binds the columns of a flow table, once for all who ask. Throws when the table is of another schema. */
 export function bindFlows(table: Table): FlowBatch {
+  const known = BOUND.get(table);
+  if (known !== undefined) return known;
+  const bound = bind(table);
+  BOUND.set(table, bound);
+  return bound;
+}
+
+const BOUND = new WeakMap<Table, FlowBatch>();
+
+function bind(table: Table): FlowBatch {
   if (table.schema.name !== FLOW_SCHEMA.name) throw new Error(`expected a flow table, got '${table.schema.name}'`);
   // Not member by member: that ends in a hash table, and every look at a column of every row becomes a search in it.
   const columns = FLOW_COLUMN_LIST.map((spec, i): [string, unknown] => [spec.name, table.columns[i]]);
