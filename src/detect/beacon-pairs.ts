@@ -129,6 +129,15 @@ export class BeaconPairs {
     for (let i = at(this.#head, pair); i !== NONE; i = at(this.#next, i)) yield i;
   }
 
+  /** The first connection of a pair, and the one after another of it; NONE where there is none. */
+  firstOf(pair: number): number {
+    return at(this.#head, pair);
+  }
+
+  after(connection: number): number {
+    return at(this.#next, connection);
+  }
+
   /** Number of the name that a connection called, or -1. */
   nameOf(connection: number): number {
     return at(this.#name, connection);

@@ -1,4 +1,4 @@
-import { median, medianAbsoluteDeviation } from '../core/index.ts';
+import { median } from '../core/index.ts';
 import type { Connection } from './beacon-pairs.ts';
 import { compareText } from './case.ts';
 import { periodTest } from './period-test.ts';
@@ -137,11 +137,11 @@ export class WindowJudge {
     if (rita === undefined) return undefined;
     const gaps = starts.slice(1).map((ms, i) => ms - at(starts, i));
     const medianMs = median(gaps);
-    const madMs = medianAbsoluteDeviation(gaps);
+    const madMs = median(gaps.map((gap) => Math.abs(gap - medianMs)));
     const excessMs = medianMs - EVENT_GAP_MS;
     const jitter = excessMs > 0 ? madMs / excessMs : CHANCE_JITTER;
     const byJitter = Math.min(1, Math.max(0, (CHANCE_JITTER - jitter) / (CHANCE_JITTER - FULL_REGULARITY_JITTER)));
-    const logP = periodTest(gaps, EVENT_GAP_MS);
+    const logP = periodTest(gaps, EVENT_GAP_MS, medianMs);
     const regularity = logP > NO_PERIOD ? 0 : Math.max(byJitter, Math.min(1, logP / SURE_PERIOD));
     const confidence = Math.min(1, gaps.length / this.#fullIntervals) * regularity;
     return {

@@ -224,13 +224,8 @@ class BeaconDetector {
         slow.push({ detection: this.#slowDetection(judged, all, name), place, logP });
     };
     const claimed = new Set<number>();
-    const initiators = new Map<string, number>();
-    const seriesOf = (pair: number, name: number): number => {
-      const initiator = this.#pairs.table.initiator(pair);
-      const number = initiators.get(initiator) ?? initiators.size;
-      initiators.set(initiator, number);
-      return number * NAME_NUMBERS + name;
-    };
+    const initiators = this.#initiatorNumbers(pairs);
+    const seriesOf = (pair: number, name: number): number => at(initiators, pair) * NAME_NUMBERS + name;
     for (const [series, numbers] of this.#namedSeries(pairs, seriesOf)) {
       const connections = numbers.map((i) => this.#pairs.connection(i));
       const judged = judge.judge(connections);
@@ -264,6 +259,20 @@ class BeaconDetector {
         compareText(a.protocol ?? '', b.protocol ?? '') ||
         a.lastMs - b.lastMs,
     );
+  }
+
+  /** A number for the initiator of each pair. */
+  #initiatorNumbers(pairs: readonly number[]): Int32Array {
+    const { table } = this.#pairs;
+    const numbers = new Int32Array(table.capacity);
+    const known = new Map<string, number>();
+    for (const pair of pairs) {
+      const initiator = table.initiator(pair);
+      const number = known.get(initiator) ?? known.size;
+      known.set(initiator, number);
+      numbers[pair] = number;
+    }
+    return numbers;
   }
 
   #placeKey(pair: number): string {
@@ -325,7 +334,15 @@ class BeaconDetector {
   /** Which hosts of the home network call the places of these series. */
   #callersOf(series: readonly Series[], pairs: readonly number[]): Callers {
     const byPlace = new Map<string, Set<string>>();
-    for (const { place } of series) byPlace.set(place, new Set());
+    const byName: (Set<string> | undefined)[] = new Array(this.#store.nameTexts.length).fill(undefined);
+    const addresses = new Set<string>();
+    for (const { place } of series) {
+      const callers = new Set<string>();
+      byPlace.set(place, callers);
+      const name = nameOfKey(place);
+      if (name === undefined) addresses.add(place.slice(0, place.indexOf(' ')));
+      else byName[name] = callers;
+    }
     const home = new Map<string, boolean>();
     for (const pair of pairs) {
       const initiator = this.#pairs.table.initiator(pair);
@@ -334,11 +351,11 @@ class BeaconDetector {
         isHome = this.#context.isHome(initiator);
         home.set(initiator, isHome);
       }
-      if (!isHome) continue;
-      byPlace.get(this.#placeKey(pair))?.add(initiator);
-      for (const i of this.#pairs.connectionsOf(pair)) {
+      if (!isHome || series.length === 0) continue;
+      if (addresses.has(this.#pairs.table.responder(pair))) byPlace.get(this.#placeKey(pair))?.add(initiator);
+      for (let i = this.#pairs.firstOf(pair); i !== NONE; i = this.#pairs.after(i)) {
         const name = this.#pairs.nameOf(i);
-        if (name >= 0) byPlace.get(nameKey(name))?.add(initiator);
+        if (name >= 0) byName[name]?.add(initiator);
       }
     }
     let hosts = 0;
@@ -352,7 +369,7 @@ class BeaconDetector {
     const series = new Map<number, number[]>();
     for (const gather of [false, true]) {
       for (const pair of pairs) {
-        for (const i of this.#pairs.connectionsOf(pair)) {
+        for (let i = this.#pairs.firstOf(pair); i !== NONE; i = this.#pairs.after(i)) {
           const name = this.#pairs.nameOf(i);
           if (name < 0) continue;
           const key = seriesOf(pair, name);
@@ -474,7 +491,13 @@ interface Callers {
 
 /** What all series of one name have in common; no address begins like that. */
 function nameKey(name: number): string {
-  return `name ${name}`;
+  return `${NAME_KEY}${name}`;
+}
+
+const NAME_KEY = 'name ';
+
+function nameOfKey(place: string): number | undefined {
+  return place.startsWith(NAME_KEY) ? Number(place.slice(NAME_KEY.length)) : undefined;
 }
 
 /** Distinct keys, most frequent first; ties by the order in which they came. */

@@ -806,6 +806,7 @@ function evidenceOf(source: Suspect, contacts: readonly Contact[]): EvidenceFlow
 
 /** The contacts with the lowest ranks, by time. */
 function sampleOf(contacts: readonly Contact[]): Contact[] {
+  if (contacts.length <= EVIDENCE_SAMPLE) return contacts.toSorted(byEvidence);
   const ranks = Float64Array.from(contacts, sampleRank);
   const limit = ranks.toSorted()[EVIDENCE_SAMPLE - 1] ?? Number.POSITIVE_INFINITY;
   return contacts
