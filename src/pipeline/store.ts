@@ -23,7 +23,7 @@ export interface FlowChunk {
 const ENCODE_BYTES = 2 << 20;
 
 /**
- * Tables of one schema (flows, unless another is given) with their features, kept until the second pass: in memory up to `memoryRows` rows, beyond that on disk, so that memory does not grow with the input.
+ * Tables of one schema (flows, unless another is given) with their features, kept until the second pass: in memory up to `memoryRows` rows, where there are more all on disk, so that memory does not grow with the input.
  * When the disk fails, later chunks are refused and counted; what was kept stays readable.
  */
 export class FlowStore {
@@ -72,12 +72,11 @@ export class FlowStore {
       try {
         this.#scratch ??= this.#open();
         this.#encoder ??= new TableEncoder(ENCODE_BYTES);
-        const { values } = chunk.features;
-        // One block: the features first, whose length the row count tells, then the table; both begin at multiples of 8.
-        const block = this.#encoder.encode(chunk.table, 8 + align(values.byteLength));
-        new Uint32Array(block.buffer, 0, 2).set([chunk.table.rowCount, 0]);
-        new Float32Array(block.buffer, 8, values.length).set(values);
-        this.#scratch.append(block);
+        for (let first = this.#memory[0]; first !== undefined; first = this.#memory[0]) {
+          this.#write(first, this.#scratch, this.#encoder);
+          this.#memory.shift();
+        }
+        this.#write(chunk, this.#scratch, this.#encoder);
         return true;
       } catch (error) {
         this.failure = error instanceof Error ? error : new Error(String(error));
@@ -87,13 +86,25 @@ export class FlowStore {
     return true;
   }
 
+  /** One block: the features first, whose length the row count tells, then the table; both begin at multiples of 8. */
+  #write({ table, features: { values } }: FlowChunk, scratch: Scratch, encoder: TableEncoder): void {
+    const block = encoder.encode(table, 8 + align(values.byteLength));
+    new Uint32Array(block.buffer, 0, 2).set([table.rowCount, 0]);
+    new Float32Array(block.buffer, 8, values.length).set(values);
+    scratch.append(block);
+  }
+
   /** All chunks in the order in which they came. A chunk is valid until the next is asked for. */
   *chunks(): Generator<FlowChunk> {
+    // What still lies in memory where there is a scratch place is what a failing disk did not take.
+    if (this.#scratch !== undefined) yield* this.#stored(this.#scratch);
     yield* this.#memory;
-    if (this.#scratch === undefined) return;
+  }
+
+  *#stored(scratch: Scratch): Generator<FlowChunk> {
     this.#encoder = undefined;
     const decoder = new TableDecoder(this.#schema);
-    for (const block of this.#scratch.read()) {
+    for (const block of scratch.read()) {
       const rowCount = new Uint32Array(block.buffer, block.byteOffset, 2)[0] ?? 0;
       const values = new Float32Array(block.buffer, block.byteOffset + 8, rowCount * this.features.length);
       const encoded = block.subarray(8 + align(values.byteLength));
