@@ -32,9 +32,10 @@ describe('FlowStore', () => {
   }
 
   function idsOf(store: FlowStore): (number | undefined)[] {
-    return [...store.chunks()].flatMap(({ table }) =>
-      Array.from({ length: table.rowCount }, (_, row) => table.number('id', row)),
-    );
+    const ids: (number | undefined)[] = [];
+    for (const { table } of store.chunks())
+      for (let row = 0; row < table.rowCount; row++) ids.push(table.number('id', row));
+    return ids;
   }
 });
 
