@@ -18,7 +18,8 @@ describe('FlowStore', () => {
       [0, [1, 2, 3]],
       [1, [1, 2, 3]],
       [2, [1, 2, 3]],
-      [3, [1, 2, 3, 4]],
+      [3, [1, 2, 3]],
+      [4, [1, 2, 3, 4]],
     ] as const) {
       const store = new FlowStore([], () => new Blocks(room), 3);
       for (const id of [1, 2, 3, 4, 5]) store.append(chunk(id));
