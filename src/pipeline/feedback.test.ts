@@ -36,8 +36,9 @@ function complaint(text: string): string {
 
 describe('suppressions.yaml', () => {
   it('is read whole: scope, limits, days as times, labels', () => {
-    const { feedback, last, nextId } = new FeedbackFile(FULL, 'suppressions.yaml');
-    expect([last, nextId]).toEqual([4, 's5']);
+    const file = new FeedbackFile(FULL, 'suppressions.yaml');
+    const { feedback, last } = file;
+    expect([last, file.nextId()]).toEqual([4, 's5']);
     expect(feedback.rules).toEqual([
       {
         id: 's3',
@@ -63,22 +64,24 @@ describe('suppressions.yaml', () => {
 
   it('keeps its comments when something is added, and never gives a number twice', () => {
     const before = new FeedbackFile(FULL, 'suppressions.yaml');
-    const rule = { id: before.nextId, incident: 'inc-aaaaaaaaaaaa', scope: { source: ['10.0.0.1'] }, limits: {} };
+    const rule = { id: before.nextId(), incident: 'inc-aaaaaaaaaaaa', scope: { source: ['10.0.0.1'] }, limits: {} };
     const label = { incident: 'inc-aaaaaaaaaaaa', label: 'benign', detectors: ['scan'] } as const;
-    const after = before.with(label, rule);
+    const after = before.with(label, [rule, { ...rule, id: before.nextId(1) }]);
     expect(after.text()).toContain('# ours');
     expect(after.text()).toContain('# the backup');
-    expect(after.feedback.rules.map(({ id }) => id)).toEqual(['s3', 's5']);
-    const gone = after.without('s5');
+    expect(after.feedback.rules.map(({ id }) => id)).toEqual(['s3', 's5', 's6']);
+    const one = after.without('s6');
+    expect(one?.feedback.labels.map(({ incident }) => incident)).toEqual(['inc-26550e03ff93', 'inc-aaaaaaaaaaaa']);
+    const gone = one?.without('s5');
     expect(gone?.feedback.rules.map(({ id }) => id)).toEqual(['s3']);
     expect(gone?.feedback.labels.map(({ incident }) => incident)).toEqual(['inc-26550e03ff93']);
-    expect(gone?.nextId).toBe('s6');
+    expect(gone?.nextId()).toBe('s7');
     expect(before.without('s9')).toBeUndefined();
   });
 
   it('replaces the label of an incident, and the rule that came with it', () => {
     const before = new FeedbackFile(FULL, 'suppressions.yaml');
-    const after = before.with({ incident: 'inc-26550e03ff93', label: 'malicious', detectors: ['beacon'] }, undefined);
+    const after = before.with({ incident: 'inc-26550e03ff93', label: 'malicious', detectors: ['beacon'] }, []);
     expect(after.feedback.rules).toEqual([]);
     expect(after.feedback.labels.map(({ label }) => label)).toEqual(['malicious']);
   });
@@ -86,7 +89,7 @@ describe('suppressions.yaml', () => {
   it('begins empty', () => {
     const empty = FeedbackFile.empty();
     expect(empty.feedback).toEqual({ rules: [], labels: [] });
-    expect(empty.nextId).toBe('s1');
+    expect(empty.nextId()).toBe('s1');
     expect(new FeedbackFile('', 'x.yaml').feedback.rules).toEqual([]);
   });
 
@@ -170,10 +173,10 @@ describe('the schema of suppressions.yaml', () => {
     const folder = path.join(path.dirname(fileURLToPath(published)), '..', 'a report');
     const [line] = FeedbackFile.empty(path.join(folder, 'suppressions.yaml')).text().split('\n');
     expect(line).toBe('# yaml-language-server: $schema=../schema/suppressions.schema.json');
-    const rule = new FeedbackFile(FULL, 'suppressions.yaml').feedback.rules[0];
+    const rules = new FeedbackFile(FULL, 'suppressions.yaml').feedback.rules.slice(0, 1);
     const added = FeedbackFile.empty(path.join(folder, 'suppressions.yaml')).with(
       { incident: 'inc-26550e03ff93', label: 'benign', detectors: ['beacon'] },
-      rule,
+      rules,
     );
     expect(added.text().split('\n')[0]).toBe(line);
   });

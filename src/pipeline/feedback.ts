@@ -256,32 +256,34 @@ export class FeedbackFile {
     );
   }
 
-  /** The id that the next rule gets. */
-  get nextId(): string {
-    return `s${this.last + 1}`;
+  /** The id that a rule gets that is added after so many others. */
+  nextId(others = 0): string {
+    return `s${this.last + 1 + others}`;
   }
 
-  /** The file with a rule and a label more; an older label of the same incident goes, and rules that were made for it go with `replaceRules`. */
-  with(label: LabelledIncident, rule: SuppressionRule | undefined): FeedbackFile {
+  /** The file with a label and its rules more; an older label of the same incident goes, and the rules that came with it. */
+  with(label: LabelledIncident, rules: readonly SuppressionRule[]): FeedbackFile {
     const document = this.#document.clone();
     removeWhere(document, 'labels', (node) => node['incident'] === label.incident);
     removeWhere(document, 'rules', (node) => node['incident'] === label.incident);
     add(document, 'labels', labelNode(label));
-    if (rule !== undefined) {
+    for (const rule of rules) {
       add(document, 'rules', ruleNode(rule));
       document.set('last', Number(rule.id.slice(1)));
     }
     return new FeedbackFile(textOf(document), FEEDBACK_FILE);
   }
 
-  /** The file without a rule and the label that it came with; undefined where there is no such rule. */
+  /** The file without a rule, and without the label that it came with where that has no other rule; undefined where there is no such rule. */
   without(id: string): FeedbackFile | undefined {
     const rule = this.feedback.rules.find((one) => one.id === id);
     if (rule === undefined) return undefined;
     const document = this.#document.clone();
     document.set('last', this.last);
     removeWhere(document, 'rules', (node) => node['id'] === id);
-    if (rule.incident !== undefined) removeWhere(document, 'labels', (node) => node['incident'] === rule.incident);
+    const isLast = !this.feedback.rules.some((one) => one !== rule && one.incident === rule.incident);
+    if (rule.incident !== undefined && isLast)
+      removeWhere(document, 'labels', (node) => node['incident'] === rule.incident);
     return new FeedbackFile(textOf(document), FEEDBACK_FILE);
   }
 

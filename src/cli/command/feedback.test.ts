@@ -77,10 +77,15 @@ exit 2
     );
     expect(await run('feedback', '--remove', 's1', '--yes')).toContain('New in the report (1 incident):');
     expect(report().incidents).toHaveLength(2);
+    // The search of the first incident has hundreds of peers, the guessing beside it one.
+    expect(await run('feedback', '1', 'benign')).toContain(
+      `Rule s2: brute-force of 192.168.20.66 to 192.168.20.10, port 22, until 2026-12-22.
+It holds up to 276 flows an hour, 2 peers, ports 22, kinds brute-force.login,`,
+    );
     expect(await run('feedback', '1', 'bening')).toBe(
       "error: unknown label 'bening'\n  for example anomalyst feedback 1 benign; labels are benign and malicious\nexit 2\n",
     );
-    expect(await run('feedback', '1', 'benign', '--scope', 'detector,port')).toBe(
+    expect(await run('feedback', '1', 'benign', '--scope', 'detector,source,port')).toBe(
       "error: --scope port: the incident can't be bound to it, because it is about no single port\n  leave it out\nexit 2\n",
     );
     expect(await run('feedback', calls(), 'benign', '--scope', 'detector')).toBe(

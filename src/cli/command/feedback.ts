@@ -72,7 +72,7 @@ export function addFeedbackCommand(program: Command, done: (code: number) => voi
     )
     .option('--expires <time>', 'traffic so long after the end of the report is shown again (default: 30d)', expiry)
     .option('--reason <text>', 'why, for whoever reads it later')
-    .option('--remove <rule>', 'take a rule away, with its label')
+    .option('--remove <rule>', 'take a rule away, with its label where that has no other rule')
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
@@ -114,7 +114,9 @@ async function runFeedback(
       archive,
       before,
       after,
-      [`Rule ${flags.remove} is taken away, with its label.`],
+      [
+        `Rule ${flags.remove} is taken away${after.feedback.labels.length < before.feedback.labels.length ? ', with its label' : ''}.`,
+      ],
       flags,
     );
   }
@@ -130,7 +132,7 @@ async function runFeedback(
   requireWhole(archive);
   const { incident, detections } = await findIncident(archive, before.feedback, wanted);
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-  const rule = label === 'benign' ? ruleFor(incident, detections, archive, before, today, flags) : undefined;
+  const rules = label === 'benign' ? rulesFor(incident, detections, archive, before, today, flags) : [];
   const after = before.with(
     {
       incident: incident.id,
@@ -139,11 +141,11 @@ async function runFeedback(
       atMs: today,
       ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     },
-    rule?.rule,
+    rules.map(({ rule }) => rule),
   );
   const words = [
     `Incident ${incident.rank} (${incident.id}): ${safeText(incident.title, 300)}`,
-    ...(rule === undefined ? labelWords(label) : rule.words),
+    ...(rules.length === 0 ? labelWords(label) : rules.flatMap((one) => one.words)),
   ];
   return await change(folder, file, archive, before, after, words, flags);
 }
@@ -181,14 +183,35 @@ async function findIncident(
   );
 }
 
-function ruleFor(
+interface RuleMade {
+  readonly rule: SuppressionRule;
+  readonly words: readonly string[];
+}
+
+/** A rule for each detector of an incident, so that the limits of a search with its hundreds of peers do not hold for the guessing beside it; one for all where the scope has no detector. */
+function rulesFor(
   incident: Incident,
   detections: readonly Detection[],
   archive: Archive,
   before: FeedbackFile,
   today: number,
   flags: FeedbackFlags,
-): { readonly rule: SuppressionRule; readonly words: readonly string[] } {
+): RuleMade[] {
+  const byDetector = Map.groupBy(detections, ({ detector }) => detector);
+  const parts = (flags.scope ?? DEFAULT_SCOPE).includes('detector')
+    ? [...byDetector].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, own]) => own)
+    : [detections];
+  return parts.map((own, i) => ruleFor(incident, own, archive, before.nextId(i), today, flags));
+}
+
+function ruleFor(
+  incident: Incident,
+  detections: readonly Detection[],
+  archive: Archive,
+  id: string,
+  today: number,
+  flags: FeedbackFlags,
+): RuleMade {
   const { scope, missing } = scopeOf(detections, flags.scope ?? DEFAULT_SCOPE);
   const [first] = missing;
   if (flags.scope !== undefined && first !== undefined)
@@ -208,7 +231,7 @@ function ruleFor(
   if (expiresMs === undefined && flags.expires !== undefined)
     throw new UserError('--expires: the rows have no time, so nothing can be later', 'leave it out');
   const rule: SuppressionRule = {
-    id: before.nextId,
+    id,
     incident: incident.id,
     createdMs: today,
     ...(expiresMs === undefined ? {} : { expiresMs }),
