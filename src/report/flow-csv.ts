@@ -28,6 +28,7 @@ import { textCell } from './csv.ts';
  */
 export class FlowCsvWriter {
   #out = new GrowingBytes(1 << 20);
+  #times = new TimeWriter();
   /** By column: of the last batch. The pieces that a batch is cut into have its dictionaries. */
   #texts: (TextCells | undefined)[] = [];
 
@@ -41,8 +42,9 @@ export class FlowCsvWriter {
       throw new Error(`expected ${table.rowCount} scores, got ${scores.length}`);
     }
     const out = this.#out;
-    const start = new TimeCells(table.numbers('startMs'));
-    const end = new TimeCells(table.numbers('endMs'));
+    const times = this.#times;
+    const start = table.numbers('startMs');
+    const end = table.numbers('endMs');
     const { rowCount } = table;
     // A batch has nothing in about half of the columns: of these only the separators are written, together.
     const cells: Cells[] = [];
@@ -60,9 +62,9 @@ export class FlowCsvWriter {
     for (let row = 0; row < rowCount; row++) {
       // For times, separators and numbers room is made once; what writes a text makes its own.
       out.room(at, ROW_BYTES);
-      at = start.write(row, out, at);
+      at = times.put(out.view, at, start, row);
       out.bytes[at++] = COMMA;
-      at = end.write(row, out, at);
+      at = times.put(out.view, at, end, row);
       at = writeRow(out, at, cells, row);
       const { bytes } = out;
       for (let n = gap; n > 0; n--) bytes[at++] = COMMA;
@@ -344,29 +346,30 @@ function startsFormula(text: DataView, at: number, to: number): boolean {
   return i < to && KINDS[text.getUint8(i)] === SIGN;
 }
 
-/** Times in ISO 8601. Rows come nearly in order of time, so the part down to the minute is kept from row to row. */
-class TimeCells {
-  readonly #column: NumberColumn;
-  #minute = Number.NaN;
-  /** 'YYYY-MM-DDTHH:MM:' and how long that is: it has more digits in the years beyond 9999. */
-  readonly #prefix = new DataView(new ArrayBuffer(32));
-  #length = 0;
+/** Minutes whose texts are kept. */
+const MINUTES = 64;
+/** Room for 'YYYY-MM-DDTHH:MM:', which has more digits in the years beyond 9999, and for `COPY_SLACK`. */
+const MINUTE_BYTES = 32;
 
-  constructor(column: NumberColumn) {
-    this.#column = column;
-  }
+/** Times in ISO 8601. Rows come in a few orders of time at once, so the parts down to the minute are kept, each in a place that the minute tells. */
+class TimeWriter {
+  readonly #minutes = new Float64Array(MINUTES).fill(Number.NaN);
+  readonly #texts = new DataView(new ArrayBuffer(MINUTES * MINUTE_BYTES));
+  readonly #lengths = new Uint8Array(MINUTES);
 
   /** Writes the time of a row from `start` on. Returns the place behind it. */
-  write(row: number, { view }: GrowingBytes, start: number): number {
-    const time = this.#column.values[row];
-    if (time === undefined || !isValid(this.#column, row) || !(Math.abs(time) <= 8.64e15)) return start;
+  put(view: DataView, start: number, column: NumberColumn, row: number): number {
+    const time = column.values[row];
+    if (time === undefined || !isValid(column, row) || !(Math.abs(time) <= 8.64e15)) return start;
     const whole = Math.trunc(time);
     const minute = Math.floor(whole / 60_000);
-    if (minute !== this.#minute) {
-      this.#minute = minute;
-      this.#length = putAscii(this.#prefix, 0, isoTime(minute * 60_000).slice(0, -7));
+    const place = minute & (MINUTES - 1);
+    const text = place * MINUTE_BYTES;
+    if (this.#minutes[place] !== minute) {
+      this.#minutes[place] = minute;
+      this.#lengths[place] = putAscii(this.#texts, text, isoTime(minute * 60_000).slice(0, -7)) - text;
     }
-    const at = putCopy(view, start, this.#prefix, 0, this.#length);
+    const at = putCopy(view, start, this.#texts, text, text + (this.#lengths[place] as number));
     const ms = whole - minute * 60_000;
     const seconds = (ms / 1000) | 0;
     // The first of the three digits is 0, and lies on the colon before it.
