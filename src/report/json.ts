@@ -1,6 +1,6 @@
 import { type Claim, type JudgedIncident, type Opinion, proposeRules } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
-import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
+import { FLOW_COLUMN, FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { BudgetOutcome, Evidence, FeedbackOutcome, HostReference } from '../incident/index.ts';
 import type { DeviceSummary } from './device-summary.ts';
 import type { DriftSummary } from './drift-summary.ts';
@@ -475,6 +475,7 @@ function evidenceNode(item: Evidence): IncidentNode['evidence'][number] {
 
 /** The record with its members in the order of the columns, however it was put together. */
 function inColumnOrder(flow: FlowRecord): FlowRecord {
+  if (isInColumnOrder(flow)) return flow;
   const members: Readonly<Record<string, number | string | undefined>> = flow;
   const ordered: Record<string, number | string> = {};
   for (const { name } of FLOW_SCHEMA.columns) {
@@ -482,6 +483,17 @@ function inColumnOrder(flow: FlowRecord): FlowRecord {
     if (value !== undefined) ordered[name] = value;
   }
   return ordered;
+}
+
+function isInColumnOrder(flow: FlowRecord): boolean {
+  const places: Readonly<Record<string, number | undefined>> = FLOW_COLUMN;
+  let last = -1;
+  for (const name in flow) {
+    const place = places[name] ?? -1;
+    if (place <= last) return false;
+    last = place;
+  }
+  return true;
 }
 
 function deviceNode(device: DeviceSummary): NonNullable<IncidentsDocument['devices']>[number] {
