@@ -2,6 +2,7 @@ import type { Table } from '../core/index.ts';
 import { Cap, HeavyMap, lighterHalf, PeerCounter, PeerPool, TimeSpan } from './bounded.ts';
 import { MAX_EVIDENCE_FLOWS } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
 import { NO_ROW, OwnedRows, widened } from './number-table.ts';
 
 /** So many targets of a kind stay whatever their sources take. */
@@ -101,8 +102,10 @@ interface FirstHit {
 }
 
 /** What was sent to a host, or to a port of one. */
-export class Target {
+export class Target implements HeavyEntry {
   readonly host: string;
+  /** `hash32` of the host. */
+  readonly hash: number;
   /** The port while there is one only; this state then stands for the host and for the port. */
   port: number;
   weight = 0;
@@ -125,11 +128,16 @@ export class Target {
   portTargets: Map<number, Target> | undefined;
   #budget: Budget;
 
-  constructor(host: string, port: number, budget: Budget) {
+  constructor(host: string, hash: number, port: number, budget: Budget) {
     this.host = host;
+    this.hash = hash;
     this.port = port;
     this.#budget = budget;
     this.#number = budget.targets++;
+  }
+
+  hasKey(host: string): boolean {
+    return this.host === host;
   }
 
   get sources(): PeerCounter {
@@ -183,7 +191,7 @@ export class Target {
 
   /** The state of its one port as a target of its own. */
   split(): Target {
-    const copy = new Target(this.host, this.port, this.#budget);
+    const copy = new Target(this.host, this.hash, this.port, this.#budget);
     copy.weight = this.weight;
     const { evidence } = this.#budget;
     if (this.first !== undefined) copy.first = { ...this.first, kept: evidence.copy(this.first.kept) };
@@ -249,9 +257,9 @@ export class FloodTargets {
   readonly pool: EvidencePool;
   readonly peers = new PeerPool();
   readonly slices: Slices;
-  readonly synHosts: HeavyMap<Target>;
-  readonly udpHosts: HeavyMap<Target>;
-  readonly icmpHosts: HeavyMap<Target>;
+  readonly synHosts: HeavyTable<Target>;
+  readonly udpHosts: HeavyTable<Target>;
+  readonly icmpHosts: HeavyTable<Target>;
   readonly answerers: HeavyMap<Answerer>;
   readonly #budget: Budget;
   readonly #sliceMs: number;
@@ -281,9 +289,9 @@ export class FloodTargets {
       this.#portCount -= target.portTargets.size;
       for (const port of target.portTargets.values()) port.release();
     };
-    this.synHosts = new HeavyMap<Target>(new Cap('hosts with connection attempts', maxTargets), release);
-    this.udpHosts = new HeavyMap<Target>(new Cap('hosts sent UDP', maxTargets), release);
-    this.icmpHosts = new HeavyMap<Target>(new Cap('hosts sent echo packets', maxTargets), release);
+    this.synHosts = new HeavyTable<Target>(new Cap('hosts with connection attempts', maxTargets), release);
+    this.udpHosts = new HeavyTable<Target>(new Cap('hosts sent UDP', maxTargets), release);
+    this.icmpHosts = new HeavyTable<Target>(new Cap('hosts sent echo packets', maxTargets), release);
     this.answerers = new HeavyMap<Answerer>(new Cap('hosts that answer nobody', maxTargets), (a) => {
       for (const counter of [a.synAckTo, a.resetTo, a.ports]) counter.release();
       this.pool.release(a.evidence);
@@ -321,13 +329,12 @@ export class FloodTargets {
     ];
   }
 
-  targetOf(map: HeavyMap<Target>, host: string): Target {
-    let target = map.get(host);
-    if (target === undefined) {
-      target = new Target(host, NO_PORT, this.#budget);
-      map.add(host, target);
-    }
-    return target;
+  /** Undefined where it is refused. @param hash `hash32` of the host */
+  targetOf(hosts: HeavyTable<Target>, host: string, hash: number): Target | undefined {
+    const known = hosts.find(hash, host, '', 0);
+    if (known !== undefined) return known;
+    const made = new Target(host, hash, NO_PORT, this.#budget);
+    return hosts.add(made) ? made : undefined;
   }
 
   /** The state of a port of a host; the host itself while it has no other. */
@@ -345,7 +352,7 @@ export class FloodTargets {
     }
     let target = host.portTargets.get(port);
     if (target === undefined) {
-      target = new Target(host.host, port, this.#budget);
+      target = new Target(host.host, host.hash, port, this.#budget);
       this.#addPort(host.portTargets, target);
     }
     return target;

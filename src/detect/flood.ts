@@ -7,6 +7,7 @@ import { compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Saturation } from './detection.ts';
 import { FloodJudge } from './flood-judge.ts';
 import { FloodTargets, type Hit, type Target } from './flood-target.ts';
+import { TextHashes } from './pair.ts';
 import { GroupAddresses } from './service.ts';
 import { classesOf, codeCount } from './told.ts';
 
@@ -152,6 +153,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const flagCodes = flows.initiatorFlags.codes;
     const responders = flows.responder.codes;
     const groups = new GroupAddresses(flows);
+    const initiatorHashes = new TextHashes(flows.initiator);
+    const responderHashes = new TextHashes(flows.responder);
     /** By responder: what TCP attempts and UDP packets went to, as far as it was asked for. */
     const hosts = new Array<Target | undefined>(codeCount(flows.responder)).fill(undefined);
     const receivers = hosts.slice();
@@ -186,7 +189,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const code = responders[row] as number;
         let host = hosts[code];
         if (host === undefined || host.dropped) {
-          host = targets.targetOf(synHosts, responder);
+          host = targets.targetOf(synHosts, responder, responderHashes.at(row));
+          if (host === undefined) continue;
           hosts[code] = host;
         }
         const target = targets.portOf(host, port);
@@ -223,7 +227,10 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         if (port !== undefined && portClass(port) === PORT_ONE_WAY) continue;
         let state = turned ? undefined : receivers[responders[row] as number];
         if (state === undefined || state.dropped) {
-          state = targets.targetOf(udpHosts, turned ? initiator : responder);
+          state = turned
+            ? targets.targetOf(udpHosts, initiator, initiatorHashes.at(row))
+            : targets.targetOf(udpHosts, responder, responderHashes.at(row));
+          if (state === undefined) continue;
           if (!turned) receivers[responders[row] as number] = state;
         }
         h.packets = turned ? returned : sent;
@@ -245,7 +252,10 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const turned = sent === 0;
         h.packets = turned ? returned : sent;
         h.source = turned ? responder : initiator;
-        targets.hit(targets.targetOf(icmpHosts, turned ? initiator : responder), h);
+        const target = turned
+          ? targets.targetOf(icmpHosts, initiator, initiatorHashes.at(row))
+          : targets.targetOf(icmpHosts, responder, responderHashes.at(row));
+        if (target !== undefined) targets.hit(target, h);
       }
     }
     targets.boundPeers();

@@ -45,7 +45,7 @@ export class HeavyTable<V extends HeavyEntry> {
 
   /** Takes in a value whose key is new. False where its way through the table would be too long: it is refused then, and counted. */
   add(value: V): boolean {
-    if (this.#values.length >= this.cap.cap) this.cap.refused += this.#dropLightest();
+    if (this.#values.length >= this.cap.cap) this.cap.refused += this.dropLightest();
     if (2 * (this.#values.length + 1) > this.#table.length) this.#rebuild(2 * this.#table.length);
     if (!this.#enter(value, this.#values.length)) {
       this.cap.refused++;
@@ -60,9 +60,18 @@ export class HeavyTable<V extends HeavyEntry> {
     return this.#values;
   }
 
-  #dropLightest(): number {
+  /** Drops the lighter half, at least one; the number of what went, which the caller counts under the cap that made it necessary. */
+  dropLightest(): number {
+    return this.#drop(lighterHalf(Float64Array.from(this.#values, ({ weight }) => weight)));
+  }
+
+  /** Drops everything that weighs less. */
+  dropBelow(least: number): void {
+    this.#drop((weight) => weight < least);
+  }
+
+  #drop(isLight: (weight: number) => boolean): number {
     const before = this.#values;
-    const isLight = lighterHalf(Float64Array.from(before, ({ weight }) => weight));
     this.#values = [];
     for (const value of before) {
       if (isLight(value.weight)) this.#release(value);

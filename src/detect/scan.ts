@@ -1,7 +1,7 @@
 import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows } from '../flow/index.ts';
-import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   ANSWERED,
   CONTACT_PROTOCOLS,
@@ -26,6 +26,7 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
+import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
 import { TextHashes } from './pair.ts';
 import { GroupAddresses, portsText } from './service.ts';
 import { classesOf, codeCount } from './told.ts';
@@ -130,18 +131,29 @@ export const scanInfo: DetectorInfo = {
   source: 'Jung, Paxson, Berger, Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing, 2004.',
 };
 
-interface Source {
+class Source implements HeavyEntry {
   readonly number: number;
   readonly address: string;
+  readonly hash: number;
   /** How many contacts it has; the source is kept for them. */
-  weight: number;
+  weight = 0;
   /** First of its slots in the store. */
-  head: number;
-  dropped: boolean;
+  head = NONE;
+  dropped = false;
   /** Flows to the DNS port; each counts, so that they are at least as many as the names that it asked for by a resolver of its own. */
-  questions: number;
+  questions = 0;
   /** True where a contact of this source was refused at a cap: counts are then lower bounds. */
-  cut: boolean;
+  cut = false;
+
+  constructor(number: number, address: string, hash: number) {
+    this.number = number;
+    this.address = address;
+    this.hash = hash;
+  }
+
+  hasKey(address: string): boolean {
+    return this.address === address;
+  }
 }
 
 /** A source with its contacts by protocol, while it is judged. */
@@ -221,7 +233,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     maxContactsPerSource,
   } = { ...DEFAULT_SCAN_OPTIONS, ...options };
   const store = new ContactStore(maxContacts);
-  const sources = new HeavyMap<Source>(new Cap('sources of first contacts', maxSources), (source) => {
+  const sources = new HeavyTable<Source>(new Cap('sources of first contacts', maxSources), (source) => {
     source.dropped = true;
     store.release(source.head);
   });
@@ -293,15 +305,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       const code = initiators[row] as number;
       let source = known[code];
       if (source === undefined || source.dropped) {
-        source = sources.obtain(address, () => ({
-          number: sourceNumber++,
-          address,
-          weight: 0,
-          head: NONE,
-          questions: 0,
-          dropped: false,
-          cut: false,
-        }));
+        source = sourceOf(address, addressHashes.at(row));
+        if (source === undefined) continue;
         known[code] = source;
       }
       if (port === DNS_PORT) source.questions++;
@@ -326,6 +331,13 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         store.offer(slot, startMs ?? Number.POSITIVE_INFINITY, numberAt(flows.id, row) ?? -1, from);
       }
     }
+  }
+
+  function sourceOf(address: string, hash: number): Source | undefined {
+    const known = sources.find(hash, address, '', 0);
+    if (known !== undefined) return known;
+    const made = new Source(sourceNumber++, address, hash);
+    return sources.add(made) ? made : undefined;
   }
 
   /** Whether a source may have another contact; makes room where there is none. */
