@@ -202,13 +202,22 @@ function question(protocol: number, type: number): number {
   return type === 0 ? 8 : type === 14 ? 13 : type === 16 ? 15 : type === 18 ? 17 : type === 9 ? 10 : type;
 }
 
-const RANKS: ReadonlyMap<number, Uint8Array> = new Map([PROTO.tcp, PROTO.udp].map((p) => [p, rankPorts(p)]));
+const RANKS = new Map<number, Uint8Array>();
 
-/** How likely a port is the server's: 3 a known service, 2 a system port, 1 a registered one, 0 a dynamic one. */
-function rankPorts(protocol: number): Uint8Array {
-  return Uint8Array.from({ length: 65_536 }, (_, port) =>
-    port === 0 ? 0 : serviceByPort(protocol, port) !== undefined ? 3 : port < 1024 ? 2 : port < 32_768 ? 1 : 0,
-  );
+/**
+ * How likely a port is the server's: 3 a known service, 2 a system port, 1 a registered one, 0 a dynamic one; undefined for other protocols than TCP and UDP. Made when it is first asked for, as most runs have no
+ * need of it.
+ */
+function ranksOf(protocol: number): Uint8Array | undefined {
+  if (protocol !== PROTO.tcp && protocol !== PROTO.udp) return undefined;
+  let ranks = RANKS.get(protocol);
+  if (ranks === undefined) {
+    ranks = Uint8Array.from({ length: 65_536 }, (_, port) =>
+      port === 0 ? 0 : serviceByPort(protocol, port) !== undefined ? 3 : port < 1024 ? 2 : port < 32_768 ? 1 : 0,
+    );
+    RANKS.set(protocol, ranks);
+  }
+  return ranks;
 }
 
 const ID_TEXT = new Uint8Array(COMMUNITY_ID_LENGTH);
@@ -613,7 +622,7 @@ export class FlowPairing {
       if (refuses0 !== refuses1) return refuses0 ? 1 : 0;
     }
     const earlier = held.start1 < held.start0 ? 1 : 0;
-    const rank = RANKS.get(protocol);
+    const rank = ranksOf(protocol);
     if (rank === undefined) return isTimeTold ? earlier : 0;
     const rank0 = rank[held.port0] ?? 0;
     const rank1 = rank[held.port1] ?? 0;
