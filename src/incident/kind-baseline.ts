@@ -24,7 +24,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
     prefix: 'new-device.station',
     behaviour: STRANGER,
     worthOfActors: true,
-    base: 25,
+    base: 32,
     rule: 'A device that the baseline does not know',
     direction: {},
     steps: strangerSteps,
@@ -39,7 +39,7 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
     prefix: 'new-device.randomised',
     behaviour: STRANGER,
     worthOfActors: true,
-    base: 18,
+    base: 24,
     rule: 'A device with a made-up hardware address that the baseline does not know: most often a phone',
     direction: {},
     steps: strangerSteps,
@@ -160,7 +160,7 @@ function why({ detection }: Telling): string {
 function strangerSteps(story: Story): SeverityStep[] {
   const steps: SeverityStep[] = [];
   if (story.detections.some((detection) => hasReason(detection, 'new-device.offers')))
-    steps.push({ rule: 'It offers services to others', points: 10 });
+    steps.push({ rule: 'It offers services to others', points: 14 });
   return steps;
 }
 

@@ -456,3 +456,17 @@ it('a light finding does not support another', () => {
   expect(scan?.kind).toBe('scan.horizontal');
   expect(scan?.urgency).toBe(73);
 });
+
+describe('what a baseline says', () => {
+  it('is said once, however many detectors ask it', () => {
+    const of = (kind: string, score: number): Detection =>
+      detection(kind, { actor: '192.168.1.10', peers: ['192.168.1.1'], score });
+    const device = of('new-device.station', 0.9);
+    const policy = of('policy.unknown-source', 0.8);
+    expect(sum(incidentsOf(device, policy)[0])).toBe(sum(incidentOf(device)));
+    expect(incidentOf(device).severity).toBe('medium');
+    expect(incidentOf(of('new-device.randomised', 0.5)).severity).toBe('low');
+    const [offers] = incidentsOf(of('new-service.offered', 0.8), of('new-edge.outside', 0.7));
+    expect(sum(offers)).not.toContain('Another detector');
+  });
+});

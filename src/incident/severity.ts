@@ -150,13 +150,16 @@ function sureness(score: number): string {
   return score >= 0.5 ? 'The detector is fairly sure' : 'The detector is not sure';
 }
 
+/** Detectors that hold traffic against the baseline: what one of them says of a device the others say too, in their words. */
+const BASELINE_DETECTORS = new Set(['new-device', 'new-edge', 'new-service', 'policy']);
+
 /** Detectors that tell different things of the same hosts are worth more than one that repeats itself. */
 function agreement(story: Story): SeverityStep[] {
   const steps: SeverityStep[] = [];
   const facts = story.detections.filter((d) => kindInfo(d.kind).opinion !== true);
   const opinions = story.detections.length - facts.length;
   if (facts.length === 0) return [];
-  const detectors = new Set(facts.map((d) => d.detector));
+  const detectors = new Set(facts.map((d) => (BASELINE_DETECTORS.has(d.detector) ? 'baseline' : d.detector)));
   const others = Math.min(2, detectors.size - 1);
   if (others > 0)
     steps.push({
