@@ -330,7 +330,11 @@ class PolicyDetector implements Detector {
 
   finish(): Detection[] {
     const detections: Detection[] = [];
-    for (const [, found] of this.#found.sortedEntries()) {
+    const entries = this.#found.sortedEntries();
+    const strangers = new Map<string, ReadonlyMap<string, number>>();
+    for (const [, { kind, station, addresses }] of entries)
+      if (kind === 'policy.unknown-source') strangers.set(station.key, addresses);
+    for (const [, found] of entries) {
       const { kind, station, standing, span, peers, flows, port, transport } = found;
       if (flows < (kind === 'policy.hours' ? this.#minOffHours : this.#minFlows)) continue;
       const score =
@@ -342,7 +346,11 @@ class PolicyDetector implements Detector {
       detections.push({
         kind,
         detector: this.id,
-        actor: bestAddress(this.#held.without(found.addresses, station)) ?? station.key,
+        // What it sent before it had an address is of the same device.
+        actor:
+          bestAddress(this.#held.without(found.addresses, station)) ??
+          bestAddress(this.#held.without(strangers.get(station.key) ?? found.addresses, station)) ??
+          station.key,
         peers: peers.top(),
         peerCount: peers.count,
         ...(port === undefined ? {} : { port }),
@@ -350,7 +358,7 @@ class PolicyDetector implements Detector {
         firstMs: span.known ? span.firstMs : NO_TIME,
         lastMs: span.known ? span.lastMs : NO_TIME,
         score,
-        reasons: reasonsOf(found, score),
+        reasons: reasonsOf(found, score, strangers.has(station.key)),
         flows: this.#pool.flows(found.evidence),
         flowCount: flows,
       });
@@ -378,7 +386,7 @@ const STANDING_WORDS: Readonly<Record<BaselineStanding, string>> = {
   unknown: 'is not there',
 };
 
-function reasonsOf(found: Finding, score: number): Reason[] {
+function reasonsOf(found: Finding, score: number, isStranger: boolean): Reason[] {
   const { kind, station, standing, protocol, flows, packets } = found;
   const entry = station.match.entry;
   const reasons: Reason[] = [];
@@ -397,6 +405,8 @@ function reasonsOf(found: Finding, score: number): Reason[] {
         : `The condition that fired: ${label} ${standing === 'unknown' ? 'is not among the allowed protocols' : `${STANDING_WORDS[standing]} among the protocols`} of the layer ${layer}.`,
     );
     add('policy.protocol', label, '', `The protocol is ${label}, of the layer ${layer}.`);
+    if (isStranger)
+      add('policy.stranger', station.match.standing, '', 'Who speaks it is not approved in the baseline either.');
   } else if (kind === 'policy.hours')
     add('policy.condition', 'hours', '', 'The condition that fired: it began flows outside of the hours of its entry.');
   else {

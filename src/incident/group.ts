@@ -101,7 +101,7 @@ function toItem(detection: Detection): Item {
   const info = kindInfo(kind);
   return {
     detection,
-    behaviour: info.behaviour,
+    behaviour: info.behaviourOf?.(detection) ?? info.behaviour,
     opinion: info.opinion === true,
     fromMs: Math.min(firstMs, lastMs),
     toMs: Math.max(firstMs, lastMs),

@@ -78,6 +78,9 @@ export const BASELINE_KINDS: readonly KindInfo[] = [
     behaviour: 'protocol that is not allowed',
     base: 20,
     rule: 'A protocol that the baseline does not allow',
+    behaviourOf: (detection) => (hasReason(detection, 'policy.stranger') ? STRANGER : undefined),
+    links: (detection) =>
+      hasReason(detection, 'policy.stranger') ? deviceLinks(detection) : [`actor ${detection.actor}`],
     direction: {
       outward: [8, 'It left the home network'],
       inward: [4, 'It came from outside and was answered'],

@@ -34,6 +34,8 @@ export interface KindInfo {
   readonly cap?: readonly [points: number, rule: string];
   /** True where the finding is a model's opinion about ordinary-looking traffic: it supports other findings, and alone it never weighs much. */
   readonly opinion?: boolean;
+  /** The behaviour of one detection, where that is not the kind's: what a stranger does is part of what is said of the stranger. */
+  readonly behaviourOf?: (detection: Detection) => string | undefined;
   /** What detections of one behaviour must share to be one story; by default the actor. */
   readonly links?: (detection: Detection) => string[];
   /** What the detection is aimed at, where many actors may aim at the same; undefined where that is not one thing. */

@@ -84,6 +84,18 @@ test('one that offers services to others weighs more, a phone with a made-up add
   );
 });
 
+test('a protocol that a stranger speaks belongs to what is said of the stranger, also what it sent before it had an address', () => {
+  const stranger = { initiator: '10.0.0.66', initiatorMac: 'b8:27:eb:00:00:66' };
+  const asking = { initiator: '0.0.0.0', responder: '255.255.255.255', responderMac: 'ff:ff:ff:ff:ff:ff' };
+  const incidents = told([
+    flow({ ...stranger, ...asking, protocol: 'udp', service: 'dhcp', responderPort: 67, outcome: 'unanswered' }),
+    flow({ ...stranger, service: 'http', responderPort: 80 }),
+  ]);
+  expect(incidents.filter((text) => /^(?:new-device|policy)/.test(text))).toHaveLength(1);
+  expect(incidents[0]).toMatch(/^new-device\.station medium /);
+  expect(incidents[0]).toContain('it also spoke ');
+});
+
 test('an expired device is named as such', () => {
   expect(told([flow({ initiator: '10.0.0.67', initiatorMac: 'b8:27:eb:00:00:67' })])).toEqual([
     'policy.unknown-source low unsure, monitor: 10.0.0.67 sent to 10.0.0.5, and the baseline does not approve it: its entry has expired.',
