@@ -142,6 +142,32 @@ test('a number is exact to a millionth below a thousand million, to a thousandth
   );
 });
 
+test('whole numbers of 32 bits are written in full', () => {
+  const edges = [0, 9, 10, 99, 100, 999, 1000, 9999, 999_999, 1_000_000, 999_999_999, 1_000_000_000, 2 ** 31 - 1];
+  const values = [...edges, ...edges.map((value) => -value), -(2 ** 31)].map((value) => value | 0);
+  const rows = parseCsv(flowCsvRows(flowTable(values.map((id) => ({ id })))));
+  expect(rows.map((row) => row[2])).toEqual(values.map(String));
+  fc.assert(
+    fc.property(fc.array(fc.integer(), { minLength: 1, maxLength: 50 }), (ids) => {
+      const written = parseCsv(flowCsvRows(flowTable(ids.map((id) => ({ id })))));
+      expect(written.map((row) => row[2])).toEqual(ids.map(String));
+    }),
+  );
+});
+
+test('of a fraction at most six decimals are written, rounded, without zeros at the end', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 50 }), (some) => {
+      const values = some.map((n) => n / 1024);
+      const rows = parseCsv(flowCsvRows(flowTable(values.map((durationMs) => ({ durationMs })))));
+      for (const [i, value] of values.entries())
+        expect(Math.abs(Number(rows[i]?.[5]) - value)).toBeLessThanOrEqual(5.1e-7);
+      expect(rows.map((row) => row[5]?.replace(/^\d+\.?/, '').length ?? 0).every((n) => n <= 6)).toBe(true);
+      expect(rows.every((row) => !/\.\d*0$/.test(row[5] ?? ''))).toBe(true);
+    }),
+  );
+});
+
 test('a time that no calendar holds is an empty cell beside its number', () => {
   const [row] = parseCsv(flowCsvRows(flowTable([{ startMs: 9e15 }])));
   expect(row?.slice(0, 4)).toEqual(['', '', '', '9000000000000000']);
