@@ -510,6 +510,23 @@ describe('time', () => {
   });
 });
 
+describe('many flows at once', () => {
+  it('are all found again, whatever their number', () => {
+    const n = 3000;
+    const lab = new FlowLab({ maxFlows: 4096, batchRows: 1000 });
+    const client = (i: number): string => `10.1.${i >> 8}.${i & 255}:${1024 + i}`;
+    const clients = Array.from({ length: n }, (_, i) => client(i));
+    lab.take(clients.map((from) => udp(0, from, '10.0.0.2:123')));
+    lab.take(clients.map((to) => udp(5, '10.0.0.2:123', to)));
+    lab.take([clockAt(120_000)]);
+    const flows = lab.ended();
+    expect(flows).toHaveLength(n);
+    expect(flows.every((flow) => flow.initiatorPackets === 1 && flow.responderPackets === 1)).toBe(true);
+    expect(lab.table.peakLive).toBe(n);
+    expect(new Set(flows.map((flow) => flow.initiator)).size).toBe(n);
+  });
+});
+
 describe('at the cap', () => {
   const syn = (n: number, atMs: number): TestFrame =>
     tcp(atMs, `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}:${1024 + (n % 60_000)}`, '192.168.0.1:80', 'S');
