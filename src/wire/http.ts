@@ -333,21 +333,9 @@ function base64Digit(byte: number): number {
   return byte === 0x2b || byte === 0x2d ? 62 : byte === 0x2f || byte === 0x5f ? 63 : -1;
 }
 
-function framing(fields: Fields, version: string | undefined): HttpFraming {
-  const { values } = fields;
+function contentLength({ values }: Fields): number | undefined {
   const length = values.get('content-length');
-  return {
-    version,
-    state: fields.state,
-    bodyAt: fields.bodyAt,
-    fieldCount: Math.min(fields.count, MAX_FIELDS),
-    contentType: values.get('content-type'),
-    contentLength: length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined,
-    transferEncoding: values.get('transfer-encoding')?.toLowerCase(),
-    contentEncoding: values.get('content-encoding')?.toLowerCase(),
-    upgrade: values.get('upgrade')?.toLowerCase(),
-    hasAmbiguousLength: fields.hasAmbiguousLength,
-  };
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
 /** The whole head of the request at `at`, as far as it is there; undefined when none begins there. */
@@ -368,7 +356,16 @@ export function decodeHttpRequestHead(bytes: Uint8Array, at: number, end: number
     method: request.method,
     target: request.target,
     host: host === '' ? undefined : host,
-    ...framing(fields, version),
+    version,
+    state: fields.state,
+    bodyAt: fields.bodyAt,
+    fieldCount: Math.min(fields.count, MAX_FIELDS),
+    contentType: values.get('content-type'),
+    contentLength: contentLength(fields),
+    transferEncoding: values.get('transfer-encoding')?.toLowerCase(),
+    contentEncoding: values.get('content-encoding')?.toLowerCase(),
+    upgrade: values.get('upgrade')?.toLowerCase(),
+    hasAmbiguousLength: fields.hasAmbiguousLength,
     targetForm,
     targetHost,
     userAgent: values.get('user-agent'),
@@ -408,7 +405,16 @@ export function decodeHttpResponseHead(bytes: Uint8Array, at: number, end: numbe
   const fields = decodeFields(bytes, lineEnd + 1, end, limit);
   const { values } = fields;
   return {
-    ...framing(fields, match[1]),
+    version: match[1],
+    state: fields.state,
+    bodyAt: fields.bodyAt,
+    fieldCount: Math.min(fields.count, MAX_FIELDS),
+    contentType: values.get('content-type'),
+    contentLength: contentLength(fields),
+    transferEncoding: values.get('transfer-encoding')?.toLowerCase(),
+    contentEncoding: values.get('content-encoding')?.toLowerCase(),
+    upgrade: values.get('upgrade')?.toLowerCase(),
+    hasAmbiguousLength: fields.hasAmbiguousLength,
     status: Number(match[2]),
     reason: match[3] ?? '',
     server: values.get('server'),
