@@ -1,4 +1,4 @@
-import { numberAt, type Table, textAt } from '../core/index.ts';
+import { numberAt, type StringColumn, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { parseAddress } from '../wire/index.ts';
 import type { BeaconOptions } from './beacon.ts';
@@ -9,7 +9,7 @@ import { ConversationJudge } from './conversation.ts';
 import type { EvidenceFlow, NetworkContext } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
-import { toldOf } from './told.ts';
+import { codeCount, textOf, toldOf } from './told.ts';
 
 const ADMIT_AT = 3;
 /** Evidence flows of a pair. */
@@ -63,6 +63,7 @@ export class BeaconStore {
     const batch = bindFlows(flows);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
     const judge = new ConversationJudge(batch);
+    const names = new SeriesNames(batch);
     const isHome = toldOf(batch.initiator, this.#context.isHome);
     const areCalls = this.#what === 'calls';
     for (let row = 0; row < batch.rowCount; row++) {
@@ -73,11 +74,11 @@ export class BeaconStore {
       if (areCalls ? !judge.isConversation(row) || judge.beganUnseen(row) : !judge.isAttempt(row) || !isHome.at(row))
         continue;
       if (numberAt(batch.continued, row) === 1) continue;
-      this.#take(batch, row, startMs, hashes);
+      this.#take(batch, row, startMs, hashes, names);
     }
   }
 
-  #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes): void {
+  #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes, names: SeriesNames): void {
     const initiator = textAt(batch.initiator, row);
     const responder = textAt(batch.responder, row);
     const protocol = textAt(batch.protocol, row);
@@ -100,7 +101,7 @@ export class BeaconStore {
     } else {
       const bytes = numberAt(batch.initiatorBytes, row) ?? Number.NaN;
       const id = numberAt(batch.id, row) ?? Number.NaN;
-      pairs.keep(pair, startMs, bytes, id, this.#nameOf(batch, row));
+      pairs.keep(pair, startMs, bytes, id, this.#nameOf(names, row));
     }
     if (isThird) this.#admit(pair);
   }
@@ -160,10 +161,26 @@ export class BeaconStore {
     this.#admitted++;
   }
 
-  #nameOf(batch: FlowBatch, row: number): number {
-    const name = seriesName(textAt(batch.serverName, row), textAt(batch.httpHost, row));
-    if (name === undefined) return -1;
-    return this.#names.obtain(name, () => this.nameTexts.push(name) - 1) ?? -1;
+  #nameOf(names: SeriesNames, row: number): number {
+    const server = names.servers.codes[row] as number;
+    if (server >= 0) return this.#numberOf(names.servers, names.serverNumbers, server, false);
+    const host = names.hosts.codes[row] as number;
+    return host < 0 ? NO_NAME : this.#numberOf(names.hosts, names.hostNumbers, host, true);
+  }
+
+  #numberOf(column: StringColumn, numbers: Int32Array, code: number, hasPort: boolean): number {
+    const known = numbers[code] as number;
+    if (known !== NOT_ASKED) return known;
+    const name = seriesName(textOf(column, code), hasPort);
+    if (name === undefined) {
+      numbers[code] = NO_NAME;
+      return NO_NAME;
+    }
+    // One that is refused is refused again for each flow, and counted.
+    const number = this.#names.obtain(name, () => this.nameTexts.push(name) - 1);
+    if (number === undefined) return NO_NAME;
+    numbers[code] = number;
+    return number;
   }
 
   caps(): Cap[] {
@@ -178,10 +195,27 @@ export class BeaconStore {
   }
 }
 
+const NO_NAME = -1;
+const NOT_ASKED = -2;
+
+/** The names of a batch, with their numbers by code as far as they were asked for. */
+class SeriesNames {
+  readonly servers: StringColumn;
+  readonly hosts: StringColumn;
+  readonly serverNumbers: Int32Array;
+  readonly hostNumbers: Int32Array;
+
+  constructor({ serverName, httpHost }: FlowBatch) {
+    this.servers = serverName;
+    this.hosts = httpHost;
+    this.serverNumbers = new Int32Array(codeCount(serverName)).fill(NOT_ASKED);
+    this.hostNumbers = new Int32Array(codeCount(httpHost)).fill(NOT_ASKED);
+  }
+}
+
 /** The name of a series: lower case, without port and final dot. Undefined where there is none, or where it is just an address. */
-function seriesName(serverName: string | undefined, httpHost: string | undefined): string | undefined {
-  const raw = serverName ?? httpHost?.replace(/:\d{1,5}$/, '');
-  if (raw === undefined) return undefined;
+function seriesName(text: string, hasPort: boolean): string | undefined {
+  const raw = hasPort ? text.replace(/:\d{1,5}$/, '') : text;
   const name = raw.toLowerCase().replace(/\.$/, '').slice(0, MAX_NAME_LENGTH);
   if (name === '' || parseAddress(name.replace(/^\[|\]$/g, '')) !== undefined) return undefined;
   return name;
