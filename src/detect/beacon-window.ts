@@ -20,6 +20,8 @@ const BREAK_INTERVALS = 10;
 /** What a part of a day counts for, and the share of the day from which on it is no part. */
 export const PART_WEIGHT = 0.8;
 const NO_PART = 0.9;
+/** No part of an input is shorter, however short the input is. */
+const LEAST_PART_MS = 60_000;
 /** A day that scores so much of the best day's score is as good. */
 const NEARLY = 0.95;
 /** At this p-value of the period test regularity is full, and above the other it is none. */
@@ -91,14 +93,16 @@ export class WindowJudge {
     if (connections.length <= least) return found;
     const spanMs = this.#maxMs - this.#minMs;
     if (spanMs > DAY_MS) add(this.#judgeWindow(connections, { beginMs: this.#minMs, endMs: this.#maxMs, kind: 'all' }));
+    const leastMs = Math.min(this.#minWindowMs, Math.max(LEAST_PART_MS, (this.#minWindowMs * spanMs) / DAY_MS));
     for (const stretch of stretchesOf(connections)) {
       if (stretch.length <= least) continue;
       const firstMs = stretch[0]?.startMs ?? Number.NaN;
       const lastMs = stretch[stretch.length - 1]?.startMs ?? Number.NaN;
-      const endMs = Math.min(this.#maxMs, Math.max(lastMs, firstMs + this.#minWindowMs));
-      const beginMs = Math.max(this.#minMs, Math.min(firstMs, endMs - this.#minWindowMs));
+      const endMs = Math.min(this.#maxMs, Math.max(lastMs, firstMs + leastMs));
+      const beginMs = Math.max(this.#minMs, Math.min(firstMs, endMs - leastMs));
       if (endMs - beginMs >= NO_PART * Math.min(DAY_MS, spanMs)) continue;
-      add(this.#judgeWindow(stretch, { beginMs, endMs, kind: 'part' }));
+      const judged = this.#judgeWindow(stretch, { beginMs, endMs, kind: 'part' });
+      if (endMs - beginMs >= this.#minWindowMs || (judged !== undefined && judged.confidence >= 1)) add(judged);
     }
     return found;
   }

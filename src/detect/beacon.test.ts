@@ -249,6 +249,25 @@ describe('the beacon detector', () => {
     expect([windows(1200), windows(1201)]).toEqual([[3600_000], [undefined]]);
   });
 
+  it('takes as much less for a part of an input shorter than a day, where the calls are enough to count in full', () => {
+    const uneven = (calls: number, everySec: number): number[] =>
+      moments(
+        range(calls - 1).map((i) => everySec * (0.8 + 0.1 * (i % 5))),
+        [0],
+      );
+    const part = (calls: number, everySec: number, hours: number): (number | string | undefined)[] =>
+      detect([bystander(0), ...uneven(calls, everySec).map((t) => call(600 + t)), bystander(hours * 3600)]).map(
+        (d) => reason(d, 'beacon.window')?.value,
+      );
+    // Ten minutes of four hours are a 24th of them; of a day they are not.
+    expect(part(31, 20, 4)).toEqual([600_000]);
+    expect(part(31, 20, 24)).toEqual([]);
+    // A minute is the least, and twenty intervals count in full.
+    expect([part(21, 3, 1 / 3), part(20, 3, 1 / 3)]).toEqual([[60_000], []]);
+    // From an hour on fewer are believed; of what is shorter, only the whole input speaks.
+    expect([part(16, 240, 3), part(16, 235, 3)]).toEqual([[3_600_000], [undefined]]);
+  });
+
   it('finds calls every six hours in a week, which no day shows', () => {
     const [found, ...others] = detect([bystander(0), ...every(6 * 3600, 28, {}, 60), bystander(7 * 86_400)]);
     expect(others).toEqual([]);
@@ -281,7 +300,16 @@ describe('the beacon detector', () => {
     );
   });
 
-  it('says how many hosts inside call the same place, from five on', () => {
+  it('says how many hosts inside call the same place, from two on', () => {
+    const callers = (n: number): number | string | undefined =>
+      reason(
+        detect([...every(60, 40), ...range(n).map((i) => call(7 * i, { initiator: `10.0.1.${i + 1}` }))])[0],
+        'beacon.callers',
+      )?.value;
+    expect([0, 1, 3, 4].map(callers)).toEqual([undefined, 2, 4, undefined]);
+  });
+
+  it('says which share of the hosts inside calls the same place, from five on', () => {
     const callers = (n: number, more: FlowRecord): FlowRecord[] =>
       range(n).map((i) => call(7 * i, { initiator: `10.0.1.${i + 1}`, ...more }));
     const said = (records: readonly FlowRecord[]): (readonly [number | string, string] | undefined)[] =>

@@ -31,7 +31,8 @@ import { round3 } from './rita-score.ts';
  * initiator's sizes are, how much of the time it lasts, how flat it is over time; a quarter each. Of a capture longer than a day every day is
  * scored by itself, counted back from the end, and the best one speaks. Where no day shows a beacon as clearly, other windows are tried: the whole input, in which calls every few hours
  * become a rhythm; and the stretches in which the series went on without a long silence (more than a quarter of an hour and than ten usual intervals), an hour at least, for an implant that worked for a part of a
- * day. A stretch counts for 0.8 of its score, as a page that somebody left open for an hour does the same. RITA's clock ticks in seconds; here times keep their milliseconds,
+ * day. In an input shorter than a day it is as much less (of three hours an eighth of an hour, and a minute at least), where the series counts in full (see regularity below). A stretch counts for 0.8 of its
+ * score, as a page that somebody left open for an hour does the same. RITA's clock ticks in seconds; here times keep their milliseconds,
  * which matters for a beacon of a few seconds, where whole seconds alone would look like jitter. Two traits of the formula need care in
  * short captures: skewness counts as none while the middle half of the intervals spans less than 10 s, and coverage is full as soon as the
  * series is as long as the capture. So a handful of connections in a minute scores high for no reason. Therefore:
@@ -62,7 +63,7 @@ import { round3 } from './rita-score.ts';
  * capture, but for slow ones; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
  * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
  * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so. What helps to
- * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from five on the reason `beacon.prevalence` says so; and whether the name is one of
+ * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from two on the reason `beacon.callers` says so, and from five on `beacon.prevalence`; and whether the name is one of
  * the popular ones: `beacon.popular`.
  *
  * Cost: one look-up per TCP or UDP flow, 36 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
@@ -87,7 +88,7 @@ export interface BeaconOptions {
   readonly minScore: number;
   /** From so many intervals on a series is believed in full. */
   readonly fullIntervals: number;
-  /** A part of a day is scored by itself as if it lasted so long at least. */
+  /** A part of a day is scored by itself as if it lasted so long at least; in a shorter input as much less. */
   readonly minWindowMs: number;
   /** Slow calls: intervals at least, how long they usually are at least, and how many series of chance alone may be expected among all that are tried. */
   readonly minSlowIntervals: number;
@@ -320,7 +321,8 @@ class BeaconDetector {
     return even.flatMap(({ detection, place }) => {
       if (detection === undefined) return [];
       const count = byPlace.get(place)?.size ?? 0;
-      if (count < MIN_COMMON_CALLERS) return [detection];
+      if (count < 2) return [detection];
+      if (count < MIN_COMMON_CALLERS) return [{ ...detection, reasons: [...detection.reasons, callersReason(count)] }];
       const reason: Reason = {
         name: 'beacon.prevalence',
         value: round3(count / hosts),
@@ -479,6 +481,16 @@ class BeaconDetector {
       flowCount: total,
     };
   }
+}
+
+/** Of a few hosts a share says nothing, but that they are several does. */
+function callersReason(count: number): Reason {
+  return {
+    name: 'beacon.callers',
+    value: count,
+    unit: 'hosts',
+    sentence: `${humanCount(count)} hosts of the home network opened connections to the same place.`,
+  };
 }
 
 /** Hosts of the home network. */

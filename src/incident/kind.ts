@@ -604,6 +604,8 @@ function floodSteps(story: Story): SeverityStep[] {
 /** From so many connections on, and from this score on, a beacon weighs more: chance and short captures no longer make it. */
 const MANY_CALLS = 100;
 const STRONG_SCORE = 0.95;
+/** Services of mail boxes, in clear and over TLS. */
+const MAIL_BOXES: ReadonlySet<string> = new Set(['imap', 'imaps', 'pop3', 'pop3s']);
 /** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life; from the smaller one on it may. */
 const COMMON_SHARE = 0.5;
 const SHARED_SHARE = 0.2;
@@ -614,20 +616,26 @@ function beaconSteps(story: Story): SeverityStep[] {
   const steps: SeverityStep[] = [];
   const { lead } = story;
   const count = numberOf(lead, 'beacon.connections') ?? lead.flowCount;
-  const outward = callDirection(story, lead) === 'outward' || callDirection(story, lead) === 'outside';
-  if (count >= MANY_CALLS) {
-    steps.push({ rule: 'There were 100 connections or more', points: 8 });
-    // Programs that five hosts and more have keep time as well as any implant.
-    if (outward && lead.score >= STRONG_SCORE && story.actors.length < COMMON_CALLERS)
-      steps.push({ rule: 'The rhythm is nearly perfect, kept up over 100 connections to a host outside', points: 8 });
-  }
+  const direction = callDirection(story, lead);
+  const outward = direction === 'outward' || direction === 'outside';
   // A proxy is called by all, whatever is behind it.
-  const proxied = callDirection(story, lead) !== story.direction;
+  const proxied = direction !== story.direction;
   const share = proxied ? 0 : (numberOf(lead, 'beacon.prevalence') ?? 0);
+  const isShared = !proxied && (share > 0 || hasReason(lead, 'beacon.callers') || story.actors.length > 1);
+  const isMail = outward && MAIL_BOXES.has(usualService(lead.port, lead.protocol) ?? '');
+  // Programs that several hosts have, and those that ask for mail, keep time as well as any implant, for as long as they run.
+  if (count >= MANY_CALLS && !isShared && !isMail) {
+    steps.push({ rule: 'There were 100 connections or more', points: 8 });
+    if (outward && lead.score >= STRONG_SCORE)
+      steps.push({ rule: 'The rhythm is nearly perfect, kept up over 100 connections to a host outside', points: 6 });
+  }
+  if (isMail)
+    steps.push({ rule: 'It is the port of a service of mail boxes, which programs ask by the clock', points: -10 });
   if (share >= COMMON_SHARE)
     steps.push({ rule: 'Half of the hosts of the home network or more call the same place', points: -20 });
   else if (share >= SHARED_SHARE)
     steps.push({ rule: 'A fifth of the hosts of the home network or more call the same place', points: -10 });
+  else if (isShared) steps.push({ rule: 'Other hosts of the home network call the same place', points: -6 });
   if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
   if ((numberOf(lead, 'beacon.window') ?? SHORT_PART_MS) < SHORT_PART_MS)
     steps.push({ rule: 'It went on for less than two hours of a longer time, as a page left open does', points: -5 });

@@ -101,8 +101,8 @@ describe('the sum of each kind', () => {
       `25 Connections to the same place again and again
 19 The detector is very sure (score 0.97)
 8 There were 100 connections or more
-8 The rhythm is nearly perfect, kept up over 100 connections to a host outside
-= 60 high`,
+6 The rhythm is nearly perfect, kept up over 100 connections to a host outside
+= 58 medium`,
     ],
     [
       'long-connection.open',
@@ -265,13 +265,13 @@ describe('calls', () => {
 
   it('inside the home network are low, but not through a proxy', () => {
     expect(severity(beacon, { peers: ['192.168.10.5'] })).toBe('low');
-    expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('high');
+    expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('medium');
   });
 
   it('that a fifth or half of the home network makes as well weigh less, but not through a proxy, which all call', () => {
     const common = (share: number): Detection =>
       withReasons(few, reason('beacon.prevalence', share, 'ratio 0..1', 'So many call the same place.'));
-    expect(severity(common(0.19), { score: 0.95 })).toBe('medium');
+    expect(sum(incidentOf(common(0.19)))).toContain('-6 Other hosts of the home network call the same place');
     expect(severity(common(0.2), { score: 0.95 })).toBe('low');
     expect(sum(incidentOf(common(0.49)))).toContain(
       '-10 A fifth of the hosts of the home network or more call the same place',
@@ -281,6 +281,32 @@ describe('calls', () => {
     );
     const proxied = { score: 0.95, peers: ['192.168.10.5'], port: 3128, service: 'http' };
     expect(severity(common(0.5), proxied)).toBe(severity(few, proxied));
+  });
+
+  it('are high by their rhythm alone in no case, but on a port that no usual service has', () => {
+    const many = withReasons(few, reason('beacon.connections', 10_000, 'connections', 'So many.'));
+    expect([severity(many, { score: 1 }), severity(many, { score: 1, port: 7084 })]).toEqual(['medium', 'high']);
+  });
+
+  it('that other hosts make as well weigh less, however many they are', () => {
+    const many = withReasons(few, reason('beacon.connections', 10_000, 'connections', 'So many.'));
+    const shared = withReasons(many, reason('beacon.callers', 2, 'hosts', 'Two.'));
+    expect(severity({ ...shared, score: 1 })).toBe('low');
+    expect(severity({ ...shared, score: 1, port: 7084 })).toBe('medium');
+    const proxied = { peers: ['192.168.10.5'], port: 3128, service: 'http' };
+    expect(severity(shared, proxied)).toBe(severity(many, proxied));
+  });
+
+  it('for mail weigh less, however many they are', () => {
+    const many = withReasons(few, reason('beacon.connections', 10_000, 'connections', 'So many.'));
+    for (const port of [143, 993, 110, 995])
+      expect(
+        sum(incidentOf({ ...many, score: 1, port, service: 'tls' })),
+      ).toBe(`25 Connections to the same place again and again
+20 The detector is very sure (score 1.00)
+-10 It is the port of a service of mail boxes, which programs ask by the clock
+= 35 low`);
+    expect(severity({ ...many, score: 1, port: 587, service: 'tls' })).toBe('medium');
   });
 
   it('to a popular domain weigh less', () => {
@@ -319,7 +345,7 @@ describe('calls', () => {
     expect([during(7_199_999), during(7_200_000), during(604_800_000)]).toEqual([5, 0, 0]);
   });
 
-  it('of five hosts and more to one name are one incident, which weighs no more for that, and counts what most of them do beside', () => {
+  it('of five hosts and more to one name are one incident, which weighs a little less for that, and counts what most of them do beside', () => {
     const named = withReasons(few, reason('beacon.name', 'update.vendor.example', 'name', 'One name.'));
     const hosts = [1, 2, 3, 4, 5].map((i) => ({ ...named, actor: `192.168.10.${i}`, peers: [`203.0.113.${i}`] }));
     expect(incidentsOf(...hosts.slice(0, 4))).toHaveLength(4);
@@ -328,7 +354,7 @@ describe('calls', () => {
     expect(joined?.title).toBe(
       '5 hosts (192.168.10.1 and others) called 5 hosts (203.0.113.1, 203.0.113.2 and others) on port 443 (TLS) at even times, 200 times together in 4 h 38 min.',
     );
-    expect(joined?.urgency).toBe(incidentOf(named).urgency);
+    expect(joined?.urgency).toBe(incidentOf(named).urgency - 6);
     const scan = EXAMPLES['scan.horizontal'];
     const beside = (n: number): number =>
       incidentsOf(...hosts, ...hosts.slice(0, n).map(({ actor }) => ({ ...scan, actor, peers: [`10.9.9.${n}`] }))).find(
@@ -368,11 +394,11 @@ describe('calls', () => {
     expect(sum(first)).toBe(`25 Connections to the same place again and again
 19 The detector is very sure (score 0.97)
 8 There were 100 connections or more
-8 The rhythm is nearly perfect, kept up over 100 connections to a host outside
+6 The rhythm is nearly perfect, kept up over 100 connections to a host outside
 10 Another detector found the same hosts
 6 A model finds flows between these hosts strange, too
 15 The same host also shows other behaviour (reconnaissance)
-= 91 critical`);
+= 89 critical`);
   });
 });
 

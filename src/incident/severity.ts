@@ -15,6 +15,7 @@ import { addressLabel, nameLabel } from './words.ts';
  *   medium     40 to 59     a beacon of score 0.9 alone; an ARP sweep from inside; password guessing from the Internet; a host inside that calls
  *                           many addresses outside in vain, none of them on a port by which worms spread
  *   high       60 to 84     a port scan from inside; SSH guessing from inside; a nearly perfect beacon of 100 connections to a host outside
+ *                           on a port that no usual service has
  *   critical   85 and more  a flood of 100 times the threshold with no ordinary connection left; a strong beacon with a lasting connection
  *                           to the same host, by a host that also scans
  *
@@ -26,9 +27,9 @@ import { addressLabel, nameLabel } from './words.ts';
  *   scans outward: nobody answered, on ports by which no worm spreads           -15
  *   logins: 100, 1,000 connections; a session; a service that is chatty         7, 10; 4 or 15; -20
  *   floods: 10, 100 times the threshold; nothing ordinary left; one stream      10, 20; 10; -15
- *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 8; 8
- *   calls that half (a fifth) of the home network makes as well; to a           -20 (-10);
- *   domain on the list of popular ones                                          -10
+ *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 6; 8
+ *   calls that half (a fifth) of the home network makes as well; that other     -20 (-10);
+ *   hosts make, or for mail, which are never many; to a popular domain          -6, -10; -10
  *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
  *   another sensor raised an alert about the same two hosts                     10
