@@ -95,6 +95,23 @@ describe('the mining detector, by content', () => {
 });
 
 describe('the mining detector, where the content is hidden', () => {
+  it('knows pool and miner apart where the beginning was not seen and the pool spoke first', () => {
+    const turned = {
+      outcome: 'unknown',
+      initiator: '203.0.113.7',
+      responder: '10.0.0.5',
+      responderPort: 50_000,
+      login: 'unknown',
+      operations: 'job',
+    };
+    const miner = ['mining.stratum 10.0.0.5 > 203.0.113.7 3333 0.9'];
+    expect(summary(detect([stratum({ ...turned, initiatorPort: 3333 })]))).toEqual(miner);
+    expect(summary(detect([stratum({ ...turned, initiator: '10.0.0.7', initiatorPort: 3333 })]))).toHaveLength(1);
+    expect(detect([stratum({ ...turned, initiatorPort: 5 })])[0]?.actor).toBe('10.0.0.5');
+    expect(detect([stratum({ ...turned, initiatorPort: 5, outcome: 'answered' })])[0]?.actor).toBe('203.0.113.7');
+    expect(detect([stratum({ ...turned, initiatorPort: 5, responderPort: 3333 })])[0]?.actor).toBe('203.0.113.7');
+  });
+
   it('adds up name, port and shape, in words', () => {
     const [found] = detect([hidden({ serverName: 'pool.supportxmr.com' })]);
     expect(found).toMatchObject({ kind: 'mining.pool', port: 3333, score: 0.85 });

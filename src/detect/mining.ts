@@ -155,15 +155,16 @@ class MiningDetector implements Detector {
   }
 
   #mines(flows: FlowBatch, row: number): void {
-    const miner = textAt(flows.initiator, row);
-    const pool = textAt(flows.responder, row);
+    const isTurned = this.#isTurned(flows, row);
+    const miner = textAt(isTurned ? flows.responder : flows.initiator, row);
+    const pool = textAt(isTurned ? flows.initiator : flows.responder, row);
     const one = miner === undefined || pool === undefined ? undefined : this.#miners.obtain(miner);
     if (one === undefined || pool === undefined) return;
-    const port = numberAt(flows.responderPort, row);
+    const port = numberAt(isTurned ? flows.initiatorPort : flows.responderPort, row);
     if (one.flowCount === 0) one.port = port;
     else if (one.port !== port) one.port = undefined;
-    const returned = numberAt(flows.responderPayloadBytes, row) ?? 0;
-    one.bytes += (numberAt(flows.initiatorPayloadBytes, row) ?? 0) + returned;
+    const returned = numberAt(isTurned ? flows.initiatorPayloadBytes : flows.responderPayloadBytes, row) ?? 0;
+    one.bytes += (numberAt(isTurned ? flows.responderPayloadBytes : flows.initiatorPayloadBytes, row) ?? 0) + returned;
     const isShare = operationsOf(textAt(flows.operations, row) ?? '').some((operation) => SHARES.has(operation));
     const isAccepted = textAt(flows.login, row) === 'accepted';
     if (isShare) one.sharing++;
@@ -177,6 +178,16 @@ class MiningDetector implements Detector {
       timesOf(flows, row, pool),
       isShare ? 0 : isAccepted ? 1 : returned > 0 ? 2 : 3,
     );
+  }
+
+  /** Of a session whose beginning was not seen, whoever spoke first stands as initiator: the pool, where it has a port of pools, or is outside and the other is not. */
+  #isTurned(flows: FlowBatch, row: number): boolean {
+    if (textAt(flows.outcome, row) !== 'unknown') return false;
+    const from = POOL_PORTS.has(numberAt(flows.initiatorPort, row) ?? -1);
+    const to = POOL_PORTS.has(numberAt(flows.responderPort, row) ?? -1);
+    if (from !== to) return from;
+    const { isHome } = this.#context;
+    return isHome(textAt(flows.responder, row) ?? '') && !isHome(textAt(flows.initiator, row) ?? '');
   }
 
   #suspect(flows: FlowBatch, row: number, name: number, isTls: boolean): void {

@@ -112,6 +112,13 @@ describe('a second DHCP server', () => {
     expect(detect([answers('192.168.1.1', other), answers('192.168.1.9', FALSE, later)])[0]?.score).toBe(0.9);
   });
 
+  it('is found in a network larger than a /24 by its own address', () => {
+    const elsewhere = 'OFFER, offered 192.168.3.250, router 192.168.1.9, dns 192.168.1.9';
+    const truth = renewal('192.168.1.50', '192.168.1.1', TRUE);
+    expect(summary(detect([truth, answers('192.168.1.9', elsewhere, later)]))).toHaveLength(1);
+    expect(detect([truth, answers('192.168.2.9', elsewhere, later)])).toEqual([]);
+  });
+
   it('is found by another DNS server alone', () => {
     const dns = 'ACK, lease 192.168.1.60, router 192.168.1.1, dns 192.168.1.9';
     expect(summary(detect([answers('192.168.1.1', TRUE), answers('192.168.1.9', dns, later)]))).toHaveLength(1);

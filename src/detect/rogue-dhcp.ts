@@ -9,7 +9,7 @@ import { classesOf } from './told.ts';
  * A second DHCP server that sends clients another way: with itself as router or DNS server their traffic goes through it.
  *
  * What it sees. Whoever answers DHCP (offers and leases, told by content, from port 67) is a server; what it tells of routers and DNS servers is noted. Two servers of one VLAN that
- * serve the same wire (they broadcast both, answer the same client, or lease addresses of one /24) and name no router, or no DNS server, in common contradict each other: one is
+ * serve the same wire (they broadcast both, answer the same client, lease addresses of one /24, or one has an address of a /24 that the other leases) and name no router, or no DNS server, in common contradict each other: one is
  * `rogue-dhcp.server`.
  *
  * Which of the two: the one whose router is not the way out, where the hardware address of exactly one of the named routers is that of a gateway (see `gateway.ts`); else the one that answered later
@@ -125,7 +125,7 @@ class RogueDhcpDetector implements Detector {
       if (word === 'router') keep(server.routers, first);
       else if (word === 'dns') for (const one of [first, ...more]) if (ADDRESS.test(one)) keep(server.dns, one);
       if (word === 'offered' || word === 'lease') {
-        keep(server.networks, first.slice(0, first.lastIndexOf('.')));
+        keep(server.networks, networkOf(first));
         keep(server.clients, first);
       }
     }
@@ -252,8 +252,15 @@ function contradict(a: Known, b: Known): boolean {
   const isOneWire =
     (a.server.broadcasts && b.server.broadcasts) ||
     shares(a.server.networks, b.server.networks) ||
+    a.server.networks.has(networkOf(b.address)) ||
+    b.server.networks.has(networkOf(a.address)) ||
     shares(a.server.clients, b.server.clients);
   return isOneWire && (differ(a.server.routers, b.server.routers) || differ(a.server.dns, b.server.dns));
+}
+
+/** The /24 of an IPv4 address. */
+function networkOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('.'));
 }
 
 function differ(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
