@@ -103,6 +103,17 @@ describe('guessing', () => {
     expect([unparted(299), unparted(300)]).toEqual([0, 1]);
   });
 
+  it('asks of connections that the end of the input cut off how many they are, and not how large', () => {
+    const cut = (n: number, closeReason: string): FlowRecord[] =>
+      range(n, (i) => login({ startMs: T0 + i, initiatorPayloadBytes: 24 + 90 * i, closeReason }));
+    const found = (closeReason: string) =>
+      detect([...guesses.slice(0, 12).map((g) => ({ ...g, responderPort: 22 })), ...cut(12, closeReason)]);
+    expect(found('rst')).toEqual([]);
+    expect(found('end').map((d) => d.flowCount)).toEqual([24]);
+    // Where most are cut off, all must be alike.
+    expect(detect([...guesses.slice(0, 11).map((g) => ({ ...g, responderPort: 22 })), ...cut(12, 'end')])).toEqual([]);
+  });
+
   it('stays silent at eight attempts and speaks at nine', () => {
     expect(detect(guesses.slice(0, 8))).toEqual([]);
     expect(summary(detect(guesses.slice(0, 9)))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.50']);

@@ -24,7 +24,7 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * What it sees. A flow to a service that asks for a login (by content first, so SSH on port 902 is SSH; see `service.ts`) is an attempt when both
  * sides sent payload, it lasted at most a minute, and neither side sent more than a failed login takes there. Attempts are counted per source,
  * target and port. At least 9 within five minutes (the number that Slips uses) and at least 60 % of them alike (payload each way within a quarter
- * or 64 bytes of the median) make a detection. Spraying, a few passwords on each of many hosts, is counted per source and service: at least 15 attempts
+ * or 64 bytes of the median; what the end of the input cut off is not asked) make a detection. Spraying, a few passwords on each of many hosts, is counted per source and service: at least 15 attempts
  * on 3 hosts or more within five minutes, two or more per host on average. The five minutes are the busiest ones: what lies around them is counted too.
  *
  * Score: n / (n + 9), n being the attempts that are alike; times 0.7 for services where ordinary programs log in again and
@@ -98,6 +98,8 @@ interface Attempt {
   readonly clientBytes: number;
   readonly serverBytes: number;
   readonly durationMs: number;
+  /** The input ended before the connection did: its size is not its own. */
+  readonly isCut: boolean;
 }
 
 /** One source, one target, one port, one service, as it is judged. */
@@ -146,6 +148,7 @@ class Pairs {
   #clientBytes = new Float64Array(0);
   #serverBytes = new Float64Array(0);
   #durationMs = new Float64Array(0);
+  #isCut = new Int32Array(0);
 
   add(hash: number, source: string, host: string, port: number, service: LoginService): number {
     const pair = this.table.add(hash, source, host, port, service.name);
@@ -176,7 +179,7 @@ class Pairs {
   }
 
   /** Where a pair then has more than `most`, half of its attempts are forgotten, chosen by their hash. */
-  remember(pair: number, { hash, startMs, clientBytes, serverBytes, durationMs }: Attempt, most: number): void {
+  remember(pair: number, { hash, startMs, clientBytes, serverBytes, durationMs, isCut }: Attempt, most: number): void {
     let i = this.#free;
     if (i !== NONE) this.#free = at(this.#next, i);
     else {
@@ -188,6 +191,7 @@ class Pairs {
     this.#clientBytes[i] = clientBytes;
     this.#serverBytes[i] = serverBytes;
     this.#durationMs[i] = durationMs;
+    this.#isCut[i] = isCut ? 1 : 0;
     this.#next[i] = at(this.#head, pair);
     this.#head[pair] = i;
     this.#kept[pair] = at(this.#kept, pair) + 1;
@@ -225,6 +229,7 @@ class Pairs {
         clientBytes: at(this.#clientBytes, i),
         serverBytes: at(this.#serverBytes, i),
         durationMs: at(this.#durationMs, i),
+        isCut: at(this.#isCut, i) === 1,
       });
     return attempts;
   }
@@ -272,6 +277,7 @@ class Pairs {
     this.#clientBytes = grown(this.#clientBytes, new Float64Array(n));
     this.#serverBytes = grown(this.#serverBytes, new Float64Array(n));
     this.#durationMs = grown(this.#durationMs, new Float64Array(n));
+    this.#isCut = grown(this.#isCut, new Int32Array(n));
   }
 }
 
@@ -335,7 +341,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         attemptCap.refused++;
         continue;
       }
-      pairs.remember(pair, { hash, startMs, clientBytes, serverBytes, durationMs }, maxAttemptsPerPair);
+      const isCut = textAt(flows.closeReason, row) === 'end';
+      pairs.remember(pair, { hash, startMs, clientBytes, serverBytes, durationMs, isCut }, maxAttemptsPerPair);
     }
   }
 
@@ -394,10 +401,12 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     );
     const busiestCount = Math.round(busiest * sampled);
     if (busiestCount < threshold) return undefined;
-    const client = median(attempts.map((a) => a.clientBytes));
-    const server = median(attempts.map((a) => a.serverBytes));
-    const alike =
-      attempts.filter((a) => near(a.clientBytes, client) && near(a.serverBytes, server)).length / attempts.length;
+    // Those that the end of the input cut off are of any size; where most are, they are all there is.
+    const ended = attempts.filter((a) => !a.isCut);
+    const sized = 2 * ended.length >= attempts.length ? ended : attempts;
+    const client = median(sized.map((a) => a.clientBytes));
+    const server = median(sized.map((a) => a.serverBytes));
+    const alike = sized.filter((a) => near(a.clientBytes, client) && near(a.serverBytes, server)).length / sized.length;
     if (alike < minAlike) return undefined;
 
     const service = first.service;
