@@ -71,7 +71,7 @@ function deviceRow(device: DeviceSummary, judged: boolean): Html {
           ' ',
         )}`
       }${offers.length > 0 && uses.length > 0 && html`<br>`}${uses.length > 0 && html`uses ${network(uses.slice(0, 8).join(', '), 120)}`}`,
-  )}<td><span>${seen(device)}<small>${counted(device.flows, 'flow')}, ${humanBytes(device.bytes)}</small>${
+  )}<td><span>${seen(device)}<small>${counted(device.flows, 'flow')}${device.bytes > 0 && `, ${humanBytes(device.bytes)}`}</small>${
     judged && html`<small>${standing(baseline)}</small>`
   }</span></td></tr>`;
 }

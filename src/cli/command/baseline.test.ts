@@ -122,6 +122,10 @@ describe('baseline', () => {
     expect((await run('baseline', 'approve', at('edited.yaml'), 'kali', '--reject')).err).toBe(
       '1 proposal taken away in edited.yaml\n',
     );
+    const zone = ['--time-zone', 'Europe/Berlin'];
+    expect((await run('baseline', 'learn', at('usual.pcapng'), '--out', at('edited.yaml'), ...zone)).err).toBe(
+      'error: --time-zone Europe/Berlin: the hours in edited.yaml are of UTC\n  leave it out, or change timeZone in the file\n',
+    );
   });
 
   it('exports nothing over what it reads', async () => {

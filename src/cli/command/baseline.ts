@@ -85,7 +85,14 @@ async function learn(inputs: readonly string[], flags: LearnFlags): Promise<numb
   const quiet = flags.quiet === true;
   const known = fs.existsSync(out) ? BaselineFile.parse(readTextFile(out), out) : undefined;
   const config = configOf(flags.config);
-  const timeZone = flags.timeZone ?? known?.content.timeZone ?? config.timeZone;
+  const zone = known?.content.timeZone ?? 'UTC';
+  // Hours of another zone beside those of the file would be judged as if they were of its zone.
+  if (known !== undefined && flags.timeZone !== undefined && flags.timeZone !== zone)
+    throw new UserError(
+      `--time-zone ${safeText(flags.timeZone, 60)}: the hours in ${safeText(out, 200)} are of ${safeText(zone, 60)}`,
+      'leave it out, or change timeZone in the file',
+    );
+  const timeZone = known === undefined ? (flags.timeZone ?? config.timeZone) : zone;
   const { inventory } = await inventoryOf(
     inputs,
     { ...flags, ...(timeZone === undefined ? {} : { timeZone }) },
@@ -101,6 +108,8 @@ async function learn(inputs: readonly string[], flags: LearnFlags): Promise<numb
     note(
       `note: the table of ${what} was full at ${humanCount(cap)}; ${counted(refused, 'entry', 'entries')} more could not be followed`,
     );
+  if (inventory.devices.length === 0)
+    note('note: no device of the home network was seen (--home-net says which that is)');
   if (change.added === 0 && change.widened === 0) {
     note(`nothing new: ${safeText(out, 200)} has all of it already`);
     return EXIT.done;

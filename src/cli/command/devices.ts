@@ -210,7 +210,7 @@ function deviceLines(device: DeviceSummary, width: number): string[] {
     add('before', `${before} (sure to ${Math.round(100 * score)} %). ${evidence.join(' ')}`);
   add(
     'seen',
-    `${Number.isFinite(device.firstMs) ? `${isoTime(device.firstMs)} to ${isoTime(device.lastMs)}` : 'at no known time'}, ${counted(device.flows, 'flow')}, ${humanBytes(device.bytes)}`,
+    `${Number.isFinite(device.firstMs) ? `${isoTime(device.firstMs)} to ${isoTime(device.lastMs)}` : 'at no known time'}, ${counted(device.flows, 'flow')}${device.bytes > 0 ? `, ${humanBytes(device.bytes)}` : ''}`,
   );
   if (baseline !== undefined) {
     const { standing, name: known, owner, importance } = baseline;

@@ -117,6 +117,16 @@ describe('show', () => {
     const { stdout: json } = await runCli(['show', '2', '--json', '--report', out]);
     expect(JSON.parse(json)).toEqual(report().incidents[1]);
   }, 60_000);
+
+  it('says that a capture is not the one that was analysed', async () => {
+    const capture = path.join(out, 'some.pcap');
+    fs.copyFileSync(demo, capture);
+    await runCli(['analyze', capture, '--out', out, '--quiet']);
+    fs.copyFileSync(path.join(path.dirname(demo), '..', 'tunnel', 'gre-pptp.pcap'), capture);
+    expect(await run('show', '2', '--pcap', path.join(out, 'calls.pcap'), '--quiet')).toBe(
+      'error: OUT/some.pcap is not what it was when the report was made, so these need not be the packets of the incident\n  put the capture back that was analysed, or analyze again\nexit 2\n',
+    );
+  }, 60_000);
 });
 
 describe('an alert budget', () => {

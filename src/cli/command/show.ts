@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Command } from 'commander';
-import { counted, EXIT, humanCount, safeText, UserError } from '../../core/index.ts';
+import { counted, EXIT, humanCount, isoTime, safeText, UserError } from '../../core/index.ts';
 import { CaptureFile, captureFormatOf, makeOutputFolder, writeOutput } from '../../io/index.ts';
 import { cutFlows, productVersion } from '../../pipeline/index.ts';
 import { type IncidentsDocument, type ShownIncident, showIncident } from '../../report/index.ts';
@@ -141,6 +141,18 @@ async function cutPackets(
     if (flags.quiet !== true && !result.stopped)
       note(
         `${counted(result.written, 'packet')} of ${counted(result.chosen, 'flow')} (out of ${humanCount(result.flows)}) written to ${safeText(target === '-' ? 'standard output' : target, 1000)}`,
+      );
+    const changed = result.inputs.find((now) => {
+      const then = report.run.inputs.find(({ name }) => name === now.name);
+      return (
+        then !== undefined &&
+        (now.packets < then.packets || (now.firstMs === undefined ? null : isoTime(now.firstMs)) !== then.first)
+      );
+    });
+    if (changed !== undefined && !result.stopped)
+      throw new UserError(
+        `${safeText(changed.name, 1000)} is not what it was when the report was made, so these need not be the packets of the incident`,
+        'put the capture back that was analysed, or analyze again',
       );
     return result.stopped ? INTERRUPTED : EXIT.done;
   } finally {
