@@ -63,7 +63,8 @@ export function isStationMac(mac: string): boolean {
 /** Software that numbers virtual machines this way: 'QEMU or KVM'; undefined for addresses of other kinds. */
 export function virtualOwner(mac: string): string | undefined {
   const own = isLocalMac(mac) ? LOCAL_PREFIXES : VIRTUAL_VENDOR_PREFIXES;
-  return own.find(([prefix]) => mac.startsWith(prefix))?.[1];
+  for (const entry of own) if (mac.startsWith(entry[0])) return entry[1];
+  return undefined;
 }
 
 /** The same address without the local bit: the interface that a derived address comes from. */

@@ -144,22 +144,23 @@ export class HostTable {
 
   /** How many hosts spoke. */
   get count(): number {
-    return this.#speakers().length;
+    return this.#speakers([...this.#numbers.keys()]).length;
   }
 
   /** All hosts that spoke, most bytes first, then by address; MACs of routers and group addresses taken away. With `most`, the first so many. */
   finish(most = Number.POSITIVE_INFINITY): HostFacts[] {
     const owners = new Map<string, number>();
     for (const mac of this.#mac) if (mac !== undefined) owners.set(mac, (owners.get(mac) ?? 0) + 1);
-    const bytes = (host: number): number => this.#bytesOut[host] + this.#bytesIn[host];
-    return this.#speakers()
-      .sort(([a, m], [b, n]) => bytes(n) - bytes(m) || (a < b ? -1 : 1))
+    const addresses = [...this.#numbers.keys()];
+    const bytes = this.#bytesOut.map((out, host) => out + this.#bytesIn[host]);
+    return this.#speakers(addresses)
+      .sort((a, b) => bytes[b] - bytes[a] || (addresses[a] < addresses[b] ? -1 : 1))
       .slice(0, most)
-      .map(([address, host]): HostFacts => {
+      .map((host): HostFacts => {
         const mac = this.#mac[host];
         const isOwn = mac !== undefined && !isGroup(mac) && (owners.get(mac) ?? 0) <= MAC_ADDRESSES;
         return {
-          address,
+          address: addresses[host],
           mac: isOwn ? mac : undefined,
           spoke: true,
           flowsOut: this.#flowsOut[host],
@@ -174,8 +175,12 @@ export class HostTable {
       });
   }
 
-  #speakers(): [string, number][] {
-    return [...this.#numbers].filter(([address, host]) => this.#spoke[host] === 1 && address !== UNSPECIFIED);
+  /** @param addresses of all hosts; their numbers are given as they come. */
+  #speakers(addresses: readonly string[]): number[] {
+    const hosts: number[] = [];
+    for (let host = 0; host < addresses.length; host++)
+      if (this.#spoke[host] === 1 && addresses[host] !== UNSPECIFIED) hosts.push(host);
+    return hosts;
   }
 }
 

@@ -177,7 +177,8 @@ export class NetworkSet {
   }
 
   #hasIpv4(word: number): boolean {
-    for (const network of this.#v4) if ((word & network.mask) === network.word) return true;
+    const networks = this.#v4;
+    for (let i = 0; i < networks.length; i++) if ((word & networks[i].mask) === networks[i].word) return true;
     return false;
   }
 }
