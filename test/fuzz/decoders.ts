@@ -138,6 +138,7 @@ export const PAYLOAD_DECODERS: Readonly<Record<string, PayloadDecoder>> = {
   looksLikeIpv6: (b, at, end) => wire.looksLikeIpv6(b, view(b), at, end, end),
   decodeIrc: told(wire.decodeIrc, (side) => [wire.summarizeIrc(side), wire.joinIrc(side, side)]),
   looksLikeIrc: wire.looksLikeIrc,
+  looksLikeKerberos: wire.looksLikeKerberos,
   decodeKerberos: told(wire.decodeKerberos, wire.summarizeKerberos),
   walkKerberos: (b, at, end) => {
     const told: unknown[] = [];
