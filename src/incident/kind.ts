@@ -606,9 +606,8 @@ const MANY_CALLS = 100;
 const STRONG_SCORE = 0.95;
 /** Services of mail boxes, in clear and over TLS. */
 const MAIL_BOXES: ReadonlySet<string> = new Set(['imap', 'imaps', 'pop3', 'pop3s']);
-/** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life; from the smaller one on it may. */
+/** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life. The detector tells a share from five hosts on. */
 const COMMON_SHARE = 0.5;
-const SHARED_SHARE = 0.2;
 
 const SHORT_PART_MS = 7_200_000;
 
@@ -633,8 +632,8 @@ function beaconSteps(story: Story): SeverityStep[] {
     steps.push({ rule: 'It is the port of a service of mail boxes, which programs ask by the clock', points: -10 });
   if (share >= COMMON_SHARE)
     steps.push({ rule: 'Half of the hosts of the home network or more call the same place', points: -20 });
-  else if (share >= SHARED_SHARE)
-    steps.push({ rule: 'A fifth of the hosts of the home network or more call the same place', points: -10 });
+  else if (!proxied && (share > 0 || story.actors.length >= COMMON_CALLERS))
+    steps.push({ rule: 'Five hosts of the home network or more call the same place', points: -12 });
   else if (isShared) steps.push({ rule: 'Other hosts of the home network call the same place', points: -6 });
   if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
   if ((numberOf(lead, 'beacon.window') ?? SHORT_PART_MS) < SHORT_PART_MS)

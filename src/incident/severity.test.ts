@@ -268,14 +268,14 @@ describe('calls', () => {
     expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('medium');
   });
 
-  it('that a fifth or half of the home network makes as well weigh less, but not through a proxy, which all call', () => {
+  it('that five hosts or half of the home network make as well weigh less, but not through a proxy, which all call', () => {
     const common = (share: number): Detection =>
       withReasons(few, reason('beacon.prevalence', share, 'ratio 0..1', 'So many call the same place.'));
-    expect(sum(incidentOf(common(0.19)))).toContain('-6 Other hosts of the home network call the same place');
-    expect(severity(common(0.2), { score: 0.95 })).toBe('low');
-    expect(sum(incidentOf(common(0.49)))).toContain(
-      '-10 A fifth of the hosts of the home network or more call the same place',
-    );
+    expect(severity(common(0.02), { score: 0.95 })).toBe('low');
+    for (const share of [0.02, 0.49])
+      expect(sum(incidentOf(common(share)))).toContain(
+        '-12 Five hosts of the home network or more call the same place',
+      );
     expect(sum(incidentOf(common(0.5)))).toContain(
       '-20 Half of the hosts of the home network or more call the same place',
     );
@@ -354,7 +354,7 @@ describe('calls', () => {
     expect(joined?.title).toBe(
       '5 hosts (192.168.10.1 and others) called 5 hosts (203.0.113.1, 203.0.113.2 and others) on port 443 (TLS) at even times, 200 times together in 4 h 38 min.',
     );
-    expect(joined?.urgency).toBe(incidentOf(named).urgency - 6);
+    expect(joined?.urgency).toBe(incidentOf(named).urgency - 12);
     const scan = EXAMPLES['scan.horizontal'];
     const beside = (n: number): number =>
       incidentsOf(...hosts, ...hosts.slice(0, n).map(({ actor }) => ({ ...scan, actor, peers: [`10.9.9.${n}`] }))).find(

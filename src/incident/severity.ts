@@ -28,8 +28,8 @@ import { addressLabel, nameLabel } from './words.ts';
  *   logins: 100, 1,000 connections; a session; a service that is chatty         7, 10; 4 or 15; -20
  *   floods: 10, 100 times the threshold; nothing ordinary left; one stream      10, 20; 10; -15
  *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 6; 8
- *   calls that half (a fifth) of the home network makes as well; that other     -20 (-10);
- *   hosts make, or for mail, which are never many; to a popular domain          -6, -10; -10
+ *   calls that half (five hosts, two) of the home network makes as well, or     -20 (-12, -6);
+ *   for mail, which are never many; to a popular domain                         -10; -10
  *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
  *   another sensor raised an alert about the same two hosts                     10
