@@ -384,13 +384,6 @@ export class HeavyMap<V extends { readonly weight: number }> {
     return before - this.#map.size;
   }
 
-  /** Drops everything that weighs less. */
-  dropBelow(weight: number): void {
-    for (const [key, value] of this.#map) {
-      if (value.weight < weight) this.#drop(key, value);
-    }
-  }
-
   #drop(key: string, value: V): void {
     this.#map.delete(key);
     this.#release(value);

@@ -7,11 +7,10 @@ import { poolName } from './pool-name.ts';
 import { tellsAddress } from './public-address.ts';
 import { codeCount, textOf } from './told.ts';
 
-/** Marks of a name: it says nothing; it lies below a domain of dynamic DNS; it is a public service that tells who asks by which address it is seen; what it says of mining (`poolOf`). */
-export const IS_NOTHING = 1;
-export const IS_DYNAMIC = 2;
-export const TELLS_ADDRESS = 4;
-const POOL_SHIFT = 3;
+/** Marks of a name: it lies below a domain of dynamic DNS; it is a public service that tells who asks by which address it is seen; what it says of mining (`poolOf`). */
+export const IS_DYNAMIC = 1;
+export const TELLS_ADDRESS = 2;
+const POOL_SHIFT = 2;
 /** Marks of a row that is not known yet are 0; of every name that is, they have this bit. */
 const IS_MARKED = 1 << 7;
 
@@ -49,7 +48,6 @@ export class DnsName {
     this.ownerHash = isOwn ? this.domainHash : hash32(owner) | 0;
     this.marks =
       IS_MARKED |
-      (domain === '' ? IS_NOTHING : 0) |
       (isDynamicName(text) ? IS_DYNAMIC : 0) |
       (tellsAddress(text) ? TELLS_ADDRESS : 0) |
       (poolName(text) << POOL_SHIFT);
@@ -58,10 +56,6 @@ export class DnsName {
     this.domain = sharedText(domain, this.domainHash);
     this.owner = isOwn ? this.domain : sharedText(owner, this.ownerHash);
     this.text = text;
-  }
-
-  get isNothing(): boolean {
-    return (this.marks & IS_NOTHING) !== 0;
   }
 }
 
@@ -185,7 +179,7 @@ export class DnsNames {
     return this.#marks[code] === 0 ? this.#look(code).domainHash : (this.#hashes[code] as number);
   }
 
-  /** Characters before the owner's domain. */
+  /** Characters before the owner's domain, 255 for more. */
   lengthAt(row: number): number {
     const code = this.#column.codes[row] as number;
     return this.#marks[code] === 0 ? this.#look(code).length : (this.#lengths[code] as number);
@@ -198,7 +192,7 @@ export class DnsNames {
     this.#names[code] = name;
     this.#marks[code] = name.marks;
     this.#hashes[code] = name.domainHash;
-    this.#lengths[code] = name.length;
+    this.#lengths[code] = Math.min(255, name.length);
     return name;
   }
 }

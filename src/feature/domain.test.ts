@@ -5,6 +5,7 @@ import {
   labelEntropy,
   labelsOf,
   normalName,
+  ownerAndDomain,
   publicSuffix,
   registrableDomain,
   subdomainOf,
@@ -62,4 +63,27 @@ test('any text is taken, and a normal name stays as it is', () => {
         expect(parts.subdomain === '' ? parts.domain : `${parts.subdomain}.${parts.domain}`).toBe(parts.name);
     }),
   );
+});
+
+test.each([
+  'www.example.co.uk',
+  'a.d3f8.cloudfront.net',
+  'd3f8.cloudfront.net',
+  'cloudfront.net',
+  'x.me.github.io',
+  'github.io',
+  'co.uk',
+  'printer.local',
+  'localhost',
+  'a.b.ck',
+  'www.ck',
+  'a..b.com',
+])('both domains of %s are those of its two readings', (name) => {
+  const both = ownerAndDomain(name);
+  const options = { privateSuffixes: true };
+  expect([both?.owner, both?.domain, both?.subdomain]).toEqual([
+    registrableDomain(name, options),
+    registrableDomain(name),
+    domainParts(name, options)?.subdomain,
+  ]);
 });
