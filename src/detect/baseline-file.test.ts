@@ -98,8 +98,9 @@ test('names of older tools and of people mean the same protocols', () => {
     message('version: 1\nprotocols: { network: [ipv6-icmp, ICMP6, igmp, ip-253], link: [EAPOL, STP, lldp, "0x88cc"] }'),
   ).toBe('no error');
   expect(
-    message("version: 1\nprotocols: { application: [https, http/3, 'tcp/9100', udp/5000-5010, unrecognised] }"),
-  ).toContain('http/3');
+    message("version: 1\nprotocols: { application: [https, HTTP/2, http/3, 'tcp/9100', udp/5000-5010, unrecognised] }"),
+  ).toBe('no error');
+  expect(message('version: 1\nprotocols: { application: [http/9] }')).toContain('http/9');
 });
 
 test('whatever the text, the answer is a baseline or a sentence', () => {
