@@ -81,7 +81,8 @@ function becameFrugal() {
  */
 function compilesLess(v8) {
   v8.setFlagsFromString('--invocation-count-for-maglev=1000');
-  v8.setFlagsFromString('--invocation-count-for-turbofan=100000');
+  v8.setFlagsFromString('--invocation-count-for-maglev-osr=1000');
+  v8.setFlagsFromString('--invocation-count-for-turbofan=300000');
   v8.setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
 }
 
