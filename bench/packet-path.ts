@@ -76,7 +76,8 @@ async function run({ path, ahead }: Task): Promise<Result> {
 
 if (isMainThread) {
   v8.setFlagsFromString('--invocation-count-for-maglev=1000');
-  v8.setFlagsFromString('--invocation-count-for-turbofan=100000');
+  v8.setFlagsFromString('--invocation-count-for-maglev-osr=1000');
+  v8.setFlagsFromString('--invocation-count-for-turbofan=300000');
   v8.setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
   const { values, positionals } = parseArgs({
     allowPositionals: true,
