@@ -133,7 +133,9 @@ function windowReason({ window, datasetMs, inputMs }: Judged): Reason[] {
       sentence:
         window === 'all'
           ? `No single day shows the rhythm as well; scored is the whole input of ${humanDuration(inputMs)}.`
-          : `Of the ${humanDuration(inputMs)} of the input, the ${humanDuration(datasetMs)} in which it kept going are scored, for ${Math.round(100 * PART_WEIGHT)} % of the score.`,
+          : window === 'recording'
+            ? `The input of ${humanDuration(inputMs)} is several recordings with hours of silence between them; scored is the one of ${humanDuration(datasetMs)} that shows the rhythm best.`
+            : `Of the ${humanDuration(inputMs)} of the input, the ${humanDuration(datasetMs)} in which it kept going are scored, for ${Math.round(100 * PART_WEIGHT)} % of the score.`,
     },
   ];
 }

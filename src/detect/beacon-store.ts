@@ -9,6 +9,7 @@ import { ConversationJudge } from './conversation.ts';
 import type { EvidenceFlow, NetworkContext } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
+import { Recordings } from './recording.ts';
 import { codeCount, textOf, toldOf } from './told.ts';
 
 const ADMIT_AT = 3;
@@ -26,6 +27,8 @@ interface EndHashes {
 export class BeaconStore {
   readonly pairs = new BeaconPairs();
   readonly nameTexts: string[] = [];
+  /** When flows of anybody began. */
+  readonly recordings = new Recordings();
   /** Start of the first and of the last flow, epoch ms. */
   minMs = Number.POSITIVE_INFINITY;
   maxMs = Number.NEGATIVE_INFINITY;
@@ -71,6 +74,7 @@ export class BeaconStore {
       if (startMs === undefined || !Number.isFinite(startMs)) continue;
       if (startMs < this.minMs) this.minMs = startMs;
       if (startMs > this.maxMs) this.maxMs = startMs;
+      this.recordings.saw(startMs);
       if (areCalls ? !judge.isConversation(row) || judge.beganUnseen(row) : !judge.isAttempt(row) || !isHome.at(row))
         continue;
       if (numberAt(batch.continued, row) === 1) continue;

@@ -2,6 +2,7 @@ import { median } from '../core/index.ts';
 import type { Connection } from './beacon-pairs.ts';
 import { compareText } from './case.ts';
 import { periodTest } from './period-test.ts';
+import type { Recording } from './recording.ts';
 import { type RitaBeaconScore, ritaBeaconScore } from './rita-score.ts';
 
 /** The windows of time in which a series of connections is scored, and how: `beacon.ts` says why. */
@@ -36,6 +37,8 @@ export interface WindowSettings {
   /** Start of the first and of the last flow of the input, epoch ms. */
   readonly minMs: number;
   readonly maxMs: number;
+  /** The parts of the input between which nobody did anything for long, by time. */
+  readonly recordings: readonly Recording[];
   /** What the score of a series counts for, 0 to 1. */
   readonly weightOf: (connections: readonly Connection[]) => number;
 }
@@ -46,14 +49,16 @@ export class WindowJudge {
   readonly #minWindowMs: number;
   readonly #minMs: number;
   readonly #maxMs: number;
+  readonly #recordings: readonly Recording[];
   readonly #weightOf: WindowSettings['weightOf'];
 
-  constructor({ minScore, fullIntervals, minWindowMs, minMs, maxMs, weightOf }: WindowSettings) {
+  constructor({ minScore, fullIntervals, minWindowMs, minMs, maxMs, recordings, weightOf }: WindowSettings) {
     this.#minScore = minScore;
     this.#fullIntervals = fullIntervals;
     this.#minWindowMs = minWindowMs;
     this.#minMs = minMs;
     this.#maxMs = maxMs;
+    this.#recordings = recordings;
     this.#weightOf = weightOf;
   }
 
@@ -93,18 +98,36 @@ export class WindowJudge {
     if (connections.length <= least) return found;
     const spanMs = this.#maxMs - this.#minMs;
     if (spanMs > DAY_MS) add(this.#judgeWindow(connections, { beginMs: this.#minMs, endMs: this.#maxMs, kind: 'all' }));
-    const leastMs = Math.min(this.#minWindowMs, Math.max(LEAST_PART_MS, (this.#minWindowMs * spanMs) / DAY_MS));
+    if (this.#recordings.length > 1)
+      for (const { beginMs, endMs } of this.#recordings) {
+        if (endMs - beginMs > DAY_MS) continue;
+        const inside = connections.filter(({ startMs }) => startMs >= beginMs && startMs <= endMs);
+        if (inside.length > least) add(this.#judgeWindow(inside, { beginMs, endMs, kind: 'recording' }));
+      }
     for (const stretch of stretchesOf(connections)) {
       if (stretch.length <= least) continue;
       const firstMs = stretch[0]?.startMs ?? Number.NaN;
       const lastMs = stretch[stretch.length - 1]?.startMs ?? Number.NaN;
-      const endMs = Math.min(this.#maxMs, Math.max(lastMs, firstMs + leastMs));
-      const beginMs = Math.max(this.#minMs, Math.min(firstMs, endMs - leastMs));
-      if (endMs - beginMs >= NO_PART * Math.min(DAY_MS, spanMs)) continue;
+      const whole = this.#recordingOf(firstMs, lastMs);
+      const wholeMs = whole.endMs - whole.beginMs;
+      const leastMs = Math.min(this.#minWindowMs, Math.max(LEAST_PART_MS, (this.#minWindowMs * wholeMs) / DAY_MS));
+      const endMs = Math.min(whole.endMs, Math.max(lastMs, firstMs + leastMs));
+      const beginMs = Math.max(whole.beginMs, Math.min(firstMs, endMs - leastMs));
+      if (endMs - beginMs >= NO_PART * Math.min(DAY_MS, wholeMs)) continue;
       const judged = this.#judgeWindow(stretch, { beginMs, endMs, kind: 'part' });
       if (endMs - beginMs >= this.#minWindowMs || (judged !== undefined && judged.confidence >= 1)) add(judged);
     }
     return found;
+  }
+
+  /** The recording that holds a time; the whole input where none holds all of it. */
+  #recordingOf(firstMs: number, lastMs: number): Recording {
+    return (
+      this.#recordings.find(({ beginMs, endMs }) => firstMs >= beginMs && lastMs <= endMs) ?? {
+        beginMs: this.#minMs,
+        endMs: this.#maxMs,
+      }
+    );
   }
 
   /** Days counted back from the end of the data set: 0 is the last. */
@@ -189,11 +212,11 @@ export interface Judged {
   readonly inputMs: number;
 }
 
-/** A time that is scored: a day counted back from the end, the whole input, or the part of a day in which the series went on. */
+/** A time that is scored: a day counted back from the end, the whole input, one of several recordings in it, or the part of a day in which the series went on. */
 interface Window {
   readonly beginMs: number;
   readonly endMs: number;
-  readonly kind: 'day' | 'all' | 'part';
+  readonly kind: 'day' | 'all' | 'recording' | 'part';
 }
 
 /** Nearly as good and longer is better, so that a beacon of a day is not told by its first hours; ties go to the latest. */

@@ -40,6 +40,11 @@ const call = (seconds: number, more: FlowRecord = {}): FlowRecord => ({
   ...more,
 });
 /** Other traffic, so that the capture lasts this long. */
+/** Something of somebody every hour, nothing of it twice: a network that is never silent. */
+const awake = (hours: number): FlowRecord[] =>
+  range(hours + 1).map((h) =>
+    call(h * 3600, { initiator: `10.0.1.${h % 200}`, responder: `198.51.100.${1 + (h % 100)}` }),
+  );
 const bystander = (seconds: number): FlowRecord => call(seconds, { initiator: '10.0.0.99', responder: '198.51.100.1' });
 const every = (period: number, count: number, more: FlowRecord = {}, from = 0): FlowRecord[] =>
   Array.from({ length: count }, (_, i) => call(from + i * period, more));
@@ -210,8 +215,7 @@ describe('the beacon detector', () => {
   });
 
   it('finds the beacon of an hour in a day, for four fifths of its score, and says which time is scored', () => {
-    const day = (rows: readonly FlowRecord[], options = {}) =>
-      detect([bystander(0), ...rows, bystander(24 * 3600)], options);
+    const day = (rows: readonly FlowRecord[], options = {}) => detect([...awake(24), ...rows], options);
     const [found, ...others] = day(every(60, 61, {}, 8 * 3600));
     expect(others).toEqual([]);
     expect([found?.score, found?.flowCount]).toEqual([expect.closeTo(0.8, 2), 61]);
@@ -234,15 +238,14 @@ describe('the beacon detector', () => {
       range(30).map((i) => 16 + 2 * (i % 5)),
       [0],
     );
-    const rows = [bystander(0), ...uneven.map((t) => call(8 * 3600 + t)), bystander(24 * 3600)];
+    const rows = [...awake(24), ...uneven.map((t) => call(8 * 3600 + t))];
     expect(detect(rows)).toEqual([]);
     expect(detect(rows, { minWindowMs: 600_000 })).toHaveLength(1);
     // At ten usual intervals of silence it is one stretch, beyond that two.
     const broken = (silence: number): FlowRecord[] => [
-      bystander(0),
+      ...awake(24),
       ...every(120, 11, {}, 8 * 3600),
       ...every(120, 11, {}, 8 * 3600 + 1200 + silence),
-      bystander(24 * 3600),
     ];
     const windows = (silence: number): (number | string | undefined)[] =>
       detect(broken(silence)).map((d) => reason(d, 'beacon.window')?.value);
@@ -256,7 +259,7 @@ describe('the beacon detector', () => {
         [0],
       );
     const part = (calls: number, everySec: number, hours: number): (number | string | undefined)[] =>
-      detect([bystander(0), ...uneven(calls, everySec).map((t) => call(600 + t)), bystander(hours * 3600)]).map(
+      detect([...awake(hours), bystander(hours * 3600), ...uneven(calls, everySec).map((t) => call(600 + t))]).map(
         (d) => reason(d, 'beacon.window')?.value,
       );
     // Ten minutes of four hours are a 24th of them; of a day they are not.
@@ -266,6 +269,23 @@ describe('the beacon detector', () => {
     expect([part(21, 3, 1 / 3), part(20, 3, 1 / 3)]).toEqual([[60_000], []]);
     // From an hour on fewer are believed; of what is shorter, only the whole input speaks.
     expect([part(16, 240, 3), part(16, 235, 3)]).toEqual([[3_600_000], [undefined]]);
+  });
+
+  it('scores each of several recordings that are read together as if it stood alone', () => {
+    const rhythm = moments(
+      range(30).map((i) => 16 + 2 * (i % 5)),
+      [0],
+    ).map((t) => call(t));
+    const [alone] = detect(rhythm);
+    const together = (silence: number): Detection | undefined => detect([bystander(-silence), ...rhythm])[0];
+    expect(alone?.score).toBeGreaterThan(0.8);
+    expect(together(7200)?.score).toBe(alone?.score);
+    expect(together(7 * 86_400)?.score).toBe(alone?.score);
+    expect(reason(together(86_400), 'beacon.window')?.sentence).toBe(
+      'The input of 1 d is several recordings with hours of silence between them; scored is the one of 10 min that shows the rhythm best.',
+    );
+    // A millisecond less is one recording with a quiet hour or two in it.
+    expect(together(7199.999)?.score).toBeLessThan(alone?.score ?? 0);
   });
 
   it('finds calls every six hours in a week, which no day shows', () => {

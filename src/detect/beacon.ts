@@ -32,7 +32,8 @@ import { round3 } from './rita-score.ts';
  * scored by itself, counted back from the end, and the best one speaks. Where no day shows a beacon as clearly, other windows are tried: the whole input, in which calls every few hours
  * become a rhythm; and the stretches in which the series went on without a long silence (more than a quarter of an hour and than ten usual intervals), an hour at least, for an implant that worked for a part of a
  * day. In an input shorter than a day it is as much less (of three hours an eighth of an hour, and a minute at least), where the series counts in full (see regularity below). A stretch counts for 0.8 of its
- * score, as a page that somebody left open for an hour does the same. RITA's clock ticks in seconds; here times keep their milliseconds,
+ * score, as a page that somebody left open for an hour does the same. An input in which nobody does anything for hours is several recordings, and each is scored as if it were the whole: ten minutes that were
+ * captured on Tuesday show the same whether or not Monday's are read with them. RITA's clock ticks in seconds; here times keep their milliseconds,
  * which matters for a beacon of a few seconds, where whole seconds alone would look like jitter. Two traits of the formula need care in
  * short captures: skewness counts as none while the middle half of the intervals spans less than 10 s, and coverage is full as soon as the
  * series is as long as the capture. So a handful of connections in a minute scores high for no reason. Therefore:
@@ -61,7 +62,7 @@ import { round3 } from './rita-score.ts';
  *
  * What fools it: sleep drawn from an exponential distribution, or varied by more than the period itself; fewer than a dozen calls in the
  * capture, but for slow ones; a beacon inside one long connection (see long-connection) or inside DNS; a new name and address for every call; random sizes cost it
- * up to a quarter. A packet with a wildly wrong clock stretches the capture and costs coverage. Innocent: software updates, mail and news polling,
+ * up to a quarter. Innocent: software updates, mail and news polling,
  * telemetry and health checks are beacons in every respect but intent, and will be found; a person or an allow list must say so. What helps to
  * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from two on the reason `beacon.callers` says so, and from five on `beacon.prevalence`; and whether the name is one of
  * the popular ones: `beacon.popular`.
@@ -213,6 +214,7 @@ class BeaconDetector {
       ...this.#options,
       minMs: this.#store.minMs,
       maxMs: this.#store.maxMs,
+      recordings: this.#store.recordings.list(),
       weightOf: (connections) => this.#weightOf(connections),
     });
     const strobes: Detection[] = [];
