@@ -83,7 +83,7 @@ describe('a brief', () => {
       usual: ['Printers here call nobody outside.'],
     };
     expect(buildBrief(incident, { context }).text).toMatchInlineSnapshot(`
-      "Incident beacon.interval; severity high (decided by code; you can't change it)
+      "Incident beacon.interval; severity medium (decided by code; you can't change it)
       Time: 2024-05-14 07:30:00 UTC to 2024-05-14 12:08:00 UTC, 4 h 38 min
       Actor: 192.168.10.23 (home)
       Peers (1): 203.0.113.77 (outside)
