@@ -147,6 +147,7 @@ async function main(): Promise<void> {
     const mix = buildMix(flags.quick ? { mb: 40, hours: 0.25 } : { mb: 1000 });
     const middle = flags.quick ? undefined : buildMix();
     const one = takeHead(mix, 1);
+    const bulk = buildMix({ kind: 'bulk', packets: flags.quick ? 300_000 : 1_200_000 });
     const small = buildMix({ kind: 'small', packets: flags.quick ? 300_000 : 2_000_000 });
     const flood = buildMix({ kind: 'flood', packets: flags.quick ? 300_000 : 2_000_000 });
     const long = flags.flat ? buildMix(flags.quick ? { mb: 160, hours: 1 } : { mb: 4000, hours: 4 }) : undefined;
@@ -155,6 +156,7 @@ async function main(): Promise<void> {
     for (const input of [
       mix,
       ...(middle === undefined ? [] : [middle]),
+      bulk,
       small,
       flood,
       ...(long === undefined ? [] : [long]),
@@ -196,6 +198,9 @@ async function main(): Promise<void> {
       ...(middle === undefined ? [] : [path(middle, rounds), analyze(middle, rounds)]),
       ...(tshark.version === undefined ? [] : [fields(one)]),
       analyze(one, rounds),
+      path(bulk, 1),
+      analyze(bulk, rounds),
+      ...(tshark.version === undefined ? [] : [fields(bulk)]),
       path(small, 1),
       analyze(small, 1),
       path(flood, 1),

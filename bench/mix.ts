@@ -1,13 +1,15 @@
 /**
  * Builds the captures that the benchmarks run on, in .bench, and prints what is in them.
  *
- *     node bench/mix.ts [--kind mix|small|many|flood] [--mb 250] [--hours 1] [--packets 2000000] [--seed 42] [--out <file>]
+ *     node bench/mix.ts [--kind mix|bulk|small|many|flood] [--mb 250] [--hours 1] [--packets 2000000] [--seed 42] [--out <file>]
  *
  * mix: every real Ethernet capture under ../shared/data, again and again until the size is reached. Each repetition has its own addresses (MAC,
  * IPv4, IPv6, also inside ARP), so its flows are flows of their own; a private address stays private, a public one public, and broadcast and
  * multicast stay what they are. The captures start at random within the given hours and are merged in order of time; a capture that runs longer
  * than an hour is cut there. The flood captures of stopddos are left out: floods have an input of their own, and one of them would be half of all flows. Checksums are not corrected after the change of addresses (neither we nor tshark's defaults look at them), and
  * addresses that packets quote (tunnels, ICMP errors, DNS answers) are left as they are.
+ *
+ * bulk is made up: downloads of 300 packets each over TCP, 200 at a time, two full segments for each ACK. The mix has ten packets for every flow, as it is made of handshakes, scans and names; this is the other end.
  *
  * many is made up as well: packets of two million TCP and UDP conversations, one in five of them IPv6, in random order, the worst case for a flow table's memory and cache.
  *
@@ -53,12 +55,13 @@ import {
   OddityCounter,
   PROTO,
   TCP_ACK,
+  TCP_FIN,
   TCP_SYN,
   TimeBase,
 } from '../src/wire/index.ts';
 import { DATA, WORK } from './child.ts';
 
-export type MixKind = 'mix' | 'small' | 'many' | 'flood';
+export type MixKind = 'mix' | 'bulk' | 'small' | 'many' | 'flood';
 
 export interface MixOptions {
   readonly kind?: MixKind;
@@ -116,6 +119,7 @@ export function buildMix(options: MixOptions = {}): MixInfo {
   const random = new Random(seed);
   let what: string;
   if (kind === 'mix') what = writeMix(writer, sources, mb * 1e6, hours, random);
+  else if (kind === 'bulk') what = writeBulk(writer, packets, random);
   else if (kind === 'small') what = writeSmall(writer, packets, random);
   else if (kind === 'many') what = writeMany(writer, packets, random);
   else what = writeFlood(writer, packets, random);
@@ -137,7 +141,7 @@ function sourceFiles(): string[] {
   if (!existsSync(DATA))
     throw new UserError(
       `the captures are not there (${DATA})`,
-      'only --kind small, many and flood can be built without them',
+      'only --kind bulk, small, many and flood can be built without them',
     );
   return FOLDERS.flatMap((folder) =>
     existsSync(join(DATA, folder))
@@ -248,7 +252,7 @@ function writeMix(
   if (sources.length === 0)
     throw new UserError(
       `no Ethernet capture found under ${DATA}`,
-      'only --kind small, many and flood can be built without',
+      'only --kind bulk, small, many and flood can be built without',
     );
   const times: number[] = [];
   const places: number[] = [];
@@ -499,6 +503,76 @@ function writeMany(writer: Writer, packets: number, random: Random): string {
   return `made up: ${humanCount(MANY_FLOWS)} conversations in random order, one in five over IPv6, ${humanCount(MANY_PER_SECOND)} packets a second`;
 }
 
+const BULK_PER_SECOND = 50_000;
+const BULK_AT_A_TIME = 200;
+const BULK_PACKETS_PER_FLOW = 300;
+const BULK_SEGMENT = 1400;
+
+/** A download: who, from where, the next sequence numbers of both sides and the packets so far. */
+interface Download {
+  readonly client: number;
+  readonly server: number;
+  readonly port: number;
+  readonly isHttp: boolean;
+  asked: number;
+  given: number;
+  packets: number;
+}
+
+function writeBulk(writer: Writer, packets: number, random: Random): string {
+  const segment = new Uint8Array(BULK_SEGMENT);
+  for (let i = 0; i < segment.length; i++) segment[i] = random.below(256);
+  const request = new TextEncoder().encode(
+    'GET /file HTTP/1.1\r\nHost: files.example\r\nUser-Agent: curl/8.5.0\r\n\r\n',
+  );
+  const nothing = new Uint8Array(0);
+  let count = 0;
+  const begin = (): Download => {
+    const k = count++;
+    return {
+      client: ipv4(10, 0, (k >>> 6) & 255, 1 + (k & 63)),
+      server: ipv4(198, 18, (k * 7) & 255, 1 + ((k * 13) % 250)),
+      port: 32_768 + ((k * 31) % 28_000),
+      isHttp: k % 3 === 0,
+      asked: random.uint32(),
+      given: random.uint32(),
+      packets: 0,
+    };
+  };
+  const going = Array.from({ length: BULK_AT_A_TIME }, begin);
+  for (let i = 0; i < packets; i++) {
+    const k = random.below(going.length);
+    const download = going[k];
+    const { client, server, port, isHttp } = download;
+    const n = download.packets++;
+    const serverPort = isHttp ? 80 : 443;
+    const send = (fromServer: boolean, flags: number, payload: Uint8Array): void => {
+      const sequence = fromServer ? download.given : download.asked;
+      const acknowledgement = flags === TCP_SYN ? 0 : fromServer ? download.asked : download.given;
+      const tcp = fromServer
+        ? encodeTcp({ srcPort: serverPort, dstPort: port, flags, sequence, acknowledgement, payload })
+        : encodeTcp({ srcPort: port, dstPort: serverPort, flags, sequence, acknowledgement, payload });
+      const [source, destination] = fromServer ? [server, client] : [client, server];
+      writer.packet(
+        (i * 1e9) / BULK_PER_SECOND,
+        ethernet(encodeIpv4({ source, destination, protocol: PROTO.tcp, payload: tcp }), source),
+      );
+      const next = (sequence + payload.length + ((flags & (TCP_SYN | TCP_FIN)) === 0 ? 0 : 1)) >>> 0;
+      if (fromServer) download.given = next;
+      else download.asked = next;
+    };
+    if (n === 0) send(false, TCP_SYN, nothing);
+    else if (n === 1) send(true, TCP_SYN | TCP_ACK, nothing);
+    else if (n === 2) send(false, TCP_ACK, isHttp ? request : nothing);
+    else if (n < BULK_PACKETS_PER_FLOW - 2) send(n % 3 !== 0, TCP_ACK, n % 3 === 0 ? nothing : segment);
+    else {
+      send(n === BULK_PACKETS_PER_FLOW - 2, TCP_FIN | TCP_ACK, nothing);
+      if (n === BULK_PACKETS_PER_FLOW - 1) going[k] = begin();
+    }
+  }
+  return `made up: downloads over TCP of ${BULK_PACKETS_PER_FLOW} packets each, ${BULK_AT_A_TIME} at a time, ${humanCount(BULK_PER_SECOND)} packets a second`;
+}
+
 const FLOOD_PER_SECOND = 50_000;
 
 function writeFlood(writer: Writer, packets: number, random: Random): string {
@@ -570,9 +644,12 @@ function main(): void {
       out: { type: 'string' },
     },
   });
-  const kind = (['mix', 'small', 'many', 'flood'] as const).find((one) => one === values.kind);
+  const kind = (['mix', 'bulk', 'small', 'many', 'flood'] as const).find((one) => one === values.kind);
   if (kind === undefined)
-    throw new UserError(`--kind ${values.kind} is none of mix, small, many, flood`, 'see the head of bench/mix.ts');
+    throw new UserError(
+      `--kind ${values.kind} is none of mix, bulk, small, many, flood`,
+      'see the head of bench/mix.ts',
+    );
   const number = (name: 'mb' | 'hours' | 'packets' | 'seed'): number => {
     const value = Number(values[name]);
     if (Number.isFinite(value) && value > 0) return value;
