@@ -2,7 +2,7 @@ import { looksLikeArrow, openArrow } from './arrow.ts';
 import { looksLikeBinetflow, openBinetflow } from './binetflow.ts';
 import { looksLikeConnectionSheet, openConnectionSheet } from './connection-sheet.ts';
 import { looksLikeCsv, openCsv } from './csv.ts';
-import { looksLikeEve, openEve } from './eve.ts';
+import { looksLikeEve, openEve } from './eve/reader.ts';
 import type { RowFormat, RowInput } from './format.ts';
 import type { ByteSource } from './input.ts';
 import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FlowRecord, flowRecord } from '../../flow/index.ts';
-import { OddityCounter } from '../../wire/index.ts';
-import { type EveSource, looksLikeEve, openEve } from './eve.ts';
-import { type ByteSource, openInput } from './input.ts';
-import type { TableOpenOptions } from './table-source.ts';
+import { type FlowRecord, flowRecord } from '../../../flow/index.ts';
+import { OddityCounter } from '../../../wire/index.ts';
+import { type ByteSource, openInput } from '../input.ts';
+import type { TableOpenOptions } from '../table-source.ts';
+import { type EveSource, looksLikeEve, openEve } from './reader.ts';
 
 function bytesSource(text: string, name = 'eve.json'): ByteSource {
   const bytes = Buffer.from(text);
