@@ -6,7 +6,7 @@ import {
   safeText,
   type Table,
 } from '../../core/index.ts';
-import { timeReader } from '../expression/compile.ts';
+import { timeReader } from '../expression/apply.ts';
 import { KeyIndex } from '../expression/key.ts';
 import { Batch, type Vector } from '../expression/vector.ts';
 import type { FlagFunction, FlagObserver, RaisedFlag } from './function-table.ts';

@@ -10,21 +10,18 @@ import {
   Table as TableClass,
   takeRows,
 } from '../../core/index.ts';
-import {
-  type CompiledExpression,
-  type CompileOptions,
-  compileTree,
-  dimensionOf,
-  GroupTable,
-  type Scope,
-  timeReader,
-} from '../expression/compile.ts';
+import { timeReader } from '../expression/apply.ts';
+import { GroupTable } from '../expression/group.ts';
 import {
   type AggregateLimits,
   Batch,
   ColumnBuffers,
+  type CompiledExpression,
+  type CompileOptions,
+  compileTree,
   DEFAULT_AGGREGATE_LIMITS,
   type Dimension,
+  type Scope,
   TRUE,
   UNKNOWN,
   type Value,
@@ -32,6 +29,7 @@ import {
   valueAt,
 } from '../expression/index.ts';
 import { KeyIndex, keyText } from '../expression/key.ts';
+import { dimensionOf } from '../expression/node.ts';
 import { nearestZone, zoneOf } from '../expression/time-part.ts';
 import type { FeatureMeasurer, FeaturePack } from '../index.ts';
 import type { Feature, FeatureMatrix } from '../matrix.ts';

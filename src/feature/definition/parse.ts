@@ -1,5 +1,5 @@
 import { type Expression, ExpressionError, nearest, parseExpression, UserError } from '../../core/index.ts';
-import { TIME_UNITS } from '../expression/compile.ts';
+import { TIME_UNITS } from '../expression/unit.ts';
 import {
   callOf,
   columnOf,

@@ -12,7 +12,8 @@ import {
   takeRows,
 } from '../../core/index.ts';
 import { type AggregateLimits, DEFAULT_AGGREGATE_LIMITS } from './aggregate.ts';
-import { compileExpression, type Scope } from './compile.ts';
+import { compileExpression } from './compile.ts';
+import type { Scope } from './scope.ts';
 import { Batch, type Value, valueAt } from './vector.ts';
 
 type Cell = number | string | undefined;

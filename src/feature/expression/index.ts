@@ -7,16 +7,7 @@ export {
   type AggregateLimits,
   DEFAULT_AGGREGATE_LIMITS,
 } from './aggregate.ts';
-export {
-  CompiledExpression,
-  type CompileOptions,
-  compileExpression,
-  compileTree,
-  type Dimension,
-  FUNCTION_NAMES,
-  type Refusal,
-  type Scope,
-} from './compile.ts';
+export { CompiledExpression, compileExpression, compileTree } from './compile.ts';
 export {
   ArgumentError,
   type ExpressionFunction,
@@ -26,6 +17,9 @@ export {
   type ScalarCall,
   TEXT_FUNCTIONS,
 } from './function.ts';
+export type { Dimension } from './node.ts';
+export type { CompileOptions, Refusal, Scope } from './scope.ts';
+export { FUNCTION_NAMES } from './signature.ts';
 export {
   Batch,
   type BooleanVector,
