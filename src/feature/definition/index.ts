@@ -5,18 +5,7 @@ import type { FunctionTable } from './function-table.ts';
 import type { LegacySystem } from './legacy.ts';
 
 export { BEACONING } from './beacon.ts';
-export {
-  type BindOptions,
-  BoundDefinitions,
-  type BoundFeature,
-  bindDefinitions,
-  type DefinitionRun,
-  type DefinitionSaturation,
-  type ExpressionOddity,
-  type FilterCount,
-  type FlagFinding,
-  type RunResult,
-} from './bind.ts';
+export { type BindOptions, BoundDefinitions, type BoundFeature, bindDefinitions } from './bind.ts';
 export {
   type Definitions,
   type FeatureDefinition,
@@ -30,6 +19,8 @@ export { answersOf, type FunctionParts, standardFunctions, UNRANKED } from './dn
 export type { Formula } from './document.ts';
 export type { FlagFunction, FlagObserver, FlagParameter, FunctionTable, RaisedFlag } from './function-table.ts';
 export type { LegacySystem } from './legacy.ts';
+export type { DefinitionSaturation, ExpressionOddity, FilterCount, FlagFinding, RunResult } from './result.ts';
+export type { DefinitionRun } from './run.ts';
 
 /**
  * Reads definitions: our layout, or the file of features of system 003, told by what stands in it. @param file the name for messages.
