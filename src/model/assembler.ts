@@ -110,10 +110,9 @@ export const simd = (code: number, ...rest: number[]): number[] => [0xfd, ...uns
 export const vectorAccess = (code: number, align: number, offset: number): number[] =>
   simd(code, align, ...unsigned(offset));
 
-/** The memory of a module. `buffer` is another one after `grow`. */
+/** The memory of a module. */
 export interface Memory {
   readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
 }
 
 /** The part of the WebAssembly interface that is used here. It is no part of ECMAScript, so it may be absent. */
@@ -137,10 +136,11 @@ export interface Routine {
   readonly body: readonly number[];
 }
 
-/** A compiled routine and its memory, of one page at first. */
+/** A compiled routine and its memory, of one page at first. `reserve` puts others in the place of both. */
 export interface Assembled {
-  readonly memory: Memory;
-  readonly run: (...numbers: number[]) => void;
+  readonly module: object;
+  memory: Memory;
+  run: (...numbers: number[]) => void;
 }
 
 /** Compiles a routine; undefined where WebAssembly is absent or may not be compiled, as a page's content security policy can say. */
@@ -152,15 +152,30 @@ export function assemble(routine: Routine): Assembled | undefined {
   } catch {
     return undefined;
   }
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  const instance = new WebAssembly.Instance(compiled, { m: { m: memory } });
-  return { memory, run: instance.exports.w };
+  return { module: compiled, ...instantiate(WebAssembly, compiled, 1) };
 }
 
-/** Makes the memory at least so large. Growing detaches the old buffer: views are to be made afterwards. */
-export function reserve(memory: Memory, bytes: number): void {
-  const short = bytes - memory.buffer.byteLength;
-  if (short > 0) memory.grow(Math.ceil(short / PAGE));
+function instantiate(
+  { Memory, Instance }: NonNullable<typeof WebAssembly>,
+  module: object,
+  pages: number,
+): Pick<Assembled, 'memory' | 'run'> {
+  const memory = new Memory({ initial: pages });
+  return { memory, run: new Instance(module, { m: { m: memory } }).exports.w };
+}
+
+/**
+ * Makes the memory at least so large and keeps what is in it; `run` and views of the memory are to be taken afterwards. It is another memory then, for to grow the one that is there
+ * would detach its buffer: V8 throws away all compiled code that reads typed arrays when that happens for the first time, and code made later asks of every array whether it is
+ * detached.
+ */
+export function reserve(assembled: Assembled, bytes: number): void {
+  const held = new Uint8Array(assembled.memory.buffer);
+  if (typeof WebAssembly === 'undefined' || bytes <= held.length) return;
+  const { memory, run } = instantiate(WebAssembly, assembled.module, Math.ceil(bytes / PAGE));
+  new Uint8Array(memory.buffer).set(held);
+  assembled.memory = memory;
+  assembled.run = run;
 }
 
 const list = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];

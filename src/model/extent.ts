@@ -62,10 +62,10 @@ function measurePlain(values: Float32Array, d: number, rows: Int32Array, { min, 
 
 function measureAssembled(kernel: Assembled, values: Float32Array, d: number, rows: Int32Array, extent: Extent): void {
   const { min, max, missing } = extent;
-  const { memory, run } = kernel;
   const rowBytes = 4 * d;
   const stateAt = 16 * Math.ceil((rows.length * rowBytes + 16) / 16);
-  reserve(memory, stateAt + STATE_BYTES);
+  reserve(kernel, stateAt + STATE_BYTES);
+  const { memory, run } = kernel;
   copyRows(values, d, rows, new Float32Array(memory.buffer, 0, rows.length * d));
   const floats = new Float32Array(memory.buffer, stateAt, 8);
   const counts = new Uint32Array(memory.buffer, stateAt + 32, 4);

@@ -105,11 +105,11 @@ export function holdPanel(panel: Panel): NearKernel | undefined {
   }
   if (kernel === undefined || kernel.held === panel) return kernel;
   const { d, groups, values } = panel;
-  const { memory } = kernel;
   const queryAt = 4 * values.length;
   const squaresAt = queryAt + 16 * Math.ceil(d / 4);
   const minimaAt = squaresAt + 4 * GROUP * groups;
-  reserve(memory, minimaAt + 16 * groups);
+  reserve(kernel, minimaAt + 16 * groups);
+  const { memory } = kernel;
   new Float32Array(memory.buffer, 0, values.length).set(values);
   kernel.query = new Float32Array(memory.buffer, queryAt, d);
   kernel.rough = {
@@ -242,7 +242,7 @@ function holdForNearest(panel: Panel): NearestKernel | undefined {
   const kernel = nearestKernel;
   if (kernel === undefined || kernel.held === panel) return kernel;
   const { d, groups, values } = panel;
-  const { memory, room } = kernel;
+  const { room } = kernel;
   const factorAt = 4 * values.length;
   const squaresAt = factorAt + 16;
   const padded = 8 * Math.ceil(groups / 8);
@@ -252,8 +252,8 @@ function holdForNearest(panel: Panel): NearestKernel | undefined {
   const endsAt = queriesAt + 16 * Math.ceil((room * d) / 4);
   const hitsAt = endsAt + 4 * room;
   const hitBytes = 8 * padded * room;
-  reserve(memory, hitsAt + hitBytes);
-  const { buffer } = memory;
+  reserve(kernel, hitsAt + hitBytes);
+  const { buffer } = kernel.memory;
   new Float32Array(buffer, 0, values.length).set(values);
   // What `farthest` and then `roughest` make of the smallest square, with some more for the roundings on the way there.
   const slack = (1 + 4 * UNIT) ** 4;

@@ -200,15 +200,15 @@ function scaleAssembled(
   const period = d % 2 === 0 ? d : 2 * d;
   const size = end - from;
   const whole = period * Math.ceil(size / period);
-  const { memory, run } = kernel;
   if (kernel.pattern.length !== 2 * period || kernel.values.length < whole) {
     const valuesAt = PATTERN_AT + 16 * period;
-    reserve(memory, valuesAt + 8 * whole);
+    reserve(kernel, valuesAt + 8 * whole);
+    const { memory } = kernel;
     kernel.pattern = new Float64Array(memory.buffer, PATTERN_AT, 2 * period);
     kernel.values = new Float64Array(memory.buffer, valuesAt, whole);
     new Float64Array(memory.buffer, 0, 1)[0] = SOFT_LIMIT;
   }
-  const { pattern } = kernel;
+  const { memory, run, pattern } = kernel;
   for (let k = 0; k < period; k++) {
     const at = 4 * (k >> 1) + (k & 1);
     pattern[at] = centre[k % d];

@@ -122,8 +122,8 @@ function walkAssembled(
   const size = treeBytes(forest);
   const blockAt = treeCount * size;
   const sumsAt = blockAt + blockRows * d * 8;
+  reserve(kernel, sumsAt + blockRows * 8);
   const { memory, run } = kernel;
-  reserve(memory, sumsAt + blockRows * 8);
   if (kernel.held !== forest) {
     layOut(forest, blockRows, memory.buffer);
     kernel.held = forest;

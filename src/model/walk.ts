@@ -124,8 +124,8 @@ function walkAssembled(
   const blockAt = treeBytes;
   const sumsAt = blockAt + blockRows * featureCount * 4;
   const needed = sumsAt + blockRows * 8;
+  reserve(kernel, needed);
   const { memory, run } = kernel;
-  reserve(memory, needed);
   const treeView = new Uint8Array(memory.buffer, 0, treeBytes);
   const block = new Float32Array(memory.buffer, blockAt, blockRows * featureCount);
   const blockSums = new Float64Array(memory.buffer, sumsAt, blockRows);
