@@ -39,7 +39,7 @@ export function learn(event: EveEvent, pending: Pending, type: string): void {
     learnHttp(event, facts);
   }
   if (has(F.fileName)) operate(pending, `file ${event.text(F.fileName) ?? ''}`);
-  const learnMore = LEARNERS[type];
+  const learnMore = Object.hasOwn(LEARNERS, type) ? LEARNERS[type] : undefined;
   if (learnMore === undefined) return;
   if (type !== 'alert') pending.appProto ??= type === 'ftp_data' ? 'ftp-data' : type;
   learnMore(pending, event);

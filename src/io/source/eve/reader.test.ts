@@ -704,6 +704,23 @@ describe('what is no good', () => {
     ]);
   });
 
+  it('events and protocols that are called as what every object has are told as they are', async () => {
+    const names = ['constructor', '__proto__', 'toString'];
+    const { flows, source } = await read(
+      names.flatMap((name, i) => [
+        event(name, { flow_id: i + 1 }),
+        event('flow', { flow_id: i + 1, app_proto: name, flow: { start: AT, end: AT } }),
+      ]),
+    );
+    expect(flows.map(({ service }) => service)).toEqual(names);
+    expect([...source.events()]).toEqual([
+      ['constructor', 1],
+      ['flow', 3],
+      ['__proto__', 1],
+      ['toString', 1],
+    ]);
+  });
+
   it('any event, cut or twisted, is read without an exception', async () => {
     const text = JSON.stringify(FLOW);
     for (let n = 0; n < text.length; n += 7) await read(text.slice(0, n));

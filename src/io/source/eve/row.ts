@@ -223,7 +223,7 @@ export class EveRows {
         : ((dstPort === undefined ? undefined : serviceByPort(number, dstPort)) ??
           (srcPort === undefined ? undefined : serviceByPort(number, srcPort)));
     const app = protocolSaid(appProto);
-    const said = app === undefined ? undefined : (SERVICES[app] ?? app);
+    const said = app !== undefined && Object.hasOwn(SERVICES, app) ? SERVICES[app] : app;
     if (said !== undefined || byPort !== undefined) {
       w.setText(C.service, row, (said ?? byPort ?? '').slice(0, 64));
       w.setText(C.serviceBasis, row, said === undefined ? 'port' : 'content');
