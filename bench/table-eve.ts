@@ -13,7 +13,7 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FlowFeatureMeasurer } from '../src/feature/index.ts';
-import { openEve } from '../src/io/source/eve/reader.ts';
+import { openEve } from '../src/io/source/eve/index.ts';
 import { openInput } from '../src/io/source/input.ts';
 import { OddityCounter } from '../src/wire/index.ts';
 

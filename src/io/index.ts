@@ -42,8 +42,7 @@ export * from './source/ledger.ts';
 export * from './source/lines.ts';
 export * from './source/live.ts';
 export * from './source/micro-batch.ts';
-export * from './source/netflow.ts';
-export * from './source/netflow-pairing.ts';
+export * from './source/netflow/index.ts';
 export * from './source/nfdump.ts';
 export * from './source/peek.ts';
 export {

@@ -3,7 +3,7 @@ import type { OddityCounter } from '../../wire/index.ts';
 import type { DeadLetterFile } from '../sink/dead-letter.ts';
 import { listenerTable, listenRecords } from './agent-listener.ts';
 import { openSearchQuery } from './elasticsearch.ts';
-import type { CollectorKind } from './netflow.ts';
+import type { CollectorKind } from './netflow/index.ts';
 import { connectStream } from './stream-client.ts';
 import type { Reject, TableSource } from './table-source.ts';
 import { openCollector } from './udp-collector.ts';

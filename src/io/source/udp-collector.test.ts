@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../core/index.ts';
 import { type FlowRecord, flowRecord } from '../../flow/index.ts';
 import { encodeNetflow5, OddityCounter } from '../../wire/index.ts';
-import type { CollectorKind } from './netflow.ts';
+import type { CollectorKind } from './netflow/index.ts';
 import {
   type CollectorOptions,
   type CollectorSource,

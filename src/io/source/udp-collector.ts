@@ -11,7 +11,7 @@ import {
   NetflowDecoder,
   type NetflowOptions,
   type NetflowSource,
-} from './netflow.ts';
+} from './netflow/index.ts';
 
 /**
  * A UDP port that exporters send NetFlow, IPFIX and sFlow to, all on one, told apart datagram by datagram.

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type TestFrame, tcp, udp } from '../../../test/support/frames.ts';
-import { UserError } from '../../core/index.ts';
-import { type FlowRecord, flowRecord } from '../../flow/index.ts';
+import { type TestFrame, tcp, udp } from '../../../../test/support/frames.ts';
+import { UserError } from '../../../core/index.ts';
+import { type FlowRecord, flowRecord } from '../../../flow/index.ts';
 import {
   compileTemplate,
   encodeIpfix,
@@ -21,9 +21,9 @@ import {
   OddityCounter,
   parseAddress,
   type TemplateKind,
-} from '../../wire/index.ts';
-import { bytesSource } from './delimited.ts';
-import { openInput } from './input.ts';
+} from '../../../wire/index.ts';
+import { bytesSource } from '../delimited.ts';
+import { openInput } from '../input.ts';
 import {
   looksLikeNetflow,
   looksLikeNfcapd,
@@ -34,10 +34,10 @@ import {
   netflowFromCapture,
   netflowFromFile,
   nfcapdError,
-} from './netflow.ts';
+} from './index.ts';
 
 const T0 = 1_700_000_000_000;
-const FIXTURES = new URL('../../../test/fixture/netflow/', import.meta.url);
+const FIXTURES = new URL('../../../../test/fixture/netflow/', import.meta.url);
 
 const word = (address: string): number => parseAddress(address)?.words[0] ?? 0;
 
