@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random, takeRows } from '../core/index.ts';
@@ -65,6 +67,23 @@ const detect = (samples: readonly Sample[], options: Partial<StrangeFlowOptions>
 
 describe('the strange-flow detector', () => {
   const odd = many(4, '10.0.0.77', ODD);
+
+  it('holds on to rows and not to the tables that they came in', async () => {
+    const detector = createStrangeFlowDetector(context, model);
+    // In a function of its own: this one's variables live until it returns.
+    const observe = (samples: readonly Sample[]): WeakRef<object>[] => {
+      const table = flowTable(samples.map((s) => s.record));
+      const features = matrix(samples);
+      detector.observe(table, features);
+      return [new WeakRef(table), new WeakRef(features.values)];
+    };
+    const seen = [...observe(ordinary), ...observe(odd)];
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    expect(seen.map((ref) => ref.deref())).toEqual([undefined, undefined, undefined, undefined]);
+    expect(detector.finish()).toHaveLength(1);
+  });
 
   it('reports the host that has more strange flows than chance would give it', () => {
     const found = detect([...ordinary, ...odd]);

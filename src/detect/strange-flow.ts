@@ -185,8 +185,7 @@ class StrangeFlows implements StrangeFlowDetector {
         // A stream can explain a row only now, and only the strangest of a host is explained.
         const first = this.#hosts.get(actor)?.kept[0];
         if (first === undefined || first.explain !== undefined) return;
-        const explanation = explain();
-        first.explain = () => explanation;
+        first.explain = explainedBy(explain());
       },
     });
   }
@@ -206,10 +205,7 @@ class StrangeFlows implements StrangeFlowDetector {
     rows.forEach((row, i) => {
       const initiator = textAt(batch.initiator, row);
       if (initiator === undefined) return;
-      this.#keep(initiator, flows, row, raw[i] ?? 0, () => {
-        const one = rowsOf(features, [row]);
-        return { explain: () => model.explain(one, 0), ordinaryWith: () => ordinaryWith(model, one) };
-      });
+      this.#keep(initiator, flows, row, raw[i] ?? 0, () => explainers(model, rowsOf(features, [row])));
     });
   }
 
@@ -395,6 +391,16 @@ class StrangeFlows implements StrangeFlowDetector {
             : `${meaning}: ${words(value)}; usually ${usually(words(usual.q05), words(usual.q95), known?.unit === 'class')}.`,
     };
   }
+}
+
+/** How the row of a matrix of one row is explained. A function of its own, so that what waits for the end holds the row and not the tables that were at hand where it was seen. */
+function explainers(model: Model, one: FeatureMatrix): Pick<Kept, 'explain' | 'ordinaryWith'> {
+  return { explain: () => model.explain(one, 0), ordinaryWith: () => ordinaryWith(model, one) };
+}
+
+/** As `explainers`, of what is known already. */
+function explainedBy(explanation: Explanation): () => Explanation {
+  return () => explanation;
 }
 
 /** What would have made the strangest flow ordinary, where a change of few features would have. */
