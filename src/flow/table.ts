@@ -677,6 +677,7 @@ export class FlowTable {
     this.#delete(w[rw + W_HASH], ref);
     this.#wheel.remove(ref);
     this.#observer.release(ref);
+    this.#tracker.release(ref);
     this.payloads?.release(ref);
     if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
     w[rw + W_STATE] = 0;

@@ -1,4 +1,5 @@
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/index.ts';
+import { FreeNumbers } from './free-numbers.ts';
 
 /**
  * What each side of a TCP connection sent again, late, or not at all, judged from its headers alone.
@@ -7,7 +8,8 @@ import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/index.ts';
  * 3.4). One thing is done otherwise: Wireshark remembers every unacknowledged segment of a connection, here a side remembers its three latest holes. So a
  * segment is known to bring something new when it lies in one of them, at a fixed price per flow.
  *
- * Memory: 256 bytes for each flow in one buffer by record number, touched when the flow is opened. Nothing is allocated per packet.
+ * Memory: a row of 84 bytes for each live TCP flow, and 192 more for one of which there was something to count. Rows that are free again are taken first, so what was never
+ * needed at a time is never touched. Nothing is allocated per packet.
  */
 
 /** What a segment was, as bits; a segment may be several things at once. 0: nothing remarkable, and no payload. */
@@ -40,9 +42,9 @@ export const SEGMENT = {
   windowFull: 8192,
 } as const;
 
-// A side's state: 32 words of 4 bytes. What a segment in order touches comes first, so that it lies in one cache line.
-const SIDE_WORDS = 32;
-const FLOW_WORDS = 2 * SIDE_WORDS;
+// What every segment looks at or changes, of both sides: 64 bytes, a line of the processor's caches. Side `d` begins at word `d * SIDE_WORDS`.
+const ROW_WORDS = 16;
+const SIDE_WORDS = 8;
 /** When the next expected sequence number last moved, and when this side last acknowledged anything, ns; float64, index in units of 8 bytes. */
 const T_NEXT = 0;
 const T_ACK = 1;
@@ -52,13 +54,21 @@ const S_ACK = 5;
 const S_BITS = 6;
 /** Length of the run of duplicate ACKs that this side is sending. */
 const S_RUN = 7;
-const S_COUNTS = 8;
-const COUNTS = 16;
+
+// What few flows need, of both sides; those of side `d` begin at word `d * DETAIL_SIDE`.
+const DETAIL_WORDS = 48;
+const DETAIL_SIDE = 24;
+/** The numbers of TCP_COUNT come first. */
+const COUNTS = 15;
 /** Three holes, latest first: sequence number of the first missing byte and of the byte behind the last; equal when unused. */
-const S_HOLES = 24;
+const D_HOLES = 16;
 const HOLES = 3;
-/** Time of this side's SYN or SYN-ACK, until it is answered; then how long the answer took (see B_MEASURED); float64. */
-const T_HANDSHAKE = 15;
+/** Stands for the details of all flows that have none: only read. */
+const NO_DETAIL = 0;
+/** Details that there is room for at first. */
+const FIRST_DETAILS = 256;
+/** Row of the records that have none. */
+const NO_ROW = 0;
 
 const B_NEXT_KNOWN = 1 << 20;
 const B_ACK_KNOWN = 1 << 21;
@@ -75,29 +85,27 @@ const B_HAS_DATA = 1 << 31;
 
 /** What is counted for each side; the value is the index to give to `TcpTracker.count`. Counts stop at 4,294,967,295. */
 export const TCP_COUNT = {
-  /** Segments with payload, retransmitted ones included, keep-alives and window probes not. */
-  dataSegments: 0,
   /** All kinds, SYN and FIN included. */
-  retransmissions: 1,
-  fastRetransmissions: 2,
-  spuriousRetransmissions: 3,
-  outOfOrder: 4,
+  retransmissions: 0,
+  fastRetransmissions: 1,
+  spuriousRetransmissions: 2,
+  outOfOrder: 3,
   /** Times that bytes were missing before a segment. */
-  gaps: 5,
+  gaps: 4,
   /** Bytes that were missing and did not come later. */
-  missingBytes: 6,
+  missingBytes: 5,
   /** Payload bytes that had been seen before. */
-  retransmittedBytes: 7,
-  keepAlives: 8,
-  zeroWindows: 9,
-  windowProbes: 10,
-  duplicateAcks: 11,
-  resets: 12,
+  retransmittedBytes: 6,
+  keepAlives: 7,
+  zeroWindows: 8,
+  windowProbes: 9,
+  duplicateAcks: 10,
+  resets: 11,
   /** SYN or SYN-ACK sent again; they count among the retransmissions too. */
-  synRetransmissions: 13,
+  synRetransmissions: 12,
   /** Acknowledgments, by this side, of bytes of the other side that were not seen. */
-  unseenAcks: 14,
-  windowFulls: 15,
+  unseenAcks: 13,
+  windowFulls: 14,
 } as const;
 
 export type TcpCount = (typeof TCP_COUNT)[keyof typeof TCP_COUNT];
@@ -148,43 +156,79 @@ export function tcpOptionHints(bytes: Uint8Array, at: number, end: number): numb
 
 /** Follows the sequence numbers of live TCP flows. Flows are named by their record number in the flow table, sides by 0 and 1. */
 export class TcpTracker {
+  /** Row of each record, NO_ROW for one of another protocol. */
+  #rowOf: Int32Array;
   #w: Int32Array;
-  #u: Uint32Array;
   #f: Float64Array;
+  /** By row and side: time of this side's SYN or SYN-ACK, until it is answered; then how long the answer took (see B_MEASURED). */
+  #handshakes: Float64Array;
+  #freeRows: FreeNumbers;
+  /** Details of each row, NO_DETAIL while there was nothing to count. */
+  #detailOf: Int32Array;
+  #details = new Uint32Array(FIRST_DETAILS * DETAIL_WORDS);
+  /** The same memory, for sequence numbers. */
+  #holes = new Int32Array(this.#details.buffer);
+  #freeDetails = new FreeNumbers(NO_DETAIL + 1);
 
-  /** @param maxFlows record numbers are below it; 256 bytes of address space each. */
+  /** @param maxFlows record numbers are below it. */
   constructor(maxFlows: number) {
-    const buffer = new ArrayBuffer(maxFlows * FLOW_WORDS * 4);
+    const rows = maxFlows + 1;
+    const buffer = new ArrayBuffer(rows * ROW_WORDS * 4);
+    this.#rowOf = new Int32Array(maxFlows);
     this.#w = new Int32Array(buffer);
-    this.#u = new Uint32Array(buffer);
     this.#f = new Float64Array(buffer);
+    this.#handshakes = new Float64Array(2 * rows);
+    this.#detailOf = new Int32Array(rows);
+    this.#freeRows = new FreeNumbers(NO_ROW + 1);
   }
 
   /** Begins a connection in this record: whatever was there is forgotten. */
   open(ref: number): void {
-    this.#w.fill(0, ref * FLOW_WORDS, (ref + 1) * FLOW_WORDS);
+    let row = this.#rowOf[ref];
+    if (row === NO_ROW) {
+      row = this.#freeRows.take();
+      this.#rowOf[ref] = row;
+    } else this.#dropDetail(row);
+    // The times count only where the bits say so.
+    const w = this.#w;
+    for (let me = row * ROW_WORDS; me < (row + 1) * ROW_WORDS; me += SIDE_WORDS) {
+      w[me + S_NEXT] = 0;
+      w[me + S_ACK] = 0;
+      w[me + S_BITS] = 0;
+      w[me + S_RUN] = 0;
+    }
+  }
+
+  /** The record is free: a connection that was followed in it is forgotten. */
+  release(ref: number): void {
+    const row = this.#rowOf[ref];
+    if (row === NO_ROW) return;
+    this.#dropDetail(row);
+    this.#freeRows.give(row);
+    this.#rowOf[ref] = NO_ROW;
   }
 
   /** Zeroes the counts and keeps the state of the connection, for a flow that goes on in a new row. */
   resetCounts(ref: number): void {
-    const at = ref * FLOW_WORDS + S_COUNTS;
-    this.#w.fill(0, at, at + COUNTS);
-    this.#w.fill(0, at + SIDE_WORDS, at + SIDE_WORDS + COUNTS);
+    const detail = this.#detailOf[this.#rowOf[ref]];
+    if (detail === NO_DETAIL) return;
+    for (let at = detail * DETAIL_WORDS; at < (detail + 1) * DETAIL_WORDS; at += DETAIL_SIDE)
+      this.#details.fill(0, at, at + COUNTS);
   }
 
-  /** The counts of all flows: see `countsOf`. */
+  /** The counts of all flows: see `countsOf`. Valid until the next segment. */
   get counts(): Uint32Array {
-    return this.#u;
+    return this.#details;
   }
 
   /** Where in `counts` those of side `d` begin, in the order of TCP_COUNT. */
   countsOf(ref: number, d: number): number {
-    return ref * FLOW_WORDS + d * SIDE_WORDS + S_COUNTS;
+    return this.#detailOf[this.#rowOf[ref]] * DETAIL_WORDS + d * DETAIL_SIDE;
   }
 
   /** One of TCP_COUNT for side `d`, 0 to 4,294,967,295. */
   count(ref: number, d: number, which: TcpCount): number {
-    return this.#u[ref * FLOW_WORDS + d * SIDE_WORDS + S_COUNTS + which];
+    return this.#details[this.countsOf(ref, d) + which];
   }
 
   /**
@@ -192,8 +236,9 @@ export class TcpTracker {
    * the ACK. NaN when that was not seen or the capture's clock ran backwards. Seen from the place of the capture; a SYN sent again counts from its latest.
    */
   handshakeNs(ref: number, d: number): number {
-    const side = ref * FLOW_WORDS + d * SIDE_WORDS;
-    return (this.#w[side + S_BITS] & B_MEASURED) !== 0 ? this.#f[(side >> 1) + T_HANDSHAKE] : Number.NaN;
+    const row = this.#rowOf[ref];
+    if ((this.#w[row * ROW_WORDS + d * SIDE_WORDS + S_BITS] & B_MEASURED) === 0) return Number.NaN;
+    return this.#handshakes[2 * row + d];
   }
 
   /** Round-trip time of the handshake, SYN to ACK, wherever the capture was made; ns, NaN when not known. */
@@ -222,11 +267,11 @@ export class TcpTracker {
   ): number {
     const w = this.#w;
     const f = this.#f;
-    const me = ref * FLOW_WORDS + d * SIDE_WORDS;
-    const peer = ref * FLOW_WORDS + (1 - d) * SIDE_WORDS;
+    const row = this.#rowOf[ref];
+    const me = row * ROW_WORDS + d * SIDE_WORDS;
+    const peer = me ^ SIDE_WORDS;
     const before = w[me + S_BITS];
     const peerBits = w[peer + S_BITS];
-    const counts = me + S_COUNTS;
     const isControl = (flags & (TCP_SYN | TCP_FIN | TCP_RST)) !== 0;
     const span = payloadLength + ((flags & TCP_SYN) !== 0 ? 1 : 0) + ((flags & TCP_FIN) !== 0 ? 1 : 0);
     const isKnown = (before & B_NEXT_KNOWN) !== 0;
@@ -243,16 +288,16 @@ export class TcpTracker {
     if (!isControl) {
       if (window === 0) {
         is |= SEGMENT.zeroWindow;
-        this.#bump(counts + TCP_COUNT.zeroWindows);
+        this.#bump(me, TCP_COUNT.zeroWindows);
       }
       if (isKnown && ahead === 0 && payloadLength === 1 && (peerBits & (B_WINDOW_KNOWN | 0xffff)) === B_WINDOW_KNOWN) {
         is |= SEGMENT.windowProbe;
         bits |= B_LAST_PROBE;
-        this.#bump(counts + TCP_COUNT.windowProbes);
+        this.#bump(me, TCP_COUNT.windowProbes);
       } else if (ahead === -1 && payloadLength <= 1) {
         is |= SEGMENT.keepAlive;
         bits |= B_LAST_KEEP_ALIVE;
-        this.#bump(counts + TCP_COUNT.keepAlives);
+        this.#bump(me, TCP_COUNT.keepAlives);
       }
       if (payloadLength === 0 && ahead === 0) {
         if (window === 0) {
@@ -267,7 +312,7 @@ export class TcpTracker {
           else if (isSameWindow || (hints & TCP_HINT_SACK) !== 0) {
             is |= SEGMENT.duplicateAck;
             w[me + S_RUN]++;
-            this.#bump(counts + TCP_COUNT.duplicateAcks);
+            this.#bump(me, TCP_COUNT.duplicateAcks);
           }
         }
       }
@@ -278,13 +323,12 @@ export class TcpTracker {
         ((sequence + payloadLength - w[peer + S_ACK]) | 0) === scaledWindow(peerBits, before)
       ) {
         is |= SEGMENT.windowFull;
-        this.#bump(counts + TCP_COUNT.windowFulls);
+        this.#bump(me, TCP_COUNT.windowFulls);
       }
-    } else if (isReset) this.#bump(counts + TCP_COUNT.resets);
+    } else if (isReset) this.#bump(me, TCP_COUNT.resets);
 
     if ((is & (SEGMENT.data | SEGMENT.keepAlive | SEGMENT.windowProbe)) === SEGMENT.data) {
       bits |= B_HAS_DATA;
-      this.#bump(counts + TCP_COUNT.dataSegments);
     }
 
     if (hasAck && (before & B_ACK_KNOWN) !== 0 && acknowledgement !== w[me + S_ACK]) w[me + S_RUN] = 0;
@@ -298,7 +342,7 @@ export class TcpTracker {
         (beyond > 0 || ((peerBits & B_HAS_HOLES) !== 0 && this.#coversHole(me, peer, acknowledgement)))
       ) {
         is |= SEGMENT.ackUnseen;
-        this.#bump(counts + TCP_COUNT.unseenAcks);
+        this.#bump(me, TCP_COUNT.unseenAcks);
       }
     }
 
@@ -314,13 +358,13 @@ export class TcpTracker {
       } else {
         if (ahead > 0) {
           is |= SEGMENT.gap;
-          this.#bump(counts + TCP_COUNT.gaps);
+          this.#bump(me, TCP_COUNT.gaps);
           if (ahead <= LARGEST_WINDOW) {
-            this.#grow(counts + TCP_COUNT.missingBytes, ahead);
+            this.#grow(me, TCP_COUNT.missingBytes, ahead);
             this.#addHole(me, next, sequence);
             bits |= B_HAS_HOLES;
           } else {
-            w.fill(0, me + S_HOLES, me + S_HOLES + 2 * HOLES);
+            this.#forgetHoles(me);
             bits &= ~B_HAS_HOLES;
           }
         } else if (ahead < 0 && span > 0 && (is & SEGMENT.keepAlive) === 0) {
@@ -358,10 +402,13 @@ export class TcpTracker {
   ): number {
     const w = this.#w;
     const f = this.#f;
-    const counts = me + S_COUNTS;
     const filled = (w[me + S_BITS] & B_HAS_HOLES) !== 0 ? this.#fill(me, sequence, span) : 0;
     if (filled > 0)
-      this.#grow(counts + TCP_COUNT.missingBytes, -Math.min(filled, this.#u[counts + TCP_COUNT.missingBytes]));
+      this.#grow(
+        me,
+        TCP_COUNT.missingBytes,
+        -Math.min(filled, this.#details[this.#detail(me) + TCP_COUNT.missingBytes]),
+      );
     const seenBefore = Math.min(payloadLength, -ahead) - filled;
     const peerHasAck = (w[peer + S_BITS] & B_ACK_KNOWN) !== 0;
     const sinceNext = timeNs - f[(me >> 1) + T_NEXT];
@@ -378,27 +425,27 @@ export class TcpTracker {
     // What ends where the stream ends now is more often a lost tail that was sent again after a bare ACK had shown the gap; what reaches beyond was cut anew.
     else if (filled > 0 && ahead + span < 0 && sinceNext < this.#reorderNs(me, peer)) is = SEGMENT.outOfOrder;
     else is = SEGMENT.retransmission;
-    if ((is & SEGMENT.outOfOrder) !== 0) this.#bump(counts + TCP_COUNT.outOfOrder);
+    if ((is & SEGMENT.outOfOrder) !== 0) this.#bump(me, TCP_COUNT.outOfOrder);
     else {
-      this.#bump(counts + TCP_COUNT.retransmissions);
-      if ((is & SEGMENT.fast) !== 0) this.#bump(counts + TCP_COUNT.fastRetransmissions);
-      if ((is & SEGMENT.spurious) !== 0) this.#bump(counts + TCP_COUNT.spuriousRetransmissions);
-      if ((flags & TCP_SYN) !== 0) this.#bump(counts + TCP_COUNT.synRetransmissions);
+      this.#bump(me, TCP_COUNT.retransmissions);
+      if ((is & SEGMENT.fast) !== 0) this.#bump(me, TCP_COUNT.fastRetransmissions);
+      if ((is & SEGMENT.spurious) !== 0) this.#bump(me, TCP_COUNT.spuriousRetransmissions);
+      if ((flags & TCP_SYN) !== 0) this.#bump(me, TCP_COUNT.synRetransmissions);
     }
-    if (seenBefore > 0) this.#grow(counts + TCP_COUNT.retransmittedBytes, seenBefore);
+    if (seenBefore > 0) this.#grow(me, TCP_COUNT.retransmittedBytes, seenBefore);
     return is;
   }
 
   #renumber(me: number, next: number, timeNs: number): void {
     this.#w[me + S_NEXT] = next;
-    this.#w.fill(0, me + S_HOLES, me + S_HOLES + 2 * HOLES);
+    this.#forgetHoles(me);
     this.#f[(me >> 1) + T_NEXT] = timeNs;
   }
 
   #reorderNs(me: number, peer: number): number {
     const w = this.#w;
     if ((w[me + S_BITS] & w[peer + S_BITS] & B_MEASURED) === 0) return REORDER_NS;
-    return this.#f[(me >> 1) + T_HANDSHAKE] + this.#f[(peer >> 1) + T_HANDSHAKE];
+    return this.#handshakes[handshakeOf(me)] + this.#handshakes[handshakeOf(peer)];
   }
 
   /** Times the handshake. Of a side whose SYN waits for an answer, S_NEXT is still what that answer must acknowledge, unless data went with or behind it. */
@@ -412,17 +459,16 @@ export class TcpTracker {
     hints: number,
   ): void {
     const w = this.#w;
-    const f = this.#f;
     const isSyn = (flags & TCP_SYN) !== 0;
     const answers = (flags & TCP_ACK) !== 0 && (flags & TCP_RST) === 0 && (w[peer + S_BITS] & B_WAITING) !== 0;
     if (answers && ((acknowledgement - w[peer + S_NEXT]) | 0) <= 0) {
       // The answer to a SYN is a SYN-ACK, the answer to a SYN-ACK is an ACK.
       const awaitsSyn = (w[peer + S_BITS] & B_SYN_SENT) !== 0;
       if (awaitsSyn === isSyn) {
-        const took = timeNs - f[(peer >> 1) + T_HANDSHAKE];
+        const took = timeNs - this.#handshakes[handshakeOf(peer)];
         w[peer + S_BITS] &= ~B_WAITING;
         if (took >= 0) {
-          f[(peer >> 1) + T_HANDSHAKE] = took;
+          this.#handshakes[handshakeOf(peer)] = took;
           w[peer + S_BITS] |= B_MEASURED;
         }
       }
@@ -430,7 +476,7 @@ export class TcpTracker {
     if (!isSyn || ((sequence + 1 - w[me + S_NEXT]) | 0) > 0) return;
     let bits = w[me + S_BITS];
     if ((bits & B_MEASURED) === 0) {
-      f[(me >> 1) + T_HANDSHAKE] = timeNs;
+      this.#handshakes[handshakeOf(me)] = timeNs;
       bits = (bits & ~B_SYN_SENT) | B_WAITING | ((flags & TCP_ACK) === 0 ? B_SYN_SENT : 0);
     }
     const scale = (hints >> HINT_SCALE_SHIFT) & 255;
@@ -444,25 +490,27 @@ export class TcpTracker {
 
   /** When three are open the oldest is forgotten: its bytes stay missing, whatever comes. */
   #addHole(me: number, from: number, to: number): void {
-    const w = this.#w;
-    const at = me + S_HOLES;
+    const at = this.#detail(me) + D_HOLES;
+    const holes = this.#holes;
     // An empty place need not be kept.
     let last = 0;
-    while (last < HOLES - 1 && w[at + 2 * last] !== w[at + 2 * last + 1]) last++;
+    while (last < HOLES - 1 && holes[at + 2 * last] !== holes[at + 2 * last + 1]) last++;
     for (let i = last; i > 0; i--) {
-      w[at + 2 * i] = w[at + 2 * i - 2];
-      w[at + 2 * i + 1] = w[at + 2 * i - 1];
+      holes[at + 2 * i] = holes[at + 2 * i - 2];
+      holes[at + 2 * i + 1] = holes[at + 2 * i - 1];
     }
-    w[at] = from;
-    w[at + 1] = to;
+    holes[at] = from;
+    holes[at + 1] = to;
   }
 
   /** Whether an acknowledgment by side `me` goes into a hole of the other side further than the one before it. */
   #coversHole(me: number, peer: number, acknowledgement: number): boolean {
     const w = this.#w;
+    const at = this.#detail(peer) + D_HOLES;
+    const holes = this.#holes;
     for (let i = 0; i < HOLES; i++) {
-      const from = w[peer + S_HOLES + 2 * i];
-      const to = w[peer + S_HOLES + 2 * i + 1];
+      const from = holes[at + 2 * i];
+      const to = holes[at + 2 * i + 1];
       if (from === to || ((acknowledgement - from) | 0) <= 0) continue;
       if ((w[me + S_BITS] & B_ACK_KNOWN) === 0 || ((w[me + S_ACK] - to) | 0) < 0) return true;
     }
@@ -471,36 +519,35 @@ export class TcpTracker {
 
   /** Takes [sequence, sequence + span) out of the holes; how many of their bytes that were. */
   #fill(me: number, sequence: number, span: number): number {
-    const w = this.#w;
+    const first = this.#detail(me) + D_HOLES;
+    const holes = this.#holes;
     const end = (sequence + span) | 0;
     let filled = 0;
-    for (let i = 0; i < HOLES; i++) {
-      const at = me + S_HOLES + 2 * i;
-      const from = w[at];
-      const to = w[at + 1];
+    for (let at = first; at < first + 2 * HOLES; at += 2) {
+      const from = holes[at];
+      const to = holes[at + 1];
       if (from === to) continue;
       const begins = ((sequence - from) | 0) > 0 ? sequence : from;
       const ends = ((end - to) | 0) < 0 ? end : to;
       const covered = (ends - begins) | 0;
       if (covered <= 0) continue;
       filled += covered;
-      if (begins === from) w[at] = ends;
+      if (begins === from) holes[at] = ends;
       else {
-        w[at + 1] = begins;
+        holes[at + 1] = begins;
         // A segment in the middle leaves two holes; what lies behind it is forgotten when all places are taken.
-        if (ends !== to) this.#placeHole(me, ends, to);
+        if (ends !== to) this.#placeHole(first, ends, to);
       }
     }
     return filled;
   }
 
-  #placeHole(me: number, from: number, to: number): void {
-    const w = this.#w;
-    for (let i = 0; i < HOLES; i++) {
-      const at = me + S_HOLES + 2 * i;
-      if (w[at] !== w[at + 1]) continue;
-      w[at] = from;
-      w[at + 1] = to;
+  #placeHole(first: number, from: number, to: number): void {
+    const holes = this.#holes;
+    for (let at = first; at < first + 2 * HOLES; at += 2) {
+      if (holes[at] !== holes[at + 1]) continue;
+      holes[at] = from;
+      holes[at + 1] = to;
       return;
     }
   }
@@ -510,27 +557,74 @@ export class TcpTracker {
    * they wrap.
    */
   #keepYoungHoles(me: number): boolean {
-    const w = this.#w;
+    const first = this.#detail(me) + D_HOLES;
+    const holes = this.#holes;
+    const next = this.#w[me + S_NEXT];
     let open = false;
-    for (let i = 0; i < HOLES; i++) {
-      const at = me + S_HOLES + 2 * i;
-      if (w[at] === w[at + 1]) continue;
-      if ((w[me + S_NEXT] - w[at]) >>> 0 > 2 * LARGEST_WINDOW) w[at + 1] = w[at];
+    for (let at = first; at < first + 2 * HOLES; at += 2) {
+      if (holes[at] === holes[at + 1]) continue;
+      if ((next - holes[at]) >>> 0 > 2 * LARGEST_WINDOW) holes[at + 1] = holes[at];
       else open = true;
     }
     return open;
   }
 
+  #forgetHoles(me: number): void {
+    if (this.#detailOf[rowAt(me)] === NO_DETAIL) return;
+    const at = this.#detail(me) + D_HOLES;
+    this.#holes.fill(0, at, at + 2 * HOLES);
+  }
+
   // ---- counters ----
 
-  #bump(at: number): void {
-    if (this.#u[at] !== MOST) this.#u[at]++;
+  /** Counts for the side whose state begins at `me` one more of TCP_COUNT. */
+  #bump(me: number, which: TcpCount): void {
+    const at = this.#detail(me) + which;
+    if (this.#details[at] !== MOST) this.#details[at]++;
   }
 
-  #grow(at: number, by: number): void {
-    const sum = this.#u[at] + by;
-    this.#u[at] = sum > MOST ? MOST : sum;
+  #grow(me: number, which: TcpCount, by: number): void {
+    const at = this.#detail(me) + which;
+    const sum = this.#details[at] + by;
+    this.#details[at] = sum > MOST ? MOST : sum;
   }
+
+  // ---- details ----
+
+  /** Where the details of the side whose state begins at `me` begin; the connection has some from now on. */
+  #detail(me: number): number {
+    const row = rowAt(me);
+    let detail = this.#detailOf[row];
+    if (detail === NO_DETAIL) {
+      detail = this.#freeDetails.take();
+      this.#detailOf[row] = detail;
+      if ((detail + 1) * DETAIL_WORDS > this.#details.length) {
+        const grown = new Uint32Array(2 * this.#details.length);
+        grown.set(this.#details);
+        this.#details = grown;
+        this.#holes = new Int32Array(grown.buffer);
+      }
+    }
+    return detail * DETAIL_WORDS + (me & SIDE_WORDS) * (DETAIL_SIDE / SIDE_WORDS);
+  }
+
+  #dropDetail(row: number): void {
+    const detail = this.#detailOf[row];
+    if (detail === NO_DETAIL) return;
+    this.#details.fill(0, detail * DETAIL_WORDS, (detail + 1) * DETAIL_WORDS);
+    this.#freeDetails.give(detail);
+    this.#detailOf[row] = NO_DETAIL;
+  }
+}
+
+/** Row of the side whose state begins at word `me`. */
+function rowAt(me: number): number {
+  return (me / ROW_WORDS) | 0;
+}
+
+/** Where the handshake of that side is. */
+function handshakeOf(me: number): number {
+  return (me / SIDE_WORDS) | 0;
 }
 
 /** Window in bytes. It is scaled only when both sides offered it (RFC 7323 section 2.2). */
