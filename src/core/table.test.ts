@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isValid, PackedTextColumn, type Schema, TableBuilder } from './index.ts';
+import { isValid, PackedTextColumn, type Schema, type Table, TableBuilder } from './index.ts';
 
 const schema: Schema = {
   name: 't',
@@ -41,6 +41,24 @@ describe('a table builder whose arrays are filled by its caller', () => {
       }
       builder.recycle(table);
     }
+  });
+
+  it('fills the arrays of a table that came back before the next row, and fresh ones while it is out', () => {
+    const builder = new TableBuilder(schema, 4);
+    const fill = (n: number): Table => {
+      const row = builder.addRow();
+      builder.setNumber(ID, row, n);
+      return builder.finish();
+    };
+    const first = fill(1);
+    const second = fill(2);
+    expect(second.numbers('id').values.buffer).not.toBe(first.numbers('id').values.buffer);
+    builder.recycle(second);
+    expect(builder.rowCount).toBe(0);
+    const third = fill(3);
+    expect(third.numbers('id').values.buffer).toBe(second.numbers('id').values.buffer);
+    expect([first.number('id', 0), third.number('id', 0)]).toEqual([1, 3]);
+    expect(builder.finish().rowCount).toBe(0);
   });
 
   it('takes packed texts of any length, and cells that are set one by one beside them', () => {

@@ -163,7 +163,8 @@ const ANY_SHAPE: RowShape = { always: [], together: [] };
 
 /**
  * Fills a batch row by row. Columns are addressed by their position in the schema, so that the per-flow path does no look-ups by name.
- * A cell that is never set is missing. A column is filled by one of `setText`, `addText` and `addPacked` alone. `finish` hands the arrays over and leaves the builder empty with fresh arrays.
+ * A cell that is never set is missing. A column is filled by one of `setText`, `addText` and `addPacked` alone. `finish` hands the arrays over and leaves the builder empty; the next
+ * batch takes those of a table that has come back by then (`recycle`), or fresh ones.
  *
  * Who sets most of a row's cells takes the arrays themselves (`floats`, `ints`, `codes`, `bits`), once for each batch: a call for each cell costs many times what the store does.
  */
@@ -182,17 +183,20 @@ export class TableBuilder {
   #lastCode: number[] = [];
   #made = new WeakMap<Table, BuilderArrays>();
   #spare: BuilderArrays | undefined;
+  /** Whether the arrays are those of the batch at hand. */
+  #isOpen = false;
 
   constructor(schema: Schema, capacity: number, shape: RowShape = ANY_SHAPE) {
     this.schema = schema;
     this.capacity = capacity;
     this.shape = shape;
-    this.#allocate();
+    this.#open();
   }
 
-  #allocate(): void {
+  /** Begins a batch. */
+  #open(): void {
     const n = this.capacity;
-    this.rowCount = 0;
+    this.#isOpen = true;
     this.#unique = [];
     this.#lastText = this.schema.columns.map(() => undefined);
     this.#lastCode = this.schema.columns.map(() => -1);
@@ -236,6 +240,7 @@ export class TableBuilder {
 
   /** Opens the next row and returns its index. The caller checks `full` first. */
   addRow(): number {
+    if (!this.#isOpen) this.#open();
     return this.rowCount++;
   }
 
@@ -247,6 +252,7 @@ export class TableBuilder {
 
   /** The values of a column of this kind in the batch at hand, until `finish`. */
   floats(column: number): Float64Array {
+    if (!this.#isOpen) this.#open();
     const values = this.#numbers[column];
     if (values instanceof Float64Array) return values;
     throw new Error(`column '${this.schema.columns[column].name}' is not of kind float64`);
@@ -254,6 +260,7 @@ export class TableBuilder {
 
   /** As `floats` for columns of int32. */
   ints(column: number): Int32Array {
+    if (!this.#isOpen) this.#open();
     const values = this.#numbers[column];
     if (values instanceof Int32Array) return values;
     throw new Error(`column '${this.schema.columns[column].name}' is not of kind int32`);
@@ -261,6 +268,7 @@ export class TableBuilder {
 
   /** The codes of a text column in the batch at hand, until `finish`. */
   codes(column: number): Int32Array {
+    if (!this.#isOpen) this.#open();
     const codes = this.#codes[column];
     if (codes !== undefined) return codes;
     throw new Error(`column '${this.schema.columns[column].name}' does not hold strings`);
@@ -268,6 +276,7 @@ export class TableBuilder {
 
   /** One bit for each row, to be set where the number column, and so its group, has a value; until `finish`. */
   bits(column: number): Uint8Array {
+    if (!this.#isOpen) this.#open();
     const valid = this.#valid[column];
     if (valid !== undefined) return valid;
     throw new Error(`column '${this.schema.columns[column].name}' has no bits of its own`);
@@ -315,6 +324,7 @@ export class TableBuilder {
 
   /** The packed texts of a column in the batch at hand, until `finish`. Who adds one sets the row's code to `count - 1`. */
   packed(column: number): PackedTexts {
+    if (!this.#isOpen) this.#open();
     let packed = this.#packed[column];
     if (packed === undefined) {
       packed = new PackedTexts(this.capacity);
@@ -324,6 +334,7 @@ export class TableBuilder {
   }
 
   finish(): Table {
+    if (!this.#isOpen) this.#open();
     const n = this.rowCount;
     const columns = this.schema.columns.map((spec, i): Column => {
       if (spec.kind === 'string') {
@@ -346,7 +357,8 @@ export class TableBuilder {
     });
     const table = new Table(this.schema, n, columns);
     this.#made.set(table, { numbers: this.#numbers, valid: this.#valid, codes: this.#codes, packed: this.#packed });
-    this.#allocate();
+    this.#isOpen = false;
+    this.rowCount = 0;
     return table;
   }
 }

@@ -298,7 +298,11 @@ export class RowWriter {
 
   /** The rows so far, as a table. */
   finish(): Table {
-    const table = this.#builder.finish();
+    return this.#builder.finish();
+  }
+
+  /** Begins a batch, with the arrays of one that has come back by now. */
+  #begin(): void {
     this.#arrays = new RowArrays(this.#builder);
     this.#protocol.reset();
     this.#initiator.reset();
@@ -310,7 +314,6 @@ export class RowWriter {
     this.#tcpState.reset();
     this.#closeReason.reset();
     this.#outcome.reset();
-    return table;
   }
 
   /** Takes the arrays of a table from `finish` back for a later one; nobody may look at it again. */
@@ -326,6 +329,7 @@ export class RowWriter {
     const { w, f } = this.#flows;
     const rw = ref * RECORD_I32;
     const rf = ref * RECORD_F64;
+    if (this.#builder.rowCount === 0) this.#begin();
     const row = this.#builder.addRow();
     const bit = 1 << (row & 7);
     const a = this.#arrays;
