@@ -1,5 +1,4 @@
-import { type Expression, ExpressionError, nearest, parseExpression, UserError } from '../../core/index.ts';
-import { TIME_UNITS } from '../expression/unit.ts';
+import { type Expression, ExpressionError, nearest, parseExpression, TIME_UNITS, UserError } from '../../core/index.ts';
 import {
   callOf,
   columnOf,

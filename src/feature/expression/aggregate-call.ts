@@ -1,4 +1,4 @@
-import type { CallExpression, Expression, NumberLiteral } from '../../core/index.ts';
+import type { CallExpression, Dimension, Expression, NumberLiteral } from '../../core/index.ts';
 import {
   type AggregateKind,
   DEFAULT_AGGREGATE_LIMITS,
@@ -9,7 +9,7 @@ import {
 import { timeReader } from './apply.ts';
 import type { Compiler } from './compiler.ts';
 import type { KeyIndex } from './key.ts';
-import { booleanNode, type Dimension, type Node, numberNode, textNode } from './node.ts';
+import { booleanNode, type Node, numberNode, textNode } from './node.ts';
 import { checkArity } from './signature.ts';
 import { type Batch, ByteBuffer, CodeBuffer, FALSE, NumberBuffer, TRUE, UNKNOWN } from './vector.ts';
 

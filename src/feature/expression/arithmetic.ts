@@ -1,7 +1,7 @@
-import type { Expression, Span } from '../../core/index.ts';
+import type { Dimension, Expression, Span } from '../../core/index.ts';
 import type { Compiler } from './compiler.ts';
 import { COLUMN_CONSTANT, COLUMNS } from './loop.ts';
-import { constantNumber, type Dimension, type NumberNode, numberNode } from './node.ts';
+import { constantNumber, type NumberNode, numberNode } from './node.ts';
 import { NumberBuffer } from './vector.ts';
 
 /** Arithmetic on numbers and what they measure: bytes plus a duration is a mistake, bytes per duration a plain number. */

@@ -3,6 +3,7 @@ import {
   compileGlob,
   type Expression,
   type ListItem,
+  plainText,
   type Span,
   safeText,
 } from '../../core/index.ts';
@@ -19,7 +20,6 @@ import {
   type NumberNode,
   type TextNode,
 } from './node.ts';
-import { plain } from './tree.ts';
 import { ByteBuffer, FALSE, TRUE, UNKNOWN } from './vector.ts';
 
 /** Comparisons: numbers, texts, lists, patterns, and whether a value is there at all. */
@@ -96,7 +96,7 @@ function searchText(
   const raw = right.kind === 'text' ? right.text : b.constant;
   if (typeof raw === 'string') {
     if (operator === 'matches') return dictionaryTest(a, compileGlob(raw));
-    const wanted = plain(raw).toLowerCase();
+    const wanted = plainText(raw).toLowerCase();
     const fits = SEARCH[operator];
     return dictionaryTest(a, (text) => fits(text.toLowerCase(), wanted));
   }

@@ -1,8 +1,8 @@
-import { type Expression, parseExpression } from '../../core/index.ts';
+import { type Dimension, type Expression, parseExpression } from '../../core/index.ts';
 import type { AggregateCounts, WindowAggregate } from './aggregate.ts';
 import { Compiler, type WholeSlot } from './compiler.ts';
 import type { Faults } from './loop.ts';
-import { A_TYPE, type Dimension, type Node, WANTED } from './node.ts';
+import { A_TYPE, type Node, WANTED } from './node.ts';
 import type { CompileOptions, Scope } from './scope.ts';
 import type { Batch, Value, ValueType, Vector } from './vector.ts';
 

@@ -1,9 +1,12 @@
 import {
+  type Dimension,
   type Expression,
   ExpressionError,
   type NameExpression,
   type NumberLiteral,
   nearest,
+  plainText,
+  quantityOf,
   type Span,
   safeText,
   type TextLiteral,
@@ -21,7 +24,6 @@ import {
   constantBoolean,
   constantNumber,
   constantText,
-  type Dimension,
   dimensionOf,
   isBooleanColumn,
   type Node,
@@ -32,8 +34,7 @@ import {
   WANTS,
 } from './node.ts';
 import type { CompileOptions, Scope } from './scope.ts';
-import { childrenOf, describe, plain } from './tree.ts';
-import { BYTE_UNITS, TIME_UNITS } from './unit.ts';
+import { childrenOf, describe } from './tree.ts';
 import { type Batch, ByteBuffer, NumberBuffer, type ValueType } from './vector.ts';
 
 /**
@@ -107,7 +108,7 @@ export class Compiler {
       case 'text':
       case 'address':
       case 'mac':
-        return constantText(plain(tree.text));
+        return constantText(plainText(tree.text));
       case 'name':
         return this.#name(tree);
       case 'not': {
@@ -212,28 +213,7 @@ export class Compiler {
 
   /** A number with its units: `10 MB`, `1h30m`. */
   literal(tree: NumberLiteral): { value: number; dimension: Dimension } {
-    let value = 0;
-    let dimension: Dimension = 'plain';
-    for (const [i, part] of tree.parts.entries()) {
-      const byte = part.unit.toLowerCase();
-      const bytes = Object.hasOwn(BYTE_UNITS, byte) ? BYTE_UNITS[byte] : undefined;
-      const ms = Object.hasOwn(TIME_UNITS, part.unit) ? TIME_UNITS[part.unit] : undefined;
-      const found: Dimension | undefined =
-        part.unit === '' ? 'plain' : ms !== undefined ? 'duration' : bytes !== undefined ? 'bytes' : undefined;
-      if (found === undefined) {
-        const near = nearest(part.unit, ['ms', 'min', 'kB', 'MB', 'GB', 'KiB', 'MiB', 'GiB']);
-        this.fail(
-          tree.span,
-          `'${safeText(part.unit, 20)}' is no unit`,
-          `${near === undefined ? '' : `did you mean '${near}'? `}Times: ns us ms s m h d w; sizes: B kB MB GB TB KiB MiB GiB TiB`,
-        );
-      }
-      if (i > 0 && (found !== 'duration' || dimension !== 'duration'))
-        this.fail(tree.span, 'this is no number', 'only durations have several parts, as in 1h30m');
-      dimension = found;
-      value += part.value * (ms ?? bytes ?? 1);
-    }
-    return { value, dimension };
+    return quantityOf(tree, (message, hint) => this.fail(tree.span, message, hint));
   }
 
   /** A time in ISO 8601, in ms since 1970 UTC. */

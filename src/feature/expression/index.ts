@@ -1,5 +1,6 @@
 /** The expression language of features, filters and flags: docs/features.md. */
 
+export type { Dimension } from '../../core/index.ts';
 export {
   AGGREGATE_KINDS,
   type AggregateCounts,
@@ -17,7 +18,6 @@ export {
   type ScalarCall,
   TEXT_FUNCTIONS,
 } from './function.ts';
-export type { Dimension } from './node.ts';
 export type { CompileOptions, Refusal, Scope } from './scope.ts';
 export { FUNCTION_NAMES } from './signature.ts';
 export {

@@ -1,4 +1,4 @@
-import type { ColumnSpec } from '../../core/index.ts';
+import type { ColumnSpec, Dimension } from '../../core/index.ts';
 import {
   type Batch,
   type BooleanVector,
@@ -12,9 +12,6 @@ import {
 } from './vector.ts';
 
 /** The nodes of a compiled expression: each fills one array per batch from those of its operands. Constants are filled once. */
-
-/** What a number measures. 'plain' goes with all others; a bare literal is plain. */
-export type Dimension = 'plain' | 'bytes' | 'duration' | 'time';
 
 interface NodeOf<T extends Vector> {
   readonly type: T['type'];

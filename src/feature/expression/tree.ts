@@ -53,8 +53,3 @@ export function childrenOf(tree: Expression): readonly Expression[] {
       return [];
   }
 }
-
-/** `\*` and `\?`, which patterns need, are `*` and `?` in all other texts. */
-export function plain(text: string): string {
-  return text.replace(/\\([*?])/g, '$1');
-}

@@ -1,9 +1,12 @@
-import { nearest, UserError } from './error.ts';
-import { safeText } from './text.ts';
+import { nearest } from '../error.ts';
+import { safeText } from '../text.ts';
+import { ExpressionError, MAX_LENGTH } from './error.ts';
+import { Lexer, type Token } from './token.ts';
+import type { CallExpression, CompareOperator, Expression, ListItem, NumberLiteral, Span } from './tree.ts';
 
 /**
- * The syntax of conditions and formulas over a table: what a flow filter is written in. This file knows no fields and no types, only how
- * words, values and operators stand together; whoever gives them a meaning (see flow/filter.ts) walks the tree.
+ * The syntax of conditions and formulas over a table: what a flow filter is written in. This folder knows no fields and no types, only how
+ * words, values and operators stand together; whoever gives them a meaning (see flow/filter and feature/expression) walks the tree.
  *
  * Loosest first:
  *
@@ -29,156 +32,8 @@ import { safeText } from './text.ts';
  *     count(a) over 10m by b, f(c)   a window and a key behind a call; by (b, c) where a comma would go on otherwise
  */
 
-/** Where a piece of an expression stands: UTF-16 units [from, to) of its text. */
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
-export type CompareOperator =
-  | '=='
-  | '!='
-  | '<'
-  | '<='
-  | '>'
-  | '>='
-  | 'contains'
-  | 'startswith'
-  | 'endswith'
-  | 'matches';
-
-/** A number as it was written: parts of value and unit, one part except for durations such as 1h30m; the unit is '' where none stands. */
-export interface NumberLiteral {
-  readonly kind: 'number';
-  readonly parts: readonly { readonly value: number; readonly unit: string }[];
-  readonly span: Span;
-}
-
-/** 'text' was quoted, or is a Community ID; 'address' is an IP address or a network, 'mac' an Ethernet address, 'time' a date in ISO 8601: none of them checked yet. */
-export interface TextLiteral {
-  readonly kind: 'text' | 'address' | 'mac' | 'time';
-  readonly text: string;
-  readonly span: Span;
-}
-
-export interface NameExpression {
-  readonly kind: 'name';
-  readonly name: string;
-  /** It stood in backticks, so it is a name whatever the word means. */
-  readonly quoted?: boolean;
-  readonly span: Span;
-}
-
-export interface CallExpression {
-  readonly kind: 'call';
-  readonly name: string;
-  readonly values: readonly Expression[];
-  /** The window behind it, as in `over 10m`; only in formulas. */
-  readonly over?: NumberLiteral;
-  /** The keys behind it, as in `by src, port`; only in formulas. */
-  readonly by?: readonly Expression[];
-  readonly span: Span;
-}
-
-export interface ListItem {
-  readonly from: Expression;
-  /** Last of a range, undefined for a single value. */
-  readonly to: Expression | undefined;
-}
-
-export type Expression =
-  | NumberLiteral
-  | TextLiteral
-  | NameExpression
-  | { readonly kind: 'not' | 'negate'; readonly operand: Expression; readonly span: Span }
-  | { readonly kind: 'and' | 'or'; readonly left: Expression; readonly right: Expression; readonly span: Span }
-  | {
-      readonly kind: 'arithmetic';
-      readonly operator: '+' | '-' | '*' | '/' | '%';
-      readonly left: Expression;
-      readonly right: Expression;
-      readonly span: Span;
-    }
-  | {
-      readonly kind: 'compare';
-      readonly operator: CompareOperator;
-      readonly left: Expression;
-      readonly right: Expression;
-      readonly span: Span;
-    }
-  | { readonly kind: 'in'; readonly operand: Expression; readonly items: readonly ListItem[]; readonly span: Span }
-  | { readonly kind: 'missing'; readonly operand: Expression; readonly span: Span }
-  | CallExpression;
-
-/** Longest text and deepest nesting that are read: an expression is typed by a person. */
-const MAX_LENGTH = 10_000;
+/** Deepest nesting that is read. */
 const MAX_DEPTH = 100;
-/** Columns of the text that an excerpt shows at most. */
-const EXCERPT_WIDTH = 76;
-
-/** A mistake in an expression. `message` says what and in which column, `excerpt` are the text and a line with carets below the place. */
-export class ExpressionError extends UserError {
-  readonly span: Span;
-  /** From 1, in characters. */
-  readonly column: number;
-  readonly excerpt: readonly [string, string];
-  /** The message without the place. */
-  readonly reason: string;
-
-  /** @param source the whole text. @param what how the message calls it, as in 'filter'. */
-  constructor(source: string, span: Span, message: string, hint: string | undefined, what: string) {
-    const column = [...source.slice(0, span.from)].length + 1;
-    super(`${what}, column ${column}: ${message}`, hint);
-    this.name = 'ExpressionError';
-    this.reason = message;
-    this.span = span;
-    this.column = column;
-    this.excerpt = excerptOf(source, span);
-  }
-}
-
-/** The text around the place, one line, with what a terminal must not see made visible, and carets below it. */
-function excerptOf(source: string, span: Span): [string, string] {
-  let from = 0;
-  let to = source.length;
-  if (to > EXCERPT_WIDTH) {
-    from = Math.max(0, Math.min(span.from - EXCERPT_WIDTH / 2, to - EXCERPT_WIDTH));
-    to = Math.min(to, from + EXCERPT_WIDTH);
-  }
-  const flat = (text: string): string => safeText(text.replace(/\s/g, ' '), MAX_LENGTH);
-  const start = Math.min(span.from, source.length);
-  const before = `${from > 0 ? '…' : ''}${flat(source.slice(from, start))}`;
-  const marked = flat(source.slice(start, Math.max(start, Math.min(span.to, to))));
-  const after = flat(source.slice(Math.max(start, Math.min(span.to, to)), to));
-  const line = `${before}${marked}${after}${to < source.length ? '…' : ''}`;
-  return [line, `${' '.repeat([...before].length)}${'^'.repeat(Math.max(1, [...marked].length))}`];
-}
-
-// ---- words, values and signs ----
-
-type TokenKind = 'word' | 'name' | 'number' | 'text' | 'address' | 'mac' | 'time' | 'sign' | 'end';
-
-interface Token {
-  readonly kind: TokenKind;
-  /** The text as it stands, without quotes and escapes for a 'text'. */
-  readonly text: string;
-  readonly parts: readonly { readonly value: number; readonly unit: string }[];
-  readonly span: Span;
-}
-
-const BLANK = /\s+/y;
-const COMMUNITY_ID = /1:[A-Za-z0-9+/]{27}=/y;
-const TIME = /\d{4}-\d{2}-\d{2}(?:[Tt]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?(?![\w:-])/y;
-const MAC = /[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})(?![\w:-])/y;
-const IPV4 = /\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\/\d{1,3})?(?!\w|\.\w)/y;
-/** Anything of hex digits with two colons or more; dots for an IPv4 tail, but not the two of a range. */
-const IPV6 = /(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)(?:[0-9A-Fa-f:]|\.(?!\.))+(?:%[\w.-]+)?(?:\/\d{1,3})?(?!\w)/y;
-const HEX_NUMBER = /0[xX][0-9A-Fa-f]+(?!\w)/y;
-const NUMBER_PART = /(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+(?![A-Za-z]))?)([A-Za-zµμ]*)/y;
-const WORD = /\.?[\p{L}_](?:[\p{L}\p{N}_]|[.-](?=[\p{L}\p{N}_]))*/uy;
-const FORMULA_WORD = /[@.]?[\p{L}_](?:[\p{L}\p{N}_]|[.-](?=[\p{L}\p{N}_]))*/uy;
-const SIGN = /&&|\|\||==|!=|<>|<=|>=|\.\.|[=<>!(){}[\],+\-*/%~]/y;
-const FORMULA_SIGN = /&&|\|\||==|!=|<>|<=|>=|\.\.|[=<>!(){}[\],+\-*/%~^]/y;
 
 /** Signs and words that mean the same. */
 const SYNONYM: Readonly<Record<string, string>> = {
@@ -253,12 +108,9 @@ export function parseExpression(source: string, options: ParseOptions = {}): Exp
 }
 
 class Parser {
-  #source: string;
-  #what: string;
+  #lexer: Lexer;
   #join: (first: string, second: string) => string | undefined;
   #formula: boolean;
-  #at = 0;
-  #token: Token;
   #depth = 0;
 
   constructor(
@@ -268,10 +120,16 @@ class Parser {
     formula: boolean,
   ) {
     this.#formula = formula;
-    this.#source = source;
-    this.#what = what;
     this.#join = join;
-    this.#token = { kind: 'end', text: '', parts: [], span: { from: 0, to: 0 } };
+    this.#lexer = new Lexer(source, what, formula);
+  }
+
+  get #token(): Token {
+    return this.#lexer.token;
+  }
+
+  #advance(): void {
+    this.#lexer.advance();
   }
 
   parse(): Expression {
@@ -567,14 +425,12 @@ class Parser {
     }
     const keys = [this.#deeper(() => this.#primary())];
     while (this.#sign() === ',') {
-      const at = this.#at;
-      const comma = this.#token;
+      const comma = this.#lexer.mark();
       this.#advance();
       const { kind, text } = this.#token;
       if (kind !== 'name' && (kind !== 'word' || KEYWORDS.has(text.toLowerCase()))) {
         // The comma belongs to the call around: max(count() by src, 5).
-        this.#at = at;
-        this.#token = comma;
+        this.#lexer.back(comma);
         break;
       }
       keys.push(this.#deeper(() => this.#primary()));
@@ -604,157 +460,13 @@ class Parser {
   }
 
   #fail(span: Span, message: string, hint: string | undefined): never {
-    throw new ExpressionError(this.#source, span, message, hint, this.#what);
-  }
-
-  // ---- the next token ----
-
-  #advance(): void {
-    this.#match(BLANK);
-    const from = this.#at;
-    const first = this.#source[from];
-    if (first === undefined) {
-      this.#token = { kind: 'end', text: '', parts: [], span: { from, to: from } };
-      return;
-    }
-    if (first === '"' || first === "'") {
-      this.#quoted(first);
-      return;
-    }
-    if (this.#formula && first === '`') {
-      this.#backticked();
-      return;
-    }
-    const text = this.#match(COMMUNITY_ID);
-    if (text !== undefined) {
-      this.#set('text', text, from);
-      return;
-    }
-    const time = this.#match(TIME);
-    if (time !== undefined) {
-      this.#set('time', time, from);
-      return;
-    }
-    const mac = this.#match(MAC);
-    if (mac !== undefined) {
-      this.#set('mac', mac, from);
-      return;
-    }
-    const address = this.#match(IPV4) ?? this.#match(IPV6);
-    if (address !== undefined) {
-      this.#set('address', address, from);
-      return;
-    }
-    if (first >= '0' && first <= '9') {
-      this.#number();
-      return;
-    }
-    const word = this.#match(this.#formula ? FORMULA_WORD : WORD);
-    if (word !== undefined) {
-      this.#set('word', word, from);
-      return;
-    }
-    const sign = this.#match(this.#formula ? FORMULA_SIGN : SIGN);
-    if (sign !== undefined) {
-      this.#set('sign', sign, from);
-      return;
-    }
-    this.#fail(
-      { from, to: from + String.fromCodePoint(this.#source.codePointAt(from) ?? 0).length },
-      `the character ${JSON.stringify(String.fromCodePoint(this.#source.codePointAt(from) ?? 0))} means nothing here`,
-      'text with such characters is put in quotes',
-    );
-  }
-
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#source)?.[0];
-    if (found !== undefined) this.#at += found.length;
-    return found;
-  }
-
-  #set(kind: TokenKind, text: string, from: number): void {
-    this.#token = { kind, text, parts: [], span: { from, to: this.#at } };
-  }
-
-  #number(): void {
-    const from = this.#at;
-    const parts: { value: number; unit: string }[] = [];
-    const hex = this.#match(HEX_NUMBER);
-    if (hex !== undefined) parts.push({ value: Number(hex), unit: '' });
-    else {
-      for (;;) {
-        NUMBER_PART.lastIndex = this.#at;
-        const found = NUMBER_PART.exec(this.#source);
-        if (found === null) break;
-        const [whole, digits, unit] = found;
-        parts.push({ value: Number(digits.replaceAll('_', '')), unit });
-        this.#at += whole.length;
-        // 1h30m goes on, 5..9 and 5 MB don't.
-        if (unit === '') break;
-      }
-    }
-    const span = { from, to: this.#at };
-    const next = this.#source[this.#at];
-    if (next !== undefined && (next === '.' ? this.#source[this.#at + 1] !== '.' : /[\w:]/.test(next))) {
-      this.#fail(
-        { from, to: this.#at + 1 },
-        `${JSON.stringify(this.#source.slice(from, this.#at + 1))} is no number, address or time`,
-        'an address is written as 10.0.0.1, 10.0.0.0/8 or fe80::1; a time as 2024-05-14T07:30; text is put in quotes',
-      );
-    }
-    if (!parts.every((part) => Number.isFinite(part.value))) this.#fail(span, 'the number is too large', undefined);
-    this.#token = { kind: 'number', text: this.#source.slice(from, this.#at), parts, span };
-  }
-
-  #backticked(): void {
-    const from = this.#at;
-    const end = this.#source.indexOf('`', from + 1);
-    if (end < 0) this.#fail({ from, to: from + 1 }, 'the backtick is not closed', 'put a ` behind the name');
-    if (end === from + 1) this.#fail({ from, to: end + 1 }, 'the name in backticks is empty', undefined);
-    this.#at = end + 1;
-    this.#set('name', this.#source.slice(from + 1, end), from);
-  }
-
-  #quoted(quote: string): void {
-    const from = this.#at++;
-    let text = '';
-    for (;;) {
-      const ch = this.#source[this.#at];
-      if (ch === undefined)
-        this.#fail({ from, to: from + 1 }, 'the quote is not closed', `put a ${quote} behind the text`);
-      this.#at++;
-      if (ch === quote) break;
-      text += ch === '\\' ? this.#escape() : ch;
-    }
-    this.#set('text', text, from);
-  }
-
-  #escape(): string {
-    const from = this.#at - 1;
-    const ch = this.#source[this.#at++];
-    if (ch !== undefined && '\\"\'*?'.includes(ch)) return ch === '*' || ch === '?' ? `\\${ch}` : ch;
-    if (ch === 'n') return '\n';
-    if (ch === 't') return '\t';
-    if (ch === 'r') return '\r';
-    if (ch === 'x') {
-      const digits = this.#source.slice(this.#at, this.#at + 2);
-      if (/^[0-9A-Fa-f]{2}$/.test(digits)) {
-        this.#at += 2;
-        return String.fromCharCode(Number.parseInt(digits, 16));
-      }
-    }
-    return this.#fail(
-      { from, to: Math.min(this.#at, this.#source.length) },
-      'this escape is not known',
-      'known ones: \\\\ \\" \\\' \\n \\t \\r \\xNN, and \\* \\? in patterns',
-    );
+    return this.#lexer.fail(span, message, hint);
   }
 }
 
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '{': '}', '[': ']' };
 
-function isValue(kind: TokenKind): boolean {
+function isValue(kind: Token['kind']): boolean {
   return kind === 'number' || kind === 'text' || kind === 'address' || kind === 'mac' || kind === 'time';
 }
 
@@ -764,46 +476,4 @@ function over(left: Expression, right: Expression): Span {
 
 function shown(token: Token): string {
   return token.kind === 'end' ? 'the end' : `'${safeText(token.text, 40)}'`;
-}
-
-/**
- * A text pattern in which `*` stands for any run of characters, `?` for one, and `\*` and `\?` for themselves; the whole text must fit. Upper and lower case are
- * alike. Time is at most the length of the pattern times that of the text: there is nothing that backtracks further than to its last `*`.
- */
-export function compileGlob(pattern: string): (text: string) => boolean {
-  const codes: number[] = [];
-  const folded = pattern.toLowerCase();
-  for (let i = 0; i < folded.length; i++) {
-    const ch = folded[i];
-    if (ch === '\\' && (folded[i + 1] === '*' || folded[i + 1] === '?')) codes.push(folded.charCodeAt(++i));
-    else if (ch === '*') {
-      if (codes.at(-1) !== ANY_RUN) codes.push(ANY_RUN);
-    } else codes.push(ch === '?' ? ANY_ONE : folded.charCodeAt(i));
-  }
-  return (text) => globMatches(codes, text.toLowerCase());
-}
-
-const ANY_RUN = -1;
-const ANY_ONE = -2;
-
-function globMatches(pattern: readonly number[], text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let resume = 0;
-  while (t < text.length) {
-    const wanted = pattern[p];
-    if (p < pattern.length && wanted === ANY_RUN) {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.length && (wanted === ANY_ONE || wanted === text.charCodeAt(t))) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++resume;
-    } else return false;
-  }
-  while (p < pattern.length && pattern[p] === ANY_RUN) p++;
-  return p === pattern.length;
 }
