@@ -79,6 +79,15 @@ const CODES: (number[] | undefined)[] = new Array<number[] | undefined>(SHORT + 
 /** More arguments than this may be more than a call can take. */
 const MOST_ARGUMENTS = 8192;
 
+function codesOf(n: number): number[] {
+  let codes = CODES[n];
+  if (codes === undefined) {
+    codes = new Array<number>(n).fill(0);
+    CODES[n] = codes;
+  }
+  return codes;
+}
+
 /** One character per byte of `bytes[from, to)`, as one flat string: joined piece by piece it would stay a chain of pieces, many times its size, for as long as it lives. */
 export function asciiText(bytes: Uint8Array, from: number, to: number): string {
   const n = to - from;
@@ -90,12 +99,19 @@ export function asciiText(bytes: Uint8Array, from: number, to: number): string {
       text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, Math.min(to, at + MOST_ARGUMENTS)));
     return text;
   }
-  let codes = CODES[n];
-  if (codes === undefined) {
-    codes = new Array<number>(n).fill(0);
-    CODES[n] = codes;
-  }
+  const codes = codesOf(n);
   for (let i = 0; i < n; i++) codes[i] = bytes[from + i];
+  return Reflect.apply(String.fromCharCode, null, codes);
+}
+
+/** The characters `text[from, to)` as a flat string of their own: what is cut out of a longer text keeps all of that alive for as long as it lives. */
+export function ownText(text: string, from = 0, to = text.length): string {
+  const n = to - from;
+  if (n <= 0) return '';
+  // So long a text is hardly ever a small part of a longer one.
+  if (n > MOST_ARGUMENTS) return text.slice(from, to);
+  const codes = n > SHORT ? new Array<number>(n).fill(0) : codesOf(n);
+  for (let i = 0; i < n; i++) codes[i] = text.charCodeAt(from + i);
   return Reflect.apply(String.fromCharCode, null, codes);
 }
 

@@ -120,6 +120,43 @@ describe('EvidencePool', () => {
     );
   });
 
+  it('says of a flow which one it is, whatever its addresses, ports and protocols are', () => {
+    const pool = new EvidencePool();
+    const rows: FlowRecord[] = [
+      { ...flow(1, 10), initiatorPort: 0, responderPort: 65_535 },
+      { ...flow(2, 20.125, 'fe80::1'), initiator: '00:11:22:33:44:55' },
+      { id: 3, startMs: 30, protocol: 'arp', responder: '0.0.0.0' },
+      { id: 4, startMs: 40, initiator: '255.255.255.255', responderPort: 65_536 },
+      { id: 5 },
+    ];
+    const many = Array.from({ length: 300 }, (_, i) => ({ id: 10 + i, startMs: 50 + i, protocol: `protocol ${i}` }));
+    const all = [...rows, ...many];
+    const table = flowTable(all);
+    const collectors = all.map((_, row) => {
+      const collector = pool.collector(1);
+      pool.take(collector, pool.copy(pool.setAside(table, row)));
+      return collector;
+    });
+    expect(collectors.flatMap((collector) => pool.flows(collector))).toEqual(all);
+  });
+
+  it('keeps the best flow of each key', () => {
+    const pool = new EvidencePool();
+    const collector = pool.collector(3);
+    const table = flowTable([flow(1, 10), flow(2, 20), flow(3, 30), flow(4, 40), flow(5, 50)]);
+    const keys = [undefined, 'fe80::1', '10.0.0.9', 'fe80::1', '10.0.0.9'];
+    keys.forEach((key, row) => {
+      pool.offer(collector, table, row, key === undefined ? 9 : 10 - row, key);
+    });
+    expect(pool.flows(collector).map((f) => f.id)).toEqual([1, 4, 5]);
+    expect(pool.flows(pool.clone(collector)).map((f) => f.id)).toEqual([1, 4, 5]);
+    pool.release(collector);
+    const next = pool.collector(2);
+    pool.offer(next, table, 0, 0, 'fe80::1');
+    pool.offer(next, table, 1, 0, 'fe80::1');
+    expect([pool.flows(next).map((f) => f.id), pool.held]).toEqual([[1], 4]);
+  });
+
   it('gives each of several collectors its share of one detection', () => {
     const pool = new EvidencePool();
     const collectors = [0, 1].map((c) => {

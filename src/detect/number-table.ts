@@ -204,7 +204,10 @@ function mix(a: number, b: number): number {
 }
 
 /** The same column with room for `n` values. */
-export function widened<T extends Int32Array | Float64Array | Uint8Array>(column: T, n: number): T {
+export function widened<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array>(
+  column: T,
+  n: number,
+): T {
   const wide = new (column.constructor as new (length: number) => T)(n);
   wide.set(column);
   return wide;
