@@ -18,7 +18,7 @@ import { FlowFeatureMeasurer } from '../src/feature/index.ts';
 import { openInput } from '../src/io/index.ts';
 import { openCsv } from '../src/io/source/csv.ts';
 import type { TableSource } from '../src/io/source/table-source.ts';
-import { openZeekFlows } from '../src/io/source/zeek-flow.ts';
+import { openZeekFlows } from '../src/io/source/zeek/index.ts';
 import { OddityCounter } from '../src/wire/index.ts';
 import { DATA, has, measure, WORK } from './child.ts';
 

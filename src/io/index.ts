@@ -64,5 +64,4 @@ export * from './source/table-source.ts';
 export * from './source/threat-list.ts';
 export * from './source/udp-collector.ts';
 export * from './source/windows.ts';
-export * from './source/zeek-flow.ts';
-export * from './source/zeek-tsv.ts';
+export * from './source/zeek/index.ts';

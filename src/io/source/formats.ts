@@ -9,9 +9,8 @@ import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
 import { NETFLOW_CAPTURE_FORMAT, NETFLOW_FORMAT, NFCAPD_FORMAT } from './netflow/index.ts';
 import { looksLikeNfdump, openNfdump } from './nfdump.ts';
 import { looksLikeParquet, openParquet } from './parquet.ts';
-import { openZeekFlows, zeekGivesFlows } from './zeek-flow.ts';
-import { looksLikeZeekJson, openZeekJsonFlows, zeekJsonGivesFlows } from './zeek-json.ts';
-import { looksLikeZeek, openZeekTable } from './zeek-tsv.ts';
+import { looksLikeZeek, openZeekFlows, openZeekTable, zeekGivesFlows } from './zeek/index.ts';
+import { looksLikeZeekJson, openZeekJsonFlows, zeekJsonGivesFlows } from './zeek/json.ts';
 
 /** Every format of rows, the one that is told most surely first. A new one is a file and an entry here. */
 export const ROW_FORMATS: readonly RowFormat[] = [

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FlowRecord, flowRecord } from '../../flow/index.ts';
-import { OddityCounter } from '../../wire/index.ts';
-import { type ByteSource, openInput } from './input.ts';
-import type { Reject, TableSource } from './table-source.ts';
-import { openZeekFlows, type ZeekLog } from './zeek-flow.ts';
-import { looksLikeZeekJson, openZeekJsonFlows, zeekJsonPath } from './zeek-json.ts';
+import { type FlowRecord, flowRecord } from '../../../flow/index.ts';
+import { OddityCounter } from '../../../wire/index.ts';
+import { type ByteSource, openInput } from '../input.ts';
+import type { Reject, TableSource } from '../table-source.ts';
+import { openZeekFlows } from './flow.ts';
+import { looksLikeZeekJson, openZeekJsonFlows, zeekJsonPath } from './json.ts';
+import type { ZeekLog } from './log.ts';
 
 function log(name: string, text: string, chunk = 65_536): ZeekLog {
   const bytes = Buffer.from(text);

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
-import { epochUnitOf, parseTime, safeText, UserError } from '../../core/index.ts';
-import type { ByteSource } from './input.ts';
-import { JsonFeed, jsonLayout, plainHead } from './json-feed.ts';
+import { epochUnitOf, parseTime, safeText, UserError } from '../../../core/index.ts';
+import type { ByteSource } from '../input.ts';
+import { JsonFeed, jsonLayout, plainHead } from '../json-feed.ts';
 import {
   JsonScanner,
   LEAF_ARRAY,
@@ -12,11 +12,12 @@ import {
   LEAF_TEXT,
   LEAF_TRUE,
   unescapeJson,
-} from './json-record.ts';
-import { peekHead } from './lines.ts';
-import { MAX_REJECTS_SHOWN, type Reject, type TableSource } from './table-source.ts';
-import { holdsConnections, openZeekFlows, type ZeekFlowOptions, type ZeekLog } from './zeek-flow.ts';
-import { looksLikeZeek } from './zeek-tsv.ts';
+} from '../json-record.ts';
+import { peekHead } from '../lines.ts';
+import { MAX_REJECTS_SHOWN, type Reject, type TableSource } from '../table-source.ts';
+import { openZeekFlows, type ZeekFlowOptions } from './flow.ts';
+import { holdsConnections, type ZeekLog } from './log.ts';
+import { looksLikeZeek } from './tsv.ts';
 
 /**
  * Zeek's logs in JSON (Zeek documentation, LogAscii::use_json): one object to a line, unset fields left out, `ts` as epoch seconds, epoch milliseconds or ISO 8601. Which log it is stands in `_path`

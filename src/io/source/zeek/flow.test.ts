@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Table } from '../../core/index.ts';
-import { flowRecord } from '../../flow/index.ts';
-import { OddityCounter } from '../../wire/index.ts';
-import { bytesSource } from './delimited.ts';
-import { openInput } from './input.ts';
-import { openZeekFlows, rotationOf, type ZeekFlowOptions, zeekGivesFlows } from './zeek-flow.ts';
-import { looksLikeZeek, openZeekTable, zeekPathOf } from './zeek-tsv.ts';
+import type { Table } from '../../../core/index.ts';
+import { flowRecord } from '../../../flow/index.ts';
+import { OddityCounter } from '../../../wire/index.ts';
+import { bytesSource } from '../delimited.ts';
+import { openInput } from '../input.ts';
+import { openZeekFlows, type ZeekFlowOptions } from './flow.ts';
+import { rotationOf, zeekGivesFlows } from './log.ts';
+import { looksLikeZeek, openZeekTable, zeekPathOf } from './tsv.ts';
 
 const CONN_FIELDS =
   'ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state local_orig local_resp missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents';

@@ -8,10 +8,10 @@ import {
   safeText,
   type Table,
   UserError,
-} from '../../core/index.ts';
-import type { ByteSource } from './input.ts';
-import { LineReader, RowTally } from './lines.ts';
-import { DEFAULT_BATCH_ROWS, type TableOpenOptions, type TableSource } from './table-source.ts';
+} from '../../../core/index.ts';
+import type { ByteSource } from '../input.ts';
+import { LineReader, RowTally } from '../lines.ts';
+import { DEFAULT_BATCH_ROWS, type TableOpenOptions, type TableSource } from '../table-source.ts';
 
 /**
  * Logs of Zeek in its own format: lines that begin with # say how the file is separated and what its columns are, all others are rows (Zeek documentation, "Zeek log formats and
