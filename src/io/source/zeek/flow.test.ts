@@ -358,6 +358,16 @@ describe('openZeekFlows', () => {
     expect(status.message).toBe('left aside, because they hold no connections: list.intel');
   });
 
+  it('takes fields that are called as what every object has for fields of which it knows nothing', async () => {
+    const [first = '', ...more] = ['constructor', '__proto__', 'toString'];
+    const { rows } = await flowsOf({
+      'conn.log': log('conn', `${CONN_FIELDS} ${first} ${more.join(' ')}`, `${CONN_TYPES} string string string`, [
+        `${WEB} a b c`,
+      ]),
+    });
+    expect(rows.map(({ responderPort }) => responderPort)).toEqual([443]);
+  });
+
   it('tells which logs give flows', () => {
     const gives = (name: string, text: string): boolean => zeekGivesFlows(Buffer.from(text), name);
     expect(gives('x.log', conn(WEB))).toBe(true);

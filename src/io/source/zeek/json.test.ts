@@ -212,6 +212,15 @@ describe('Zeek logs in JSON', () => {
     expect(looksLikeZeekJson(Buffer.from(JSON.stringify([CONN])))).toBe(true);
   });
 
+  it('a log or a field that is called as what every object has is none that is known', async () => {
+    const { flows, source } = await read([
+      log('a.log', lines({ ...CONN, _path: 'constructor' })),
+      log('b.log', lines({ ...CONN, _path: 'conn', constructor: 'x', toString: 'y' })),
+    ]);
+    expect(flows.map(({ responderPort }) => responderPort)).toEqual([443]);
+    expect(source.status().message).toContain('left aside, because they hold no connections: constructor');
+  });
+
   it('a file that is none of these is an error', async () => {
     await expect(read([log('x.json', '{"a":1}')])).rejects.toMatchObject({
       message:

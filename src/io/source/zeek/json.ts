@@ -347,7 +347,8 @@ class Transcoder {
     const { scanner } = feed;
     const sample = this.#sample;
     if (sample !== undefined) {
-      for (const name of OPTIONAL[this.#path]?.split(' ') ?? []) this.#addField(name);
+      const optional = Object.hasOwn(OPTIONAL, this.#path) ? OPTIONAL[this.#path] : undefined;
+      for (const name of optional?.split(' ') ?? []) this.#addField(name);
       let more = true;
       while (more) {
         while (sample.length < SAMPLE_RECORDS && this.#sampleBytes < SAMPLE_BYTES && feed.next()) {

@@ -94,9 +94,7 @@ export class KnownConnections {
     }
     cells.bad = -1;
     const startMs = cells.number(fields.indexOf('ts'), 3);
-    if (Number.isNaN(startMs)) {
-      return 'column ts holds no time';
-    }
+    if (Number.isNaN(startMs)) return 'column ts holds no time';
     const uids = cell('uid') ?? cell('uids');
     // A tunnel and some events of protocols have no connection of their own.
     if (uids === undefined) {

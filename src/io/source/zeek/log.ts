@@ -126,7 +126,8 @@ export function givenBy(logs: readonly SeenLog[]): Set<FlowColumnName> {
   const gives = new Set<FlowColumnName>();
   for (const { path: log, fields } of logs) {
     if (log === 'conn') {
-      for (const field of fields) for (const column of CONN_GIVES[field] ?? []) gives.add(column);
+      for (const field of fields)
+        if (Object.hasOwn(CONN_GIVES, field)) for (const column of CONN_GIVES[field] ?? []) gives.add(column);
       continue;
     }
     const protocol = Object.hasOwn(PROTOCOLS, log) ? PROTOCOLS[log] : undefined;
