@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { capitalised, humanCount } from './text.ts';
+import { capitalised, humanCount, ownText } from './text.ts';
 
 test('a count has a comma at every thousand, as the international library writes it', () => {
   expect([0, 999, 1000, 1_234_567, -1234.6, 0.4].map(humanCount)).toEqual([
@@ -29,3 +29,12 @@ test('a sentence begins with a capital, an address as it is written', () => {
   for (const address of ['fe80::1 sent', '::1 sent', 'b8:27:eb:00:00:01 is'])
     expect(capitalised(address)).toBe(address);
 });
+
+test.each(['', 'a', 'short text', 'é Ω \u{1f600}', 'x'.repeat(300), 'y'.repeat(20_000)])(
+  'a text of its own has the characters asked for',
+  (text) => {
+    const longer = `before ${text} behind`;
+    expect(ownText(longer, 7, 7 + text.length)).toBe(text);
+    expect(ownText(text)).toBe(text);
+  },
+);

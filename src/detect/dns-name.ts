@@ -1,10 +1,13 @@
-import { type Few, fewAdd, fewSize, numberAt, type StringColumn } from '../core/index.ts';
+import { numberAt, ownText, type StringColumn } from '../core/index.ts';
 import { ownerAndDomain } from '../feature/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { hash32 } from './bounded.ts';
 import { isDynamicName } from './dynamic-dns.ts';
+import { NO_PLACE, NumberIndex } from './number-index.ts';
+import { NumberSets } from './owned-set.ts';
 import { poolName } from './pool-name.ts';
 import { tellsAddress } from './public-address.ts';
+import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 import { codeCount, textOf } from './told.ts';
 
 /** Marks of a name: it lies below a domain of dynamic DNS; it is a public service that tells who asks by which address it is seen; what it says of mining (`poolOf`). */
@@ -33,8 +36,10 @@ export class DnsName {
   readonly marks: number;
   /** Characters of what stands before the owner's domain. */
   readonly length: number;
-  /** What stands before the owner's domain, '' where nothing does. */
-  readonly subdomain: string;
+  /** `hash32` of these characters, as a signed number. */
+  readonly subdomainHash: number;
+  /** A text that begins with them: that of the question, where that is normal. */
+  readonly before: string;
   /** The domain that somebody registered below what registries sell under, where what companies let their customers have names under counts as a suffix, too: d1.cloudfront.net. */
   readonly owner: string;
   /** The same without those of companies: example.co.uk, cloudfront.net. */
@@ -52,10 +57,16 @@ export class DnsName {
       (tellsAddress(text) ? TELLS_ADDRESS : 0) |
       (poolName(text) << POOL_SHIFT);
     this.length = subdomain.length;
-    this.subdomain = subdomain;
+    this.subdomainHash = hash32(subdomain) | 0;
+    this.before = text.startsWith(subdomain) ? text : subdomain;
     this.domain = sharedText(domain, this.domainHash);
     this.owner = isOwn ? this.domain : sharedText(owner, this.ownerHash);
     this.text = text;
+  }
+
+  /** What stands before the owner's domain, '' where nothing does. */
+  get subdomain(): string {
+    return this.before.slice(0, this.length);
   }
 }
 
@@ -64,8 +75,9 @@ function sharedText(text: string, hash: number): string {
   const place = hash & (SHARED.length - 1);
   const known = SHARED[place];
   if (known === text) return known;
-  SHARED[place] = text;
-  return text;
+  const own = ownText(text);
+  SHARED[place] = own;
+  return own;
 }
 
 const SHARED = new Array<string>(8192).fill('');
@@ -93,12 +105,12 @@ class Recent<T extends { readonly text: string }> {
     return told;
   }
 
-  /** Of `text.slice(from, to)`, which is only made where it is not known. */
+  /** Of `text.slice(from, to)`, a text of its own, which is only made where it is not known. */
   ofPart(text: string, from: number, to: number): T {
     const place = sampleHash(text, from, to) & (this.#told.length - 1);
     const known = this.#told[place];
     if (known !== undefined && known.text.length === to - from && text.startsWith(known.text, from)) return known;
-    const told = this.#tell(text.slice(from, to));
+    const told = this.#tell(ownText(text, from, to));
     this.#told[place] = told;
     return told;
   }
@@ -281,7 +293,8 @@ function takenQuestions(operations: string): Questions {
     }
     from = to + 2;
   }
-  return { text: operations, types, names, numbers, told, characters };
+  // Copies have no room for more.
+  return { text: operations, types: types.slice(), names: names.slice(), numbers: numbers.slice(), told, characters };
 }
 
 /** The names of questions as the flow has them. */
@@ -315,17 +328,48 @@ export function dnsServices(batch: FlowBatch): boolean[] {
   return batch.service.dictionary.map((name) => name === 'dns' || name === 'dns-tls');
 }
 
-/** Addresses in the answers as flow sources write them: 'A 192.0.2.1, AAAA 2001:db8::1' or '192.0.2.1,host.example'. At most `most`. */
-export function answerAddresses(answers: string, most: number): string[] {
-  const found: string[] = [];
-  for (const part of answers.split(/, ?/)) {
-    const text = part.replace(/^(?:A|AAAA) /, '');
-    if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(text) || (text.includes(':') && /^[0-9a-f:.]{2,45}$/i.test(text)))
-      found.push(text);
-    if (found.length >= most) break;
+/**
+ * Puts `hash32` of the addresses in the answers into `hashes`, at most as many as it has places, and tells how many. Answers are as flow sources write them:
+ * 'A 192.0.2.1, AAAA 2001:db8::1' or '192.0.2.1,host.example'.
+ */
+export function answerAddressHashes(answers: string, hashes: Int32Array): number {
+  let found = 0;
+  for (let from = 0; from <= answers.length && found < hashes.length; ) {
+    const comma = answers.indexOf(',', from);
+    const to = comma < 0 ? answers.length : comma;
+    const start = from + (answers.startsWith('A ', from) ? 2 : answers.startsWith('AAAA ', from) ? 5 : 0);
+    if (isAddressIn(answers, start, to)) hashes[found++] = hash32(answers, start, to);
+    from = to + (answers.startsWith(', ', to) ? 2 : 1);
   }
   return found;
 }
+
+/** Four numbers of one to three digits between dots, or 2 to 45 hexadecimal digits, dots and colons with a colon among them. */
+function isAddressIn(text: string, from: number, to: number): boolean {
+  if (to - from < 2 || to - from > 45) return false;
+  let dots = 0;
+  let colons = 0;
+  let digits = 0;
+  let isV4 = true;
+  for (let i = from; i < to; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= DIGIT_0 && unit <= DIGIT_0 + 9) digits++;
+    else if (unit === DOT) {
+      isV4 &&= digits > 0 && digits <= 3;
+      digits = 0;
+      dots++;
+    } else if (unit === COLON) colons++;
+    else if ((unit | LOWER_CASE) >= LETTER_A && (unit | LOWER_CASE) <= LETTER_A + 5) isV4 = false;
+    else return false;
+  }
+  return colons > 0 || (isV4 && dots === 3 && digits > 0 && digits <= 3);
+}
+
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
+const COLON = 0x3a;
+const LETTER_A = 0x61;
+const LOWER_CASE = 0x20;
 
 /** A response code by which a name does not exist, or nobody could say that it does. */
 export function isFailure(rcode: string | undefined): boolean {
@@ -337,9 +381,12 @@ export function isFailure(rcode: string | undefined): boolean {
  * of their own.
  */
 export class Resolvers {
-  #asked = new Set<string>();
-  #servers = new Map<string, Few<string>>();
-  #most: number;
+  readonly #texts = new TextNumbers();
+  readonly #asked = new NumberIndex();
+  readonly #clients = new NumberIndex();
+  /** By the place of the client. */
+  readonly #servers = new NumberSets();
+  readonly #most: number;
 
   /** @param most addresses told apart; those beyond count as hosts that ask for themselves. */
   constructor(most: number) {
@@ -347,17 +394,31 @@ export class Resolvers {
   }
 
   saw(client: string, server: string): void {
-    if (this.#asked.size < this.#most) this.#asked.add(server);
-    const servers = this.#servers.get(client);
-    if (servers === undefined && this.#servers.size >= this.#most) return;
-    if (fewSize(servers) > MANY_SERVERS) return;
-    const more = fewAdd(servers, server);
-    if (more !== servers) this.#servers.set(client, more);
+    const serverBits = ipv4Bits(server);
+    const clientBits = ipv4Bits(client);
+    const asked = this.#texts.find(server, serverBits);
+    if (this.#asked.size < this.#most && (asked === NO_NUMBER || this.#asked.find(asked) === NO_PLACE))
+      this.#asked.add(this.#texts.take(server, serverBits));
+    const known = this.#texts.find(client, clientBits);
+    let place = known === NO_NUMBER ? NO_PLACE : this.#clients.find(known);
+    if (place === NO_PLACE) {
+      if (this.#clients.size >= this.#most) return;
+      place = this.#clients.add(this.#texts.take(client, clientBits));
+      if (place === NO_PLACE) return;
+    }
+    if (this.#servers.size(place) > MANY_SERVERS) return;
+    const number = this.#texts.find(server, serverBits);
+    if (number === NO_NUMBER || !this.#servers.has(place, number))
+      this.#servers.add(place, this.#texts.take(server, serverBits));
   }
 
   /** True for a host that others ask, and one that asks many servers. */
   isResolver(address: string): boolean {
-    return this.#asked.has(address) || fewSize(this.#servers.get(address)) > MANY_SERVERS;
+    const number = this.#texts.find(address, ipv4Bits(address));
+    if (number === NO_NUMBER) return false;
+    if (this.#asked.find(number) !== NO_PLACE) return true;
+    const place = this.#clients.find(number);
+    return place !== NO_PLACE && this.#servers.size(place) > MANY_SERVERS;
   }
 }
 

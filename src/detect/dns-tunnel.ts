@@ -1,27 +1,11 @@
-import {
-  counted,
-  type Few,
-  type FewCounts,
-  fewAdd,
-  fewCounted,
-  fewEntries,
-  fewHas,
-  fewKeys,
-  fewKnows,
-  fewMembers,
-  fewSize,
-  humanBytes,
-  humanCount,
-  numberAt,
-  type Table,
-  textAt,
-} from '../core/index.ts';
+import { counted, humanBytes, humanCount, numberAt, type Table, textAt } from '../core/index.ts';
 import { InformationCounter, popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, DistinctCounter, hash32, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, hash32, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import { type Asked, AskedGroups, dayOf, MAX_ANSWERS, NO_GROUP } from './dns-asked.ts';
 import {
-  answerAddresses,
+  answerAddressHashes,
   type DnsName,
   DnsNames,
   dnsServices,
@@ -34,9 +18,9 @@ import {
   Resolvers,
 } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
-import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
 import { NumberSet } from './number-table.ts';
 import { pairHash, TextHashes } from './pair.ts';
+import { AddressBits } from './text-number.ts';
 
 /**
  * Data carried in questions to the DNS: a program puts what it has to say into names below a domain whose name server belongs to its operator (iodine, dnscat2, DNSExfiltrator,
@@ -116,16 +100,12 @@ export const DEFAULT_DNS_TUNNEL_OPTIONS: DnsTunnelOptions = {
   maxEvidence: 20_000,
 };
 
-const DAY_MS = 86_400_000;
 /** How much more it takes where answers say nothing, or the domain is a popular one, or a resolver asks for others. */
 const LENIENCE = 8;
 /** Bits of a name that are as much as encoded data has. */
 const FULL_BITS = 96;
 /** Doublings above the threshold at which the volume counts in full. */
 const FULL_DOUBLINGS = 4;
-/** Different answers that are told apart, and addresses that are looked for among the contacts. */
-const MAX_ANSWERS = 64;
-const MAX_ADDRESSES = 32;
 /** Different answers over answers below which they say nothing. */
 const SAYING = 0.1;
 const EVIDENCE_PER_PAIR = 10;
@@ -133,7 +113,8 @@ const EVIDENCE_PER_PAIR = 10;
 const CARRYING_LENGTH = 4;
 /** Names that are shorter carry next to nothing, and are no evidence. */
 const TELLING_LENGTH = 8;
-const MAX_TYPES = 16;
+/** Addresses of one answer that are looked for among the contacts. */
+const ADDRESSES_OF_ANSWER = 4;
 /** Bytes of a question beside its name: header, type and class, the two ends of the name, and EDNS (RFC 1035, RFC 6891). */
 const QUESTION_OVERHEAD = 12 + 4 + 2 + 11;
 /** Questions by which programs look for an address, or resolvers for a zone: all others carry data, or are odd for a client to ask. */
@@ -154,69 +135,6 @@ const ADDRESS_TYPES: ReadonlySet<string> = new Set([
 /** 127.0.0.0/8 in an answer, with the type before it or without. */
 const LOOPBACK = ['127.', 'A 127.'] as const;
 
-/** What one client asked below one domain on one day. */
-class Asked implements HeavyEntry {
-  /** Characters of the names kept: the heavier groups stay. */
-  weight = 0;
-  readonly hash: number;
-  readonly client: string;
-  readonly domain: string;
-  readonly day: number;
-  readonly evidence: number;
-  names: Few<string>;
-  /** Counts different names once there are more than are kept. */
-  more: DistinctCounter | undefined;
-  /** Of the different names kept. */
-  characters = 0;
-  questions = 0;
-  /** Questions that flows hold beyond those that they tell, taken to be new names, and their characters. */
-  untold = 0;
-  untoldCharacters = 0;
-  types: FewCounts;
-  answerBytes = 0;
-  answered = 0;
-  failed = 0;
-  /** Hashes. */
-  answers: Few<number>;
-  loopback = 0;
-  addresses: Few<string>;
-  /** While it asked one server alone, that is all. */
-  server: string | undefined;
-  servers: PeerCounter | undefined;
-  readonly span = new TimeSpan();
-  flows = 0;
-  port: number | undefined;
-  protocol: string | undefined;
-
-  constructor(hash: number, client: string, domain: string, day: number, evidence: number) {
-    this.hash = hash;
-    this.client = client;
-    this.domain = domain;
-    this.day = day;
-    this.evidence = evidence;
-  }
-
-  hasKey(client: string, domain: string, day: number): boolean {
-    return this.client === client && this.domain === domain && Object.is(this.day, day);
-  }
-
-  /** Counts a flow for a server; called before `flows` counts it. */
-  askedOf(server: string): void {
-    this.server ??= server;
-    if (this.servers === undefined) {
-      if (this.server === server) return;
-      this.servers = new PeerCounter(16);
-      this.servers.add(this.server, this.flows);
-    }
-    this.servers.add(server);
-  }
-
-  /** Different names, those that no flow tells included. */
-  get distinct(): number {
-    return Math.min(this.questions, (this.more?.count ?? fewSize(this.names)) + this.untold);
-  }
-}
-
 export function createDnsTunnelDetector(context: NetworkContext, options: Partial<DnsTunnelOptions> = {}): Detector {
   const settings = { ...DEFAULT_DNS_TUNNEL_OPTIONS, ...options };
   const { minScore, minBytes, minNames, minCommonClients, maxNamesPerPair } = settings;
@@ -224,11 +142,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   const nameCap = new Cap('names in all', settings.maxNames);
   const contactCap = new Cap('connections remembered', settings.maxContacts);
   const pool = new EvidencePool(settings.maxEvidence);
-  let names = 0;
-  const groups = new HeavyTable<Asked>(pairCap, (asked) => {
-    names -= fewSize(asked.names);
-    pool.release(asked.evidence);
-  });
+  const groups = new AskedGroups(pairCap, (evidence) => pool.release(evidence));
+  const addresses = new Int32Array(ADDRESSES_OF_ANSWER);
   const resolvers = new Resolvers(settings.maxPairs);
   /** Hashes of (client, address) that had a connection, and of clients that had one at all. */
   const contacts = new NumberSet();
@@ -239,6 +154,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const parsed = DnsNames.of(batch.dnsQuery);
     const further = FurtherQuestions.of(batch.operations);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
+    const bits = { client: AddressBits.of(batch.initiator), server: AddressBits.of(batch.responder) };
     const initiators = batch.initiator.codes;
     const responders = batch.responder.codes;
     /** By initiator: whom it connected to, and which server it asked, last. Neighbours in a batch are often the same again. */
@@ -254,7 +170,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
         lastPeer[client] = peer;
         if (!isDnsRow(batch, row, isDns)) remember(hashes.initiator.at(row), hashes.responder.at(row));
       } else if (isDnsRow(batch, row, isDns)) {
-        take(batch, row, hashes.initiator.at(row), lastServer[client] !== peer, parsed, further);
+        if (lastServer[client] !== peer) sawServer(batch, row);
+        take(batch, row, hashes.initiator.at(row), bits, parsed, further);
         lastServer[client] = peer;
       }
     }
@@ -271,28 +188,30 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     contacts.add(contactKey(client, 0));
   }
 
+  function sawServer(batch: FlowBatch, row: number): void {
+    const client = textAt(batch.initiator, row);
+    const server = textAt(batch.responder, row);
+    if (client !== undefined && server !== undefined) resolvers.saw(client, server);
+  }
+
   function take(
     batch: FlowBatch,
     row: number,
     clientHash: number,
-    isOtherServer: boolean,
+    bits: EndBits,
     parsed: DnsNames,
     further: FurtherQuestions,
   ): void {
-    const client = textAt(batch.initiator, row);
-    const server = textAt(batch.responder, row);
-    if (client === undefined || server === undefined) return;
-    if (isOtherServer) resolvers.saw(client, server);
-    const day = Math.floor((numberAt(batch.startMs, row) ?? 0) / DAY_MS);
+    const day = dayOf(numberAt(batch.startMs, row));
     const packets = numberAt(batch.initiatorPackets, row) ?? 1;
     if ((batch.operations.codes[row] ?? -1) < 0 || packets < 2) {
       if (parsed.lengthAt(row) < CARRYING_LENGTH) return;
       const name = parsed.at(row);
       // Sent again because no answer came, or for the other kind of address: the same name.
-      const asked = obtain(client, clientHash, name, day);
-      if (asked === undefined) return;
-      ask(asked, name.subdomain, textAt(batch.dnsType, row) ?? '', 1);
-      saw(asked, batch, row, server, 1, name.length >= TELLING_LENGTH);
+      const group = obtain(batch, row, clientHash, bits, name, day);
+      if (group === NO_GROUP) return;
+      ask(group, name, textAt(batch.dnsType, row) ?? '', 1);
+      saw(group, batch, row, bits, 1, name.length >= TELLING_LENGTH);
       return;
     }
     const told = further.at(row);
@@ -300,7 +219,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       told.names.length > 0
         ? told
         : furtherQuestions(`${textAt(batch.dnsType, row) ?? '?'} ${textAt(batch.dnsQuery, row) ?? ''}`);
-    if (questions.names.length > 0) takeMany(batch, row, questions, client, clientHash, server, day, packets);
+    if (questions.names.length > 0) takeMany(batch, row, questions, clientHash, bits, day, packets);
   }
 
   /** A flow with many questions: those that it tells, and where it tells as many as it can, the others as more of the same. */
@@ -308,9 +227,8 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     batch: FlowBatch,
     row: number,
     questions: Questions,
-    client: string,
     clientHash: number,
-    server: string,
+    bits: EndBits,
     day: number,
     packets: number,
   ): void {
@@ -328,83 +246,89 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     for (let i = 0; i < names.length; i++) {
       if ((numbers[2 * i + 1] as number) < CARRYING_LENGTH) continue;
       const name = names[i] as DnsName;
-      const asked = obtain(client, clientHash, name, day);
-      if (asked !== undefined) ask(asked, name.subdomain, types[i] ?? '', each);
+      const group = obtain(batch, row, clientHash, bits, name, day);
+      if (group !== NO_GROUP) ask(group, name, types[i] ?? '', each);
     }
     for (let i = 0; i < names.length; i++) {
       const count = (numbers[2 * i + 1] as number) < CARRYING_LENGTH ? 0 : carryingBelow(names, i);
       if (count === 0) continue;
       const name = names[i] as DnsName;
       const share = count / names.length;
-      const asked = obtain(client, clientHash, name, day);
-      if (asked === undefined) continue;
-      asked.untold += share * further;
-      asked.untoldCharacters += share * further * Math.max(0, length - name.owner.length - 1);
-      saw(asked, batch, row, server, share, true);
+      const group = obtain(batch, row, clientHash, bits, name, day);
+      if (group === NO_GROUP) continue;
+      groups.addUntold(group, share * further, share * further * Math.max(0, length - name.owner.length - 1));
+      saw(group, batch, row, bits, share, true);
     }
   }
 
-  function obtain(client: string, clientHash: number, { owner, ownerHash }: DnsName, day: number): Asked | undefined {
+  function obtain(
+    batch: FlowBatch,
+    row: number,
+    clientHash: number,
+    bits: EndBits,
+    { owner, ownerHash }: DnsName,
+    day: number,
+  ): number {
+    const client = textAt(batch.initiator, row) ?? '';
+    const clientBits = bits.client.at(row);
     const hash = pairHash(clientHash, ownerHash, day);
-    const known = groups.find(hash, client, owner, day);
-    if (known !== undefined) return known;
-    const made = new Asked(hash, client, owner, day, pool.collector(EVIDENCE_PER_PAIR));
-    if (groups.add(made)) return made;
-    pool.release(made.evidence);
-    return undefined;
+    const known = groups.find(hash, client, clientBits, owner, day);
+    if (known !== NO_GROUP) return known;
+    const evidence = pool.collector(EVIDENCE_PER_PAIR);
+    const made = groups.add(hash, client, clientBits, owner, day, evidence);
+    if (made === NO_GROUP) pool.release(evidence);
+    return made;
   }
 
-  function ask(asked: Asked, subdomain: string, type: string, count: number): void {
-    asked.questions += count;
-    if (fewKeys(asked.types) < MAX_TYPES || fewKnows(asked.types, type))
-      asked.types = fewCounted(asked.types, type, count);
-    if (subdomain === '' || fewHas(asked.names, subdomain)) return;
-    if (asked.more !== undefined) {
-      asked.more.add(subdomain);
+  function ask(group: number, name: DnsName, type: string, count: number): void {
+    groups.asked(group, type, count);
+    const { subdomainHash, before, length } = name;
+    if (length === 0 || groups.hasName(group, subdomainHash, before, length)) return;
+    if (groups.isCounting(group)) {
+      groups.countName(group, name.subdomain);
       return;
     }
-    if (fewSize(asked.names) < maxNamesPerPair && names < nameCap.cap) {
-      asked.names = fewAdd(asked.names, subdomain);
-      asked.characters += subdomain.length;
-      asked.weight += subdomain.length;
-      names++;
+    const isFull = groups.names >= nameCap.cap;
+    if (!isFull && groups.namesOf(group) < maxNamesPerPair && groups.addName(group, subdomainHash, before, length))
       return;
-    }
-    if (names >= nameCap.cap) nameCap.refused++;
-    asked.more = new DistinctCounter(0);
-    for (const name of fewMembers(asked.names)) asked.more.add(name);
-    asked.more.add(subdomain);
+    if (isFull) nameCap.refused++;
+    groups.countName(group, name.subdomain);
   }
 
   /** What a row says of the group beside its names. `share` of it belongs to the group. */
-  function saw(asked: Asked, batch: FlowBatch, row: number, server: string, share: number, isTelling: boolean): void {
-    asked.askedOf(server);
-    asked.flows++;
-    asked.span.add(numberAt(batch.startMs, row), numberAt(batch.endMs, row));
-    asked.port ??= numberAt(batch.responderPort, row);
-    asked.protocol ??= textAt(batch.protocol, row);
+  function saw(group: number, batch: FlowBatch, row: number, bits: EndBits, share: number, isTelling: boolean): void {
+    groups.sawFlow(group, textAt(batch.responder, row) ?? '', bits.server.at(row));
+    groups.sawTime(group, numberAt(batch.startMs, row));
+    groups.sawTime(group, numberAt(batch.endMs, row));
+    groups.sawTransport(group, numberAt(batch.responderPort, row), textAt(batch.protocol, row));
     const sent = numberAt(batch.initiatorPayloadBytes, row);
     const returned = numberAt(batch.responderPayloadBytes, row);
-    if (sent !== undefined && returned !== undefined) asked.answerBytes += share * Math.max(0, returned - sent);
-    if (isTelling) pool.offer(asked.evidence, batch.table, row);
+    if (sent !== undefined && returned !== undefined)
+      groups.sawAnswerBytes(group, share * Math.max(0, returned - sent));
+    if (isTelling) pool.offer(groups.evidence(group), batch.table, row);
     const answers = textAt(batch.dnsAnswers, row);
     if (answers === undefined) {
       // Without a text of the answer nobody knows whether there was one, but where the name does not exist.
-      if (isFailure(textAt(batch.dnsRcode, row))) {
-        asked.answered++;
-        asked.failed++;
-      }
+      if (isFailure(textAt(batch.dnsRcode, row))) groups.sawFailure(group);
       return;
     }
-    asked.answered++;
-    if (answers.startsWith(LOOPBACK[0]) || answers.startsWith(LOOPBACK[1])) asked.loopback++;
-    else if (fewSize(asked.answers) < MAX_ANSWERS) asked.answers = fewAdd(asked.answers, hash32(answers) | 0);
-    if (fewSize(asked.addresses) >= MAX_ADDRESSES || !isTelling) return;
-    for (const address of answerAddresses(answers, 4)) asked.addresses = fewAdd(asked.addresses, address);
+    if (answers.startsWith(LOOPBACK[0]) || answers.startsWith(LOOPBACK[1])) groups.sawLoopback(group);
+    else {
+      groups.sawAnswer(group);
+      if (groups.wantsAnswers(group)) groups.addAnswer(group, hash32(answers) | 0);
+    }
+    if (!isTelling || !groups.wantsAddresses(group)) return;
+    const found = answerAddressHashes(answers, addresses);
+    for (let i = 0; i < found; i++) groups.addAddress(group, addresses[i] as number);
   }
 
   function finish(): Detection[] {
-    const judged = groups.values().flatMap((asked) => judge(asked) ?? []);
+    const judged: Judged[] = [];
+    for (let group = 0; group < groups.size; group++) {
+      if (groups.distinct(group) < minNames || !groups.hasTime(group)) continue;
+      const one = judge(groups.at(group));
+      if (one !== undefined) judged.push(one);
+    }
     const clients = new Map<string, Set<string>>();
     for (const { asked } of judged) {
       const known = clients.get(asked.domain) ?? new Set();
@@ -429,13 +353,10 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   }
 
   function judge(asked: Asked): Judged | undefined {
-    const { distinct } = asked;
-    if (distinct < minNames || !asked.span.known) return undefined;
-    const sample = sampleBits(asked.names);
-    if (sample.names === 0) return undefined;
-    const perCharacter = sample.bits / Math.max(1, asked.characters);
-    const counted = asked.more?.count ?? fewSize(asked.names);
-    const characters = (asked.characters / sample.names) * counted + asked.untoldCharacters;
+    const { distinct, names } = asked;
+    if (names.length === 0) return undefined;
+    const perCharacter = sampleBits(names) / Math.max(1, asked.characters);
+    const characters = (asked.characters / names.length) * asked.told + asked.untoldCharacters;
     const bytes = (perCharacter * characters) / 8;
     const bitsPerName = (8 * bytes) / distinct;
     const carrying = carryingShare(asked.types);
@@ -457,10 +378,10 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   /** Share of the addresses in the answers that the client never connected to; undefined where no address was answered, or nothing else is known of the client. */
   function unusedShare(asked: Asked): number | undefined {
     const client = hash32(asked.client);
-    const total = fewSize(asked.addresses);
+    const total = asked.addresses.length;
     if (total === 0 || !contacts.has(contactKey(client, 0))) return undefined;
     let unused = 0;
-    for (const address of fewMembers(asked.addresses)) if (!contacts.has(contactKey(client, hash32(address)))) unused++;
+    for (const address of asked.addresses) if (!contacts.has(contactKey(client, address))) unused++;
     return unused / total;
   }
 
@@ -471,13 +392,13 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       kind: 'dns-tunnel.names',
       detector: dnsTunnelInfo.id,
       actor: asked.client,
-      peers: asked.servers?.top() ?? [asked.server ?? ''],
-      peerCount: asked.servers?.count ?? 1,
+      peers: asked.servers,
+      peerCount: asked.serverCount,
       ...(asked.port === undefined ? {} : { port: asked.port }),
       ...(asked.protocol === undefined ? {} : { protocol: asked.protocol }),
       service: 'dns',
-      firstMs: asked.span.firstMs,
-      lastMs: asked.span.lastMs,
+      firstMs: asked.firstMs,
+      lastMs: asked.lastMs,
       score,
       reasons: reasonsOf(one, score, common, isHome),
       flows: pool.flows(asked.evidence),
@@ -491,6 +412,12 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     finish,
     saturations: () => saturationsOf(dnsTunnelInfo.id, [pairCap, nameCap, contactCap, pool.cap]),
   };
+}
+
+/** `ipv4Bits` of both ends of a row. */
+interface EndBits {
+  readonly client: AddressBits;
+  readonly server: AddressBits;
 }
 
 interface Judged {
@@ -523,17 +450,17 @@ function carryingBelow(names: readonly DnsName[], i: number): number {
 }
 
 /** The information of the names in order, so that it doesn't depend on who came first. */
-function sampleBits(names: Few<string>): { readonly bits: number; readonly names: number } {
+function sampleBits(names: readonly string[]): number {
   const counter = new InformationCounter();
   let n = 0;
-  for (const name of [...fewMembers(names)].sort()) counter.add(name, n++);
-  return { bits: counter.bits, names: n };
+  for (const name of names.toSorted()) counter.add(name, n++);
+  return counter.bits;
 }
 
-function carryingShare(types: FewCounts): number {
+function carryingShare(types: Asked['types']): number {
   let all = 0;
   let carrying = 0;
-  for (const [type, count] of fewEntries(types)) {
+  for (const [type, count] of types) {
     all += count;
     if (!ADDRESS_TYPES.has(type)) carrying += count;
   }
@@ -547,7 +474,7 @@ function isMute(asked: Asked): boolean {
   const saying = answered - failed - loopback;
   if (saying < 0.2 * answered) return true;
   // A flow of many questions shows the answer of the first one only.
-  return saying >= 20 && fewSize(answers) < SAYING * Math.min(saying, MAX_ANSWERS);
+  return saying >= 20 && answers < SAYING * Math.min(saying, MAX_ANSWERS);
 }
 
 function contactKey(client: number, peer: number): number {
@@ -557,7 +484,7 @@ function contactKey(client: number, peer: number): number {
 function reasonsOf(one: Judged, score: number, common: number, isHome: boolean): Reason[] {
   const { asked, bytes, bitsPerName, carrying, unused, once, mute, popular, threshold, volume } = one;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const shown = [...fewEntries(asked.types)].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0] ?? '';
+  const shown = asked.types.toSorted((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0] ?? '';
   const reasons: Reason[] = [
     {
       name: 'dns-tunnel.domain',
@@ -646,7 +573,7 @@ function reasonsOf(one: Judged, score: number, common: number, isHome: boolean):
 }
 
 function about(asked: Asked): string {
-  return asked.more === undefined && asked.untold === 0 ? '' : 'about ';
+  return !asked.isEstimate && asked.untold === 0 ? '' : 'about ';
 }
 
 function domainOf(detection: Detection): string {
