@@ -1,6 +1,6 @@
-import { type ColumnSpec, nearest } from '../core/index.ts';
-import { PROTO, serviceByPort } from '../wire/index.ts';
-import { FLOW_SCHEMA, type FlowColumnName } from './schema.ts';
+import { type ColumnSpec, nearest } from '../../core/index.ts';
+import { PROTO, serviceByPort } from '../../wire/index.ts';
+import { FLOW_SCHEMA, type FlowColumnName } from '../schema.ts';
 
 /**
  * The fields of the filter language: every column of the flow table under its own name, and short names as users of tshark, tcpdump and Zeek would try them.
