@@ -239,7 +239,7 @@ export interface LiveFlows {
   readonly f: Float64Array;
   readonly bytes: Uint8Array;
   /** Of those whose record has STATE_TUNNEL. */
-  readonly tunnels: readonly (Tunnel | undefined)[];
+  readonly tunnels: ReadonlyMap<number, Tunnel>;
   readonly tracker: TcpTracker;
   readonly observer: PayloadObserver;
 }
@@ -480,7 +480,7 @@ export class RowWriter {
 
   #writeTunnel(row: number, ref: number, fromInitiator: boolean): void {
     const out = this.#builder;
-    const tunnel = this.#flows.tunnels[ref];
+    const tunnel = this.#flows.tunnels.get(ref);
     if (tunnel === undefined) return;
     out.setText(C.tunnel, row, tunnelName(tunnel.kind));
     if (tunnel.id !== 0) out.setNumber(C.tunnelId, row, tunnel.id >>> 0);

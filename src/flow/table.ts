@@ -164,7 +164,7 @@ export class FlowTable {
   #bytes: Uint8Array;
   #observer: PayloadObserver;
   #tracker: TcpTracker;
-  #tunnels: (Tunnel | undefined)[] = [];
+  #tunnels = new Map<number, Tunnel>();
   #quote = new Packet();
   #free = -1;
   #fresh = 0;
@@ -608,10 +608,10 @@ export class FlowTable {
     let state = STATE_LIVE | (initiator & 1 ? STATE_INITIATOR : 0);
     if (initiator & 2) state |= STATE_GUESSED;
     if (d === 1) state |= STATE_FIRST_SIDE;
-    if ((before & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
+    if ((before & STATE_TUNNEL) !== 0) this.#tunnels.delete(ref);
     if (packet.depth !== 0) {
       state |= STATE_TUNNEL;
-      this.#tunnels[ref] = tunnelOf(packet);
+      this.#tunnels.set(ref, tunnelOf(packet));
     }
     if ((packet.srcPort | packet.dstPort) === 0 && (packet.isLaterFragment !== 0 || packet.payload === 0))
       state |= STATE_NO_PORTS;
@@ -679,7 +679,7 @@ export class FlowTable {
     this.#observer.release(ref);
     this.#tracker.release(ref);
     this.payloads?.release(ref);
-    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels[ref] = undefined;
+    if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels.delete(ref);
     w[rw + W_STATE] = 0;
     w[rw + W_NEXT_FREE] = this.#free;
     this.#free = ref;

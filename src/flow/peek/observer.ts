@@ -31,7 +31,7 @@ const BY_CONTENT = 2;
  * Watches the payloads of live flows until their protocols have said what we want to know: finds out the service, by content before port, hands the first bytes of each
  * TCP side in order to its peek, and single payloads of everything else.
  *
- * What a packet costs once its side is done is one array read. Memory: the stitcher's pool and the name budget (see there), 9 bytes for each of `maxFlows`.
+ * What a packet costs once its side is done is one array read. Memory: the stitcher's pool and the name budget (see there), 12 bytes for each of `maxFlows`.
  */
 export class PayloadObserver {
   readonly stitcher: Stitcher;
@@ -42,7 +42,13 @@ export class PayloadObserver {
   /** Service by content, as an index of `#services` plus one; 0 unknown. */
   #service: Uint16Array;
   #basis: Uint8Array;
-  #peeks: (Peek | undefined)[] = [];
+  /** Its place in `#peeks`; 0 for none. */
+  #peek: Uint8Array;
+  #peeks: readonly (Peek | undefined)[] = [undefined, ...PEEKS.values()];
+  /** The place of each service's. */
+  #peekNumbers: ReadonlyMap<string, number> = new Map(Array.from(PEEKS.keys(), (service, i) => [service, i + 1]));
+  /** Service by port until the peek has judged, as in `#service`. */
+  #guessed: Uint16Array;
   /** Payloads or bytes looked at, for each side. */
   #looked: Uint16Array;
   /** Side of a session's initiator, as far as is known by now. */
@@ -54,6 +60,8 @@ export class PayloadObserver {
     this.context = new PeekContext(this.names, oddities);
     this.#service = new Uint16Array(maxFlows);
     this.#basis = new Uint8Array(maxFlows);
+    this.#peek = new Uint8Array(maxFlows);
+    this.#guessed = new Uint16Array(maxFlows);
     this.#looked = new Uint16Array(2 * maxFlows);
     this.#initiator = new Uint8Array(maxFlows);
     // A session that must give way is told by what there is of it.
@@ -70,13 +78,26 @@ export class PayloadObserver {
     this.stitcher.release(ref);
     this.#service[ref] = 0;
     this.#basis[ref] = UNKNOWN;
-    this.#peeks[ref] = undefined;
+    this.#peek[ref] = 0;
     this.#looked[2 * ref] = this.#looked[2 * ref + 1] = 0;
   }
 
   /** The service by content, undefined while unknown. */
   service(ref: number): string | undefined {
-    return this.#service[ref] === 0 ? undefined : this.#services[this.#service[ref] - 1];
+    return this.#serviceName(this.#service[ref]);
+  }
+
+  #serviceName(id: number): string | undefined {
+    return id === 0 ? undefined : this.#services[id - 1];
+  }
+
+  #serviceId(service: string): number {
+    let id = this.#serviceIds.get(service);
+    if (id === undefined) {
+      id = this.#services.push(service);
+      this.#serviceIds.set(service, id);
+    }
+    return id;
   }
 
   /** Takes in a packet with captured payload. @param d side of its source. @param fromInitiator as far as is known by now. */
@@ -99,7 +120,7 @@ export class PayloadObserver {
 
   /** Before the flow's row is written: what waits for the end is looked at now. @param i side of the initiator. */
   finish(ref: number, i: number): void {
-    const peek = this.#peeks[ref];
+    const peek = this.#peeks[this.#peek[ref]];
     if (peek?.kind !== 'session') return;
     const { stitcher, context } = this;
     context.ref = ref;
@@ -109,7 +130,7 @@ export class PayloadObserver {
     if (client.length + server.length > 0 && peek.finish(context, client, server)) this.#confirm(ref);
     noteTlsWithin(context, client, true);
     noteTlsWithin(context, server, false);
-    this.#peeks[ref] = undefined;
+    this.#peek[ref] = 0;
     stitcher.finish(ref, 0);
     stitcher.finish(ref, 1);
   }
@@ -131,7 +152,7 @@ export class PayloadObserver {
     context.at = packet.payload;
     context.end = packet.payload + packet.payloadCaptured;
     this.#recognise(ref);
-    const peek = this.#peeks[ref];
+    const peek = this.#peeks[this.#peek[ref]];
     this.#looked[s]++;
     if (peek?.kind !== 'stream') {
       // Nobody reads this; another payload or two may still show what it is.
@@ -140,7 +161,7 @@ export class PayloadObserver {
     }
     let read = peek.look(context);
     this.#judge(ref, read);
-    const shown = this.#peeks[ref];
+    const shown = this.#peeks[this.#peek[ref]];
     if (read === PEEK_FOREIGN && shown?.kind === 'stream') {
       read = shown.look(context);
       this.#judge(ref, read);
@@ -166,7 +187,7 @@ export class PayloadObserver {
       context.end = end;
     }
     this.#recognise(ref);
-    let peek = this.#peeks[ref];
+    let peek = this.#peeks[this.#peek[ref]];
     if (peek === undefined) {
       if (this.#basis[ref] === BY_CONTENT || context.end - context.at >= RECOGNISED_WITHIN) {
         this.#end(ref, d);
@@ -188,7 +209,7 @@ export class PayloadObserver {
       const most = peek.most ?? MOST_BYTES;
       const read = peek.look(context);
       this.#judge(ref, read);
-      peek = this.#peeks[ref];
+      peek = this.#peeks[this.#peek[ref]];
       // The port was wrong, and these bytes have shown what is right.
       if (read === PEEK_FOREIGN && peek !== undefined) continue;
       if (read === PEEK_FOREIGN && this.#basis[ref] !== BY_CONTENT && context.end - context.at < RECOGNISED_WITHIN) {
@@ -251,13 +272,13 @@ export class PayloadObserver {
     if (this.#basis[ref] === BY_CONTENT) return;
     const { context } = this;
     const { protocol, srcPort, dstPort, bytes, at, end, port } = context;
-    if (end - at > RECONSIDERED_WITHIN && this.#peeks[ref]?.kind === 'session') return;
+    if (end - at > RECONSIDERED_WITHIN && this.#peeks[this.#peek[ref]]?.kind === 'session') return;
     const isDns = isDnsPort(srcPort) || isDnsPort(dstPort);
     // On a DNS port the decoder itself is the judge.
     const byContent = isDns ? undefined : serviceByContent(protocol, port, bytes, at, end);
     if (byContent !== undefined) {
       this.#settle(ref, byContent);
-      this.#peeks[ref] = PEEKS.get(byContent);
+      this.#peek[ref] = this.#peekNumbers.get(byContent) ?? 0;
       return;
     }
     if (this.#basis[ref] === BY_PORT) return;
@@ -268,43 +289,35 @@ export class PayloadObserver {
     const peek = PEEKS.get(guess);
     if (peek === undefined || (peek.kind === 'session' && protocol !== PROTO.tcp)) return;
     this.#basis[ref] = BY_PORT;
-    this.#peeks[ref] = peek;
-    this.#guessed[ref] = guess;
+    this.#peek[ref] = this.#peekNumbers.get(guess) ?? 0;
+    this.#guessed[ref] = this.#serviceId(guess);
   }
-
-  /** Guesses by port, by record, until the peek has judged. */
-  #guessed: (string | undefined)[] = [];
 
   #judge(ref: number, read: number): void {
     if (this.#basis[ref] !== BY_PORT) {
-      if (read === PEEK_FOREIGN) this.#peeks[ref] = undefined;
+      if (read === PEEK_FOREIGN) this.#peek[ref] = 0;
       return;
     }
     if (read === PEEK_FOREIGN) {
       // Not what the port promises; it may yet show what it is.
-      this.#peeks[ref] = undefined;
+      this.#peek[ref] = 0;
       const { protocol, port, bytes, at, end } = this.context;
       const service = serviceByContent(protocol, port, bytes, at, end);
-      if (service === undefined || service === this.#guessed[ref]) return;
+      if (service === undefined || service === this.#serviceName(this.#guessed[ref])) return;
       this.#settle(ref, service);
-      this.#peeks[ref] = PEEKS.get(service);
+      this.#peek[ref] = this.#peekNumbers.get(service) ?? 0;
     } else if (read !== PEEK_MORE) this.#confirm(ref);
   }
 
   /** The peek has found what the port promised. */
   #confirm(ref: number): void {
-    const guess = this.#guessed[ref];
+    const guess = this.#serviceName(this.#guessed[ref]);
     if (this.#basis[ref] === BY_PORT && guess !== undefined) this.#settle(ref, guess);
   }
 
   #settle(ref: number, service: string): void {
-    let id = this.#serviceIds.get(service);
-    if (id === undefined) {
-      id = this.#services.push(service);
-      this.#serviceIds.set(service, id);
-    }
-    this.#service[ref] = id;
+    this.#service[ref] = this.#serviceId(service);
     this.#basis[ref] = BY_CONTENT;
-    this.#guessed[ref] = undefined;
+    this.#guessed[ref] = 0;
   }
 }

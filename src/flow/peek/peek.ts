@@ -1,8 +1,10 @@
 import { asciiText, safeText } from '../../core/index.ts';
 import type { OddityCounter, OddityName } from '../../wire/index.ts';
 import { latin1, ODDITY } from '../../wire/index.ts';
+import { FreeNumbers } from '../free-numbers.ts';
 import { NAME_CHARACTERS, type NameBudget } from '../names.ts';
 import { TextCells } from './text-cells.ts';
+import { Words } from './words.ts';
 
 /**
  * A peek reads what an application protocol says of a flow: names, users, software, operations. It is handed the first bytes of a side in order (TCP) or single
@@ -177,13 +179,13 @@ export class PeekContext {
 
   #records: Int32Array;
   #cells = new TextCells();
-  #places = 0;
-  /** Places that are free again. */
-  #free: number[] = [];
-  /** Words, numbers and a hash of each operation of all places, piece after piece. */
-  #words: string[][] = [];
+  #places = new FreeNumbers();
+  /** Words by number, numbers, and eight bits of the hash of each operation, of all places, piece after piece. */
+  #words: Uint16Array[] = [];
   #numbers: Float64Array[] = [];
-  #hashes: Int32Array[] = [];
+  #hashes: Uint8Array[] = [];
+  /** The words of each fact that is one. */
+  #vocabulary = Array.from({ length: WORD_FACTS }, () => new Words());
   /** Texts with characters beyond Latin-1, by flow and fact. */
   #wide = new Map<number, string>();
   /** In the order in which they were made. */
@@ -229,7 +231,8 @@ export class PeekContext {
     const r = ref << RECORD_BITS;
     if ((WORDS & (1 << fact)) !== 0) {
       const place = this.#records[r + PLACE] - 1;
-      return this.#words[place >> PIECE_BITS][wordAt(place, fact as WordFact)];
+      const word = wordOf(fact as WordFact);
+      return this.#vocabulary[word].text(this.#words[place >> PIECE_BITS][wordAt(place, word)]);
     }
     if ((this.#records[r + WIDE] & (1 << fact)) !== 0) return this.#wide.get(ref * TEXT_FACTS + fact) ?? '';
     if (this.#loaded !== ref) this.#load(ref);
@@ -381,7 +384,8 @@ export class PeekContext {
   /** Notes one of few words of our own, which takes no memory; a later one replaces an earlier. */
   word(fact: WordFact, word: string): void {
     const place = this.#own();
-    this.#words[place >> PIECE_BITS][wordAt(place, fact)] = word;
+    const kind = wordOf(fact);
+    this.#words[place >> PIECE_BITS][wordAt(place, kind)] = this.#vocabulary[kind].number(word);
     this.#records[(this.ref << RECORD_BITS) + PRESENT] |= 1 << fact;
   }
 
@@ -440,7 +444,7 @@ export class PeekContext {
     if (!this.#names.charge(this.ref, count === 0 ? length : length + 2)) return false;
     this.#add(FACT.operations, bytes, 0, length);
     const place = this.#own();
-    this.#hashes[place >> PIECE_BITS][(place & (PIECE - 1)) * MAX_OPERATIONS + count] = hash;
+    this.#hashes[place >> PIECE_BITS][(place & (PIECE - 1)) * MAX_OPERATIONS + count] = hash >>> 24;
     this.#records[r + OPERATIONS] = (state + 1) | (hasComma ? HAS_COMMA : 0);
     return true;
   }
@@ -453,7 +457,8 @@ export class PeekContext {
       const place = this.#own();
       const hashes = this.#hashes[place >> PIECE_BITS];
       const from = (place & (PIECE - 1)) * MAX_OPERATIONS;
-      for (let i = from; i < from + count && !isLikely; i++) isLikely = hashes[i] === hash;
+      const sought = hash >>> 24;
+      for (let i = from; i < from + count && !isLikely; i++) isLikely = hashes[i] === sought;
       if (!isLikely) return false;
     }
     if (this.#loaded !== this.ref) this.#load(this.ref);
@@ -529,7 +534,7 @@ export class PeekContext {
     const r = ref << RECORD_BITS;
     const records = this.#records;
     if (records[r + LENGTH] !== 0) this.#cells.remove(records[r + FIRST], records[r + LAST]);
-    if (records[r + PLACE] !== 0) this.#free.push(records[r + PLACE] - 1);
+    if (records[r + PLACE] !== 0) this.#places.give(records[r + PLACE] - 1);
     for (let left = records[r + WIDE]; left !== 0; left &= left - 1)
       this.#wide.delete(ref * TEXT_FACTS + 31 - Math.clz32(left & -left));
     records[r + PRESENT] = 0;
@@ -548,23 +553,24 @@ export class PeekContext {
   }
 
   #takePlace(): number {
-    let place = this.#free.pop();
-    if (place === undefined) {
-      place = this.#places++;
-      if ((place & (PIECE - 1)) === 0) {
-        this.#words.push(new Array<string>(PIECE * WORD_FACTS).fill(''));
-        this.#numbers.push(new Float64Array(PIECE * NUMBER_FACTS));
-        this.#hashes.push(new Int32Array(PIECE * MAX_OPERATIONS));
-      }
+    const place = this.#places.take();
+    if (place >> PIECE_BITS === this.#words.length) {
+      this.#words.push(new Uint16Array(PIECE * WORD_FACTS));
+      this.#numbers.push(new Float64Array(PIECE * NUMBER_FACTS));
+      this.#hashes.push(new Uint8Array(PIECE * MAX_OPERATIONS));
     }
     this.#records[(this.ref << RECORD_BITS) + PLACE] = place + 1;
     return place;
   }
 }
 
+/** Which of the facts that are words it is. */
+function wordOf(fact: WordFact): number {
+  return fact === FACT.dnsType ? 0 : fact === FACT.dnsRcode ? 1 : fact === FACT.tlsVersion ? 2 : 3;
+}
+
 /** Where a word of a place is in its piece. */
-function wordAt(place: number, fact: WordFact): number {
-  const word = fact === FACT.dnsType ? 0 : fact === FACT.dnsRcode ? 1 : fact === FACT.tlsVersion ? 2 : 3;
+function wordAt(place: number, word: number): number {
   return (place & (PIECE - 1)) * WORD_FACTS + word;
 }
 
