@@ -8,7 +8,7 @@ export * from './sink/connection-sheet.ts';
 export * from './sink/dead-letter.ts';
 export * from './sink/file.ts';
 export * from './source/address.ts';
-export * from './source/agent-listener.ts';
+export * from './source/agent/index.ts';
 export * from './source/binetflow.ts';
 export {
   type ConnectionSheet,

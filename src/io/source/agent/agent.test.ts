@@ -4,10 +4,10 @@ import * as path from 'node:path';
 import * as tls from 'node:tls';
 import * as zlib from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { selfSigned } from '../../../test/support/certificate.ts';
-import { temporaryFolder } from '../../../test/support/cli.ts';
-import { ManualTiming, until } from '../../../test/support/timing.ts';
-import { DeadLetterFile } from '../sink/dead-letter.ts';
+import { selfSigned } from '../../../../test/support/certificate.ts';
+import { temporaryFolder } from '../../../../test/support/cli.ts';
+import { ManualTiming, until } from '../../../../test/support/timing.ts';
+import { DeadLetterFile } from '../../sink/dead-letter.ts';
 import {
   type ListenerOptions,
   listenerTable,
@@ -16,7 +16,7 @@ import {
   peerOf,
   type RecordBatch,
   type RecordListener,
-} from './agent-listener.ts';
+} from './index.ts';
 
 const folder = temporaryFolder();
 const TOKEN = 'correct-horse-battery';
