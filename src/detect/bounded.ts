@@ -1,4 +1,7 @@
+import { hash32 } from '../core/index.ts';
 import { MAX_PEERS, type Saturation } from './detection.ts';
+
+export { hash32 };
 
 /**
  * State that stays bounded whatever the traffic does. The policy is the same everywhere: below its cap a structure is exact, and its answer
@@ -62,18 +65,6 @@ export class BoundedMap<K extends string | number, V> {
   sortedEntries(): [K, V][] {
     return [...this.#map].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
   }
-}
-
-/**
- * 32-bit hash of a string: FNV-1a over UTF-16 code units with the finaliser of MurmurHash3 (Appleby), so that the leading bits are as good as
- * the trailing ones; of a part of it, if `from` and `to` say so. Not keyed: an attacker who knows it can steer an estimate built on it, not a decision made below a cap.
- */
-export function hash32(text: string, from = 0, to = text.length): number {
-  let h = 0x811c9dc5;
-  for (let i = from; i < to; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 const HLL_BITS = 12;

@@ -1,5 +1,4 @@
-import type { StringColumn } from '../core/index.ts';
-import { hash32 } from './bounded.ts';
+export { TextHashes } from '../core/index.ts';
 
 /** No pair: not found, or no room. */
 export const NONE = -1;
@@ -157,33 +156,6 @@ export function pairHash(initiatorHash: number, responderHash: number, port: num
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
-
-/** The hash32 of the texts of a column, each computed when it is first asked for; what several detectors ask of one batch is computed once. */
-export class TextHashes {
-  #column: StringColumn;
-  /** 0 where not computed yet, or where the hash is 0. */
-  #hashes: Uint32Array;
-
-  constructor(column: StringColumn) {
-    this.#column = column;
-    const known = KNOWN.get(column);
-    this.#hashes = known ?? new Uint32Array(column.dictionary.length);
-    if (known === undefined) KNOWN.set(column, this.#hashes);
-  }
-
-  /** Of the text of a row, which must have one. */
-  at(row: number): number {
-    const code = this.#column.codes[row] as number;
-    let hash = this.#hashes[code] as number;
-    if (hash === 0) {
-      hash = hash32(this.#column.dictionary[code] ?? '');
-      this.#hashes[code] = hash;
-    }
-    return hash;
-  }
-}
-
-const KNOWN = new WeakMap<StringColumn, Uint32Array>();
 
 function grown(from: Int32Array, to: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   to.set(from);

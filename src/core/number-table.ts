@@ -1,0 +1,214 @@
+/** No row: not found, or no room. */
+export const NO_ROW = -1;
+
+/** The longest way through a hash table. Chance does not come near it at half load; who makes numbers collide is refused. */
+const MAX_PROBES = 256;
+
+/** A power of two. */
+const LATELY = 2048;
+
+/**
+ * A set of finite numbers in one typed array: 16 to 32 bytes each, where a `Set` of numbers beyond 2^31 takes 45 and its members are objects for the collector to walk.
+ */
+export class NumberSet {
+  #size = 0;
+  /** Members that were asked for of late, a place for each hash: a table that stays in the processor's cache answers for most. */
+  readonly #lately = new Float64Array(LATELY).fill(Number.NaN);
+  /** NaN where empty. Its length is a power of two, at least twice the size. Linear probing. */
+  #table = new Float64Array(64).fill(Number.NaN);
+
+  get size(): number {
+    return this.#size;
+  }
+
+  has(value: number): boolean {
+    const place = (value ^ (value / 2 ** 16)) & (LATELY - 1);
+    if (this.#lately[place] === value) return true;
+    if (this.#table[this.#find(value)] !== value) return false;
+    this.#lately[place] = value;
+    return true;
+  }
+
+  add(value: number): void {
+    if (this.has(value)) return;
+    const at = this.#find(value);
+    this.#table[at] = value;
+    this.#size++;
+    if (2 * this.#size > this.#table.length) this.#grow();
+  }
+
+  /** Where a value is, or would be. */
+  #find(value: number): number {
+    const mask = this.#table.length - 1;
+    let at = mix(value % 2 ** 32, Math.floor(value / 2 ** 32)) & mask;
+    for (;;) {
+      const held = this.#table[at] as number;
+      if (held === value || Number.isNaN(held)) return at;
+      at = (at + 1) & mask;
+    }
+  }
+
+  #grow(): void {
+    const before = this.#table;
+    this.#table = new Float64Array(2 * before.length).fill(Number.NaN);
+    for (const value of before) if (!Number.isNaN(value)) this.#table[this.#find(value)] = value;
+  }
+}
+
+/**
+ * Rows of tables in columns, found by an owner and a 32-bit number of the owner's: 18 to 24 bytes a row beside the columns of whoever uses it, where a map of each owner
+ * takes a hundred. The rows of an owner are a list in the order in which they were added. Rows that were given up are used again.
+ */
+export class OwnedRows {
+  size = 0;
+  #used = 0;
+  #free = NO_ROW;
+  /** Owner and value of a row next to one another: who looks at one looks at the other. */
+  #keys = new Int32Array(0);
+  /** The row of the same owner that was added after; the next free one of those given up. */
+  #next = new Int32Array(0);
+  /** Row + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of rows. Linear probing. */
+  #table = new Int32Array(0);
+  #isStale = false;
+  #most: number;
+
+  /** @param most how many rows are ever held at a time; its columns never grow beyond. */
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
+
+  /** Whoever keeps columns needs so many places. */
+  get capacity(): number {
+    return this.#next.length;
+  }
+
+  find(owner: number, value: number): number {
+    if (this.#isStale) this.#rebuild();
+    const table = this.#table;
+    const keys = this.#keys;
+    const mask = table.length - 1;
+    const wanted = value | 0;
+    const hash = mix(owner, wanted);
+    for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
+      const row = (table[(hash + probe) & mask] as number) - 1;
+      if (row < 0) return NO_ROW;
+      if (keys[2 * row + 1] === wanted && keys[2 * row] === owner) return row;
+    }
+    return NO_ROW;
+  }
+
+  /** A new row behind `last`, the owner's latest (`NO_ROW` for its first); `NO_ROW` where its way through the table would be too long or the rows are full. */
+  add(owner: number, value: number, last: number): number {
+    if (this.#free === NO_ROW && this.#used === this.#next.length) {
+      if (this.#used >= this.#most) return NO_ROW;
+      this.#grow();
+    }
+    if (this.#isStale) this.#rebuild();
+    const at = this.#vacant(mix(owner, value | 0));
+    if (at === NO_ROW) return NO_ROW;
+    let row = this.#free;
+    if (row === NO_ROW) row = this.#used++;
+    else this.#free = this.#next[row] as number;
+    this.#table[at] = row + 1;
+    this.#keys[2 * row] = owner;
+    this.#keys[2 * row + 1] = value;
+    this.#next[row] = NO_ROW;
+    if (last !== NO_ROW) this.#next[last] = row;
+    this.size++;
+    return row;
+  }
+
+  /** The row of the same owner that was added after this one, or `NO_ROW`. */
+  next(row: number): number {
+    return this.#next[row] as number;
+  }
+
+  /** Gives up a row and all that were added after it for the same owner. */
+  drop(first: number): void {
+    for (let row = first; row !== NO_ROW; ) {
+      const next = this.#next[row] as number;
+      this.#keys[2 * row] = GONE;
+      this.#next[row] = this.#free;
+      this.#free = row;
+      this.size--;
+      row = next;
+    }
+    // Many owners go at a time: the table is made anew once, when it is next asked.
+    this.#isStale = true;
+  }
+
+  /** The number by which the owner finds the row, as a signed one. */
+  value(row: number): number {
+    return this.#keys[2 * row + 1] as number;
+  }
+
+  /** Gives up those rows of an owner of which `isGone` says so, asked from its first on; the first and last that are left. */
+  sift(first: number, isGone: (row: number) => boolean): { readonly first: number; readonly last: number } {
+    let head = NO_ROW;
+    let last = NO_ROW;
+    for (let row = first; row !== NO_ROW; ) {
+      const next = this.#next[row] as number;
+      this.#next[row] = NO_ROW;
+      if (isGone(row)) this.drop(row);
+      else {
+        if (last === NO_ROW) head = row;
+        else this.#next[last] = row;
+        last = row;
+      }
+      row = next;
+    }
+    return { first: head, last };
+  }
+
+  #vacant(hash: number): number {
+    const mask = this.#table.length - 1;
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const at = (hash + probe) & mask;
+      if (this.#table[at] === 0) return at;
+    }
+    return NO_ROW;
+  }
+
+  #grow(): void {
+    const n = Math.min(this.#most, Math.max(64, 2 * this.#next.length));
+    this.#keys = widened(this.#keys, 2 * n);
+    this.#next = widened(this.#next, n);
+    let slots = 128;
+    while (slots < 1.5 * n) slots *= 2;
+    this.#table = new Int32Array(slots);
+    this.#isStale = true;
+  }
+
+  #rebuild(): void {
+    this.#isStale = false;
+    this.#table.fill(0);
+    for (let row = 0; row < this.#used; row++) {
+      const owner = this.#keys[2 * row] as number;
+      if (owner === GONE) continue;
+      // One for which there is no place was made to collide, and is not found any more.
+      const at = this.#vacant(mix(owner, this.#keys[2 * row + 1] as number));
+      if (at !== NO_ROW) this.#table[at] = row + 1;
+    }
+  }
+}
+
+/** No owner has this number. */
+const GONE = -1;
+
+/** The finaliser of MurmurHash3 (Appleby) over both. */
+function mix(a: number, b: number): number {
+  let h = Math.imul(a, 0x9e3779b1) ^ b;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** The same column with room for `n` values. */
+export function widened<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array>(
+  column: T,
+  n: number,
+): T {
+  const wide = new (column.constructor as new (length: number) => T)(n);
+  wide.set(column);
+  return wide;
+}
