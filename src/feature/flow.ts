@@ -1,4 +1,4 @@
-import type { NumberColumn, StringColumn, Table } from '../core/index.ts';
+import { type NumberColumn, type StringColumn, type Table, TextHashes } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
@@ -217,16 +217,16 @@ export interface FlowFeatureContext {
 }
 
 export interface FlowFeatureOptions {
-  /** Sources with a window, at most. Default 65,536; each takes about 150 bytes. */
+  /** Sources with a window, at most. Default 65,536, at most 131,070; each takes 50 to 80 bytes, 170 where it has many flows. */
   readonly maxSources?: number;
-  /** (source, destination) pairs, and as many (source, port) pairs. Default 200,000; each takes about 40 bytes. */
+  /** (source, destination) pairs, and as many (source, port) pairs. Default 200,000; each takes about 15 bytes. */
   readonly maxPairs?: number;
 }
 
 /**
  * Measures flow tables, batch after batch, in the order in which flows ended; the `source.*` windows go on from one batch to the next.
  * A flow counts in the windows at its end time (its start time where the end is missing), and it counts itself. Rows whose end is older than the
- * window of their source don't count and see the window as it is (see `window.ts`). Two destinations whose 64-bit hashes agree count as one.
+ * window of their source don't count and see the window as it is (see `window.ts`). Two addresses whose 64-bit hashes agree count as one.
  */
 export class FlowFeatureMeasurer {
   readonly features: readonly Feature[] = FLOW_FEATURES;
@@ -318,10 +318,10 @@ class BatchMeasurer {
   readonly #queries: NameShapes;
   readonly #serverNames: NameShapes;
   readonly #httpHosts: NameShapes;
-  /** Of responders the two words of their hash, where it was made. */
-  readonly #targetA: Int32Array;
-  readonly #targetB: Int32Array;
-  readonly #targetKnown: Uint8Array;
+  readonly #initiatorHashes: TextHashes;
+  readonly #responderHashes: TextHashes;
+  /** Of responders the second word of their hash, 0 where it was not made. */
+  readonly #secondHashes: Int32Array;
   /** Of initiators their number in the windows, -1 where it was not asked for, in the era. */
   readonly #sources: Int32Array;
   #era: number;
@@ -370,10 +370,9 @@ class BatchMeasurer {
     this.#queries = new NameShapes(flows.dnsQuery);
     this.#serverNames = new NameShapes(flows.serverName);
     this.#httpHosts = new NameShapes(flows.httpHost);
-    const targets = flows.responder.dictionary.length;
-    this.#targetA = new Int32Array(targets);
-    this.#targetB = new Int32Array(targets);
-    this.#targetKnown = new Uint8Array(targets);
+    this.#initiatorHashes = new TextHashes(flows.initiator);
+    this.#responderHashes = new TextHashes(flows.responder);
+    this.#secondHashes = new Int32Array(flows.responder.dictionary.length);
     this.#sources = new Int32Array(flows.initiator.dictionary.length).fill(-1);
     this.#era = windows.era;
   }
@@ -474,8 +473,9 @@ class BatchMeasurer {
       windows.countFlow(source, bucket, outcome < 0 ? -1 : outcome === 0 ? 0 : 1);
       const target = responder.codes[row];
       if (target >= 0) {
-        if (this.#targetKnown[target] === 0) this.#hashTarget(target, responder.dictionary[target]);
-        destinationSeen = windows.countDestination(source, this.#targetA[target], this.#targetB[target], bucket);
+        if (this.#secondHashes[target] === 0) this.#secondHashes[target] = secondHash(responder.dictionary[target]);
+        const first = this.#responderHashes.of(target) | 0;
+        destinationSeen = windows.countDestination(source, first, this.#secondHashes[target], bucket);
       }
       const port = this.#ports[row];
       if (port >= 0) portSeen = windows.countPort(source, port, protocol, bucket);
@@ -497,15 +497,10 @@ class BatchMeasurer {
     }
     let source = this.#sources[code];
     if (source >= 0) return source;
-    source = windows.source(this.#flows.initiator.dictionary[code], bucket);
+    const second = secondHash(this.#flows.initiator.dictionary[code]);
+    source = windows.source(this.#initiatorHashes.of(code) | 0, second, bucket);
     if (source >= 0 && this.#era === windows.era) this.#sources[code] = source;
     return source;
-  }
-
-  #hashTarget(target: number, text: string): void {
-    this.#targetKnown[target] = 1;
-    this.#targetA[target] = hash(text, 0x811c9dc5);
-    this.#targetB[target] = hash(text, 0x2c1b3c6d);
   }
 }
 
@@ -637,9 +632,9 @@ function breaksPromise(protocol: number, port: number, service: string): number 
   return CARRIED[promised]?.includes(service) ? 0 : 1;
 }
 
-/** FNV-1a over UTF-16 code units with MurmurHash3's finaliser, from a given start. */
-function hash(text: string, start: number): number {
-  let h = start | 0;
+/** What makes 64 bits of `hash32`: FNV-1a over UTF-16 code units with MurmurHash3's finaliser as well, from another start. */
+function secondHash(text: string): number {
+  let h = 0x2c1b3c6d;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
