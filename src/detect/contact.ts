@@ -1,4 +1,7 @@
 import { hash32 } from './bounded.ts';
+import { moreRows, NarrowColumn } from './number-column.ts';
+import { widened } from './number-table.ts';
+import { NO_NUMBER, TextNumbers } from './text-number.ts';
 
 /** What became of a first contact: the best that any of its flows got. */
 export const UNANSWERED = 0;
@@ -30,7 +33,7 @@ export const NONE = -1;
 const MAX_PROBES = 256;
 
 /**
- * The first contacts of a scan detector in columns, about 70 bytes each: at hundreds of thousands of them objects and maps would take three times as much.
+ * The first contacts of a scan detector in columns, about 55 bytes each: at hundreds of thousands of them objects and maps would take three times as much.
  * A contact lives in a slot. The slots of one source are linked by `next`, from a head that the caller keeps, and found through one hash table.
  */
 export class ContactStore {
@@ -39,17 +42,18 @@ export class ContactStore {
   #used = 0;
   #free = NONE;
   #stale = false;
-  #hosts: (string | undefined)[] = [];
+  readonly #texts = new TextNumbers();
+  #host = new Int32Array(0);
   #source = new Int32Array(0);
   #place = new Int32Array(0);
-  #hash = new Int32Array(0);
   #next = new Int32Array(0);
   #firstMs = new Float64Array(0);
   #lastMs = new Float64Array(0);
-  #packets = new Float64Array(0);
+  readonly #packets = new NarrowColumn();
   #flows = new Int32Array(0);
   #outcome = new Uint8Array(0);
-  #evidenceMs = new Float64Array(0);
+  /** When the flow began that is kept as evidence, where that is not `firstMs`, which it nearly always is. */
+  readonly #evidenceMs = new Map<number, number>();
   #evidenceId = new Int32Array(0);
   #evidencePort = new Int32Array(0);
   /** Slot + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of slots. */
@@ -60,50 +64,47 @@ export class ContactStore {
     this.#most = most;
   }
 
-  /** The slot of a contact, or NONE. `hostHash` is hash32(host); the place is that of `placeOf`. */
-  find(source: number, host: string, hostHash: number, place: number): number {
+  /** The slot of a contact, or NONE. `bits` is `ipv4Bits(host)`; the place is that of `placeOf`. */
+  find(source: number, host: string, bits: number, place: number): number {
     if (this.#stale) this.#rebuild();
-    const hash = mix(source, hostHash, place);
+    const number = this.#texts.find(host, bits);
+    if (number === NO_NUMBER) return NONE;
+    const hash = contactHash(source, number, place);
     const mask = this.#table.length - 1;
     for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
       const slot = (this.#table[(hash + probe) & mask] ?? 0) - 1;
       if (slot < 0) return NONE;
-      if (
-        this.#hash[slot] === hash &&
-        this.#source[slot] === source &&
-        this.#place[slot] === place &&
-        this.#hosts[slot] === host
-      )
-        return slot;
+      if (this.#host[slot] === number && this.#place[slot] === place && this.#source[slot] === source) return slot;
     }
     return NONE;
   }
 
   /** A new contact before `next` in the list of its source: its slot, or NONE where its way through the table would be too long or the store is full. */
-  add(source: number, host: string, hostHash: number, place: number, next: number): number {
+  add(source: number, host: string, bits: number, place: number, next: number): number {
     if (this.#free === NONE && this.#used === this.#source.length) {
       if (this.#used >= this.#most) return NONE;
       this.#grow();
     }
     if (this.#stale) this.#rebuild();
-    const hash = mix(source, hostHash, place);
-    const at = this.#vacant(hash);
-    if (at === NONE) return NONE;
+    const number = this.#texts.take(host, bits);
+    const at = this.#vacant(contactHash(source, number, place));
+    if (at === NONE) {
+      this.#texts.drop(number);
+      return NONE;
+    }
     let slot = this.#free;
     if (slot === NONE) slot = this.#used++;
     else this.#free = this.#next[slot] ?? NONE;
     this.#table[at] = slot + 1;
-    this.#hosts[slot] = host;
+    this.#host[slot] = number;
     this.#source[slot] = source;
     this.#place[slot] = place;
-    this.#hash[slot] = hash;
     this.#next[slot] = next;
     this.#firstMs[slot] = Number.POSITIVE_INFINITY;
     this.#lastMs[slot] = Number.NEGATIVE_INFINITY;
-    this.#packets[slot] = 0;
+    this.#packets.set(slot, 0);
     this.#flows[slot] = 0;
     this.#outcome[slot] = UNANSWERED;
-    this.#evidenceMs[slot] = Number.POSITIVE_INFINITY;
     this.#evidenceId[slot] = NO_EVIDENCE;
     this.#evidencePort[slot] = -1;
     this.size++;
@@ -112,21 +113,35 @@ export class ContactStore {
 
   /** One flow of a contact; times may be missing. */
   saw(slot: number, startMs: number | undefined, endMs: number | undefined, outcome: number, packets: number): void {
-    if (startMs !== undefined && startMs < (this.#firstMs[slot] ?? 0)) this.#firstMs[slot] = startMs;
+    if (startMs !== undefined && startMs < (this.#firstMs[slot] ?? 0)) {
+      const evidenceMs = this.#evidenceMsAt(slot);
+      this.#firstMs[slot] = startMs;
+      this.#setEvidenceMs(slot, evidenceMs);
+    }
     if (endMs !== undefined && endMs > (this.#lastMs[slot] ?? 0)) this.#lastMs[slot] = endMs;
     if (outcome > (this.#outcome[slot] ?? 0)) this.#outcome[slot] = outcome;
     this.#flows[slot] = (this.#flows[slot] ?? 0) + 1;
-    this.#packets[slot] = (this.#packets[slot] ?? 0) + packets;
+    this.#packets.set(slot, this.#packets.get(slot) + packets);
   }
 
   /** Keeps the flow as evidence where it is the earliest, or of the earliest the one with the smallest id; -1 stands for an id or port that is missing. */
   offer(slot: number, startMs: number, id: number, initiatorPort: number): void {
-    const keptMs = this.#evidenceMs[slot] ?? 0;
+    const keptMs = this.#evidenceMsAt(slot);
     const keptId = this.#evidenceId[slot] ?? 0;
     if (keptId !== NO_EVIDENCE && (startMs > keptMs || (startMs === keptMs && id >= keptId))) return;
-    this.#evidenceMs[slot] = startMs;
     this.#evidenceId[slot] = id;
+    this.#setEvidenceMs(slot, startMs);
     this.#evidencePort[slot] = initiatorPort;
+  }
+
+  #evidenceMsAt(slot: number): number {
+    const odd = this.#evidenceMs.size === 0 ? undefined : this.#evidenceMs.get(slot);
+    return odd ?? (this.#firstMs[slot] as number);
+  }
+
+  #setEvidenceMs(slot: number, startMs: number): void {
+    if (this.#evidenceId[slot] !== NO_EVIDENCE && startMs !== this.#firstMs[slot]) this.#evidenceMs.set(slot, startMs);
+    else if (this.#evidenceMs.size > 0) this.#evidenceMs.delete(slot);
   }
 
   /** Gives up all contacts of a list. */
@@ -134,7 +149,9 @@ export class ContactStore {
     let slot = head;
     while (slot !== NONE) {
       const next = this.#next[slot] ?? NONE;
-      this.#hosts[slot] = undefined;
+      this.#texts.drop(this.#host[slot] as number);
+      this.#packets.clear(slot);
+      this.#evidenceMs.delete(slot);
       this.#source[slot] = -1;
       this.#next[slot] = this.#free;
       this.#free = slot;
@@ -161,15 +178,15 @@ export class ContactStore {
     const place = this.#place[slot] ?? 0;
     return {
       protocol: place & 3,
-      host: this.#hosts[slot] ?? '',
+      host: this.#texts.text(this.#host[slot] as number),
       port: (place >> 2) - 1,
       firstMs: this.#firstMs[slot] ?? 0,
       lastMs: this.#lastMs[slot] ?? 0,
       outcome: this.#outcome[slot] ?? 0,
       flows: this.#flows[slot] ?? 0,
-      packets: this.#packets[slot] ?? 0,
+      packets: this.#packets.get(slot),
       evidence: {
-        startMs: this.#evidenceMs[slot] ?? 0,
+        startMs: this.#evidenceId[slot] === NO_EVIDENCE ? Number.POSITIVE_INFINITY : this.#evidenceMsAt(slot),
         id: this.#evidenceId[slot] ?? 0,
         initiatorPort: this.#evidencePort[slot] ?? 0,
       },
@@ -186,20 +203,21 @@ export class ContactStore {
   }
 
   #grow(): void {
-    const n = Math.min(Math.max(1024, 2 * this.#source.length), this.#most);
-    this.#source = grown(this.#source, new Int32Array(n));
-    this.#place = grown(this.#place, new Int32Array(n));
-    this.#hash = grown(this.#hash, new Int32Array(n));
-    this.#next = grown(this.#next, new Int32Array(n));
-    this.#firstMs = grown(this.#firstMs, new Float64Array(n));
-    this.#lastMs = grown(this.#lastMs, new Float64Array(n));
-    this.#packets = grown(this.#packets, new Float64Array(n));
-    this.#flows = grown(this.#flows, new Int32Array(n));
-    this.#outcome = grown(this.#outcome, new Uint8Array(n));
-    this.#evidenceMs = grown(this.#evidenceMs, new Float64Array(n));
-    this.#evidenceId = grown(this.#evidenceId, new Int32Array(n));
-    this.#evidencePort = grown(this.#evidencePort, new Int32Array(n));
-    this.#table = new Int32Array(2 ** Math.ceil(Math.log2(1.5 * n)));
+    const n = moreRows(this.#source.length, this.#most);
+    this.#host = widened(this.#host, n);
+    this.#source = widened(this.#source, n);
+    this.#place = widened(this.#place, n);
+    this.#next = widened(this.#next, n);
+    this.#firstMs = widened(this.#firstMs, n);
+    this.#lastMs = widened(this.#lastMs, n);
+    this.#packets.widen(n);
+    this.#flows = widened(this.#flows, n);
+    this.#outcome = widened(this.#outcome, n);
+    this.#evidenceId = widened(this.#evidenceId, n);
+    this.#evidencePort = widened(this.#evidencePort, n);
+    const slots = 2 ** Math.ceil(Math.log2(1.5 * n));
+    if (slots === this.#table.length) return;
+    this.#table = new Int32Array(slots);
     this.#stale = true;
   }
 
@@ -208,7 +226,9 @@ export class ContactStore {
     this.#table.fill(0);
     for (let slot = 0; slot < this.#used; slot++) {
       if ((this.#source[slot] ?? -1) < 0) continue;
-      const at = this.#vacant(this.#hash[slot] ?? 0);
+      const at = this.#vacant(
+        contactHash(this.#source[slot] as number, this.#host[slot] as number, this.#place[slot] as number),
+      );
       // Without a place it can't be found again and becomes a second contact when it is seen again: only collisions by design come here.
       if (at !== NONE) this.#table[at] = slot + 1;
     }
@@ -232,13 +252,9 @@ export function sampleRank(contact: Contact): number {
   return hash32(`${CONTACT_PROTOCOLS[contact.protocol]} ${contact.host} ${contact.port}`);
 }
 
-function mix(source: number, hostHash: number, place: number): number {
-  let h = Math.imul(hostHash ^ Math.imul(source, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(place, 0xc2b2ae35);
+/** Where the way of a contact through the table begins; `host` is its number (`TextNumbers`). */
+export function contactHash(source: number, host: number, place: number): number {
+  let h = Math.imul(host ^ Math.imul(source, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(place, 0xc2b2ae35);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
   return h ^ (h >>> 13);
-}
-
-function grown<T extends Int32Array | Float64Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -29,6 +29,7 @@ import {
 import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
 import { TextHashes } from './pair.ts';
 import { GroupAddresses, portsText } from './service.ts';
+import { AddressBits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
 
 /**
@@ -260,6 +261,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const known = new Array<Source | undefined>(codeCount(flows.initiator)).fill(undefined);
     const addressHashes = new TextHashes(flows.initiator);
     const hashes = new TextHashes(flows.responder);
+    const hostBits = AddressBits.of(flows.responder);
     for (let row = 0; row < flows.rowCount; row++) {
       let outcome = (outcomes[(outcomeCodes[row] as number) + 1] as number) - 1;
       const protocolClass = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
@@ -267,8 +269,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       const address = textAt(flows.initiator, row);
       const host = textAt(flows.responder, row);
       if (address === undefined || host === undefined) continue;
-      const hostHash = hashes.at(row);
-      if (addressHashes.at(row) === hostHash && address === host) continue;
+      if (addressHashes.at(row) === hashes.at(row) && address === host) continue;
       let port = -1;
       let protocol = protocolClass;
       if (protocolClass === TCP) {
@@ -311,9 +312,9 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       }
       if (port === DNS_PORT) source.questions++;
       const place = placeOf(protocol, port);
-      let slot = source.weight === 0 ? NONE : store.find(source.number, host, hostHash, place);
+      let slot = source.weight === 0 ? NONE : store.find(source.number, host, hostBits.at(row), place);
       if (slot === NONE) {
-        slot = admit(source) ? store.add(source.number, host, hostHash, place, source.head) : NONE;
+        slot = admit(source) ? store.add(source.number, host, hostBits.at(row), place, source.head) : NONE;
         if (slot === NONE) {
           if (source.weight >= maxContactsPerSource) perSourceCap.refused++;
           else contactCap.refused++;
