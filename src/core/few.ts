@@ -78,7 +78,7 @@ export function fewKnows<T extends string | number>(counts: FewCounts<T>, key: T
 }
 
 /** Number of different keys. */
-export function fewKeys(counts: FewCounts | FewCounts<number>): number {
+export function fewKeys(counts: FewCounts<string | number>): number {
   if (counts === undefined) return 0;
   return Array.isArray(counts) ? counts.length / 2 : counts.size;
 }

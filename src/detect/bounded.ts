@@ -1,4 +1,4 @@
-import { hash32 } from '../core/index.ts';
+import { type FewCounts, fewCount, fewCounted, fewEntries, fewKeys, fewRaised, hash32 } from '../core/index.ts';
 import { MAX_PEERS, type Saturation } from './detection.ts';
 
 export { hash32 };
@@ -141,6 +141,12 @@ export class DistinctCounter {
 /** A sketch takes as much memory as about so many peers. */
 const SKETCH_PEERS = 80;
 
+/** The light ones of many peers: how many there were of all, and the weight that was taken off every one that is still held. */
+interface LightPeers {
+  readonly sketch: HyperLogLog;
+  dropped: number;
+}
+
 /** How many peers all counters of one detector hold, a sketch counting as `SKETCH_PEERS`; about 50 bytes each. Who made the counters keeps it in bounds. */
 export class PeerPool {
   held = 0;
@@ -149,77 +155,68 @@ export class PeerPool {
 /**
  * Weighs the peers of one host: exact up to `cap` different peers, then the heavy ones only (Misra and Gries 1982, pruned in blocks: the
  * median weight is taken off every peer and those at or below 0 go, so a step costs amortised constant time) and an estimated number.
- * A peer that holds more than 2 / cap of the whole weight is never lost. Most hosts have one peer, so there is no map before the second.
+ * A peer that holds more than 2 / cap of the whole weight is never lost. Most hosts have one peer, so there is no list before the second.
  */
 export class PeerCounter<K extends string | number = string> {
-  #cap: number;
-  #pool: PeerPool | undefined;
-  #first: K | undefined;
-  #firstWeight = 0;
-  #weights: Map<K, number> | undefined;
-  #sketch: HyperLogLog | undefined;
+  readonly #cap: number;
+  readonly #pool: PeerPool | undefined;
+  /** The only peer so far, whose weight is the total; from the second on the weights of all. */
+  #held: K | FewCounts<K>;
+  /** What stands for the light ones, once not exact. */
+  #light: LightPeers | undefined;
   #total = 0;
   #additions = 0;
-  #dropped = 0;
 
   constructor(cap = 256, pool?: PeerPool) {
     this.#cap = cap;
     this.#pool = pool;
   }
 
-  add(peer: K, weight = 1): void {
+  /** @param times as if it were added so many times, each time with an equal part of the weight. */
+  add(peer: K, weight = 1, times = 1): void {
+    const held = this.#held;
+    const before = this.#total;
     this.#total += weight;
-    this.#additions++;
-    this.#sketch?.add(String(peer));
-    if (this.#weights === undefined) {
-      if (this.#first === undefined) {
-        this.#first = peer;
-        this.#hold(1);
-      }
-      if (this.#first === peer) {
-        this.#firstWeight += weight;
-        return;
-      }
-      this.#weights = new Map([[this.#first, this.#firstWeight]]);
-    }
-    const held = this.#weights.get(peer);
-    this.#weights.set(peer, (held ?? 0) + weight);
-    if (held !== undefined) return;
+    this.#additions += times;
+    this.#light?.sketch.add(String(peer));
+    if (typeof held === 'object' ? fewRaised(held, peer, weight) : held === peer) return;
     this.#hold(1);
-    if (this.#weights.size > this.#cap) this.#prune(this.#weights);
+    if (held === undefined) {
+      this.#held = peer;
+      return;
+    }
+    const more: FewCounts<K> = typeof held === 'object' ? fewCounted(held, peer, weight) : [held, before, peer, weight];
+    this.#held = fewKeys(more) > this.#cap ? this.#pruned(more) : more;
   }
 
   #hold(peers: number): void {
     if (this.#pool !== undefined) this.#pool.held += peers;
   }
 
-  #prune(held: Map<K, number>): void {
-    if (this.#sketch === undefined) {
-      this.#sketch = new HyperLogLog();
+  #pruned(held: FewCounts<K>): FewCounts<K> {
+    const entries = [...fewEntries(held)];
+    if (this.#light === undefined) {
+      this.#light = { sketch: new HyperLogLog(), dropped: 0 };
       this.#hold(SKETCH_PEERS);
-      for (const peer of held.keys()) this.#sketch.add(String(peer));
+      for (const [peer] of entries) this.#light.sketch.add(String(peer));
     }
-    const before = held.size;
-    const weights = Float64Array.from(held.values()).sort();
+    const weights = Float64Array.from(entries, ([, weight]) => weight).sort();
     const cut = weights[weights.length >> 1] ?? 0;
-    this.#dropped += cut;
-    for (const [peer, weight] of held) {
-      if (weight > cut) held.set(peer, weight - cut);
-      else held.delete(peer);
-    }
-    this.#hold(held.size - before);
+    this.#light.dropped += cut;
+    const kept = new Map<K, number>();
+    for (const [peer, weight] of entries) if (weight > cut) kept.set(peer, weight - cut);
+    this.#hold(kept.size - entries.length);
+    return kept;
   }
 
   /** A counter of its own with the same content. */
   clone(): PeerCounter<K> {
     const copy = new PeerCounter<K>(this.#cap, this.#pool);
-    copy.#first = this.#first;
-    copy.#firstWeight = this.#firstWeight;
-    copy.#weights = this.#weights === undefined ? undefined : new Map(this.#weights);
-    copy.#sketch = this.#sketch?.clone();
+    const held = this.#held;
+    copy.#held = typeof held !== 'object' ? held : Array.isArray(held) ? held.slice() : new Map(held);
+    if (this.#light !== undefined) copy.#light = { sketch: this.#light.sketch.clone(), dropped: this.#light.dropped };
     copy.#total = this.#total;
     copy.#additions = this.#additions;
-    copy.#dropped = this.#dropped;
     this.#hold(this.#size);
     return copy;
   }
@@ -230,26 +227,28 @@ export class PeerCounter<K extends string | number = string> {
   }
 
   get #size(): number {
-    return this.#held + (this.#sketch === undefined ? 0 : SKETCH_PEERS);
+    return this.#peerCount + (this.#light === undefined ? 0 : SKETCH_PEERS);
   }
 
-  get #held(): number {
-    return this.#weights?.size ?? (this.#first === undefined ? 0 : 1);
+  get #peerCount(): number {
+    const held = this.#held;
+    return typeof held === 'object' ? fewKeys(held) : held === undefined ? 0 : 1;
   }
 
   #entries(): [K, number][] {
-    if (this.#weights !== undefined) return [...this.#weights];
-    return this.#first === undefined ? [] : [[this.#first, this.#firstWeight]];
+    const held = this.#held;
+    if (typeof held === 'object') return [...fewEntries(held)];
+    return held === undefined ? [] : [[held, this.#total]];
   }
 
   get exact(): boolean {
-    return this.#sketch === undefined;
+    return this.#light === undefined;
   }
 
   /** Number of different peers; once not exact an estimate (1.6 % standard error), never below cap + 1 nor above the number of additions. */
   get count(): number {
-    if (this.#sketch === undefined) return this.#held;
-    return Math.min(this.#additions, Math.max(this.#cap + 1, this.#sketch.estimate()));
+    if (this.#light === undefined) return this.#peerCount;
+    return Math.min(this.#additions, Math.max(this.#cap + 1, this.#light.sketch.estimate()));
   }
 
   /** Sum of all weights ever added. */
@@ -260,12 +259,13 @@ export class PeerCounter<K extends string | number = string> {
   /** Weight of a peer; once not exact an upper bound that is too high by at most 2 / cap of the total. 0 for a peer not held. */
   weight(peer: K): number {
     const held = this.#remaining(peer);
-    return held === 0 ? 0 : held + this.#dropped;
+    return held === 0 ? 0 : held + (this.#light?.dropped ?? 0);
   }
 
   #remaining(peer: K): number {
-    if (this.#weights !== undefined) return this.#weights.get(peer) ?? 0;
-    return peer === this.#first ? this.#firstWeight : 0;
+    const held = this.#held;
+    if (typeof held === 'object') return fewCount(held, peer);
+    return peer === held ? this.#total : 0;
   }
 
   /** Like `top`, but once not exact only those that are heavy for certain: what remains of the light ones is a matter of arrival. */

@@ -11,7 +11,7 @@ describe('a book of cases', () => {
 
   it('gathers span, peers, count and evidence of a case', () => {
     const table = flowTable(rows);
-    const book = new CaseBook('cases', 2, (evidence) => new Case(evidence));
+    const book = new CaseBook('cases', 2, Case);
     const one = book.obtain('a');
     if (one === undefined) throw new Error('no room');
     for (const [row, { startMs, responder = '' }] of rows.entries())
@@ -21,8 +21,26 @@ describe('a book of cases', () => {
     expect(book.flows(one).map(({ id }) => id)).toEqual([2, 1]);
   });
 
+  it('counts a peer that comes again before others come, as if each flow had been counted at once', () => {
+    const table = flowTable(rows);
+    const book = new CaseBook('cases', 2, Case);
+    const one = book.obtain('a', 1);
+    if (one === undefined) throw new Error('no room');
+    expect([one.span.known, one.peers.count, one.flowCount]).toEqual([false, 0, 0]);
+    for (const peer of ['x', 'x', 'x', 'y', 'x', 'z', 'z'])
+      book.saw(one, table, 0, { peer, startMs: undefined, endMs: undefined });
+    expect(book.obtain('a', 1)).toBe(one);
+    expect([one.peers.total, one.peers.weight('x'), one.peers.weight('z'), one.peers.top()]).toEqual([
+      7,
+      4,
+      2,
+      ['x', 'z', 'y'],
+    ]);
+    expect([one.span.known, one.flowCount]).toEqual([false, 7]);
+  });
+
   it('refuses new keys at its cap, counts them, and knows its own', () => {
-    const book = new CaseBook('cases', 2, (evidence) => new Case(evidence));
+    const book = new CaseBook('cases', 2, Case);
     const kept = Array.from({ length: 100 }, (_, i) => book.obtain(`key ${i}`));
     expect(kept.filter((one) => one !== undefined)).toHaveLength(2);
     expect(book.obtain('key 1')).toBe(kept[1]);

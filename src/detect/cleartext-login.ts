@@ -1,4 +1,14 @@
-import { counted, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  type Few,
+  fewAdd,
+  fewHas,
+  fewSize,
+  humanDuration,
+  numberAt,
+  type Table,
+  textAt,
+} from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, CaseDetector, compareText, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
@@ -87,7 +97,7 @@ class Logins extends Case {
   accepted = 0;
   refused = 0;
   unknown = 0;
-  readonly users = new Set<string>();
+  users: Few<string>;
   /** More names than are counted. */
   moreUsers = false;
   port: number | undefined;
@@ -100,11 +110,7 @@ export function createCleartextLoginDetector(
   options: Partial<CleartextLoginOptions> = {},
 ): Detector {
   const settings = { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS, ...options };
-  const book = new CaseBook(
-    'clients and servers of logins in clear',
-    settings.maxCases,
-    (evidence) => new Logins(evidence),
-  );
+  const book = new CaseBook('clients and servers of logins in clear', settings.maxCases, Logins);
   return new CleartextLoginDetector(context, settings, book);
 }
 
@@ -133,14 +139,14 @@ class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions>
     if (kind === PASSWORD && service === 'ftp' && user !== undefined && ANONYMOUS.has(user.toLowerCase())) return;
     // Whom nobody answers has still told the password, but a broadcast of SNMP is a search for printers.
     if (kind === COMMUNITY && (numberAt(flows.responderPackets, row) ?? 0) === 0) return;
-    const one = this.book.obtain(`${kind} ${client} ${server} ${service}`);
+    const one = this.book.obtain(kind, client, server, service);
     if (one === undefined) return;
     const login = textAt(flows.login, row);
     if (login === 'accepted') one.accepted++;
     else if (login === 'refused') one.refused++;
     else one.unknown++;
     if (user !== undefined) {
-      if (one.users.has(user) || one.users.size < MOST_USERS) one.users.add(user);
+      if (fewHas(one.users, user) || fewSize(one.users) < MOST_USERS) one.users = fewAdd(one.users, user);
       else one.moreUsers = true;
     }
     const port = numberAt(flows.responderPort, row);
@@ -196,12 +202,13 @@ class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions>
             : 'The answer of the server was not seen.',
       },
     ];
-    if (one.users.size > 0)
+    const users = fewSize(one.users);
+    if (users > 0)
       reasons.push({
         name: 'cleartext-login.users',
-        value: one.users.size,
+        value: users,
         unit: 'names',
-        sentence: `${one.moreUsers ? 'At least ' : ''}${counted(one.users.size, 'user name')} ${one.users.size === 1 ? 'was' : 'were'} given; the flows show which.`,
+        sentence: `${one.moreUsers ? 'At least ' : ''}${counted(users, 'user name')} ${users === 1 ? 'was' : 'were'} given; the flows show which.`,
       });
     reasons.push({
       name: 'cleartext-login.scope',

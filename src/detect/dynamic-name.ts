@@ -74,7 +74,7 @@ export function createDynamicNameDetector(
   options: Partial<DynamicNameOptions> = {},
 ): Detector {
   const settings = { ...DEFAULT_DYNAMIC_NAME_OPTIONS, ...options };
-  const book = new CaseBook('clients of hosts outside with hidden content', settings.maxCases, (e) => new Contact(e));
+  const book = new CaseBook('clients of hosts outside with hidden content', settings.maxCases, Contact);
   return new DynamicNameDetector(context, settings, book);
 }
 
@@ -111,7 +111,7 @@ class DynamicNameDetector extends CaseDetector<Contact, DynamicNameOptions> {
     const port = numberAt(flows.responderPort, row);
     if (client === undefined || server === undefined || port === undefined) return;
     if (!this.context.isHome(client) || this.context.isHome(server)) return;
-    const one = this.book.obtain(`${client} ${server} ${port}`);
+    const one = this.book.obtain(client, server, port);
     if (one === undefined) return;
     one.isTls ||= isTls;
     one.longestMs = Math.max(one.longestMs, numberAt(flows.durationMs, row) ?? 0);

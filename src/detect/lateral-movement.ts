@@ -1,4 +1,14 @@
-import { counted, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  type Few,
+  fewAdd,
+  fewMembers,
+  fewSize,
+  humanDuration,
+  numberAt,
+  type Table,
+  textAt,
+} from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded.ts';
 import { byScore, Case, CaseBook, compareText, Judged, operationsOf } from './case.ts';
@@ -12,6 +22,9 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { widened } from './number-table.ts';
+import { NO_PORT, pairHash, TextHashes } from './pair.ts';
+import { type Edge, NO_EDGE, SessionEdges } from './session-edge.ts';
 import { classesOf, toldOf } from './told.ts';
 
 /**
@@ -309,28 +322,36 @@ function factsOf(text: string): number {
 /** Facts take fewer than 24 bits; those that were refused stand above. */
 const REFUSED_SHIFT = 2 ** 24;
 
-class Acts extends Case {
-  /** Targets of each fact, bounded. */
-  readonly targets: Set<string>[] = ALL_FACTS.map(() => new Set<string>());
-  readonly flows: number[] = ALL_FACTS.map(() => 0);
-  readonly refusals: number[] = ALL_FACTS.map(() => 0);
+/** What was seen of one fact. */
+interface Act {
+  readonly fact: number;
+  /** Bounded. */
+  targets: Few<string>;
+  flows: number;
+  refusals: number;
 }
 
-interface Edge {
-  readonly source: string;
-  readonly target: string;
-  readonly family: string;
-  firstMs: number;
-  /** Start times, bounded, by which rounds are told. */
-  readonly starts: number[];
-  readonly span: TimeSpan;
-  flows: number;
-  /** Number of its collector. */
-  readonly evidence: number;
+class Acts extends Case {
+  /** Few of all facts hold of one host. */
+  readonly seen: Act[] = [];
+
+  of(fact: number): Act | undefined {
+    return this.seen.find((act) => act.fact === fact);
+  }
+
+  add(fact: number, target: string, isRefused: boolean): void {
+    let act = this.of(fact);
+    if (act === undefined) {
+      act = { fact, targets: undefined, flows: 0, refusals: 0 };
+      this.seen.push(act);
+    }
+    if (fewSize(act.targets) < MOST_TARGETS) act.targets = fewAdd(act.targets, target);
+    act.flows++;
+    if (isRefused) act.refusals++;
+  }
 }
 
 const EVIDENCE_PER_EDGE = 2;
-const MOST_STARTS = 64;
 const MOST_TARGETS = 512;
 
 export function createLateralMovementDetector(
@@ -346,16 +367,20 @@ class LateralMovementDetector implements Detector {
   readonly #options: LateralMovementOptions;
   readonly #acts: CaseBook<Acts>;
   readonly #pool = new EvidencePool(20_000);
-  readonly #edges: BoundedMap<string, Edge>;
+  readonly #edges: SessionEdges;
+  readonly #edgeCap: Cap;
   readonly #controllers: BoundedMap<string, { readonly address: string }>;
   /** Start of the first flow of each initiator. */
-  readonly #firstSeen: BoundedMap<string, { ms: number }>;
+  readonly #firstSeen: BoundedMap<string, number>;
+  /** By what `#firstSeen` says. */
+  #firstMs = new Float64Array(64);
 
   constructor(context: NetworkContext, options: LateralMovementOptions) {
     this.#context = context;
     this.#options = options;
-    this.#acts = new CaseBook('hosts that call others to act', options.maxActors, (evidence) => new Acts(evidence));
-    this.#edges = new BoundedMap(new Cap('sessions of remote control by source and target', options.maxEdges));
+    this.#acts = new CaseBook('hosts that call others to act', options.maxActors, Acts);
+    this.#edges = new SessionEdges(options.windowMs);
+    this.#edgeCap = new Cap('sessions of remote control by source and target', options.maxEdges);
     this.#controllers = new BoundedMap(new Cap('domain controllers', options.maxHosts));
     this.#firstSeen = new BoundedMap(new Cap('hosts that begin connections', options.maxHosts));
   }
@@ -399,9 +424,16 @@ class LateralMovementDetector implements Detector {
       const ms = first[code] ?? Number.POSITIVE_INFINITY;
       if (!Number.isFinite(ms) || !isHome.of(code)) continue;
       const address = dictionary[code] ?? '';
-      const known = this.#firstSeen.obtain(address, () => ({ ms }));
-      if (known !== undefined && ms < known.ms) known.ms = ms;
+      const host = this.#firstSeen.obtain(address, () => this.#newcomer());
+      if (host !== undefined && ms < (this.#firstMs[host] as number)) this.#firstMs[host] = ms;
     }
+  }
+
+  #newcomer(): number {
+    const host = this.#firstSeen.size;
+    if (host >= this.#firstMs.length) this.#firstMs = widened(this.#firstMs, 2 * host);
+    this.#firstMs[host] = Number.POSITIVE_INFINITY;
+    return host;
   }
 
   #noteController(flows: FlowBatch, row: number): void {
@@ -419,22 +451,21 @@ class LateralMovementDetector implements Detector {
     const times = { peer: target, startMs, endMs: numberAt(flows.endMs, row) };
     if (told !== NO_FACTS) this.#act(flows, row, source, target, told, times);
 
-    const edge = this.#edges.obtain(`${source} ${target} ${family}`, () => ({
-      source,
-      target,
-      family,
-      firstMs: startMs,
-      starts: [],
-      span: new TimeSpan(),
-      flows: 0,
-      evidence: this.#pool.collector(EVIDENCE_PER_EDGE),
-    }));
-    if (edge === undefined) return;
-    edge.firstMs = Math.min(edge.firstMs, startMs);
-    edge.span.add(startMs, times.endMs);
-    edge.flows++;
-    if (edge.starts.length < MOST_STARTS) edge.starts.push(startMs);
-    this.#pool.offer(edge.evidence, flows.table, row);
+    const edge = this.#edgeOf(flows, row, source, target, family);
+    if (edge === NO_EDGE) return;
+    this.#edges.saw(edge, startMs, times.endMs ?? startMs);
+    this.#pool.offer(edge, flows.table, row);
+  }
+
+  /** Its number, which is that of its collector too. */
+  #edgeOf(flows: FlowBatch, row: number, source: string, target: string, family: string): number {
+    const hash = pairHash(new TextHashes(flows.initiator).at(row), new TextHashes(flows.responder).at(row), NO_PORT);
+    const known = this.#edges.find(hash, source, target, family);
+    if (known !== NO_EDGE) return known;
+    const made = this.#edges.size >= this.#edgeCap.cap ? NO_EDGE : this.#edges.add(hash, source, target, family);
+    if (made === NO_EDGE) this.#edgeCap.refused++;
+    else this.#pool.collector(EVIDENCE_PER_EDGE);
+    return made;
   }
 
   #act(
@@ -449,15 +480,12 @@ class LateralMovementDetector implements Detector {
     const refused = Math.floor(told / REFUSED_SHIFT);
     const kinds = new Set(ALL_FACTS.filter((_, i) => (bits & (1 << i)) !== 0).map(({ kind }) => kind));
     for (const kind of kinds) {
-      const acts = this.#acts.obtain(`${kind} ${source}`);
+      const acts = this.#acts.obtain(kind, source);
       if (acts === undefined) continue;
       let weight = 0;
       for (const [i, fact] of ALL_FACTS.entries()) {
         if (fact.kind !== kind || (bits & (1 << i)) === 0) continue;
-        const targets = acts.targets[i];
-        if (targets !== undefined && targets.size < MOST_TARGETS) targets.add(target);
-        acts.flows[i] = (acts.flows[i] ?? 0) + 1;
-        if ((refused & (1 << i)) !== 0) acts.refusals[i] = (acts.refusals[i] ?? 0) + 1;
+        acts.add(i, target, (refused & (1 << i)) !== 0);
         weight = Math.max(weight, fact.weight);
       }
       this.#acts.saw(acts, flows.table, row, times, -weight);
@@ -466,13 +494,13 @@ class LateralMovementDetector implements Detector {
 
   saturations(): Saturation[] {
     return [
-      ...this.#acts.saturations(this.id, [this.#edges.cap, this.#controllers.cap, this.#firstSeen.cap]),
+      ...this.#acts.saturations(this.id, [this.#edgeCap, this.#controllers.cap, this.#firstSeen.cap]),
       ...saturationsOf(this.id, [this.#pool.cap]),
     ];
   }
 
   finish(): Detection[] {
-    const edges = this.#edges.sortedEntries().map(([, edge]) => edge);
+    const edges = this.#edges.sorted();
     const usual = this.#usualSources(edges);
     const found: Detection[] = [];
     for (const [key, acts] of this.#acts.entries()) {
@@ -489,10 +517,10 @@ class LateralMovementDetector implements Detector {
 
   /** Sources that reach many hosts in rounds. */
   #usualSources(edges: readonly Edge[]): Set<string> {
-    const { minTargets, usualShare, windowMs } = this.#options;
+    const { minTargets, usualShare } = this.#options;
     const usual = new Set<string>();
     for (const group of groupEdges(edges).values()) {
-      const again = group.filter((edge) => roundsOf(edge, windowMs) > 1).length;
+      const again = group.filter(({ hasRounds }) => hasRounds).length;
       const [first] = group;
       if (first !== undefined && group.length >= minTargets && again >= usualShare * group.length)
         usual.add(first.source);
@@ -502,27 +530,30 @@ class LateralMovementDetector implements Detector {
 
   #actDetection(kind: Kind, source: string, acts: Acts, isUsual: boolean): Detection | undefined {
     const { minShareTargets, minScore } = this.#options;
-    const present = ALL_FACTS.map((fact, i) => ({ fact, i })).filter(({ fact, i }) => {
-      const targets = acts.targets[i]?.size ?? 0;
-      if (fact.kind !== kind || targets === 0) return false;
+    const present = ALL_FACTS.flatMap((fact, i) => {
+      const act = acts.of(i);
+      if (fact.kind !== kind || act === undefined) return [];
       // Everybody lists the shares of the server they work with.
-      if (i === SHARES) return targets >= minShareTargets;
-      return !OF_CONTROLLERS.has(fact.name) || this.#controllers.get(source) === undefined;
+      const counts =
+        i === SHARES
+          ? fewSize(act.targets) >= minShareTargets
+          : !OF_CONTROLLERS.has(fact.name) || this.#controllers.get(source) === undefined;
+      return counts ? [{ fact, act }] : [];
     });
     if (present.length === 0) return undefined;
-    const targets = new Set(present.flatMap(({ i }) => [...(acts.targets[i] ?? [])]));
+    const targets = new Set(present.flatMap(({ act }) => [...fewMembers(act.targets)]));
     const weight = present.reduce((most, { fact }) => Math.max(most, fact.weight), 0);
-    const isRefused = present.every(({ i }) => (acts.refusals[i] ?? 0) >= (acts.flows[i] ?? 0));
+    const isRefused = present.every(({ act }) => act.refusals >= act.flows);
     const full = Math.min(MOST_SCORE, weight + PER_TARGET * (targets.size - 1));
     const score = Number((full * (isRefused ? REFUSED_FACTOR : 1) * (isUsual ? USUAL_FACTOR : 1)).toFixed(3));
     if (score < minScore) return undefined;
-    const reasons: Reason[] = present.map(({ fact, i }) => {
-      const count = acts.targets[i]?.size ?? 0;
+    const reasons: Reason[] = present.map(({ fact, act }) => {
+      const count = fewSize(act.targets);
       return {
         name: `lateral-movement.${fact.name}`,
         value: count,
         unit: 'hosts',
-        sentence: `It ${fact.did} on ${counted(count, 'host')}, by ${counted(acts.flows[i] ?? 0, 'connection')}.`,
+        sentence: `It ${fact.did} on ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}.`,
       };
     });
     if (isRefused)
@@ -540,8 +571,9 @@ class LateralMovementDetector implements Detector {
         sentence:
           'This host reaches many others in rounds, as a server for management does: the score is lowered by that.',
       });
-    const peers = [...targets].sort((a, b) => acts.peers.weight(b) - acts.peers.weight(a) || compareText(a, b));
-    const { firstMs, lastMs } = acts.span;
+    const { span, peers: weights } = acts;
+    const peers = [...targets].sort((a, b) => weights.weight(b) - weights.weight(a) || compareText(a, b));
+    const { firstMs, lastMs } = span;
     return {
       kind: `lateral-movement.${kind}`,
       detector: this.id,
@@ -565,29 +597,29 @@ class LateralMovementDetector implements Detector {
     const sources = this.#sourceCounts(all);
     const rare = group
       .filter((edge) => (sources.get(`${edge.target} ${edge.family}`) ?? 0) <= maxSourcesOfTarget)
-      .sort((a, b) => a.firstMs - b.firstMs || compareText(a.target, b.target));
+      .sort((a, b) => a.firstStartMs - b.firstStartMs || compareText(a.target, b.target));
     const burst = busiest(rare, windowMs);
     const [opening] = burst;
     if (opening === undefined || burst.length < minTargets) return undefined;
-    const again = burst.filter((edge) => roundsOf(edge, windowMs) > 1).length;
+    const again = burst.filter(({ hasRounds }) => hasRounds).length;
     if (again >= usualShare * burst.length) return undefined;
     const { source, family } = first;
-    const seenMs = opening.firstMs - (this.#firstSeen.get(source)?.ms ?? opening.firstMs);
+    const seenMs = opening.firstStartMs - (this.#firstSeenMs(source) ?? opening.firstStartMs);
     const isNew = seenMs >= historyMs;
     const n = burst.length;
     const score = Number(((n / (n + 2)) * (isNew ? 1 : NO_HISTORY_FACTOR)).toFixed(3));
     if (score < minScore) return undefined;
     const span = new TimeSpan();
-    for (const edge of burst) span.add(edge.span.firstMs, edge.span.lastMs);
+    for (const edge of burst) span.add(edge.firstMs, edge.lastMs);
     const label = FAMILY_LABELS[family] ?? family;
-    const lastBegun = burst[n - 1]?.firstMs ?? opening.firstMs;
+    const lastBegun = burst[n - 1]?.firstStartMs ?? opening.firstStartMs;
     const reasons: Reason[] = [
       {
         name: 'lateral-movement.targets',
         value: n,
         unit: 'hosts',
         threshold: minTargets,
-        sentence: `It reached ${counted(n, 'host')} by ${label} within ${humanDuration(lastBegun - opening.firstMs)}; hardly anybody else reaches them so.`,
+        sentence: `It reached ${counted(n, 'host')} by ${label} within ${humanDuration(lastBegun - opening.firstStartMs)}; hardly anybody else reaches them so.`,
       },
       {
         name: 'lateral-movement.history',
@@ -612,9 +644,14 @@ class LateralMovementDetector implements Detector {
       lastMs: span.lastMs,
       score,
       reasons,
-      flows: mergeEvidence(burst.map((edge) => this.#pool.flows(edge.evidence))),
-      flowCount: burst.reduce((sum, edge) => sum + edge.flows, 0),
+      flows: mergeEvidence(burst.map((edge) => this.#pool.flows(edge.number))),
+      flowCount: burst.reduce((sum, edge) => sum + edge.flowCount, 0),
     };
+  }
+
+  #firstSeenMs(source: string): number | undefined {
+    const host = this.#firstSeen.get(source);
+    return host === undefined ? undefined : this.#firstMs[host];
   }
 
   #counts: ReadonlyMap<string, number> | undefined;
@@ -648,16 +685,8 @@ function busiest(edges: readonly Edge[], windowMs: number): readonly Edge[] {
   let from = 0;
   let best: readonly Edge[] = [];
   for (let to = 0; to < edges.length; to++) {
-    while ((edges[to]?.firstMs ?? 0) - (edges[from]?.firstMs ?? 0) > windowMs) from++;
+    while ((edges[to]?.firstStartMs ?? 0) - (edges[from]?.firstStartMs ?? 0) > windowMs) from++;
     if (to + 1 - from > best.length) best = edges.slice(from, to + 1);
   }
   return best;
-}
-
-/** How many times it was used with a silence of more than the window between. */
-function roundsOf(edge: Edge, windowMs: number): number {
-  const starts = edge.starts.toSorted((a, b) => a - b);
-  let rounds = starts.length > 0 ? 1 : 0;
-  for (let i = 1; i < starts.length; i++) if ((starts[i] ?? 0) - (starts[i - 1] ?? 0) > windowMs) rounds++;
-  return rounds;
 }

@@ -113,12 +113,8 @@ class MiningDetector implements Detector {
   constructor(context: NetworkContext, options: MiningOptions) {
     this.#context = context;
     this.#options = options;
-    this.#miners = new CaseBook('miners', options.maxMiners, (evidence) => new Miner(evidence));
-    this.#suspects = new CaseBook(
-      'pairs that may be miner and pool',
-      options.maxPairs,
-      (evidence) => new Suspect(evidence),
-    );
+    this.#miners = new CaseBook('miners', options.maxMiners, Miner);
+    this.#suspects = new CaseBook('pairs that may be miner and pool', options.maxPairs, Suspect);
     this.#addresses = new BoundedMap(new Cap('addresses of mining pools', options.maxAddresses));
   }
 
@@ -205,7 +201,7 @@ class MiningDetector implements Detector {
     const miner = textAt(flows.initiator, row);
     const pool = textAt(flows.responder, row);
     if (miner === undefined || pool === undefined) return;
-    const one = this.#suspects.obtain(`${miner} ${pool} ${port}`);
+    const one = this.#suspects.obtain(miner, pool, port);
     if (one === undefined) return;
     one.name = Math.max(one.name, name);
     one.hasShape ||= hasShape;

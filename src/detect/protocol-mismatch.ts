@@ -281,11 +281,7 @@ export function createProtocolMismatchDetector(
   options: Partial<ProtocolMismatchOptions> = {},
 ): Detector {
   const settings = { ...DEFAULT_PROTOCOL_MISMATCH_OPTIONS, ...options };
-  const book = new CaseBook(
-    'pairs with traffic unlike their port',
-    settings.maxCases,
-    (evidence) => new Mismatch(evidence),
-  );
+  const book = new CaseBook('pairs with traffic unlike their port', settings.maxCases, Mismatch);
   return new ProtocolMismatchDetector(context, settings, book);
 }
 
@@ -471,7 +467,7 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     const responder = textAt(flows.responder, row);
     const port = numberAt(flows.responderPort, row);
     if (initiator === undefined || responder === undefined || port === undefined) return undefined;
-    const one = this.book.obtain(`${kind} ${initiator} ${responder} ${port}`);
+    const one = this.book.obtain(kind, initiator, responder, port);
     if (one === undefined) return undefined;
     one.sent += numberAt(flows.initiatorPayloadBytes, row) ?? 0;
     one.returned += numberAt(flows.responderPayloadBytes, row) ?? 0;

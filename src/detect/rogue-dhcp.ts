@@ -1,4 +1,4 @@
-import { counted, numberAt, type Table, textAt } from '../core/index.ts';
+import { counted, type Few, fewAdd, fewHas, fewMembers, fewSize, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, compareText, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
@@ -55,12 +55,12 @@ const BROADCAST = '255.255.255.255';
 const ADDRESS = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
 
 class Server extends Case {
-  readonly macs = new Set<string>();
-  readonly routers = new Set<string>();
-  readonly dns = new Set<string>();
+  macs: Few<string>;
+  routers: Few<string>;
+  dns: Few<string>;
   /** Networks of /24 that it leases addresses of. */
-  readonly networks = new Set<string>();
-  readonly clients = new Set<string>();
+  networks: Few<string>;
+  clients: Few<string>;
   broadcasts = false;
 }
 
@@ -86,7 +86,7 @@ class RogueDhcpDetector implements Detector {
   constructor(context: NetworkContext, options: RogueDhcpOptions) {
     this.#context = context;
     this.#options = options;
-    this.#book = new CaseBook('DHCP servers', options.maxServers, (evidence) => new Server(evidence));
+    this.#book = new CaseBook('DHCP servers', options.maxServers, Server);
     this.#gateways = new Gateways(context);
   }
 
@@ -110,23 +110,24 @@ class RogueDhcpDetector implements Detector {
     const operations = operationsOf(textAt(flows.operations, row) ?? '');
     if (address === undefined || client === undefined || address === BROADCAST) return;
     if (!operations.includes('OFFER') && !operations.includes('ACK')) return;
-    const server = this.#book.obtain(`${numberAt(flows.vlan, row) ?? '-'} ${address}`);
+    const server = this.#book.obtain(numberAt(flows.vlan, row) ?? '-', address);
     if (server === undefined) return;
     const mac = textAt(isFromServer ? flows.initiatorMac : flows.responderMac, row);
     if (mac !== undefined) {
-      keep(server.macs, mac);
+      server.macs = kept(server.macs, mac);
       if (this.#macs.size < MOST_KEPT) this.#macs.set(address, mac);
     }
     if (client === BROADCAST) server.broadcasts = true;
-    else keep(server.clients, client);
+    else server.clients = kept(server.clients, client);
     for (const operation of operations) {
       const [word = '', first = '', ...more] = operation.split(' ');
       if (!ADDRESS.test(first)) continue;
-      if (word === 'router') keep(server.routers, first);
-      else if (word === 'dns') for (const one of [first, ...more]) if (ADDRESS.test(one)) keep(server.dns, one);
-      if (word === 'offered' || word === 'lease') {
-        keep(server.networks, networkOf(first));
-        keep(server.clients, first);
+      if (word === 'router') server.routers = kept(server.routers, first);
+      else if (word === 'dns') {
+        for (const one of [first, ...more]) if (ADDRESS.test(one)) server.dns = kept(server.dns, one);
+      } else if (word === 'offered' || word === 'lease') {
+        server.networks = kept(server.networks, networkOf(first));
+        server.clients = kept(server.clients, first);
       }
     }
     const times = { peer: client, startMs: numberAt(flows.startMs, row), endMs: numberAt(flows.endMs, row) };
@@ -168,7 +169,7 @@ class RogueDhcpDetector implements Detector {
 
   /** Whether a router that it names is the way out by its hardware address. */
   #isWayOut({ server }: Known): boolean {
-    return [...server.routers].some((router) =>
+    return [...fewMembers(server.routers)].some((router) =>
       this.#gateways.isGateway(this.#context.arp?.macOf(router) ?? this.#macs.get(router)),
     );
   }
@@ -180,8 +181,8 @@ class RogueDhcpDetector implements Detector {
     // The true server of a small network is its router, and names itself as well.
     const isAlone = isItself && !others.some(namesItself);
     const score = isDecided && isItself ? CLEAREST_SCORE : isDecided || isAlone ? CLEAR_SCORE : LATER_SCORE;
-    const told = (of: (one: Server) => Set<string>): string =>
-      list(new Set(others.flatMap((other) => [...of(other.server)])));
+    const told = (of: (one: Server) => Few<string>): string =>
+      list(new Set(others.flatMap((other) => [...fewMembers(of(other.server))])));
     const reasons: Reason[] = [
       {
         name: 'rogue-dhcp.answers',
@@ -191,14 +192,14 @@ class RogueDhcpDetector implements Detector {
         sentence: `It answered DHCP in ${counted(server.flowCount, 'flow')}, beside ${counted(others.length, 'other server')} on the same wire.`,
       },
     ];
-    if (server.routers.size > 0)
+    if (fewSize(server.routers) > 0)
       reasons.push({
         name: 'rogue-dhcp.router',
         value: list(server.routers),
         unit: '',
         sentence: `As router it names ${list(server.routers)}; beside it ${told((one) => one.routers)} is named.`,
       });
-    if (server.dns.size > 0)
+    if (fewSize(server.dns) > 0)
       reasons.push({
         name: 'rogue-dhcp.dns',
         value: list(server.dns),
@@ -252,8 +253,8 @@ function contradict(a: Known, b: Known): boolean {
   const isOneWire =
     (a.server.broadcasts && b.server.broadcasts) ||
     shares(a.server.networks, b.server.networks) ||
-    a.server.networks.has(networkOf(b.address)) ||
-    b.server.networks.has(networkOf(a.address)) ||
+    fewHas(a.server.networks, networkOf(b.address)) ||
+    fewHas(b.server.networks, networkOf(a.address)) ||
     shares(a.server.clients, b.server.clients);
   return isOneWire && (differ(a.server.routers, b.server.routers) || differ(a.server.dns, b.server.dns));
 }
@@ -263,26 +264,26 @@ function networkOf(address: string): string {
   return address.slice(0, address.lastIndexOf('.'));
 }
 
-function differ(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size > 0 && b.size > 0 && !shares(a, b);
+function differ(a: Few<string>, b: Few<string>): boolean {
+  return fewSize(a) > 0 && fewSize(b) > 0 && !shares(a, b);
 }
 
-function shares(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  for (const one of a) if (b.has(one)) return true;
+function shares(a: Few<string>, b: Few<string>): boolean {
+  for (const one of fewMembers(a)) if (fewHas(b, one)) return true;
   return false;
 }
 
 function namesItself({ address, server }: Known): boolean {
-  return server.routers.has(address) || server.dns.has(address);
+  return fewHas(server.routers, address) || fewHas(server.dns, address);
 }
 
-function keep(set: Set<string>, text: string): void {
-  if (set.size < MOST_KEPT) set.add(text);
+function kept(set: Few<string>, text: string): Few<string> {
+  return fewSize(set) < MOST_KEPT ? fewAdd(set, text) : set;
 }
 
 /** At most three, in order. */
-function list(addresses: ReadonlySet<string>): string {
-  const sorted = [...addresses].sort();
+function list(addresses: Few<string>): string {
+  const sorted = [...fewMembers(addresses)].sort();
   if (sorted.length === 0) return 'none';
   return sorted.length > 3 ? `${sorted.slice(0, 3).join(', ')} and others` : sorted.join(', ');
 }

@@ -163,11 +163,7 @@ export function createSuspiciousTlsDetector(
   options: Partial<SuspiciousTlsOptions> = {},
 ): Detector {
   const settings = { ...DEFAULT_SUSPICIOUS_TLS_OPTIONS, ...options };
-  const book = new CaseBook(
-    'clients of servers with private certificates',
-    settings.maxCases,
-    (evidence) => new Server(evidence),
-  );
+  const book = new CaseBook('clients of servers with private certificates', settings.maxCases, Server);
   return new SuspiciousTlsDetector(context, settings, book);
 }
 
@@ -201,7 +197,7 @@ class SuspiciousTlsDetector extends CaseDetector<Server, SuspiciousTlsOptions> {
     const server = textAt(flows.responder, row);
     if (client === undefined || server === undefined) return;
     if (!this.context.isHome(client) || this.context.isHome(server)) return;
-    const one = this.book.obtain(`${client} ${server} ${port}`);
+    const one = this.book.obtain(client, server, port);
     if (one === undefined) return;
     if (one.best === undefined || compareShowings(showing, one.best) < 0) one.best = showing;
     const times = { peer: server, startMs: numberAt(flows.startMs, row), endMs: numberAt(flows.endMs, row) };

@@ -63,14 +63,8 @@ class Match extends Case {
   port: number | undefined;
   protocol: string | undefined;
   service: string | undefined;
-  readonly head: number;
-  readonly way: Way;
-
-  constructor(evidence: number, head: number, way: Way) {
-    super(evidence);
-    this.head = head;
-    this.way = way;
-  }
+  head = NO_ENTRY;
+  way: Way = 'called';
 }
 
 export function createThreatListDetector(context: NetworkContext, options: Partial<ThreatListOptions> = {}): Detector {
@@ -83,19 +77,12 @@ class ThreatListDetector implements Detector {
   readonly #lists: ThreatLists | undefined;
   readonly #options: ThreatListOptions;
   readonly #cases: CaseBook<Match>;
-  /** What the next case is about, as `CaseBook` makes cases. */
-  #head = NO_ENTRY;
-  #way: Way = 'called';
 
   constructor(context: NetworkContext, options: ThreatListOptions) {
     this.#context = context;
     this.#lists = context.threats;
     this.#options = options;
-    this.#cases = new CaseBook(
-      'hosts that met an entry of a threat list',
-      options.maxCases,
-      (evidence) => new Match(evidence, this.#head, this.#way),
-    );
+    this.#cases = new CaseBook('hosts that met an entry of a threat list', options.maxCases, Match);
   }
 
   observe(table: Table): void {
@@ -151,13 +138,13 @@ class ThreatListDetector implements Detector {
     const actor = textAt(flows.initiator, row);
     const peer = textAt(flows.responder, row);
     if (actor === undefined || peer === undefined) return;
-    this.#head = head;
-    this.#way = way;
-    const one = this.#cases.obtain(`${actor} ${head} ${way}`);
+    const one = this.#cases.obtain(actor, head, way);
     if (one === undefined) return;
     const protocol = textAt(flows.protocol, row);
     const service = textAt(flows.service, row);
     if (one.flowCount === 0) {
+      one.head = head;
+      one.way = way;
       one.port = port;
       one.protocol = protocol;
       one.service = service;
