@@ -143,12 +143,12 @@ class Pairs {
   #used = 0;
   #free = NONE;
   #next = new Int32Array(0);
-  #hash = new Float64Array(0);
+  #hash = new Uint32Array(0);
   #startMs = new Float64Array(0);
   #clientBytes = new Float64Array(0);
   #serverBytes = new Float64Array(0);
   #durationMs = new Float64Array(0);
-  #isCut = new Int32Array(0);
+  #isCut = new Uint8Array(0);
 
   add(hash: number, source: string, host: string, port: number, service: LoginService): number {
     const pair = this.table.add(hash, source, host, port, service.name);
@@ -270,14 +270,16 @@ class Pairs {
   }
 
   #growAttempts(): void {
-    const n = Math.max(64, 2 * this.#next.length);
+    // By half where it is much: at most `maxAttempts` are used.
+    const before = this.#next.length;
+    const n = Math.max(64, before < 16_384 ? 2 * before : before + (before >> 1));
     this.#next = grown(this.#next, new Int32Array(n));
-    this.#hash = grown(this.#hash, new Float64Array(n));
+    this.#hash = grown(this.#hash, new Uint32Array(n));
     this.#startMs = grown(this.#startMs, new Float64Array(n));
     this.#clientBytes = grown(this.#clientBytes, new Float64Array(n));
     this.#serverBytes = grown(this.#serverBytes, new Float64Array(n));
     this.#durationMs = grown(this.#durationMs, new Float64Array(n));
-    this.#isCut = grown(this.#isCut, new Int32Array(n));
+    this.#isCut = grown(this.#isCut, new Uint8Array(n));
   }
 }
 
@@ -566,11 +568,11 @@ function round(value: number): number {
 }
 
 /** An element that is known to be there. */
-function at(values: Int32Array | Float64Array, i: number): number {
+function at(values: Int32Array | Uint32Array | Uint8Array | Float64Array, i: number): number {
   return values[i] as number;
 }
 
-function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
+function grown<T extends Int32Array | Uint32Array | Uint8Array | Float64Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }

@@ -13,17 +13,19 @@ const LEAST_SHARE = 0.2;
  * outside that carry hardware addresses; each counts once.
  */
 export class Gateways {
-  readonly #counts: BoundedMap<string, { flows: number }>;
+  /** By hardware address its place in `#flows`. */
+  readonly #places: BoundedMap<string, number>;
+  readonly #flows: number[] = [];
   readonly #context: NetworkContext;
   #total = 0;
 
   constructor(context: NetworkContext, most = 4096) {
     this.#context = context;
-    this.#counts = new BoundedMap(new Cap('hardware addresses of gateways', most));
+    this.#places = new BoundedMap(new Cap('hardware addresses of gateways', most));
   }
 
   get cap(): Cap {
-    return this.#counts.cap;
+    return this.#places.cap;
   }
 
   observe(table: Table): void {
@@ -33,14 +35,15 @@ export class Gateways {
       const flowCount = counts[code] ?? 0;
       const mac = responderMac.dictionary[code];
       if (flowCount === 0 || mac === undefined || isGroupMac(mac)) continue;
-      const known = this.#counts.obtain(mac, () => ({ flows: 0 }));
-      if (known !== undefined) known.flows += flowCount;
+      const place = this.#places.obtain(mac, () => this.#flows.push(0) - 1);
+      if (place !== undefined) this.#flows[place] = (this.#flows[place] as number) + flowCount;
       this.#total += flowCount;
     }
   }
 
   isGateway(mac: string | undefined): boolean {
-    const flows = mac === undefined ? 0 : (this.#counts.get(mac)?.flows ?? 0);
+    const place = mac === undefined ? undefined : this.#places.get(mac);
+    const flows = place === undefined ? 0 : (this.#flows[place] as number);
     return flows > 0 && flows >= LEAST_SHARE * this.#total;
   }
 }
