@@ -60,6 +60,11 @@ export function randomBytes(random: Random, length: number): Uint8Array {
   return out;
 }
 
+/** Random bytes in hexadecimal digits, two each. */
+export function randomHex(random: Random, bytes: number): string {
+  return Array.from(randomBytes(random, bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** Text of `length` characters of an alphabet. */
 export function randomText(random: Random, length: number, alphabet: string): string {
   let out = '';

@@ -6,7 +6,7 @@ import {
   encodeServerHelloMessage,
   encodeX509,
 } from '../wire/index.ts';
-import { exponential, integer, pick, randomBytes } from './chance.ts';
+import { exponential, integer, pick, randomBytes, randomHex } from './chance.ts';
 import type { Step } from './engine.ts';
 import type { Host } from './network.ts';
 import { type TalkOptions, TcpTalk } from './tcp-talk.ts';
@@ -255,7 +255,7 @@ function certificateMessage(world: World, name: string, isSelfSigned: boolean): 
   const chain = known.get(key);
   if (chain !== undefined) return chain;
   const random = world.stream(`certificate ${key}`);
-  const serial = Array.from(randomBytes(random, 12), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const serial = randomHex(random, 12);
   const day = 86_400_000;
   const fromMs = Math.floor(world.startMs / day - integer(random, 3, 70)) * day;
   const message = isSelfSigned

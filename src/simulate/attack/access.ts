@@ -1,6 +1,10 @@
 import type { Random } from '../../core/index.ts';
 import { between, fork, pick } from '../chance.ts';
-import { ftpDialog, httpExchange, rdpDialog, SmbTalk, sshDialog } from '../dialog.ts';
+import { ftpDialog } from '../dialog/ftp.ts';
+import { httpExchange } from '../dialog/http.ts';
+import { rdpDialog } from '../dialog/rdp.ts';
+import { SmbTalk } from '../dialog/smb.ts';
+import { sshDialog } from '../dialog/ssh.ts';
 import type { Process } from '../engine.ts';
 import type { Host } from '../network.ts';
 import type { AttackOf } from '../scenario.ts';

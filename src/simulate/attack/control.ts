@@ -13,7 +13,8 @@ import {
   randomBytes,
   randomText,
 } from '../chance.ts';
-import { httpExchange, utf8 } from '../dialog.ts';
+import { utf8 } from '../dialog/bytes.ts';
+import { httpExchange } from '../dialog/http.ts';
 import type { Process, Step } from '../engine.ts';
 import type { Host } from '../network.ts';
 import type { AttackOf } from '../scenario.ts';

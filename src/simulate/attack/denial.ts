@@ -10,7 +10,7 @@ import {
   TCP_SYN,
 } from '../../wire/index.ts';
 import { BASE32_LETTERS, integer, pick, randomBytes, randomText } from '../chance.ts';
-import { utf8 } from '../dialog.ts';
+import { utf8 } from '../dialog/bytes.ts';
 import type { Process } from '../engine.ts';
 import type { AttackOf } from '../scenario.ts';
 import { SECOND } from '../world.ts';

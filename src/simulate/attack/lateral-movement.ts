@@ -1,6 +1,9 @@
 import { type Random, UserError } from '../../core/index.ts';
 import { exponential, fork, integer } from '../chance.ts';
-import { httpExchange, rdpDialog, remoteServiceDialog, wmiDialog } from '../dialog.ts';
+import { httpExchange } from '../dialog/http.ts';
+import { rdpDialog } from '../dialog/rdp.ts';
+import { remoteServiceDialog } from '../dialog/service-control.ts';
+import { wmiDialog } from '../dialog/wmi.ts';
 import type { Process } from '../engine.ts';
 import type { Host } from '../network.ts';
 import type { AttackOf } from '../scenario.ts';

@@ -1,9 +1,9 @@
 import { UserError } from '../../core/index.ts';
 import { encodeDhcp, formatIpv4 } from '../../wire/index.ts';
 import { between, exponential, fork, HEX_LETTERS, pick, randomText } from '../chance.ts';
-import { httpExchange } from '../dialog.ts';
+import { httpExchange } from '../dialog/http.ts';
 import type { Process } from '../engine.ts';
-import { dhcpExchange, mask } from '../ordinary.ts';
+import { dhcpExchange, mask } from '../ordinary/presence.ts';
 import type { AttackOf } from '../scenario.ts';
 import { TcpTalk } from '../tcp-talk.ts';
 import { MINUTE, MS, SECOND } from '../world.ts';

@@ -1,0 +1,8 @@
+/** Bytes of messages. */
+
+const TEXT = new TextEncoder();
+export const NO_BYTES = new Uint8Array();
+
+export function utf8(text: string): Uint8Array {
+  return TEXT.encode(text);
+}
