@@ -1,4 +1,7 @@
+import { moreRows, NarrowColumn } from './number-column.ts';
+import { widened } from './number-table.ts';
 import { NONE, PairTable } from './pair.ts';
+import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 
 /** Where a pair stands: let in for good, or seen once or twice and in the young or the old generation of those. */
 export const ADMITTED = 0;
@@ -9,25 +12,39 @@ export const OLD = 2;
 const MAX_SERVICES = 8;
 const MANY = -1;
 
+/** The identifier of a flow that has none: those are counted from 1. */
+const NO_ID = -(2 ** 31);
+
+/** How many of each there are at the most. */
+export interface BeaconRoom {
+  readonly pairs: number;
+  readonly connections: number;
+  readonly names: number;
+}
+
 /**
  * The connections of one initiator to one responder, port and protocol, for every such pair, in columns: with an object and an array for each pair tens of thousands of them took
- * three times as much. The connections of all pairs lie in one set of columns and are linked by pair, in the order in which they were kept.
+ * many times as much. The connections of all pairs lie in one set of columns, 22 bytes each, and are linked by pair, in the order in which they were kept.
  */
 export class BeaconPairs {
-  readonly table = new PairTable();
+  readonly table: PairTable;
+  /** Addresses, protocols and services. */
+  readonly #texts: TextNumbers;
+  readonly #room: BeaconRoom;
   /** Connections held. */
   connections = 0;
   /** Collector of the flows kept before the pair was admitted, from a budget of their own, and from then on: one-off pairs can't use up the evidence of others. */
   early = new Int32Array(0);
   evidence = new Int32Array(0);
   generation = new Uint8Array(0);
-  /** Connections held of the pair, and connections in all. */
+  /** Connections held of the pair. */
   count = new Int32Array(0);
-  total = new Int32Array(0);
-  firstMs = new Float64Array(0);
-  lastMs = new Float64Array(0);
+  /** Of the connections of a pair that were not kept: how many, and the start of the first and the last. Without rows before there is one. */
+  #refused = new Int32Array(0);
+  #refusedFirstMs = new Float64Array(0);
+  #refusedLastMs = new Float64Array(0);
   /** Nearly every pair has one service: a map only where it is needed. */
-  #service: (string | undefined)[] = [];
+  #service = new Int32Array(0);
   /** `MANY` where there is a map. */
   #serviceCount = new Int32Array(0);
   #services = new Map<number, Map<string, number>>();
@@ -36,12 +53,20 @@ export class BeaconPairs {
   // Columns of connections.
   #used = 0;
   #free = NONE;
-  #pair = new Int32Array(0);
   #next = new Int32Array(0);
   #startMs = new Float64Array(0);
-  #bytes = new Float64Array(0);
-  #id = new Float64Array(0);
-  #name = new Int32Array(0);
+  readonly #bytes = new NarrowColumn();
+  #id = new Int32Array(0);
+  /** Number of the name + 1; 0 where there is none. */
+  #name: Uint16Array | Int32Array;
+
+  /** @param texts those of the detector, which holds the same ones itself. */
+  constructor(room: BeaconRoom, texts = new TextNumbers()) {
+    this.#room = room;
+    this.#texts = texts;
+    this.table = new PairTable(room.pairs, texts);
+    this.#name = room.names < 2 ** 16 ? new Uint16Array(0) : new Int32Array(0);
+  }
 
   add(hash: number, initiator: string, responder: string, port: number, protocol: string, early: number): number {
     const pair = this.table.add(hash, initiator, responder, port, protocol);
@@ -51,10 +76,8 @@ export class BeaconPairs {
     this.evidence[pair] = NONE;
     this.generation[pair] = YOUNG;
     this.count[pair] = 0;
-    this.total[pair] = 0;
-    this.firstMs[pair] = Number.POSITIVE_INFINITY;
-    this.lastMs[pair] = Number.NEGATIVE_INFINITY;
-    this.#service[pair] = undefined;
+    if (this.#refused.length > 0) this.#refused[pair] = 0;
+    this.#service[pair] = NO_NUMBER;
     this.#serviceCount[pair] = 0;
     this.#head[pair] = NONE;
     this.#tail[pair] = NONE;
@@ -64,35 +87,59 @@ export class BeaconPairs {
   remove(pair: number): void {
     for (let i = at(this.#head, pair); i !== NONE; ) {
       const next = at(this.#next, i);
+      this.#bytes.clear(i);
       this.#next[i] = this.#free;
       this.#free = i;
       i = next;
     }
     this.connections -= at(this.count, pair);
     if (at(this.#serviceCount, pair) === MANY) this.#services.delete(pair);
-    this.#service[pair] = undefined;
+    this.#texts.drop(at(this.#service, pair));
     this.table.remove(pair);
   }
 
-  saw(pair: number, startMs: number, service: string | undefined): void {
-    this.total[pair] = at(this.total, pair) + 1;
-    if (startMs < at(this.firstMs, pair)) this.firstMs[pair] = startMs;
-    if (startMs > at(this.lastMs, pair)) this.lastMs[pair] = startMs;
-    if (service === undefined) return;
-    const first = this.#service[pair];
+  /** Connections in all, those that were not kept among them. */
+  total(pair: number): number {
+    return at(this.count, pair) + (this.#refused.length === 0 ? 0 : at(this.#refused, pair));
+  }
+
+  /** When the first and the last of all connections of a pair began, epoch ms. */
+  span(pair: number): { readonly firstMs: number; readonly lastMs: number } {
+    const isWhole = this.total(pair) === at(this.count, pair);
+    let firstMs = isWhole ? Number.POSITIVE_INFINITY : at(this.#refusedFirstMs, pair);
+    let lastMs = isWhole ? Number.NEGATIVE_INFINITY : at(this.#refusedLastMs, pair);
+    for (const i of this.connectionsOf(pair)) {
+      firstMs = Math.min(firstMs, at(this.#startMs, i));
+      lastMs = Math.max(lastMs, at(this.#startMs, i));
+    }
+    return { firstMs, lastMs };
+  }
+
+  /** Counts a connection's service. */
+  saw(pair: number, service: string): void {
+    const first = at(this.#service, pair);
     const count = at(this.#serviceCount, pair);
-    if (count !== MANY && (first === undefined || first === service)) {
-      this.#service[pair] = service;
+    if (count !== MANY && (first === NO_NUMBER || this.#texts.is(first, service))) {
+      if (first === NO_NUMBER) this.#service[pair] = this.#texts.take(service, ipv4Bits(service));
       this.#serviceCount[pair] = count + 1;
       return;
     }
     let services = count === MANY ? this.#services.get(pair) : undefined;
     if (services === undefined) {
-      services = new Map([[first ?? service, count]]);
+      services = new Map([[this.#texts.text(first), count]]);
       this.#services.set(pair, services);
       this.#serviceCount[pair] = MANY;
     }
     if (services.has(service) || services.size < MAX_SERVICES) services.set(service, (services.get(service) ?? 0) + 1);
+  }
+
+  /** Counts a connection for which there is no room. */
+  refuse(pair: number, startMs: number): void {
+    if (this.#refused.length === 0) this.#growRefused(this.count.length);
+    const isFirst = at(this.#refused, pair) === 0;
+    this.#refused[pair] = at(this.#refused, pair) + 1;
+    if (isFirst || startMs < at(this.#refusedFirstMs, pair)) this.#refusedFirstMs[pair] = startMs;
+    if (isFirst || startMs > at(this.#refusedLastMs, pair)) this.#refusedLastMs[pair] = startMs;
   }
 
   keep(pair: number, startMs: number, bytes: number, id: number, name: number): void {
@@ -100,14 +147,13 @@ export class BeaconPairs {
     if (i !== NONE) this.#free = at(this.#next, i);
     else {
       i = this.#used++;
-      if (i >= this.#pair.length) this.#growConnections();
+      if (i >= this.#next.length) this.#growConnections();
     }
-    this.#pair[i] = pair;
     this.#next[i] = NONE;
     this.#startMs[i] = startMs;
-    this.#bytes[i] = bytes;
-    this.#id[i] = id;
-    this.#name[i] = name;
+    this.#bytes.set(i, bytes);
+    this.#id[i] = Number.isNaN(id) ? NO_ID : id;
+    this.#name[i] = name + 1;
     const tail = at(this.#tail, pair);
     if (tail === NONE) this.#head[pair] = i;
     else this.#next[tail] = i;
@@ -120,8 +166,8 @@ export class BeaconPairs {
   services(pair: number): ReadonlyMap<string, number> {
     const services = this.#services.get(pair);
     if (services !== undefined) return services;
-    const first = this.#service[pair];
-    return new Map(first === undefined ? [] : [[first, at(this.#serviceCount, pair)]]);
+    const first = at(this.#service, pair);
+    return new Map(first === NO_NUMBER ? [] : [[this.#texts.text(first), at(this.#serviceCount, pair)]]);
   }
 
   /** The numbers of a pair's connections. */
@@ -140,17 +186,18 @@ export class BeaconPairs {
 
   /** Number of the name that a connection called, or -1. */
   nameOf(connection: number): number {
-    return at(this.#name, connection);
+    return at(this.#name, connection) - 1;
   }
 
-  connection(i: number): Connection {
-    const pair = at(this.#pair, i);
+  /** A connection of a pair; `responder` is the pair's. */
+  connection(i: number, pair: number, responder: string): Connection {
+    const id = at(this.#id, i);
     return {
       pair,
-      responder: this.table.responder(pair),
+      responder,
       startMs: at(this.#startMs, i),
-      bytes: at(this.#bytes, i),
-      id: at(this.#id, i),
+      bytes: this.#bytes.get(i),
+      id: id === NO_ID ? Number.NaN : id,
     };
   }
 
@@ -161,26 +208,30 @@ export class BeaconPairs {
   }
 
   #growPairs(n: number): void {
-    this.early = grown(this.early, new Int32Array(n));
-    this.evidence = grown(this.evidence, new Int32Array(n));
-    this.generation = grown(this.generation, new Uint8Array(n));
-    this.count = grown(this.count, new Int32Array(n));
-    this.total = grown(this.total, new Int32Array(n));
-    this.firstMs = grown(this.firstMs, new Float64Array(n));
-    this.lastMs = grown(this.lastMs, new Float64Array(n));
-    this.#serviceCount = grown(this.#serviceCount, new Int32Array(n));
-    this.#head = grown(this.#head, new Int32Array(n));
-    this.#tail = grown(this.#tail, new Int32Array(n));
+    this.early = widened(this.early, n);
+    this.evidence = widened(this.evidence, n);
+    this.generation = widened(this.generation, n);
+    this.count = widened(this.count, n);
+    this.#service = widened(this.#service, n);
+    this.#serviceCount = widened(this.#serviceCount, n);
+    this.#head = widened(this.#head, n);
+    this.#tail = widened(this.#tail, n);
+    if (this.#refused.length > 0) this.#growRefused(n);
+  }
+
+  #growRefused(n: number): void {
+    this.#refused = widened(this.#refused, n);
+    this.#refusedFirstMs = widened(this.#refusedFirstMs, n);
+    this.#refusedLastMs = widened(this.#refusedLastMs, n);
   }
 
   #growConnections(): void {
-    const n = Math.max(64, 2 * this.#pair.length);
-    this.#pair = grown(this.#pair, new Int32Array(n));
-    this.#next = grown(this.#next, new Int32Array(n));
-    this.#startMs = grown(this.#startMs, new Float64Array(n));
-    this.#bytes = grown(this.#bytes, new Float64Array(n));
-    this.#id = grown(this.#id, new Float64Array(n));
-    this.#name = grown(this.#name, new Int32Array(n));
+    const n = moreRows(this.#next.length, this.#room.connections);
+    this.#next = widened(this.#next, n);
+    this.#startMs = widened(this.#startMs, n);
+    this.#bytes.widen(n);
+    this.#id = widened(this.#id, n);
+    this.#name = widened(this.#name, n);
   }
 }
 
@@ -197,9 +248,4 @@ export interface Connection {
 /** An element that is known to be there. */
 function at(values: ArrayLike<number>, i: number): number {
   return values[i] ?? Number.NaN;
-}
-
-function grown<T extends Int32Array | Float64Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

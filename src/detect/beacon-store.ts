@@ -10,6 +10,7 @@ import type { EvidenceFlow, NetworkContext } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
 import { Recordings } from './recording.ts';
+import { TextNumbers } from './text-number.ts';
 import { codeCount, textOf, toldOf } from './told.ts';
 
 const ADMIT_AT = 3;
@@ -25,7 +26,7 @@ interface EndHashes {
 
 /** What is held of connections or attempts, within its bounds, while flows go by. */
 export class BeaconStore {
-  readonly pairs = new BeaconPairs();
+  readonly pairs: BeaconPairs;
   readonly nameTexts: string[] = [];
   /** When flows of anybody began. */
   readonly recordings = new Recordings();
@@ -57,8 +58,12 @@ export class BeaconStore {
     this.#candidateCap = new Cap(`pairs of hosts ${what === 'calls' ? 'seen' : 'tried'} once or twice`, maxCandidates);
     this.#connectionCap = new Cap(`${noun} in all`, maxConnections);
     this.#perPairCap = new Cap(`${noun} of one pair`, maxConnectionsPerPair);
-    this.#pool = new EvidencePool(maxEvidence);
-    this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4));
+    const texts = new TextNumbers();
+    // Admitted ones, and two generations of the others.
+    const room = { pairs: maxPairs + 2 * maxCandidates, connections: maxConnections, names: maxNames };
+    this.pairs = new BeaconPairs(room, texts);
+    this.#pool = new EvidencePool(maxEvidence, texts);
+    this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4), texts);
     this.#names = new BoundedMap(new Cap('names', maxNames));
   }
 
@@ -92,16 +97,19 @@ export class BeaconStore {
     const pairs = this.pairs;
     const pair = this.#pairOf(hash, initiator, responder, port, protocol);
     if (pair === NONE) return;
-    pairs.saw(pair, startMs, textAt(batch.service, row));
-    const isThird = at(pairs.total, pair) === ADMIT_AT;
+    const service = textAt(batch.service, row);
+    if (service !== undefined) pairs.saw(pair, service);
+    const isThird = pairs.total(pair) === ADMIT_AT - 1;
     if (isThird) pairs.evidence[pair] = this.#pool.collector(EVIDENCE_PER_PAIR);
     const evidence = at(pairs.evidence, pair);
     if (evidence === NONE) this.#earlyPool.offer(at(pairs.early, pair), batch.table, row);
     else this.#pool.offer(evidence, batch.table, row);
     if (at(pairs.count, pair) >= this.#perPair) {
       this.#perPairCap.refused++;
+      pairs.refuse(pair, startMs);
     } else if (pairs.connections >= this.#connectionCap.cap) {
       this.#connectionCap.refused++;
+      pairs.refuse(pair, startMs);
     } else {
       const bytes = numberAt(batch.initiatorBytes, row) ?? Number.NaN;
       const id = numberAt(batch.id, row) ?? Number.NaN;

@@ -67,7 +67,7 @@ import { round3 } from './rita-score.ts';
  * tell them apart is how many hosts of the home network call the same place (RITA's prevalence): from two on the reason `beacon.callers` says so, and from five on `beacon.prevalence`; and whether the name is one of
  * the popular ones: `beacon.popular`.
  *
- * Cost: one look-up per TCP or UDP flow, 36 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
+ * Cost: one look-up per TCP or UDP flow, 22 bytes per kept connection, sorting at the end. Bounds: pairs with at least three connections
  * (`maxPairs`), connections in all (`maxConnections`) and per pair (86,400, as RITA), and pairs seen once or twice in two generations of
  * `maxCandidates`: when the young one is full the old one is dropped and counted, so a flood of one-off pairs makes way for itself and never pushes
  * out a pair that was admitted. At 86,400 connections a day a pair is a strobe, RITA's word for a connection per second all day.
@@ -79,7 +79,7 @@ export const beaconInfo: DetectorInfo = {
   sees: 'A host that connects to the same name or address again and again, at even intervals and with even sizes, or tries to where nobody answers.',
   fooledBy:
     'Exponential or very wide random sleep, fewer than a dozen calls, calls inside one long connection or inside DNS, a new destination for every call. Updates, mail polling and health checks look the same and are found too.',
-  cost: 'One look-up per flow, 36 bytes per kept connection, a sort per pair at the end.',
+  cost: 'One look-up per flow, 22 bytes per kept connection, a sort per pair at the end.',
   source:
     'RITA 5 beacon score (Active Countermeasures, analysis/beacons.go); a likelihood ratio of a period against chance',
 };
@@ -230,7 +230,7 @@ class BeaconDetector {
     const initiators = this.#initiatorNumbers(pairs);
     const seriesOf = (pair: number, name: number): number => at(initiators, pair) * NAME_NUMBERS + name;
     for (const [series, numbers] of this.#namedSeries(pairs, seriesOf)) {
-      const connections = numbers.map((i) => this.#pairs.connection(i));
+      const connections = this.#connectionsOf(numbers);
       const judged = judge.judge(connections);
       if (judged === undefined) continue;
       claimed.add(series);
@@ -244,9 +244,11 @@ class BeaconDetector {
       }
       if (at(this.#pairs.count, pair) < MIN_CONNECTIONS) continue;
       const connections: Connection[] = [];
+      const responder = this.#pairs.table.responder(pair);
       for (const i of this.#pairs.connectionsOf(pair)) {
         const name = this.#pairs.nameOf(i);
-        if (name < 0 || !claimed.has(seriesOf(pair, name))) connections.push(this.#pairs.connection(i));
+        if (name < 0 || !claimed.has(seriesOf(pair, name)))
+          connections.push(this.#pairs.connection(i, pair, responder));
       }
       const judged = judge.judge(connections);
       if (judged !== undefined) consider(judged, connections, undefined, this.#placeKey(pair));
@@ -367,7 +369,7 @@ class BeaconDetector {
     return { byPlace, hosts };
   }
 
-  /** The numbers of the connections of every initiator and name, where there are enough of them to be scored. */
+  /** The connections of every initiator and name, where there are enough of them to be scored: each as its number and that of its pair. */
   #namedSeries(pairs: readonly number[], seriesOf: (pair: number, name: number) => number): Map<number, number[]> {
     const sizes = new Map<number, number>();
     const series = new Map<number, number[]>();
@@ -378,11 +380,27 @@ class BeaconDetector {
           if (name < 0) continue;
           const key = seriesOf(pair, name);
           if (!gather) sizes.set(key, (sizes.get(key) ?? 0) + 1);
-          else if ((sizes.get(key) ?? 0) >= MIN_CONNECTIONS) push(series, key, i);
+          else if ((sizes.get(key) ?? 0) >= MIN_CONNECTIONS) push(series, key, i, pair);
         }
       }
     }
     return series;
+  }
+
+  /** @param numbers as `#namedSeries` gives them. */
+  #connectionsOf(numbers: readonly number[]): Connection[] {
+    const connections: Connection[] = [];
+    let pair = NONE;
+    let responder = '';
+    for (let i = 0; i < numbers.length; i += 2) {
+      // The connections of one pair follow one another.
+      if (at(numbers, i + 1) !== pair) {
+        pair = at(numbers, i + 1);
+        responder = this.#pairs.table.responder(pair);
+      }
+      connections.push(this.#pairs.connection(at(numbers, i), pair, responder));
+    }
+    return connections;
   }
 
   /** Attempts inside the home network are worth less. */
@@ -442,9 +460,10 @@ class BeaconDetector {
 
   #isStrobe(pair: number): boolean {
     if (this.#what === 'attempts') return false;
-    const { total, firstMs, lastMs } = this.#pairs;
-    const days = Math.max(1, (at(lastMs, pair) - at(firstMs, pair)) / DAY_MS);
-    return at(total, pair) >= this.#perPair && at(total, pair) / days >= this.#perPair;
+    const total = this.#pairs.total(pair);
+    if (total < this.#perPair) return false;
+    const { firstMs, lastMs } = this.#pairs.span(pair);
+    return total / Math.max(1, (lastMs - firstMs) / DAY_MS) >= this.#perPair;
   }
 
   /** A strobe is certain as a fact; what it means is less so inside the home network, where a busy client of a busy server looks the same. */
@@ -453,9 +472,8 @@ class BeaconDetector {
     const initiator = table.initiator(pair);
     const responder = table.responder(pair);
     const port = table.port(pair);
-    const firstMs = at(this.#pairs.firstMs, pair);
-    const lastMs = at(this.#pairs.lastMs, pair);
-    const total = at(this.#pairs.total, pair);
+    const { firstMs, lastMs } = this.#pairs.span(pair);
+    const total = this.#pairs.total(pair);
     const inside = this.#context.isHome(initiator) && this.#context.isHome(responder);
     const service = mostUsed([this.#pairs.services(pair)]);
     return {
@@ -528,10 +546,10 @@ function mostUsed(services: readonly ReadonlyMap<string, number>[]): string | un
   return [...sums].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0];
 }
 
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+function push<K, V>(map: Map<K, V[]>, key: K, ...values: readonly V[]): void {
   const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+  if (list === undefined) map.set(key, [...values]);
+  else list.push(...values);
 }
 
 /** An element that is known to be there. */

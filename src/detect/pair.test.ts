@@ -6,7 +6,7 @@ import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 
 describe('PairTable', () => {
   it('behaves like a map of texts, whatever is added and removed in whatever order', () => {
-    const end = fc.nat(6).map((i) => `10.0.0.${i}`);
+    const end = fc.nat(6).map((i) => (i < 4 ? `10.0.0.${i}` : `fe80::${i}`));
     const step = fc.record({
       remove: fc.boolean(),
       a: end,
@@ -44,6 +44,17 @@ describe('PairTable', () => {
     expect(table.find(7, 'h255', 'x', 1, 'tcp')).toBe(255);
   });
 
+  it('has room for as many as are expected, and for more when they come', () => {
+    const table = new PairTable(100);
+    const capacities = new Set<number>();
+    for (let i = 0; i < 101; i++) {
+      table.add(pairHash(hash32(`a${i}`), 1, 80), `a${i}`, 'b', 80, 'tcp');
+      capacities.add(table.capacity);
+    }
+    expect([...capacities]).toEqual([64, 96, 100, 150]);
+    for (let i = 0; i < 101; i++) expect(table.find(pairHash(hash32(`a${i}`), 1, 80), `a${i}`, 'b', 80, 'tcp')).toBe(i);
+  });
+
   it('does not grow while as many pairs go as come', () => {
     const table = new PairTable();
     const pairs: number[] = [];
@@ -52,7 +63,7 @@ describe('PairTable', () => {
       const oldest = pairs.length > 100 ? pairs.shift() : undefined;
       if (oldest !== undefined) table.remove(oldest);
     }
-    expect([table.size, table.capacity]).toEqual([100, 128]);
+    expect([table.size, table.capacity]).toEqual([100, 144]);
   });
 });
 

@@ -1,3 +1,7 @@
+import { moreRows } from './number-column.ts';
+import { widened } from './number-table.ts';
+import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
+
 export { TextHashes } from '../core/index.ts';
 
 /** No pair: not found, or no room. */
@@ -8,25 +12,34 @@ export const NO_PORT = -1;
 const MAX_PROBES = 256;
 
 /**
- * Initiator, responder, port and one more text (the protocol, the service) to a small number, for detectors that keep columns per pair: a map with a text of all four as its
- * key takes 150 bytes more for each. Numbers of pairs that were removed are given out again.
+ * Initiator, responder, port and one more text (the protocol, the service) to a small number, for detectors that keep columns per pair: 26 to 36 bytes each, a map with a text of all four as its
+ * key takes 150 more. Numbers of pairs that were removed are given out again.
  */
 export class PairTable {
   size = 0;
+  readonly #texts: TextNumbers;
+  readonly #most: number;
   #used = 0;
   #free = NONE;
-  #initiators: string[] = [];
-  #responders: string[] = [];
-  #kinds: string[] = [];
+  #initiators = new Int32Array(0);
+  #responders = new Int32Array(0);
+  /** `NO_NUMBER` for a pair that was removed. */
+  #kinds = new Int32Array(0);
+  /** The next free pair for one that was removed. */
   #ports = new Int32Array(0);
   #hashes = new Int32Array(0);
-  /** Next free number; `TAKEN` for one that is in use. */
-  #next = new Int32Array(0);
-  /** Pair + 1; 0 is empty. Its length is a power of two, at least twice the number of pairs. Linear probing. */
+  /** Pair + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of pairs. Linear probing. */
   #table = new Int32Array(0);
+
+  /** @param most how many pairs there are at a time at the most, as far as is known; @param texts those of the detector, where it holds the same ones itself. */
+  constructor(most = Number.POSITIVE_INFINITY, texts = new TextNumbers()) {
+    this.#most = most;
+    this.#texts = texts;
+  }
 
   /** The pair, or NONE. `hash` is that of `pairHash`. */
   find(hash: number, initiator: string, responder: string, port: number, kind: string): number {
+    const texts = this.#texts;
     const mask = this.#table.length - 1;
     for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
       const pair = (this.#table[(hash + probe) & mask] as number) - 1;
@@ -34,9 +47,9 @@ export class PairTable {
       if (
         this.#hashes[pair] === hash &&
         this.#ports[pair] === port &&
-        this.#initiators[pair] === initiator &&
-        this.#responders[pair] === responder &&
-        this.#kinds[pair] === kind
+        texts.is(this.#initiators[pair] as number, initiator) &&
+        texts.is(this.#responders[pair] as number, responder) &&
+        texts.is(this.#kinds[pair] as number, kind)
       )
         return pair;
     }
@@ -50,14 +63,13 @@ export class PairTable {
     if (at === NONE) return NONE;
     let pair = this.#free;
     if (pair === NONE) pair = this.#used++;
-    else this.#free = this.#next[pair] as number;
+    else this.#free = this.#ports[pair] as number;
     this.#table[at] = pair + 1;
-    this.#initiators[pair] = initiator;
-    this.#responders[pair] = responder;
-    this.#kinds[pair] = kind;
+    this.#initiators[pair] = this.#texts.take(initiator, ipv4Bits(initiator));
+    this.#responders[pair] = this.#texts.take(responder, ipv4Bits(responder));
+    this.#kinds[pair] = this.#texts.take(kind, ipv4Bits(kind));
     this.#ports[pair] = port;
     this.#hashes[pair] = hash;
-    this.#next[pair] = TAKEN;
     this.size++;
     return pair;
   }
@@ -69,29 +81,28 @@ export class PairTable {
 
   remove(pair: number): void {
     this.#vacate(pair);
-    this.#initiators[pair] = '';
-    this.#responders[pair] = '';
-    this.#kinds[pair] = '';
-    this.#next[pair] = this.#free;
+    for (const column of [this.#initiators, this.#responders, this.#kinds]) this.#texts.drop(column[pair] as number);
+    this.#kinds[pair] = NO_NUMBER;
+    this.#ports[pair] = this.#free;
     this.#free = pair;
     this.size--;
   }
 
   /** All pairs, by number. */
   *pairs(): Iterable<number> {
-    for (let pair = 0; pair < this.#used; pair++) if (this.#next[pair] === TAKEN) yield pair;
+    for (let pair = 0; pair < this.#used; pair++) if (this.#kinds[pair] !== NO_NUMBER) yield pair;
   }
 
   initiator(pair: number): string {
-    return this.#initiators[pair] as string;
+    return this.#texts.text(this.#initiators[pair] as number);
   }
 
   responder(pair: number): string {
-    return this.#responders[pair] as string;
+    return this.#texts.text(this.#responders[pair] as number);
   }
 
   kind(pair: number): string {
-    return this.#kinds[pair] as string;
+    return this.#texts.text(this.#kinds[pair] as number);
   }
 
   /** NO_PORT where there is none. */
@@ -134,20 +145,22 @@ export class PairTable {
   }
 
   #grow(): void {
-    const n = Math.max(64, 2 * this.#ports.length);
-    this.#ports = grown(this.#ports, new Int32Array(n));
-    this.#hashes = grown(this.#hashes, new Int32Array(n));
-    this.#next = grown(this.#next, new Int32Array(n));
-    this.#table = new Int32Array(2 * n);
-    for (let pair = 0; pair < this.#used; pair++) {
-      if (this.#next[pair] !== TAKEN) continue;
+    const n = moreRows(this.#ports.length, this.#most);
+    this.#initiators = widened(this.#initiators, n);
+    this.#responders = widened(this.#responders, n);
+    this.#kinds = widened(this.#kinds, n);
+    this.#ports = widened(this.#ports, n);
+    this.#hashes = widened(this.#hashes, n);
+    let slots = 128;
+    while (slots < 1.5 * n) slots *= 2;
+    if (slots === this.#table.length) return;
+    this.#table = new Int32Array(slots);
+    for (const pair of this.pairs()) {
       const at = this.#vacant(this.#hashes[pair] as number);
       if (at !== NONE) this.#table[at] = pair + 1;
     }
   }
 }
-
-const TAKEN = -2;
 
 /** Of the hashes of both addresses. The kind of a pair follows from the port nearly always, so it plays no part. */
 export function pairHash(initiatorHash: number, responderHash: number, port: number): number {
@@ -155,9 +168,4 @@ export function pairHash(initiatorHash: number, responderHash: number, port: num
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ port;
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
-}
-
-function grown(from: Int32Array, to: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  to.set(from);
-  return to;
 }

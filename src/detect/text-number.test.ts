@@ -35,6 +35,8 @@ describe('TextNumbers', () => {
         expect(taken.map((number) => numbers.text(number))).toEqual(texts);
         expect(new Set(taken).size).toBe(new Set(texts).size);
         expect(taken).not.toContain(NO_NUMBER);
+        for (const text of texts)
+          expect(taken.map((number) => numbers.is(number, text))).toEqual(texts.map((t) => t === text));
       }),
     );
   });
@@ -49,6 +51,15 @@ describe('TextNumbers', () => {
     expect([numbers.find('fe80::1'), numbers.size]).toEqual([NO_NUMBER, 0]);
     expect(take(numbers, 'fe80::2')).toBe(first);
     expect(numbers.text(first)).toBe('fe80::2');
+  });
+
+  it('hold a text that was taken again by its number as long', () => {
+    const numbers = new TextNumbers();
+    const number = numbers.takeAgain(take(numbers, 'fe80::1'));
+    numbers.drop(number);
+    expect(numbers.text(number)).toBe('fe80::1');
+    for (const none of [number, NO_NUMBER, numbers.takeAgain(NO_NUMBER)]) numbers.drop(none);
+    expect([numbers.size, numbers.takeAgain(take(numbers, '10.0.0.1'))]).toEqual([0, ipv4Bits('10.0.0.1')]);
   });
 
   it('hold nothing for an address of IPv4', () => {

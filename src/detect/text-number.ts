@@ -1,4 +1,5 @@
 import { ownText, type StringColumn } from '../core/index.ts';
+import { formatIpv4 } from '../wire/index.ts';
 import { codeCount, textOf } from './told.ts';
 
 /** The text is no IPv4 address, or one that no host has. */
@@ -95,6 +96,12 @@ export class TextNumbers {
     return bits === NO_BITS ? (this.#numbers.get(text) ?? NO_NUMBER) : bits;
   }
 
+  /** Whether a number that was taken is that of the text. */
+  is(number: number, text: string): boolean {
+    if (number < FIRST_TEXT || number >= NO_NUMBER) return ipv4Bits(text) === number;
+    return this.#texts[number - FIRST_TEXT] === text;
+  }
+
   /** The number of a text, which stays the same one until it was dropped as often as it was taken. */
   take(text: string, bits = NO_BITS): number {
     if (bits !== NO_BITS) return bits;
@@ -131,6 +138,6 @@ export class TextNumbers {
 
   text(number: number): string {
     if (number >= FIRST_TEXT && number < 0) return this.#texts[number - FIRST_TEXT] as string;
-    return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`;
+    return formatIpv4(number);
   }
 }
