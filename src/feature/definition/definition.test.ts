@@ -316,6 +316,18 @@ flags:
     expect(saturations).toEqual([{ detector: 'feature seen', what: 'keys', cap: 10, refused: 30 }]);
   });
 
+  it('say the cap that a flag over groups was given, not the default', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => ({ 'source.ip': '10.0.0.1', 'dns.question.name': `n${i}` }));
+    const limits = { maxKeys: 10, maxEntries: 25, maxMedianValues: 10 };
+    const { saturations } = await run(
+      'flags: [{name: many, having: count_distinct(dns.question.name) > 3, by: source.ip, severity: low, message: "{source.ip}"}]',
+      rows,
+      8,
+      { limits },
+    );
+    expect(saturations).toEqual([{ detector: 'flag many', what: 'values', cap: 25, refused: 15 }]);
+  });
+
   it('hand weighted columns on for distances between rows', async () => {
     const bound = bindDefinitions(
       await parse(

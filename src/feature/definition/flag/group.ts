@@ -26,6 +26,7 @@ export class GroupFlag implements RunFlag {
   #message: Message;
   #by: readonly Formula[];
   #table: GroupTable;
+  #maxEntries: number;
   #position: number;
   #timesOf: ((batch: Batch) => Float64Array) | undefined;
   #groups: Hit[] = [];
@@ -36,6 +37,7 @@ export class GroupFlag implements RunFlag {
     const { limits = DEFAULT_AGGREGATE_LIMITS } = scope;
     for (const key of by) compiled(key, scope, { aggregates: { refused: 'a key is no aggregate' } });
     this.#by = by;
+    this.#maxEntries = limits.maxEntries;
     this.#table = new GroupTable(by, scope, new KeyIndex(limits.maxKeys));
     this.#having = compiled(having, scope, { gives: 'boolean', group: this.#table });
     this.#message = new Message(definition.message, scope, { group: this.#table });
@@ -88,7 +90,7 @@ export class GroupFlag implements RunFlag {
     const { refusedKeys, refusedEntries } = this.#table.counts();
     return [
       { what: 'keys', cap: this.#table.keys.maxKeys, refused: refusedKeys },
-      { what: 'values', cap: DEFAULT_AGGREGATE_LIMITS.maxEntries, refused: refusedEntries },
+      { what: 'values', cap: this.#maxEntries, refused: refusedEntries },
       { what: 'findings', cap: MAX_FINDINGS, refused: this.#refused },
     ].filter(({ refused }) => refused > 0);
   }
