@@ -1,8 +1,9 @@
+import { types } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeTable, encodeTable, takeRows } from '../core/index.ts';
 import { FLOW_SCHEMA, type FlowRecord, flowRecord, flowTable } from '../flow/index.ts';
-import { EvidenceStore } from './evidence-store.ts';
+import { EvidenceStore, plainRecord } from './evidence-store.ts';
 
 describe('EvidenceStore', () => {
   const number = fc.oneof(
@@ -33,11 +34,32 @@ describe('EvidenceStore', () => {
             expect(JSON.stringify({ flow })).toBe(JSON.stringify({ flow: expected }));
             expect(flow.initiator).toBe(expected.initiator);
             expect('initiator' in flow).toBe('initiator' in expected);
+            expect(plainRecord(flow)).toEqual(expected);
+            expect([flow, plainRecord(flow)].map(types.isProxy)).toEqual([true, false]);
+            expect(plainRecord(expected)).toBe(expected);
           }
         }
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('keeps records that were written as JSON, and gives back what is none of its columns', () => {
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 1, maxLength: 5 }), (records) => {
+        const table = flowTable(records);
+        const text = JSON.stringify(records.map((_, row) => flowRecord(table, row)));
+        const kept = new EvidenceStore().addAll(JSON.parse(text) as FlowRecord[]);
+        expect(JSON.stringify(kept)).toBe(text);
+        // A number that JSON does not have is null, and so no number.
+        expect(kept.every((flow) => types.isProxy(flow))).toBe(!text.includes(':null'));
+      }),
+      { numRuns: 60 },
+    );
+    for (const other of [{ id: 1.5 }, { id: 2 ** 31 }, { startMs: '1' }, { initiator: 1 }, { colour: 'red' }]) {
+      const records = [{ id: 1 }, other] as FlowRecord[];
+      expect(new EvidenceStore().addAll(records)).toBe(records);
+    }
   });
 
   it('keeps thousands apart, in whatever order they are looked at', () => {

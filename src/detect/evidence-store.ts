@@ -1,5 +1,5 @@
 import { asciiText, numberAt, PackedTextColumn, type Table, textAt } from '../core/index.ts';
-import { FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
+import { FLOW_COLUMN, FLOW_SCHEMA, type FlowColumnName, type FlowRecord, flowTable } from '../flow/index.ts';
 
 /**
  * Rows of flow tables in little room, for the evidence of a whole run: about 300 bytes each, where an object takes more than a thousand. A record is handed out as a stand-in that looks like
@@ -15,6 +15,27 @@ export class EvidenceStore {
     if (this.#page.isFull) this.#page = new Page(this.#recent);
     return this.#page.add(table, row, this.#count++);
   }
+
+  /** Keeps records that were written as JSON; where one is no flow of this version's columns they are given back as they are. */
+  addAll(records: readonly FlowRecord[]): readonly FlowRecord[] {
+    if (!records.every(isOfSchema)) return records;
+    const table = flowTable(records);
+    return records.map((_, row) => this.add(table, row));
+  }
+}
+
+function isOfSchema(record: FlowRecord): boolean {
+  return Object.entries(record).every(([name, value]) => {
+    const kind = FLOW_SCHEMA.columns[FLOW_COLUMN[name as FlowColumnName] ?? -1]?.kind;
+    if (kind === 'string') return typeof value === 'string';
+    return kind === 'int32' ? value === (Number(value) | 0) : kind !== undefined && typeof value === 'number';
+  });
+}
+
+/** The object itself where a record is a stand-in: to walk through all members of one of those asks for each of them. */
+export function plainRecord(record: FlowRecord): FlowRecord {
+  const { toJSON } = record as { readonly toJSON?: () => FlowRecord };
+  return toJSON === undefined ? record : toJSON();
 }
 
 /** Objects that were made of rows, for the next look. */

@@ -77,6 +77,7 @@ export { createDgaDetector } from './dga.ts';
 export { createDnsBurstDetector } from './dns-burst.ts';
 export { createDnsTunnelDetector } from './dns-tunnel.ts';
 export { EvidenceRows } from './evidence.ts';
+export { EvidenceStore, plainRecord } from './evidence-store.ts';
 export { createExfiltrationDetector } from './exfiltration.ts';
 export { createFloodDetector } from './flood.ts';
 export { createIcmpTunnelDetector } from './icmp-tunnel.ts';

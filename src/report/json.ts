@@ -1,5 +1,6 @@
 import { type Claim, type JudgedIncident, type Opinion, proposeRules } from '../analyst/index.ts';
 import { isoTime } from '../core/index.ts';
+import { plainRecord } from '../detect/index.ts';
 import { FLOW_COLUMN, FLOW_SCHEMA, type FlowRecord } from '../flow/index.ts';
 import type { BudgetOutcome, Evidence, FeedbackOutcome, HostReference } from '../incident/index.ts';
 import type { DeviceSummary } from './device-summary.ts';
@@ -458,7 +459,7 @@ function hostReferenceNode(host: HostReference): IncidentNode['actors'][number] 
 }
 
 function evidenceNode(item: Evidence): IncidentNode['evidence'][number] {
-  if (item.type === 'flow') return { id: item.id, type: 'flow', flow: inColumnOrder(item.flow) };
+  if (item.type === 'flow') return { id: item.id, type: 'flow', flow: inColumnOrder(plainRecord(item.flow)) };
   if (item.type === 'record') return { id: item.id, type: 'record', row: item.row, values: { ...item.values } };
   return {
     id: item.id,
