@@ -32,7 +32,14 @@ import {
 import type { AlertKeeper, Feedback } from '../incident/index.ts';
 import { type ByteSource, type PluginHost, type Reject, ScratchFile, type TableSource } from '../io/index.ts';
 import { loadModel, type Model } from '../model/index.ts';
-import type { AnalysisResult, HostSummary, InputSummary, ModelSummary, Timeline } from '../report/index.ts';
+import type {
+  AnalysisResult,
+  DriftSummary,
+  HostSummary,
+  InputSummary,
+  ModelSummary,
+  Timeline,
+} from '../report/index.ts';
 import { MOST_DEVICES } from '../report/index.ts';
 import { DEFAULT_HOME_NETWORKS, NetworkSet, OddityCounter, otherFrameKind, TimeBase } from '../wire/index.ts';
 import { importanceKey } from './archive.ts';
@@ -140,7 +147,7 @@ const HOSTS_SHOWN = 200;
  * Memory is bounded whatever the input. Throws UserError when no input could be read at all.
  */
 export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
-  const { homeNet = DEFAULT_HOME_NETWORKS, seed = DEFAULT_SEED, detect = {}, analyst, onProgress } = options;
+  const { homeNet = DEFAULT_HOME_NETWORKS, seed = DEFAULT_SEED, analyst } = options;
   const home = NetworkSet.parse(homeNet);
   if (home === undefined)
     throw new UserError(
@@ -162,75 +169,16 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
 
   try {
     const pass = await readPass(options, pack, context, seed, oddities, store);
-    const { summaries, found, totals, hosts } = pass;
-    const saturations = [...pass.saturations];
+    const { summaries, totals, hosts } = pass;
     const learning = options.learning?.goesOn === true ? options.learning : undefined;
-    learning?.begin({
-      features: pack.features,
-      rows: totals.flows,
+    const { detections, detectors, model, drift, saturations } = await scorePass(
+      options,
+      context,
       seed,
-      given: pass.model,
-      batches: () => learningBatches(store, learning),
-    });
-    const scorer = learning === undefined ? pass.model : learning.scorer;
-    const strange =
-      scorer === undefined || detect['strange-flow'] === false
-        ? undefined
-        : createStrangeFlowDetector(context, scorer, thresholds(detect['strange-flow']));
-    const ran = pass.detectors + (strange === undefined ? 0 : 1);
-    const evidence = new EvidenceRows(found);
-    const plugins =
-      options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'flows', FLOW_SCHEMA, undefined);
-    const given = options.model === undefined ? undefined : pass.model;
-    const drift = given === undefined ? undefined : new DriftMeter(given);
-    const stream = learning?.stream;
-    let current = stream === undefined && scorer !== undefined && 'score' in scorer ? scorer : undefined;
-    let scored = 0;
-    let turn = performance.now();
-    for (const { table, features } of flowPieces(store, learning, options.records)) {
-      let scores: Float64Array | undefined;
-      if (stream !== undefined) {
-        const order = orderByEnd(table);
-        scores = strange?.learn(table, features, stream, order) ?? stream.scoreThenLearn(features, { order });
-        learning?.count(scores);
-      } else {
-        scores = current?.score(features);
-        strange?.observe(table, features, scores);
-      }
-      drift?.observe(features, {
-        scores: current === given ? scores : undefined,
-        time: endOf(table),
-        order: orderByEnd(table),
-      });
-      const anew = learning?.learn({ features, lastMs: latestEnd(table) });
-      if (anew !== undefined) {
-        current = anew;
-        strange?.use(anew);
-      }
-      evidence.observe(table);
-      options.onFlows?.(table, scores);
-      await plugins?.observe(table);
-      scored += table.rowCount;
-      if (performance.now() - turn > TURN_MS) {
-        onProgress?.({
-          stage: 'scoring',
-          input: '',
-          bytes: scored,
-          totalBytes: totals.flows,
-          packets: totals.packets,
-          flows: scored,
-        });
-        await nextTurn();
-        turn = performance.now();
-      }
-    }
-    const model = learning === undefined ? pass.model : learning.finished();
-    const detections = [
-      ...evidence.complete(found),
-      ...(strange?.finish() ?? []),
-      ...((await plugins?.finish(store)) ?? []),
-    ];
-    saturations.push(...(strange?.saturations() ?? []));
+      store,
+      pass,
+      learning,
+    );
     saturations.push(...hosts.saturations);
     const defined = options.plan === undefined ? undefined : await findDefined(options.plan, store, options);
     if (defined !== undefined) {
@@ -255,13 +203,13 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       homeNet: [...homeNet],
       seed,
       ...(model === undefined ? {} : { model: summarizeModel(model, options.model?.name, learning) }),
-      ...(drift === undefined ? {} : { drift: drift.finish() }),
+      ...(drift === undefined ? {} : { drift }),
       saturations,
       severityCounts: { info: 0, low: 0, medium: 0, high: 0, critical: 0 },
     };
     const facts = {
       run,
-      detectors: ran,
+      detectors,
       oddities,
       model: model !== undefined,
       store,
@@ -316,6 +264,102 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
   }
 }
 
+/** What the second pass makes of the first one's findings. */
+interface SecondPass {
+  /** All that was found but by written definitions, with whole evidence. */
+  readonly detections: Detection[];
+  /** Detectors that looked. */
+  readonly detectors: number;
+  /** The model as it is in the end. */
+  readonly model: Model | undefined;
+  readonly drift: DriftSummary | undefined;
+  readonly saturations: Saturation[];
+}
+
+/**
+ * The stored flows once more: scores, the flows that detections cite, rows for whoever writes them. A function of its own, so that what it remembers is gone before incidents are put together;
+ * what the first pass found is taken from it for the same reason.
+ */
+async function scorePass(
+  options: AnalyzeOptions,
+  context: NetworkContext,
+  seed: number,
+  store: FlowStore,
+  pass: FirstPass,
+  learning: LearningModel | undefined,
+): Promise<SecondPass> {
+  const { detect = {}, onProgress } = options;
+  const { totals } = pass;
+  const found = pass.found.splice(0);
+  learning?.begin({
+    features: store.features,
+    rows: totals.flows,
+    seed,
+    given: pass.model,
+    batches: () => learningBatches(store, learning),
+  });
+  const scorer = learning === undefined ? pass.model : learning.scorer;
+  const strange =
+    scorer === undefined || detect['strange-flow'] === false
+      ? undefined
+      : createStrangeFlowDetector(context, scorer, thresholds(detect['strange-flow']));
+  const ran = pass.detectors + (strange === undefined ? 0 : 1);
+  const evidence = new EvidenceRows(found);
+  const plugins =
+    options.plugins === undefined ? undefined : new PluginLooks(options.plugins, 'flows', FLOW_SCHEMA, undefined);
+  const given = options.model === undefined ? undefined : pass.model;
+  const drift = given === undefined ? undefined : new DriftMeter(given);
+  const stream = learning?.stream;
+  let current = stream === undefined && scorer !== undefined && 'score' in scorer ? scorer : undefined;
+  let scored = 0;
+  let turn = performance.now();
+  for (const { table, features } of flowPieces(store, learning, options.records)) {
+    let scores: Float64Array | undefined;
+    if (stream !== undefined) {
+      const order = orderByEnd(table);
+      scores = strange?.learn(table, features, stream, order) ?? stream.scoreThenLearn(features, { order });
+      learning?.count(scores);
+    } else {
+      scores = current?.score(features);
+      strange?.observe(table, features, scores);
+    }
+    drift?.observe(features, {
+      scores: current === given ? scores : undefined,
+      time: endOf(table),
+      order: orderByEnd(table),
+    });
+    const anew = learning?.learn({ features, lastMs: latestEnd(table) });
+    if (anew !== undefined) {
+      current = anew;
+      strange?.use(anew);
+    }
+    evidence.observe(table);
+    options.onFlows?.(table, scores);
+    await plugins?.observe(table);
+    scored += table.rowCount;
+    if (performance.now() - turn > TURN_MS) {
+      onProgress?.({
+        stage: 'scoring',
+        input: '',
+        bytes: scored,
+        totalBytes: totals.flows,
+        packets: totals.packets,
+        flows: scored,
+      });
+      await nextTurn();
+      turn = performance.now();
+    }
+  }
+  const model = learning === undefined ? pass.model : learning.finished();
+  return {
+    detections: [...evidence.complete(found), ...(strange?.finish() ?? []), ...((await plugins?.finish(store)) ?? [])],
+    detectors: ran,
+    model,
+    drift: drift?.finish(),
+    saturations: [...pass.saturations, ...(strange?.saturations() ?? [])],
+  };
+}
+
 /** What written definitions find in the flows that wait in the store. */
 async function findDefined(
   makePlan: NonNullable<AnalyzeOptions['plan']>,
@@ -341,7 +385,7 @@ interface FirstPass {
   readonly summaries: readonly InputSummary[];
   readonly model: Model | undefined;
   /** What the pattern detectors found, the evidence still in brief, and how many detectors that were. */
-  readonly found: readonly Detection[];
+  readonly found: Detection[];
   readonly detectors: number;
   /** Detectors that saw nothing, because no input gave what they need. */
   readonly idle: readonly IdleDetector[];

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync, inflateRawSync } from 'node:zlib';
 import { UserError } from '../core/index.ts';
-import type { Detection } from '../detect/index.ts';
+import { type Detection, EvidenceStore } from '../detect/index.ts';
 import { AlertKeeper, type Feedback, NO_FEEDBACK, type PastAlert, parseAlertBudget } from '../incident/index.ts';
 import { describeFileError, OutputFile } from '../io/index.ts';
 import type { AnalysisResult } from '../report/index.ts';
@@ -150,24 +150,23 @@ export function readArchive(folder: string): Archive {
   }
   const damaged = (): UserError =>
     new UserError(`${file} is damaged, or no archive of a report`, 'run anomalyst analyze again');
-  let text: string;
-  try {
-    text = gunzipSync(bytes, { maxOutputLength: MAX_TEXT_BYTES }).toString('utf8');
-  } catch {
-    throw damaged();
-  }
-  const end = text.lastIndexOf('\n', text.length - 2) + 1;
-  const body = text.slice(0, end);
-  const trailer = parsed(text.slice(end));
-  if (member(trailer, 'sha256') !== createHash('sha256').update(body).digest('hex')) throw damaged();
+  if (!isWhole(bytes)) throw damaged();
   // The digest holds: this is what we wrote ourselves, once it is of our version.
-  const [head, base, ...detections] = body.trimEnd().split('\n').map(parsed);
+  const lines = linesOf(bytes);
+  const head = parsed(lines.next().value ?? '');
   if (member(head, 'format') !== 'anomalyst-archive') throw damaged();
   if (member(head, 'version') !== ARCHIVE_VERSION)
     throw new UserError(
       `${file} is of version ${String(member(head, 'version'))}, and this program reads version ${ARCHIVE_VERSION}`,
       'use the version of anomalyst that wrote it, or run anomalyst analyze again',
     );
+  const base = parsed(lines.next().value ?? '') as AnalysisResult;
+  const evidence = new EvidenceStore();
+  const detections: Detection[] = [];
+  for (const line of lines) {
+    const detection = parsed(line) as Detection;
+    detections.push({ ...detection, flows: evidence.addAll(detection.flows) });
+  }
   const { tool, detectionCount, settings, records } = head as Pick<
     Archive,
     'tool' | 'detectionCount' | 'settings' | 'records'
@@ -177,8 +176,60 @@ export function readArchive(folder: string): Archive {
     records,
     detectionCount,
     settings: { ...settings, feedback: settings.feedback ?? NO_FEEDBACK },
-    parts: { base: base as AnalysisResult, detections: detections as Detection[] },
+    parts: { base, detections },
   };
+}
+
+/** Whether an archive ends with the SHA-256 of its text. */
+function isWhole(bytes: Uint8Array): boolean {
+  const digest = createHash('sha256');
+  let last = '';
+  try {
+    for (const text of textsOf(bytes)) {
+      digest.update(last);
+      last = text;
+    }
+  } catch {
+    return false;
+  }
+  const end = last.lastIndexOf('\n', last.length - 2) + 1;
+  return member(parsed(last.slice(end)), 'sha256') === digest.update(last.slice(0, end)).digest('hex');
+}
+
+/** The lines of a whole archive without the last one, which holds the digest. */
+function* linesOf(bytes: Uint8Array): Generator<string, undefined> {
+  let before: string | undefined;
+  for (const text of textsOf(bytes))
+    for (const line of text.trimEnd().split('\n')) {
+      if (before !== undefined) yield before;
+      before = line;
+    }
+}
+
+/** Bytes of a member's header without names and the like, as zlib writes it, and of what stands after its data (RFC 1952). */
+const HEADER_BYTES = 10;
+const TRAILER_BYTES = 8;
+const PLAIN_HEADER = [0x1f, 0x8b, 8, 0];
+
+/** The text of an archive, a member at a time: each ends with a line. Throws where it is damaged; not wherever it is, which the digest tells. */
+function* textsOf(bytes: Uint8Array): Generator<string> {
+  let textBytes = 0;
+  for (let at = 0; at < bytes.length; at += TRAILER_BYTES) {
+    if (PLAIN_HEADER.some((byte, i) => bytes[at + i] !== byte)) throw new Error('no member of gzip');
+    at += HEADER_BYTES;
+    // The types do not know what `info` gives.
+    const inflated: unknown = inflateRawSync(bytes.subarray(at), {
+      info: true,
+      maxOutputLength: MAX_TEXT_BYTES - textBytes,
+    });
+    const { buffer, engine } = inflated as {
+      readonly buffer: Buffer;
+      readonly engine: { readonly bytesWritten: number };
+    };
+    textBytes += buffer.length;
+    at += engine.bytesWritten;
+    yield buffer.toString('utf8');
+  }
 }
 
 /** Throws UserError where the archive does not hold all detections of its run. */

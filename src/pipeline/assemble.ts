@@ -3,6 +3,7 @@ import { counted, fingerprint } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import { type AlertKeeper, type Feedback, groupWithFeedback, NO_FEEDBACK, type Severity } from '../incident/index.ts';
 import type { AnalysisResult } from '../report/index.ts';
+import { nextTurn, TURN_MS } from './turn.ts';
 
 /** What turns detections into the incidents of a report: all that must be the same for the same bytes. */
 export interface AssembleSettings {
@@ -32,8 +33,13 @@ export async function assembleResult(
   });
   const kept = keeper?.apply(grouped.incidents, trafficKey(base));
   const incidents: JudgedIncident[] = [];
-  for (const incident of kept?.incidents ?? grouped.incidents)
+  let turn = performance.now();
+  for (const incident of kept?.incidents ?? grouped.incidents) {
     incidents.push({ ...incident, verdict: await analyst.judge(incident) });
+    if (performance.now() - turn <= TURN_MS) continue;
+    await nextTurn();
+    turn = performance.now();
+  }
   const severityCounts: Record<Severity, number> = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
   for (const incident of incidents) severityCounts[incident.severity]++;
   const { emptyBecause, ...run } = base.run;

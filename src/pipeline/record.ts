@@ -127,6 +127,7 @@ export class RecordKeeper {
   close(alerts: readonly SensorAlert[], claims: ArpClaims | undefined): void {
     this.#alerts = alerts;
     this.#claims = claims?.snapshot();
+    this.#arp = undefined;
   }
 
   /** Keeps a batch. Its arrays are not held. @param encoded the same as `TableEncoder` wrote it, where it is there. */

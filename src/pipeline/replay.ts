@@ -94,7 +94,7 @@ function threatsOf(files: readonly GivenFile[]): { readonly threats?: ThreatList
 }
 
 /**
- * Puts the report together again, and compares one incident with the stored one. @param stored the text of incidents.json. @param id of the incident.
+ * Puts the report together again, and compares one incident with the stored one. @param stored the text of incidents.json, or of the incident as it stands there. @param id of the incident.
  * @param again what the detectors said when they ran again; without it the stored detections are what it begins with, and the archive must hold all of them (UserError).
  */
 export async function replayIncident(
@@ -175,11 +175,13 @@ export function openRecords(
 
 function storedIncident(stored: string, id: string): unknown {
   const document: unknown = JSON.parse(stored);
-  const incidents: unknown =
-    typeof document === 'object' && document !== null ? (document as Record<string, unknown>)['incidents'] : undefined;
-  return Array.isArray(incidents)
-    ? incidents.find((one: unknown) => typeof one === 'object' && one !== null && (one as { id?: unknown }).id === id)
-    : undefined;
+  if (memberOf(document, 'id') === id) return document;
+  const incidents = memberOf(document, 'incidents');
+  return Array.isArray(incidents) ? incidents.find((one: unknown) => memberOf(one, 'id') === id) : undefined;
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }
 
 /** Where two values of JSON differ, in the order of the first. */

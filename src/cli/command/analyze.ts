@@ -42,6 +42,7 @@ import {
   FEEDBACK_FILE,
   type GivenFile,
   LearningModel,
+  nextTurn,
   noteAlerts,
   parseRetrainEvery,
   RECORDS_FILE,
@@ -49,6 +50,7 @@ import {
   type RecordsKept,
   type RetrainEvery,
   readAlerts,
+  TURN_MS,
   threatListBlindSpots,
   writeArchive,
 } from '../../pipeline/index.ts';
@@ -389,7 +391,7 @@ async function runConfigured(
       progress?.end();
       output.finishTables(result.table);
       for (const format of REPORT_FORMATS)
-        output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
+        await output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
       if (plugins !== undefined) await givePlugins(plugins, result, (name, bytes) => output.write(name, () => bytes));
       if (fitted !== undefined && (model === undefined || learning?.goesOn === true))
         output.write(MODEL_FILE, () => fitted.save());
@@ -573,7 +575,7 @@ class RunOutput {
   #table: OutputFile | undefined;
   #rejected: OutputFile | undefined;
   #rejects = 0;
-  #csv = new FlowCsvWriter();
+  #csv: FlowCsvWriter | undefined = new FlowCsvWriter();
   #headed = false;
 
   /** @param table flows.csv or rows.csv; the other one, of an earlier run, is taken away. */
@@ -588,7 +590,8 @@ class RunOutput {
   }
 
   writeFlows(table: Table, scores: Float64Array | undefined): void {
-    if (this.#table !== undefined) this.#keep(() => this.#table?.write(this.#csv.lines(table, scores)));
+    const csv = this.#csv;
+    if (this.#table !== undefined && csv !== undefined) this.#keep(() => this.#table?.write(csv.lines(table, scores)));
   }
 
   writeRows(table: Table, features: FeatureMatrix, scores: Float64Array | undefined, rows: Float64Array): void {
@@ -633,13 +636,27 @@ class RunOutput {
     }
     this.#table = undefined;
     this.#rejected = undefined;
+    this.#csv = undefined;
   }
 
-  writeParts(name: string, parts: Iterable<string>): void {
+  /** The event loop gets its turn between the parts, which may be a hundred megabytes together. */
+  async writeParts(name: string, parts: Iterable<string>): Promise<void> {
+    let file: OutputFile | undefined;
+    if (
+      !this.#keep(() => {
+        file = new OutputFile(this.folder, name);
+      })
+    )
+      return;
+    let turn = performance.now();
+    for (const part of parts) {
+      if (!this.#keep(() => file?.write(part))) return;
+      if (performance.now() - turn <= TURN_MS) continue;
+      await nextTurn();
+      turn = performance.now();
+    }
     this.#keep(() => {
-      const file = new OutputFile(this.folder, name);
-      for (const part of parts) file.write(part);
-      file.finish();
+      file?.finish();
       this.files.push(name);
     });
   }
@@ -694,18 +711,21 @@ class RunOutput {
     this.#rejected = undefined;
   }
 
+  /** False where the disk failed. */
   #keep(
     step: () => void,
     failed = (): void => {
       this.#table = undefined;
     },
-  ): void {
+  ): boolean {
     try {
       step();
+      return true;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.errors.push(error);
       failed();
+      return false;
     }
   }
 }

@@ -9,6 +9,8 @@ import {
   type Archive,
   type DetectedAgain,
   detectAgain,
+  findIncidentText,
+  type IncidentText,
   openRecords,
   productVersion,
   RECORDS_FILE,
@@ -54,14 +56,8 @@ export function addReplayCommand(program: Command, done: (code: number) => void)
 async function runReplay(wanted: string, flags: ReplayFlags): Promise<number> {
   const folder = reportFolder(flags.report);
   const file = path.join(folder, 'incidents.json');
-  const { id } = findIncident(file, wanted);
+  const { id, text: stored } = findIncidentText(file, wanted) ?? wholeReport(file, wanted);
   const archive = readArchive(folder);
-  let stored: string;
-  try {
-    stored = fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw describeFileError(error, file, 'read');
-  }
   const say = (text: string): void => {
     if (flags.quiet !== true) note(text);
   };
@@ -87,6 +83,16 @@ async function runReplay(wanted: string, flags: ReplayFlags): Promise<number> {
   note(`${id}: it differs`);
   for (const difference of differences) note(`  ${safeText(difference, 400)}`);
   return EXIT.ourFault;
+}
+
+/** As `findIncidentText`, of a report that somebody has written anew, and with what is wrong where there is something. */
+function wholeReport(file: string, wanted: string): IncidentText {
+  const { id } = findIncident(file, wanted);
+  try {
+    return { id, text: fs.readFileSync(file, 'utf8') };
+  } catch (error) {
+    throw describeFileError(error, file, 'read');
+  }
 }
 
 /** What the detectors say of the stored records; undefined, and told why, where they can't be run. */
