@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import * as wire from '../../src/wire/index.ts';
 import { hexBytes } from '../support/frames.ts';
-import { ENCODED, ENCODED_INSIDE, readCorpus } from './corpus.ts';
+import { readCorpus } from './corpus.ts';
 import { DECODED_OTHERWISE, PAYLOAD_DECODERS } from './decoders.ts';
+import { ENCODED, ENCODED_INSIDE } from './encoded/index.ts';
 import { Fuzz } from './fuzz.ts';
 
 /** A slice of what `node bench/fuzz.ts` does with a million inputs, and the inputs that once broke what must hold. */
