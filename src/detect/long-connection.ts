@@ -4,8 +4,11 @@ import { Cap, lighterHalf, saturationsOf } from './bounded.ts';
 import { ConversationJudge } from './conversation.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { moreRows, NarrowColumn } from './number-column.ts';
+import { widened } from './number-table.ts';
 import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
 import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
+import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 
 /**
  * A connection that stays open for hours: an implant that keeps its line to the operator (reverse shell, remote access tool, tunnel, VPN), where
@@ -31,7 +34,7 @@ import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
  * What fools it: a tunnel that reconnects every few minutes (it becomes a beacon), spreads over many addresses or ports, or is older and goes on
  * longer than the capture: nothing shorter than an hour can be found, so a short capture holds no long connection.
  *
- * Cost: one look at every row; only rows that lasted a minute, were cut, or fell silent are kept, 28 bytes each. Bounds: pairs and rows
+ * Cost: one look at every row; only rows that lasted a minute, were cut, or fell silent are kept, 26 bytes each. Bounds: pairs and rows
  * in all (at the cap the shorter half of the pairs is dropped and counted, so short ones can't push out long ones), and rows per pair.
  */
 export const longConnectionInfo: DetectorInfo = {
@@ -41,7 +44,7 @@ export const longConnectionInfo: DetectorInfo = {
   sees: 'A connection between two hosts that stays open for an hour or more.',
   fooledBy:
     'Reconnecting every few minutes, spreading over many addresses, captures shorter than the connection. Push services, VPNs and remote work look the same and are found too.',
-  cost: 'One look per flow; 28 bytes per row that lasted a minute or more.',
+  cost: 'One look per flow; 26 bytes per row that lasted a minute or more.',
   source: 'RITA 5 long connections (Active Countermeasures, analysis/analysis.go)',
 };
 
@@ -106,24 +109,24 @@ const UNSEEN = 256;
  * light ones those that came first.
  */
 class Pairs {
-  readonly table = new PairTable();
+  readonly table: PairTable;
   readonly cap: Cap;
   /** Rows of all pairs. */
   rowCount = 0;
   evidence = new Int32Array(0);
   /** Rows of a pair. */
   count = new Int32Array(0);
-  firstMs = new Float64Array(0);
-  lastMs = new Float64Array(0);
-  initiatorBytes = new Float64Array(0);
-  responderBytes = new Float64Array(0);
+  readonly #texts: TextNumbers;
+  readonly #maxRows: number;
+  readonly #sentBytes = new NarrowColumn();
+  readonly #returnedBytes = new NarrowColumn();
   /** Sum of the durations, ms. */
   #weight = new Float64Array(0);
-  /** Order of arrival. */
-  #age = new Float64Array(0);
+  /** Order of arrival, counted anew when pairs were dropped. */
+  #age = new Int32Array(0);
   #added = 0;
   /** The smallest name of a service seen, so that it does not depend on order. */
-  #service: (string | undefined)[] = [];
+  #service = new Int32Array(0);
   #head = new Int32Array(0);
   #release: (evidence: number) => void;
   // Columns of rows.
@@ -133,12 +136,15 @@ class Pairs {
   #startMs = new Float64Array(0);
   #endMs = new Float64Array(0);
   #initiatorPort = new Int32Array(0);
-  #bits = new Int32Array(0);
+  #bits = new Uint16Array(0);
 
-  /** `release` is told the evidence of pairs that go. */
-  constructor(cap: Cap, release: (evidence: number) => void) {
+  /** @param maxRows rows of all pairs at the most; @param texts those of the detector; @param release is told the evidence of pairs that go. */
+  constructor(cap: Cap, maxRows: number, texts: TextNumbers, release: (evidence: number) => void) {
     this.cap = cap;
+    this.#maxRows = maxRows;
+    this.#texts = texts;
     this.#release = release;
+    this.table = new PairTable(cap.cap, texts);
   }
 
   add(hash: number, initiator: string, responder: string, port: number, protocol: string, evidence: number): number {
@@ -148,13 +154,11 @@ class Pairs {
     if (this.table.capacity > this.#head.length) this.#growPairs(this.table.capacity);
     this.evidence[pair] = evidence;
     this.count[pair] = 0;
-    this.firstMs[pair] = Number.POSITIVE_INFINITY;
-    this.lastMs[pair] = Number.NEGATIVE_INFINITY;
-    this.initiatorBytes[pair] = 0;
-    this.responderBytes[pair] = 0;
+    this.#sentBytes.set(pair, 0);
+    this.#returnedBytes.set(pair, 0);
     this.#weight[pair] = 0;
     this.#age[pair] = this.#added++;
-    this.#service[pair] = undefined;
+    this.#service[pair] = NO_NUMBER;
     this.#head[pair] = NONE;
     return pair;
   }
@@ -177,14 +181,36 @@ class Pairs {
     this.count[pair] = at(this.count, pair) + 1;
     this.rowCount++;
     this.#weight[pair] = at(this.#weight, pair) + endMs - startMs;
-    if (startMs < at(this.firstMs, pair)) this.firstMs[pair] = startMs;
-    if (endMs > at(this.lastMs, pair)) this.lastMs[pair] = endMs;
-    const known = this.#service[pair];
-    if (service !== undefined && (known === undefined || service < known)) this.#service[pair] = service;
+    if (service === undefined) return;
+    const known = at(this.#service, pair);
+    if (known !== NO_NUMBER && service >= this.#texts.text(known)) return;
+    this.#texts.drop(known);
+    this.#service[pair] = this.#texts.take(service, ipv4Bits(service));
+  }
+
+  addBytes(pair: number, sent: number, returned: number): void {
+    this.#sentBytes.set(pair, this.#sentBytes.get(pair) + sent);
+    this.#returnedBytes.set(pair, this.#returnedBytes.get(pair) + returned);
+  }
+
+  bytes(pair: number): { readonly sent: number; readonly returned: number } {
+    return { sent: this.#sentBytes.get(pair), returned: this.#returnedBytes.get(pair) };
   }
 
   service(pair: number): string | undefined {
-    return this.#service[pair];
+    const service = at(this.#service, pair);
+    return service === NO_NUMBER ? undefined : this.#texts.text(service);
+  }
+
+  /** From the start of the first row of a pair to the end of its last one. */
+  span(pair: number): { readonly firstMs: number; readonly lastMs: number } {
+    let firstMs = Number.POSITIVE_INFINITY;
+    let lastMs = Number.NEGATIVE_INFINITY;
+    for (let i = at(this.#head, pair); i !== NONE; i = at(this.#next, i)) {
+      firstMs = Math.min(firstMs, at(this.#startMs, i));
+      lastMs = Math.max(lastMs, at(this.#endMs, i));
+    }
+    return { firstMs, lastMs };
   }
 
   rows(pair: number): Row[] {
@@ -208,9 +234,12 @@ class Pairs {
   dropLightest(): number {
     const pairs = [...this.table.pairs()].sort((a, b) => at(this.#age, a) - at(this.#age, b));
     const isLight = lighterHalf(Float64Array.from(pairs, (pair) => at(this.#weight, pair)));
-    const light = pairs.filter((pair) => isLight(at(this.#weight, pair)));
-    for (const pair of light) this.#remove(pair);
-    return light.length;
+    this.#added = 0;
+    for (const pair of pairs) {
+      if (isLight(at(this.#weight, pair))) this.#remove(pair);
+      else this.#age[pair] = this.#added++;
+    }
+    return pairs.length - this.#added;
   }
 
   /** In order of the name, so that it does not depend on arrival. */
@@ -229,30 +258,31 @@ class Pairs {
       i = next;
     }
     this.rowCount -= at(this.count, pair);
-    this.#service[pair] = undefined;
+    this.#texts.drop(at(this.#service, pair));
+    this.#sentBytes.clear(pair);
+    this.#returnedBytes.clear(pair);
     this.#release(at(this.evidence, pair));
     this.table.remove(pair);
   }
 
   #growPairs(n: number): void {
-    this.evidence = grown(this.evidence, new Int32Array(n));
-    this.count = grown(this.count, new Int32Array(n));
-    this.firstMs = grown(this.firstMs, new Float64Array(n));
-    this.lastMs = grown(this.lastMs, new Float64Array(n));
-    this.initiatorBytes = grown(this.initiatorBytes, new Float64Array(n));
-    this.responderBytes = grown(this.responderBytes, new Float64Array(n));
-    this.#weight = grown(this.#weight, new Float64Array(n));
-    this.#age = grown(this.#age, new Float64Array(n));
-    this.#head = grown(this.#head, new Int32Array(n));
+    this.evidence = widened(this.evidence, n);
+    this.count = widened(this.count, n);
+    this.#sentBytes.widen(n);
+    this.#returnedBytes.widen(n);
+    this.#weight = widened(this.#weight, n);
+    this.#age = widened(this.#age, n);
+    this.#service = widened(this.#service, n);
+    this.#head = widened(this.#head, n);
   }
 
   #growRows(): void {
-    const n = Math.max(64, 2 * this.#next.length);
-    this.#next = grown(this.#next, new Int32Array(n));
-    this.#startMs = grown(this.#startMs, new Float64Array(n));
-    this.#endMs = grown(this.#endMs, new Float64Array(n));
-    this.#initiatorPort = grown(this.#initiatorPort, new Int32Array(n));
-    this.#bits = grown(this.#bits, new Int32Array(n));
+    const n = moreRows(this.#next.length, this.#maxRows);
+    this.#next = widened(this.#next, n);
+    this.#startMs = widened(this.#startMs, n);
+    this.#endMs = widened(this.#endMs, n);
+    this.#initiatorPort = widened(this.#initiatorPort, n);
+    this.#bits = widened(this.#bits, n);
   }
 }
 
@@ -289,8 +319,9 @@ class LongConnectionDetector implements Detector {
     this.#pairCap = new Cap('pairs of hosts with lasting connections', maxPairs);
     this.#rowCap = new Cap('lasting flows in all', maxRows);
     this.#perPairCap = new Cap('lasting flows of one pair', maxRowsPerPair);
-    this.#pool = new EvidencePool(maxEvidence);
-    this.#pairs = new Pairs(this.#pairCap, (evidence) => this.#pool.release(evidence));
+    const texts = new TextNumbers();
+    this.#pool = new EvidencePool(maxEvidence, texts);
+    this.#pairs = new Pairs(this.#pairCap, maxRows, texts, (evidence) => this.#pool.release(evidence));
   }
 
   observe(flows: Table): void {
@@ -354,8 +385,7 @@ class LongConnectionDetector implements Detector {
       return;
     }
     pairs.keep(pair, kept, textAt(batch.service, row));
-    pairs.initiatorBytes[pair] = at(pairs.initiatorBytes, pair) + (numberAt(batch.initiatorBytes, row) ?? 0);
-    pairs.responderBytes[pair] = at(pairs.responderBytes, pair) + (numberAt(batch.responderBytes, row) ?? 0);
+    pairs.addBytes(pair, numberAt(batch.initiatorBytes, row) ?? 0, numberAt(batch.responderBytes, row) ?? 0);
     this.#pool.offer(at(pairs.evidence, pair), batch.table, row, kept.startMs - kept.endMs);
   }
 
@@ -369,7 +399,8 @@ class LongConnectionDetector implements Detector {
     const { table } = pairs;
     for (const pair of pairs.sorted()) {
       // What its rows span is the longest that it can have been open.
-      if (at(pairs.lastMs, pair) - at(pairs.firstMs, pair) < LASTING_MS) continue;
+      const { firstMs, lastMs } = pairs.span(pair);
+      if (lastMs - firstMs < LASTING_MS) continue;
       const connections = joinRows(pairs.rows(pair)).filter((c) => c.endMs - c.startMs >= LASTING_MS);
       const openMs = unionMs(connections);
       const threat = ritaThreatScore(openMs / 1000, LONG_CONNECTION_THREAT);
@@ -380,7 +411,6 @@ class LongConnectionDetector implements Detector {
       const score = inside ? threat * INSIDE_FACTOR : threat;
       if (threat === 0 || score < this.#minScore) continue;
       const service = pairs.service(pair);
-      const bytes = { sent: at(pairs.initiatorBytes, pair), returned: at(pairs.responderBytes, pair) };
       found.push({
         kind: 'long-connection.open',
         detector: this.id,
@@ -390,10 +420,10 @@ class LongConnectionDetector implements Detector {
         ...(port === NO_PORT ? {} : { port }),
         protocol: table.kind(pair),
         ...(service === undefined ? {} : { service }),
-        firstMs: at(pairs.firstMs, pair),
-        lastMs: at(pairs.lastMs, pair),
+        firstMs,
+        lastMs,
         score,
-        reasons: reasonsOf(bytes, connections, openMs, threat, score),
+        reasons: reasonsOf(pairs.bytes(pair), connections, openMs, threat, score),
         flows: this.#pool.flows(at(pairs.evidence, pair)),
         flowCount: at(pairs.count, pair),
       });
@@ -546,11 +576,6 @@ function reasonsOf(
 }
 
 /** An element that is known to be there. */
-function at(values: Int32Array | Float64Array, i: number): number {
+function at(values: Int32Array | Uint16Array | Float64Array, i: number): number {
   return values[i] as number;
-}
-
-function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
