@@ -16,38 +16,42 @@ import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import { icmpErrorName } from './icmp-error.ts';
 import { FACT, FACT_NAMES, type NumberFact, type PayloadObserver, TEXT_FACTS, type TextFact } from './peek/index.ts';
 import {
-  F_BYTES,
   F_END,
   F_FIRST_FRAME,
   F_IAT_MAX,
   F_IAT_MIN,
   F_IAT_SQUARES,
   F_IAT_SUM,
-  F_PAYLOAD,
   F_START,
   peekState,
+  R_ADDRESS,
+  R_CARRY,
+  R_ERRORS,
   RECORD_F64,
   RECORD_I32,
+  type RecordRests,
+  restAt,
   STATE_CONTINUED,
   STATE_FIRST_SIDE,
+  STATE_ICMP,
   STATE_INITIATOR,
   STATE_MAC,
   STATE_NO_PORTS,
   STATE_TUNNEL,
   type Tunnel,
+  U_BYTES,
+  U_PAYLOAD,
   W_ADDRESS,
-  W_ADDRESS_REST,
-  W_ERRORS,
   W_FIRST_BYTES,
   W_FLAGS,
-  W_ICMP,
   W_INPUT,
+  W_KINDS,
   W_MAC,
   W_PACKETS,
   W_PORTS,
   W_PROTOCOL,
+  W_REST,
   W_STATE,
-  W_VLAN,
 } from './record.ts';
 import { FLOW_COLUMN as C, FLOW_SCHEMA, type FlowColumnName } from './schema.ts';
 import { TCP_STATES, tcpStateNumber } from './tcp-state.ts';
@@ -234,10 +238,12 @@ class NumberedTexts {
 
 /** What a row is made of, by record number. */
 export interface LiveFlows {
-  /** The records (record.ts), in three views of the same memory. */
+  /** The records (record.ts), in four views of the same memory. */
   readonly w: Int32Array;
+  readonly u: Uint32Array;
   readonly f: Float64Array;
   readonly bytes: Uint8Array;
+  readonly rests: RecordRests;
   /** Of those whose record has STATE_TUNNEL. */
   readonly tunnels: ReadonlyMap<number, Tunnel>;
   readonly tracker: TcpTracker;
@@ -326,8 +332,9 @@ export class RowWriter {
    * @param id column `id`. @param reason one of the CLOSE_ constants.
    */
   write(ref: number, id: number, reason: number): void {
-    const { w, f } = this.#flows;
+    const { w, f, rests } = this.#flows;
     const rw = ref * RECORD_I32;
+    const rest = restAt(w[rw + W_REST]);
     const rf = ref * RECORD_F64;
     if (this.#builder.rowCount === 0) this.#begin();
     const row = this.#builder.addRow();
@@ -351,8 +358,8 @@ export class RowWriter {
     key[0] = w[rw + W_ADDRESS + i];
     key[4] = w[rw + W_ADDRESS + r];
     for (let k = 0; k < 3; k++) {
-      key[1 + k] = w[rw + W_ADDRESS_REST + 3 * i + k];
-      key[5 + k] = w[rw + W_ADDRESS_REST + 3 * r + k];
+      key[1 + k] = rests.words[rest + R_ADDRESS + 3 * i + k];
+      key[5 + k] = rests.words[rest + R_ADDRESS + 3 * r + k];
     }
     const from = this.#addressNumber(0, isV6);
     if (!this.#initiator.set(row, from)) this.#initiator.learn(row, from, this.#addressText[from]);
@@ -368,23 +375,25 @@ export class RowWriter {
       a.initiatorPort[row] = initiatorPort;
       a.responderPort[row] = responderPort;
     }
-    const icmp = w[rw + W_ICMP];
+    const kinds = w[rw + W_KINDS];
+    const icmp = (state & STATE_ICMP) !== 0 ? kinds & 0xffff : -1;
     if (icmp >= 0) {
       a.icmp[row >> 3] |= bit;
       a.icmpType[row] = icmp >> 8;
       a.icmpCode[row] = icmp & 255;
     }
-    if (w[rw + W_VLAN] >= 0) this.#builder.setNumber(C.vlan, row, w[rw + W_VLAN]);
+    const vlan = (kinds >>> 16) - 1;
+    if (vlan >= 0) this.#builder.setNumber(C.vlan, row, vlan);
     const fromFirst = (state & STATE_FIRST_SIDE) !== 0 ? 1 : 0;
     if ((state & STATE_MAC) !== 0) this.#writeMacs(row, (rw + W_MAC) * 4, fromFirst === i);
     const sent = w[rw + W_PACKETS + i];
     const received = w[rw + W_PACKETS + r];
     a.initiatorPackets[row] = sent;
     a.responderPackets[row] = received;
-    a.initiatorBytes[row] = f[rf + F_BYTES + i];
-    a.responderBytes[row] = f[rf + F_BYTES + r];
-    a.initiatorPayloadBytes[row] = f[rf + F_PAYLOAD + i];
-    a.responderPayloadBytes[row] = f[rf + F_PAYLOAD + r];
+    a.initiatorBytes[row] = this.#sum(rw, rest, U_BYTES + i);
+    a.responderBytes[row] = this.#sum(rw, rest, U_BYTES + r);
+    a.initiatorPayloadBytes[row] = this.#sum(rw, rest, U_PAYLOAD + i);
+    a.responderPayloadBytes[row] = this.#sum(rw, rest, U_PAYLOAD + r);
     const gaps = sent + received - 1;
     if (gaps > 0) {
       a.gaps[row >> 3] |= bit;
@@ -399,10 +408,10 @@ export class RowWriter {
     if (!this.#closeReason.set(row, reason)) this.#closeReason.learn(row, reason, CLOSE_REASONS[reason]);
     const isContinued = (state & STATE_CONTINUED) !== 0;
     a.continued[row] = isContinued ? 1 : 0;
-    const outcome = isContinued ? OUTCOME_UNKNOWN : this.#outcomeOf(rw, protocol, i, isV6);
+    const outcome = isContinued ? OUTCOME_UNKNOWN : this.#outcomeOf(rw, protocol, i, isV6, icmp);
     if (!this.#outcome.set(row, outcome)) this.#outcome.learn(row, outcome, OUTCOMES[outcome]);
     this.#writeService(row, ref, protocol, hasPorts, initiatorPort, responderPort);
-    const errors = w[rw + W_ERRORS];
+    const errors = rests.words[rest + R_ERRORS];
     if (errors !== 0) this.#writeErrors(row, errors, isV6);
     if ((state & STATE_TUNNEL) !== 0) this.#writeTunnel(row, ref, fromFirst === i);
     const facts = this.#flows.observer.context.presentOf(ref);
@@ -420,6 +429,12 @@ export class RowWriter {
     }
     a.firstFrame[row] = f[rf + F_FIRST_FRAME];
     a.input[row] = w[rw + W_INPUT];
+  }
+
+  /** Sum of bytes or payload, `which` being U_BYTES or U_PAYLOAD plus the side. */
+  #sum(rw: number, rest: number, which: number): number {
+    const { u, rests } = this.#flows;
+    return u[rw + which] + 2 ** 32 * rests.words[rest + R_CARRY + which - U_BYTES];
   }
 
   #writeTcp(row: number, ref: number, i: number, flags: number): void {
@@ -512,7 +527,7 @@ export class RowWriter {
     this.#builder.codes(column)[row] = texts.count - 1;
   }
 
-  #outcomeOf(rw: number, protocol: number, i: number, isV6: boolean): number {
+  #outcomeOf(rw: number, protocol: number, i: number, isV6: boolean, icmp: number): number {
     const { w } = this.#flows;
     const fromInitiator = w[rw + W_PACKETS + i];
     const fromResponder = w[rw + W_PACKETS + 1 - i];
@@ -531,7 +546,7 @@ export class RowWriter {
     if (protocol === PROTO.arp) return sender === 0 || sender === asked ? OUTCOME_UNKNOWN : OUTCOME_UNANSWERED;
     if (isGroupAddress(asked, isV6)) return OUTCOME_UNKNOWN;
     if (protocol === PROTO.icmp || protocol === PROTO.icmpv6)
-      return w[rw + W_ICMP] >= 0 && isIcmpQuery(protocol, w[rw + W_ICMP] >> 8) ? OUTCOME_UNANSWERED : OUTCOME_UNKNOWN;
+      return icmp >= 0 && isIcmpQuery(protocol, icmp >> 8) ? OUTCOME_UNANSWERED : OUTCOME_UNKNOWN;
     return protocol === PROTO.udp || protocol === PROTO.sctp ? OUTCOME_UNANSWERED : OUTCOME_UNKNOWN;
   }
 

@@ -22,7 +22,6 @@ import { showableLength } from './first-bytes.ts';
 import type { PayloadKeeper } from './payload.ts';
 import { PayloadObserver } from './peek/index.ts';
 import {
-  F_BYTES,
   F_CLOCK,
   F_END,
   F_FIRST_FRAME,
@@ -32,19 +31,24 @@ import {
   F_IAT_SUM,
   F_LAST,
   F_OPENED,
-  F_PAYLOAD,
   F_START,
   KEEPS_PAYLOAD,
   peekState,
+  R_ADDRESS,
+  R_CARRY,
+  R_ERRORS,
   RECORD_BYTES,
   RECORD_F64,
   RECORD_I32,
+  RecordRests,
+  restAt,
   STATE_CLOSING,
   STATE_CONTINUED,
   STATE_DORMANT,
   STATE_FIRST_BYTES,
   STATE_FIRST_SIDE,
   STATE_GUESSED,
+  STATE_ICMP,
   STATE_INITIATOR,
   STATE_LIVE,
   STATE_MAC,
@@ -52,22 +56,22 @@ import {
   STATE_RESET,
   STATE_TUNNEL,
   type Tunnel,
+  U_BYTES,
+  U_PAYLOAD,
   W_ADDRESS,
-  W_ADDRESS_REST,
-  W_ERRORS,
   W_FIRST_BYTES,
   W_FLAGS,
   W_HASH,
-  W_ICMP,
   W_INPUT,
+  W_KINDS,
   W_MAC,
   W_NEXT_FREE,
   W_PACKETS,
   W_PORTS,
   W_PROTOCOL,
+  W_REST,
   W_SEQUENCE,
   W_STATE,
-  W_VLAN,
 } from './record.ts';
 import {
   CLOSE_ACTIVE,
@@ -125,11 +129,13 @@ const EVICTION_BATCH = 256;
 /** At least so many go at once from a table of the usual size. */
 const EVICTION_LEAST = 64;
 const OTHER_KINDS = 256;
+/** What a sum of 32 bits does not hold. */
+const CARRY = 2 ** 32;
 
 /**
  * Joins packets into bidirectional flows and writes each as a row when it ends, falls silent, has run long enough, or must make room.
  *
- * Memory is fixed by `maxFlows` (256 bytes each, touched only when used) and the batch size. No packet is ever lost to the flow count: at the cap flows are written early, not dropped.
+ * Memory is fixed by `maxFlows` (192 bytes each, touched only when used, and 48 more for those of IPv6) and the batch size. No packet is ever lost to the flow count: at the cap flows are written early, not dropped.
  */
 export class FlowTable {
   readonly options: FlowTableOptions;
@@ -161,9 +167,11 @@ export class FlowTable {
   #fragments = new Fragments();
   #f: Float64Array;
   #w: Int32Array;
+  #u: Uint32Array;
   #bytes: Uint8Array;
   #observer: PayloadObserver;
   #tracker: TcpTracker;
+  #rests = new RecordRests();
   #tunnels = new Map<number, Tunnel>();
   #quote = new Packet();
   #free = -1;
@@ -193,6 +201,7 @@ export class FlowTable {
     const buffer = new ArrayBuffer(maxFlows * RECORD_BYTES);
     this.#f = new Float64Array(buffer);
     this.#w = new Int32Array(buffer);
+    this.#u = new Uint32Array(buffer);
     this.#bytes = new Uint8Array(buffer);
     this.#slots = new Int32Array(2 * FIRST_SLOTS);
     this.#mask = FIRST_SLOTS - 1;
@@ -202,8 +211,10 @@ export class FlowTable {
     this.#rowWriter = new RowWriter(
       {
         w: this.#w,
+        u: this.#u,
         f: this.#f,
         bytes: this.#bytes,
+        rests: this.#rests,
         tunnels: this.#tunnels,
         tracker: this.#tracker,
         observer: this.#observer,
@@ -312,6 +323,7 @@ export class FlowTable {
   #update(packet: Packet, timeNs: number, wireLength: number, frame: number, input: number): number {
     this.packets++;
     const w = this.#w;
+    const u = this.#u;
     const f = this.#f;
     const clock = this.#clock;
     const d = side(packet);
@@ -349,8 +361,12 @@ export class FlowTable {
     f[rf + F_LAST] = timeNs;
     f[rf + F_CLOCK] = clock;
     w[rw + W_PACKETS + d]++;
-    f[rf + F_BYTES + d] += wireLength;
-    f[rf + F_PAYLOAD + d] += packet.payloadLength;
+    const bytes = u[rw + U_BYTES + d] + wireLength;
+    u[rw + U_BYTES + d] = bytes;
+    if (bytes >= CARRY) this.#carry(ref, U_BYTES + d);
+    const payload = u[rw + U_PAYLOAD + d] + packet.payloadLength;
+    u[rw + U_PAYLOAD + d] = payload;
+    if (payload >= CARRY) this.#carry(ref, U_PAYLOAD + d);
     if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref, timeNs);
     else if (packet.quoted !== 0) this.#creditError(packet);
     if (packet.payloadCaptured > 0) {
@@ -359,6 +375,19 @@ export class FlowTable {
       if (((peekState(w[rw + W_STATE], d) - 1) & 63) >= 31) this.#keepFirstBytes(packet, d, ref);
     }
     return ref;
+  }
+
+  /** One of the record's sums has gone beyond 32 bits. */
+  #carry(ref: number, which: number): void {
+    const at = this.#rest(ref) + R_CARRY + which - U_BYTES;
+    this.#rests.words[at]++;
+  }
+
+  /** Where the record's row in `#rests` begins; it has one from now on. */
+  #rest(ref: number): number {
+    const at = ref * RECORD_I32 + W_REST;
+    if (this.#w[at] === 0) this.#w[at] = this.#rests.take();
+    return restAt(this.#w[at]);
   }
 
   /** Begins a new row in place of the one that has the packet's key. @returns whether it is another flow's. */
@@ -521,16 +550,17 @@ export class FlowTable {
   }
 
   #isSameV6(packet: Packet, d: number, rw: number): boolean {
-    const w = this.#w;
-    const from = rw + W_ADDRESS_REST + 3 * d;
-    const to = rw + W_ADDRESS_REST + 3 * (1 - d);
+    const { words } = this.#rests;
+    const at = restAt(this.#w[rw + W_REST]) + R_ADDRESS;
+    const from = at + 3 * d;
+    const to = at + 3 * (1 - d);
     return (
-      w[from] === packet.src1 &&
-      w[from + 1] === packet.src2 &&
-      w[from + 2] === packet.src3 &&
-      w[to] === packet.dst1 &&
-      w[to + 1] === packet.dst2 &&
-      w[to + 2] === packet.dst3
+      words[from] === packet.src1 &&
+      words[from + 1] === packet.src2 &&
+      words[from + 2] === packet.src3 &&
+      words[to] === packet.dst1 &&
+      words[to + 1] === packet.dst2 &&
+      words[to + 2] === packet.dst3
     );
   }
 
@@ -585,17 +615,23 @@ export class FlowTable {
     w[rw + W_PORTS] = ends;
     w[rw + W_ADDRESS + d] = packet.src0;
     w[rw + W_ADDRESS + 1 - d] = packet.dst0;
-    const from = rw + W_ADDRESS_REST + 3 * d;
-    w[from] = packet.src1;
-    w[from + 1] = packet.src2;
-    w[from + 2] = packet.src3;
-    const to = rw + W_ADDRESS_REST + 3 * (1 - d);
-    w[to] = packet.dst1;
-    w[to + 1] = packet.dst2;
-    w[to + 2] = packet.dst3;
+    if (packet.isV6 !== 0) this.#keepV6(ref, packet, d);
     this.#insert(hash, ref);
     this.#open(ref, packet, d, timeNs, frame, input);
     return ref;
+  }
+
+  #keepV6(ref: number, packet: Packet, d: number): void {
+    const at = this.#rest(ref) + R_ADDRESS;
+    const { words } = this.#rests;
+    const from = at + 3 * d;
+    words[from] = packet.src1;
+    words[from + 1] = packet.src2;
+    words[from + 2] = packet.src3;
+    const to = at + 3 * (1 - d);
+    words[to] = packet.dst1;
+    words[to + 1] = packet.dst2;
+    words[to + 2] = packet.dst3;
   }
 
   /** Begins a row in a record whose key is set: counters to zero, direction from this packet. */
@@ -626,12 +662,13 @@ export class FlowTable {
       }
     }
     if (this.payloads?.open(ref, packet) === true) state |= (KEEPS_PAYLOAD * 65) << STATE_FIRST_BYTES;
+    let kinds = (packet.vlan + 1) << 16;
+    if ((packet.protocol === PROTO.icmp || packet.protocol === PROTO.icmpv6) && packet.icmpType >= 0) {
+      state |= STATE_ICMP;
+      kinds |= (packet.icmpType << 8) | packet.icmpCode;
+    }
     w[rw + W_STATE] = state;
-    w[rw + W_VLAN] = packet.vlan;
-    w[rw + W_ICMP] =
-      (packet.protocol === PROTO.icmp || packet.protocol === PROTO.icmpv6) && packet.icmpType >= 0
-        ? (packet.icmpType << 8) | packet.icmpCode
-        : -1;
+    w[rw + W_KINDS] = kinds;
     w[rw + W_SEQUENCE] = 0;
     if ((before & STATE_LIVE) !== 0) this.#observer.release(ref);
     if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
@@ -646,13 +683,13 @@ export class FlowTable {
     const f = this.#f;
     const rw = ref * RECORD_I32;
     const rf = ref * RECORD_F64;
-    f[rf + F_BYTES] = f[rf + F_BYTES + 1] = 0;
-    f[rf + F_PAYLOAD] = f[rf + F_PAYLOAD + 1] = 0;
+    w[rw + U_BYTES] = w[rw + U_BYTES + 1] = 0;
+    w[rw + U_PAYLOAD] = w[rw + U_PAYLOAD + 1] = 0;
     f[rf + F_IAT_SUM] = f[rf + F_IAT_SQUARES] = f[rf + F_IAT_MAX] = 0;
     f[rf + F_IAT_MIN] = Number.POSITIVE_INFINITY;
     w[rw + W_PACKETS] = w[rw + W_PACKETS + 1] = 0;
     w[rw + W_FLAGS] = 0;
-    w[rw + W_ERRORS] = 0;
+    if (w[rw + W_REST] !== 0) this.#rests.resetCounts(w[rw + W_REST]);
     if (continued !== 0) {
       w[rw + W_STATE] |= STATE_CONTINUED | STATE_DORMANT;
       this.#tracker.resetCounts(ref);
@@ -680,6 +717,10 @@ export class FlowTable {
     this.#tracker.release(ref);
     this.payloads?.release(ref);
     if ((w[rw + W_STATE] & STATE_TUNNEL) !== 0) this.#tunnels.delete(ref);
+    if (w[rw + W_REST] !== 0) {
+      this.#rests.give(w[rw + W_REST]);
+      w[rw + W_REST] = 0;
+    }
     w[rw + W_STATE] = 0;
     w[rw + W_NEXT_FREE] = this.#free;
     this.#free = ref;
@@ -807,9 +848,10 @@ export class FlowTable {
     const ends = ports(quote, d);
     const ref = this.#find(quote, d, low, high, ends, this.#hash(quote, d, low, high, ends));
     if (ref < 0) return;
-    const at = ref * RECORD_I32 + W_ERRORS;
-    const count = Math.min(0xffff, (this.#w[at] >>> 16) + 1);
-    this.#w[at] = (count << 16) | ((packet.icmpType & 255) << 8) | (packet.icmpCode & 255);
+    const at = this.#rest(ref) + R_ERRORS;
+    const { words } = this.#rests;
+    const count = Math.min(0xffff, (words[at] >>> 16) + 1);
+    words[at] = (count << 16) | ((packet.icmpType & 255) << 8) | (packet.icmpCode & 255);
   }
 
   // ---- rows ----
