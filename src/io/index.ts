@@ -31,7 +31,7 @@ export {
 } from './source/connection-sheet.ts';
 export * from './source/csv.ts';
 export * from './source/delimited.ts';
-export * from './source/elasticsearch.ts';
+export * from './source/elasticsearch/index.ts';
 export * from './source/flow-writer.ts';
 export * from './source/folder-watch.ts';
 export * from './source/follow.ts';

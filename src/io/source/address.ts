@@ -2,7 +2,7 @@ import { nearest, safeText, UserError } from '../../core/index.ts';
 import type { OddityCounter } from '../../wire/index.ts';
 import type { DeadLetterFile } from '../sink/dead-letter.ts';
 import { listenerTable, listenRecords } from './agent/index.ts';
-import { openSearchQuery } from './elasticsearch.ts';
+import { openSearchQuery } from './elasticsearch/index.ts';
 import type { CollectorKind } from './netflow/index.ts';
 import { connectStream } from './stream-client.ts';
 import type { Reject, TableSource } from './table-source.ts';

@@ -1,10 +1,10 @@
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Table } from '../../core/index.ts';
-import { FLOW_SCHEMA, flowRecord } from '../../flow/index.ts';
-import { looksLikeEcs, openSearchQuery, type SearchOptions, type SearchSource } from './elasticsearch.ts';
-import type { JsonObject } from './record-stream.ts';
+import type { Table } from '../../../core/index.ts';
+import { FLOW_SCHEMA, flowRecord } from '../../../flow/index.ts';
+import type { JsonObject } from '../record-stream.ts';
+import { looksLikeEcs, openSearchQuery, type SearchOptions, type SearchSource } from './index.ts';
 
 const clean: (() => void)[] = [];
 afterEach(() => {
