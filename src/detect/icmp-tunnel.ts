@@ -1,8 +1,11 @@
 import { counted, humanBytes, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
+import { type HeavyColumns, HeavyRows, type KeyText } from './heavy-rows.ts';
+import { NO_ROW, widened } from './number-table.ts';
+import { AddressBits } from './text-number.ts';
 import { classesOf } from './told.ts';
 
 /**
@@ -75,37 +78,147 @@ const ONE_WAY_SHAPE = 0.6;
 const LOSS = 0.01;
 
 /** What two hosts exchanged by echo; the client is the one that sent requests. */
-class Exchange {
-  weight = 0;
+interface Exchange {
   readonly client: string;
   readonly server: string;
   readonly protocol: string;
-  readonly evidence: number;
-  requests = 0;
-  replies = 0;
-  requestBytes = 0;
-  replyBytes = 0;
+  readonly requests: number;
+  readonly replies: number;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
   /** Packets in flows whose lengths vary. */
-  varied = 0;
+  readonly varied: number;
   /** Flows whose first reply is not the first request, of those that show both. */
-  unequal = 0;
-  compared = 0;
-  flows = 0;
-  readonly span = new TimeSpan();
+  readonly unequal: number;
+  readonly compared: number;
+  readonly flows: number;
+  readonly span: TimeSpan;
+}
 
-  constructor(client: string, server: string, protocol: string, evidence: number) {
-    this.client = client;
-    this.server = server;
-    this.protocol = protocol;
-    this.evidence = evidence;
+const PROTOCOLS = ['icmp', 'icmpv6'] as const;
+
+/** Exchanges in columns, of which those with fewest bytes make room. */
+class Exchanges implements HeavyColumns {
+  readonly rows: HeavyRows;
+  readonly #pool: EvidencePool;
+  /** Index into `PROTOCOLS`. */
+  #protocol = new Uint8Array(0);
+  #evidence = new Int32Array(0);
+  #requests = new Float64Array(0);
+  #replies = new Float64Array(0);
+  #requestBytes = new Float64Array(0);
+  #replyBytes = new Float64Array(0);
+  #varied = new Float64Array(0);
+  #unequal = new Int32Array(0);
+  #compared = new Int32Array(0);
+  #flows = new Int32Array(0);
+  #firstMs = new Float64Array(0);
+  #lastMs = new Float64Array(0);
+
+  constructor(cap: Cap, pool: EvidencePool) {
+    this.rows = new HeavyRows(cap, this);
+    this.#pool = pool;
   }
+
+  /** `NO_ROW` where it is refused. */
+  obtain(client: KeyText, server: KeyText, protocol: string): number {
+    const known = this.rows.find(client.text, client.bits, server);
+    if (known !== NO_ROW) return known;
+    const row = this.rows.add(client.text, client.bits, server);
+    if (row === NO_ROW) return NO_ROW;
+    if (this.rows.capacity > this.#flows.length) this.#widen(this.rows.capacity);
+    this.#protocol[row] = protocol === PROTOCOLS[0] ? 0 : 1;
+    this.#evidence[row] = this.#pool.collector(EVIDENCE_PER_PAIR);
+    for (const column of [this.#requests, this.#replies, this.#requestBytes, this.#replyBytes, this.#varied])
+      column[row] = 0;
+    for (const column of [this.#unequal, this.#compared, this.#flows]) column[row] = 0;
+    this.#firstMs[row] = Number.POSITIVE_INFINITY;
+    this.#lastMs[row] = Number.NEGATIVE_INFINITY;
+    return row;
+  }
+
+  /** One flow, its packets and bytes. */
+  saw(row: number, requests: number, replies: number, requestBytes: number, replyBytes: number): void {
+    raise(this.#requests, row, requests);
+    raise(this.#replies, row, replies);
+    raise(this.#requestBytes, row, requestBytes);
+    raise(this.#replyBytes, row, replyBytes);
+    if (isVaried(requestBytes, requests) || isVaried(replyBytes, replies)) raise(this.#varied, row, requests + replies);
+    raise(this.#flows, row, 1);
+  }
+
+  /** The first bytes of both directions of a flow are known. */
+  compare(row: number, isEqual: boolean): void {
+    raise(this.#compared, row, 1);
+    if (!isEqual) raise(this.#unequal, row, 1);
+  }
+
+  last(row: number, startMs: number | undefined, endMs: number | undefined): void {
+    for (const ms of [startMs, endMs ?? startMs]) {
+      if (ms === undefined || !Number.isFinite(ms)) continue;
+      if (ms < (this.#firstMs[row] as number)) this.#firstMs[row] = ms;
+      if (ms > (this.#lastMs[row] as number)) this.#lastMs[row] = ms;
+    }
+  }
+
+  /** Number of its collector. */
+  evidenceOf(row: number): number {
+    return this.#evidence[row] as number;
+  }
+
+  /** Bytes of data. */
+  weightOf(row: number): number {
+    return (this.#requestBytes[row] as number) + (this.#replyBytes[row] as number);
+  }
+
+  release(row: number): void {
+    this.#pool.release(this.evidenceOf(row));
+  }
+
+  exchange(row: number): Exchange {
+    const span = new TimeSpan();
+    span.add(this.#firstMs[row], this.#lastMs[row]);
+    return {
+      client: this.rows.text(row),
+      server: this.rows.otherText(row),
+      protocol: PROTOCOLS[this.#protocol[row] as 0 | 1],
+      requests: this.#requests[row] as number,
+      replies: this.#replies[row] as number,
+      requestBytes: this.#requestBytes[row] as number,
+      replyBytes: this.#replyBytes[row] as number,
+      varied: this.#varied[row] as number,
+      unequal: this.#unequal[row] as number,
+      compared: this.#compared[row] as number,
+      flows: this.#flows[row] as number,
+      span,
+    };
+  }
+
+  #widen(n: number): void {
+    this.#protocol = widened(this.#protocol, n);
+    this.#evidence = widened(this.#evidence, n);
+    this.#requests = widened(this.#requests, n);
+    this.#replies = widened(this.#replies, n);
+    this.#requestBytes = widened(this.#requestBytes, n);
+    this.#replyBytes = widened(this.#replyBytes, n);
+    this.#varied = widened(this.#varied, n);
+    this.#unequal = widened(this.#unequal, n);
+    this.#compared = widened(this.#compared, n);
+    this.#flows = widened(this.#flows, n);
+    this.#firstMs = widened(this.#firstMs, n);
+    this.#lastMs = widened(this.#lastMs, n);
+  }
+}
+
+function raise(column: Int32Array | Float64Array, row: number, by: number): void {
+  column[row] = (column[row] as number) + by;
 }
 
 export function createIcmpTunnelDetector(context: NetworkContext, options: Partial<IcmpTunnelOptions> = {}): Detector {
   const { minScore, minPackets, minBytes, maxPairs, maxEvidence } = { ...DEFAULT_ICMP_TUNNEL_OPTIONS, ...options };
   const pairCap = new Cap('pairs of hosts that ping', maxPairs);
   const pool = new EvidencePool(maxEvidence);
-  const exchanges = new HeavyMap<Exchange>(pairCap, ({ evidence }) => pool.release(evidence));
+  const exchanges = new Exchanges(pairCap, pool);
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
@@ -130,34 +243,29 @@ export function createIcmpTunnelDetector(context: NetworkContext, options: Parti
     if (initiator === undefined || responder === undefined || protocol === undefined || sentBytes === undefined) return;
     const returned = numberAt(batch.responderPackets, row) ?? 0;
     const returnedBytes = numberAt(batch.responderPayloadBytes, row) ?? 0;
-    const [client, server] = isAsked ? [initiator, responder] : [responder, initiator];
-    const exchange = exchanges.obtain(
-      `${client} ${server}`,
-      () => new Exchange(client, server, protocol, pool.collector(EVIDENCE_PER_PAIR)),
-    );
+    const sides = [
+      { text: initiator, bits: AddressBits.of(batch.initiator).at(row) },
+      { text: responder, bits: AddressBits.of(batch.responder).at(row) },
+    ] as const;
+    const [client, server] = isAsked ? sides : [sides[1], sides[0]];
+    const exchange = exchanges.obtain(client, server, protocol);
+    if (exchange === NO_ROW) return;
     const [requests, replies] = isAsked ? [sent, returned] : [returned, sent];
-    const [requestBytes, replyBytes] = isAsked ? [sentBytes, returnedBytes] : [returnedBytes, sentBytes];
-    exchange.requests += requests;
-    exchange.replies += replies;
-    exchange.requestBytes += requestBytes;
-    exchange.replyBytes += replyBytes;
-    exchange.weight += requestBytes + replyBytes;
-    if (isVaried(requestBytes, requests) || isVaried(replyBytes, replies)) exchange.varied += requests + replies;
+    if (isAsked) exchanges.saw(exchange, sent, returned, sentBytes, returnedBytes);
+    else exchanges.saw(exchange, returned, sent, returnedBytes, sentBytes);
     const asked = textAt(batch.initiatorFirstBytes, row);
     const answered = textAt(batch.responderFirstBytes, row);
     // Where more replies are missing the first one may be.
-    if (asked !== undefined && answered !== undefined && Math.abs(requests - replies) <= 1 + LOSS * requests) {
-      exchange.compared++;
-      if (asked !== answered) exchange.unequal++;
-    }
-    exchange.flows++;
-    exchange.span.add(numberAt(batch.startMs, row), numberAt(batch.endMs, row));
-    pool.offer(exchange.evidence, batch.table, row, -(sentBytes + returnedBytes));
+    if (asked !== undefined && answered !== undefined && Math.abs(requests - replies) <= 1 + LOSS * requests)
+      exchanges.compare(exchange, asked === answered);
+    exchanges.last(exchange, numberAt(batch.startMs, row), numberAt(batch.endMs, row));
+    pool.offer(exchanges.evidenceOf(exchange), batch.table, row, -(sentBytes + returnedBytes));
   }
 
   function finish(): Detection[] {
     const found: Detection[] = [];
-    for (const [, exchange] of exchanges.sortedEntries()) {
+    for (const row of exchanges.rows.rows()) {
+      const exchange = exchanges.exchange(row);
       const { requests, replies, requestBytes, replyBytes, client, server, span } = exchange;
       const bytes = requestBytes + replyBytes;
       if (requests + replies < minPackets || bytes < minBytes || !span.known) continue;
@@ -174,7 +282,7 @@ export function createIcmpTunnelDetector(context: NetworkContext, options: Parti
         lastMs: span.lastMs,
         score: judged.score,
         reasons: reasonsOf(exchange, judged, minBytes, context.isHome(client)),
-        flows: pool.flows(exchange.evidence),
+        flows: pool.flows(exchanges.evidenceOf(row)),
         flowCount: exchange.flows,
       });
     }

@@ -26,8 +26,8 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
-import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
-import { TextHashes } from './pair.ts';
+import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
+import { NO_ROW, widened } from './number-table.ts';
 import { GroupAddresses, portsText } from './service.ts';
 import { AddressBits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
@@ -132,28 +132,54 @@ export const scanInfo: DetectorInfo = {
   source: 'Jung, Paxson, Berger, Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing, 2004.',
 };
 
-class Source implements HeavyEntry {
-  readonly number: number;
-  readonly address: string;
-  readonly hash: number;
+/** Sources in columns. The row of one is its number in the store of contacts. */
+class Sources implements HeavyColumns {
+  readonly rows: HeavyRows;
   /** How many contacts it has; the source is kept for them. */
-  weight = 0;
+  weight = new Int32Array(0);
   /** First of its slots in the store. */
-  head = NONE;
-  dropped = false;
+  head = new Int32Array(0);
   /** Flows to the DNS port; each counts, so that they are at least as many as the names that it asked for by a resolver of its own. */
-  questions = 0;
-  /** True where a contact of this source was refused at a cap: counts are then lower bounds. */
-  cut = false;
+  questions = new Int32Array(0);
+  /** 1 where a contact of this source was refused at a cap: counts are then lower bounds. */
+  cut = new Uint8Array(0);
+  readonly #store: ContactStore;
 
-  constructor(number: number, address: string, hash: number) {
-    this.number = number;
-    this.address = address;
-    this.hash = hash;
+  constructor(cap: Cap, store: ContactStore) {
+    this.rows = new HeavyRows(cap, this);
+    this.#store = store;
   }
 
-  hasKey(address: string): boolean {
-    return this.address === address;
+  /** `NO_ROW` where it is refused. */
+  obtain(address: string, bits: number): number {
+    const known = this.rows.find(address, bits);
+    if (known !== NO_ROW) return known;
+    const row = this.rows.add(address, bits);
+    if (row === NO_ROW) return NO_ROW;
+    const n = this.rows.capacity;
+    if (n > this.weight.length) {
+      this.weight = widened(this.weight, n);
+      this.head = widened(this.head, n);
+      this.questions = widened(this.questions, n);
+      this.cut = widened(this.cut, n);
+    }
+    this.weight[row] = 0;
+    this.head[row] = NONE;
+    this.questions[row] = 0;
+    this.cut[row] = 0;
+    return row;
+  }
+
+  weightOf(row: number): number {
+    return this.weight[row] as number;
+  }
+
+  release(row: number): void {
+    this.#store.release(this.headOf(row));
+  }
+
+  headOf(row: number): number {
+    return this.head[row] as number;
   }
 }
 
@@ -234,15 +260,11 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     maxContactsPerSource,
   } = { ...DEFAULT_SCAN_OPTIONS, ...options };
   const store = new ContactStore(maxContacts);
-  const sources = new HeavyTable<Source>(new Cap('sources of first contacts', maxSources), (source) => {
-    source.dropped = true;
-    store.release(source.head);
-  });
+  const sources = new Sources(new Cap('sources of first contacts', maxSources), store);
   const contactCap = new Cap('first contacts', maxContacts);
   const perSourceCap = new Cap('first contacts of one source', maxContactsPerSource);
   /** No source with fewer contacts is a scanner. */
   const minContacts = Math.min(minHosts, minPorts, minEchoHosts, minSweepHosts, minArpTargets);
-  let sourceNumber = 0;
   /** Refusals before which it is not worth while to look for contacts to drop again. */
   let nextSweep = 0;
 
@@ -258,9 +280,10 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const flagCodes = flows.initiatorFlags.codes;
     const initiators = flows.initiator.codes;
     const groups = new GroupAddresses(flows);
-    const known = new Array<Source | undefined>(codeCount(flows.initiator)).fill(undefined);
-    const addressHashes = new TextHashes(flows.initiator);
-    const hashes = new TextHashes(flows.responder);
+    /** The source by initiator, as far as it was asked for since sources were dropped. */
+    const known = new Int32Array(codeCount(flows.initiator)).fill(NO_ROW);
+    let drops = sources.rows.drops;
+    const addressBits = AddressBits.of(flows.initiator);
     const hostBits = AddressBits.of(flows.responder);
     for (let row = 0; row < flows.rowCount; row++) {
       let outcome = (outcomes[(outcomeCodes[row] as number) + 1] as number) - 1;
@@ -269,7 +292,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       const address = textAt(flows.initiator, row);
       const host = textAt(flows.responder, row);
       if (address === undefined || host === undefined) continue;
-      if (addressHashes.at(row) === hashes.at(row) && address === host) continue;
+      if (addressBits.at(row) === hostBits.at(row) && address === host) continue;
       let port = -1;
       let protocol = protocolClass;
       if (protocolClass === TCP) {
@@ -304,25 +327,29 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         protocol = ICMP;
       }
       const code = initiators[row] as number;
-      let source = known[code];
-      if (source === undefined || source.dropped) {
-        source = sourceOf(address, addressHashes.at(row));
-        if (source === undefined) continue;
+      if (sources.rows.drops !== drops) {
+        drops = sources.rows.drops;
+        known.fill(NO_ROW);
+      }
+      let source = known[code] as number;
+      if (source === NO_ROW) {
+        source = sources.obtain(address, addressBits.at(row));
+        if (source === NO_ROW) continue;
         known[code] = source;
       }
-      if (port === DNS_PORT) source.questions++;
+      if (port === DNS_PORT) sources.questions[source] = (sources.questions[source] as number) + 1;
       const place = placeOf(protocol, port);
-      let slot = source.weight === 0 ? NONE : store.find(source.number, host, hostBits.at(row), place);
+      let slot = sources.weightOf(source) === 0 ? NONE : store.find(source, host, hostBits.at(row), place);
       if (slot === NONE) {
-        slot = admit(source) ? store.add(source.number, host, hostBits.at(row), place, source.head) : NONE;
+        slot = admit(source) ? store.add(source, host, hostBits.at(row), place, sources.headOf(source)) : NONE;
         if (slot === NONE) {
-          if (source.weight >= maxContactsPerSource) perSourceCap.refused++;
+          if (sources.weightOf(source) >= maxContactsPerSource) perSourceCap.refused++;
           else contactCap.refused++;
-          source.cut = true;
+          sources.cut[source] = 1;
           continue;
         }
-        source.head = slot;
-        source.weight++;
+        sources.head[source] = slot;
+        sources.weight[source] = sources.weightOf(source) + 1;
       }
       const startMs = numberAt(flows.startMs, row);
       const endMs = numberAt(flows.endMs, row) ?? startMs;
@@ -334,36 +361,35 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     }
   }
 
-  function sourceOf(address: string, hash: number): Source | undefined {
-    const known = sources.find(hash, address, '', 0);
-    if (known !== undefined) return known;
-    const made = new Source(sourceNumber++, address, hash);
-    return sources.add(made) ? made : undefined;
-  }
-
   /** Whether a source may have another contact; makes room where there is none. */
-  function admit(source: Source): boolean {
-    if (source.weight >= maxContactsPerSource) return false;
+  function admit(source: number): boolean {
+    const weight = sources.weightOf(source);
+    if (weight >= maxContactsPerSource) return false;
     if (store.size < maxContacts) return true;
     if (contactCap.refused < nextSweep) return false;
     // The one that asks is not to be dropped itself.
-    const { weight } = source;
-    source.weight = Math.max(weight, minContacts);
+    sources.weight[source] = Math.max(weight, minContacts);
     const before = store.size;
-    sources.dropBelow(minContacts);
+    sources.rows.dropBelow(minContacts);
     contactCap.refused += before - store.size;
-    source.weight = weight;
+    sources.weight[source] = weight;
     if (maxContacts - store.size < maxContacts / 32) nextSweep = contactCap.refused + maxContacts / 32;
     return store.size < maxContacts;
   }
 
-  function suspectOf(source: Source): Suspect {
+  function suspectOf(source: number): Suspect {
     const contacts: Record<ContactProtocol, Contact[]> = { tcp: [], udp: [], icmp: [], arp: [] };
-    for (const slot of store.slots(source.head)) {
+    for (const slot of store.slots(sources.headOf(source))) {
       const contact = store.contactAt(slot);
       contacts[CONTACT_PROTOCOLS[contact.protocol] ?? 'tcp'].push(contact);
     }
-    return { address: source.address, questions: source.questions, cut: source.cut, contacts, sample: undefined };
+    return {
+      address: sources.rows.text(source),
+      questions: sources.questions[source] as number,
+      cut: sources.cut[source] === 1,
+      contacts,
+      sample: undefined,
+    };
   }
 
   /** The stretch of a walk with the best odds, as the header says; undefined where it does not decide. */
@@ -402,10 +428,10 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
 
   function finish(): Detection[] {
     const detections: Detection[] = [];
-    const oneWay = looksOneWay(sources.values(), store);
-    const arpRepliesSeen = showsArpReplies(sources.values(), store);
-    for (const source of sources.values()) {
-      if (source.weight < minContacts) continue;
+    const oneWay = looksOneWay(sources, store);
+    const arpRepliesSeen = showsArpReplies(sources, store);
+    for (const source of sources.rows.rows()) {
+      if (sources.weightOf(source) < minContacts) continue;
       const suspect = suspectOf(source);
       for (const protocol of ['tcp', 'udp'] as const) portScans(suspect, protocol, oneWay, detections);
       echoSweep(suspect, detections);
@@ -794,7 +820,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     id: scanInfo.id,
     observe,
     finish,
-    saturations: (): Saturation[] => saturationsOf(scanInfo.id, [sources.cap, contactCap, perSourceCap]),
+    saturations: (): Saturation[] => saturationsOf(scanInfo.id, [sources.rows.cap, contactCap, perSourceCap]),
   };
 }
 
@@ -857,9 +883,9 @@ function flowOf(initiator: string, { protocol, host, port, evidence }: Contact):
 }
 
 /** True where an ARP request of anybody was answered. */
-function showsArpReplies(sources: Iterable<Source>, store: ContactStore): boolean {
-  for (const source of sources)
-    for (const slot of store.slots(source.head))
+function showsArpReplies(sources: Sources, store: ContactStore): boolean {
+  for (const source of sources.rows.rows())
+    for (const slot of store.slots(sources.headOf(source)))
       if (store.protocolAt(slot) === ARP && store.outcomeAt(slot) === ANSWERED) return true;
   return false;
 }
@@ -868,14 +894,14 @@ function showsArpReplies(sources: Iterable<Source>, store: ContactStore): boolea
  * True where hardly any first contact over TCP got a reply and no single source is to blame: at least 50 contacts of at least 5 sources, below 1 %
  * with a reply, and no source with half of them. Then the capture may hold one direction only, or SYNs only.
  */
-function looksOneWay(sources: Iterable<Source>, store: ContactStore): boolean {
+function looksOneWay(sources: Sources, store: ContactStore): boolean {
   let contacts = 0;
   let replied = 0;
   let senders = 0;
   let largest = 0;
-  for (const source of sources) {
+  for (const source of sources.rows.rows()) {
     let n = 0;
-    for (const slot of store.slots(source.head)) {
+    for (const slot of store.slots(sources.headOf(source))) {
       if (store.protocolAt(slot) !== TCP) continue;
       n++;
       if (store.outcomeAt(slot) !== UNANSWERED) replied++;
