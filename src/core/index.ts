@@ -19,4 +19,5 @@ export * from './text.ts';
 export * from './text-dictionary.ts';
 export * from './text-hash.ts';
 export * from './text-memo.ts';
+export * from './text-table.ts';
 export * from './time.ts';

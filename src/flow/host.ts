@@ -1,4 +1,17 @@
-import { isValid, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  isValid,
+  NO_ROW,
+  numberAt,
+  OwnedRows,
+  type StringColumn,
+  type Table,
+  TextHashes,
+  TextNumbering,
+  TextTable,
+  textAt,
+  widened,
+} from '../core/index.ts';
+import { NO_LABEL, PortLabels } from './port-label.ts';
 import { bindFlows } from './schema.ts';
 
 /** What the flows tell of one host. */
@@ -34,8 +47,10 @@ export class HostTable {
   readonly capacity: number;
   /** Flow ends whose address had no place. */
   refused = 0;
-  #numbers = new Map<string, number>();
-  #mac: (string | undefined)[] = [];
+  #addresses = new TextTable();
+  #macs = new TextTable();
+  /** The number of a host's MAC + 1; 0 where none is known. */
+  #mac = new Int32Array(0);
   #spoke = new Uint8Array(0);
   #flowsOut = new Float64Array(0);
   #flowsIn = new Float64Array(0);
@@ -44,7 +59,9 @@ export class HostTable {
   #firstMs = new Float64Array(0);
   #lastMs = new Float64Array(0);
   #services: Tally;
+  #labels = new PortLabels();
   #names: Tally;
+  #nameTexts = new TextTable();
 
   constructor(capacity = 32_768) {
     this.capacity = capacity;
@@ -62,8 +79,13 @@ export class HostTable {
 
   observe(table: Table): void {
     const f = bindFlows(table);
-    const initiators = this.#resolve(f.initiator.dictionary);
-    const responders = this.#resolve(f.responder.dictionary);
+    const initiators = this.#resolve(f.initiator);
+    const responders = this.#resolve(f.responder);
+    const initiatorMacs = new TextNumbering(this.#macs, f.initiatorMac);
+    const responderMacs = new TextNumbering(this.#macs, f.responderMac);
+    const labels = this.#labels.columns(f.service, f.protocol, 'undefined');
+    const serverNames = new TextNumbering(this.#nameTexts, f.serverName);
+    const httpHosts = new TextNumbering(this.#nameTexts, f.httpHost);
     for (let row = 0; row < table.rowCount; row++) {
       const from = initiators[f.initiator.codes[row]];
       const to = responders[f.responder.codes[row]];
@@ -78,7 +100,7 @@ export class HostTable {
         if (!isValid(f.initiatorPackets, row) || f.initiatorPackets.values[row] > 0) this.#spoke[from] = 1;
         this.#bytesOut[from] += out;
         this.#bytesIn[from] += back;
-        this.#mac[from] ??= textAt(f.initiatorMac, row);
+        if (this.#mac[from] === 0) this.#noteMac(from, f.initiatorMac.codes[row], initiatorMacs);
       }
       if (to === REFUSED) this.refused++;
       else {
@@ -91,37 +113,50 @@ export class HostTable {
           isValid(f.responderPackets, row) ? f.responderPackets.values[row] > 0 : textAt(f.outcome, row) === 'answered'
         ) {
           this.#spoke[to] = 1;
-          this.#mac[to] ??= textAt(f.responderMac, row);
+          if (this.#mac[to] === 0) this.#noteMac(to, f.responderMac.codes[row], responderMacs);
           // A reset says that nothing listens there.
           if (textAt(f.outcome, row) === 'refused') continue;
           const port = numberAt(f.responderPort, row);
-          if (port !== undefined)
-            this.#services.count(to, `${textAt(f.service, row) ?? textAt(f.protocol, row)}/${port}`);
-          const name = textAt(f.serverName, row) ?? textAt(f.httpHost, row);
-          if (name !== undefined && name.length <= MAX_NAME_LENGTH && name !== textAt(f.responder, row))
-            this.#names.count(to, name);
+          if (port !== undefined && !this.#services.raise(to, labels.find(row, port)) && this.#services.admits(to))
+            this.#services.add(to, labels.take(row, port));
+          const serverName = f.serverName.codes[row];
+          const httpHost = f.httpHost.codes[row];
+          if (serverName >= 0) this.#countName(to, serverNames, serverName, textAt(f.responder, row));
+          else if (httpHost >= 0) this.#countName(to, httpHosts, httpHost, textAt(f.responder, row));
         }
       }
     }
   }
 
-  #resolve(addresses: readonly string[]): Int32Array {
-    const hosts = new Int32Array(addresses.length);
-    for (let i = 0; i < addresses.length; i++) hosts[i] = this.#numberOf(addresses[i]);
+  #resolve(addresses: StringColumn): Int32Array {
+    const { dictionary } = addresses;
+    const hashes = new TextHashes(addresses);
+    const hosts = new Int32Array(dictionary.length);
+    for (let i = 0; i < dictionary.length; i++) hosts[i] = this.#numberOf(dictionary[i], hashes.of(i));
     return hosts;
   }
 
-  #numberOf(address: string): number {
-    const known = this.#numbers.get(address);
-    if (known !== undefined) return known;
-    const host = this.#numbers.size;
-    if (host >= this.capacity) return REFUSED;
+  #numberOf(address: string, hash: number): number {
+    const known = this.#addresses.find(address, hash);
+    if (known !== NO_ROW) return known;
+    if (this.#addresses.size >= this.capacity) return REFUSED;
+    const host = this.#addresses.add(address, hash);
+    if (host === NO_ROW) return REFUSED;
     if (host >= this.#spoke.length) this.#grow();
     this.#firstMs[host] = Number.POSITIVE_INFINITY;
     this.#lastMs[host] = Number.NEGATIVE_INFINITY;
-    this.#mac.push(undefined);
-    this.#numbers.set(address, host);
     return host;
+  }
+
+  #noteMac(host: number, code: number, macs: TextNumbering): void {
+    if (code >= 0) this.#mac[host] = macs.take(code) + 1;
+  }
+
+  #countName(host: number, names: TextNumbering, code: number, address: string | undefined): void {
+    if (this.#names.raise(host, names.find(code))) return;
+    const name = names.text(code);
+    if (name.length <= MAX_NAME_LENGTH && name !== address && this.#names.admits(host))
+      this.#names.add(host, names.take(code));
   }
 
   #touch(host: number, startMs: number, endMs: number): void {
@@ -131,36 +166,40 @@ export class HostTable {
 
   #grow(): void {
     const n = Math.max(64, 2 * this.#spoke.length);
-    const spoke = new Uint8Array(n);
-    spoke.set(this.#spoke);
-    this.#spoke = spoke;
-    this.#flowsOut = grown(this.#flowsOut, n);
-    this.#flowsIn = grown(this.#flowsIn, n);
-    this.#bytesOut = grown(this.#bytesOut, n);
-    this.#bytesIn = grown(this.#bytesIn, n);
-    this.#firstMs = grown(this.#firstMs, n);
-    this.#lastMs = grown(this.#lastMs, n);
+    this.#mac = widened(this.#mac, n);
+    this.#spoke = widened(this.#spoke, n);
+    this.#flowsOut = widened(this.#flowsOut, n);
+    this.#flowsIn = widened(this.#flowsIn, n);
+    this.#bytesOut = widened(this.#bytesOut, n);
+    this.#bytesIn = widened(this.#bytesIn, n);
+    this.#firstMs = widened(this.#firstMs, n);
+    this.#lastMs = widened(this.#lastMs, n);
+    this.#services.widen(n);
+    this.#names.widen(n);
   }
 
   /** How many hosts spoke. */
   get count(): number {
-    return this.#speakers([...this.#numbers.keys()]).length;
+    return this.#speakers().length;
   }
 
   /** All hosts that spoke, most bytes first, then by address; MACs of routers and group addresses taken away. With `most`, the first so many. */
   finish(most = Number.POSITIVE_INFINITY): HostFacts[] {
-    const owners = new Map<string, number>();
-    for (const mac of this.#mac) if (mac !== undefined) owners.set(mac, (owners.get(mac) ?? 0) + 1);
-    const addresses = [...this.#numbers.keys()];
+    const owners = new Int32Array(this.#macs.size);
+    for (let host = 0; host < this.#addresses.size; host++) if (this.#mac[host] > 0) owners[this.#mac[host] - 1]++;
     const bytes = this.#bytesOut.map((out, host) => out + this.#bytesIn[host]);
-    return this.#speakers(addresses)
-      .sort((a, b) => bytes[b] - bytes[a] || (addresses[a] < addresses[b] ? -1 : 1))
+    const speakers = this.#speakers();
+    const addresses = new Map(speakers.map((host) => [host, this.#addresses.text(host)]));
+    const address = (host: number): string => addresses.get(host) ?? '';
+    return speakers
+      .sort((a, b) => bytes[b] - bytes[a] || (address(a) < address(b) ? -1 : 1))
       .slice(0, most)
       .map((host): HostFacts => {
-        const mac = this.#mac[host];
-        const isOwn = mac !== undefined && !isGroup(mac) && (owners.get(mac) ?? 0) <= MAC_ADDRESSES;
+        const number = this.#mac[host] - 1;
+        const mac = number < 0 ? undefined : this.#macs.text(number);
+        const isOwn = mac !== undefined && !isGroup(mac) && owners[number] <= MAC_ADDRESSES;
         return {
-          address: addresses[host],
+          address: address(host),
           mac: isOwn ? mac : undefined,
           spoke: true,
           flowsOut: this.#flowsOut[host],
@@ -169,17 +208,17 @@ export class HostTable {
           bytesIn: this.#bytesIn[host],
           firstMs: this.#firstMs[host],
           lastMs: this.#lastMs[host],
-          services: this.#services.of(host),
-          names: this.#names.of(host),
+          services: this.#services.of(host, (label) => this.#labels.text(label)),
+          names: this.#names.of(host, (name) => this.#nameTexts.text(name)),
         };
       });
   }
 
-  /** @param addresses of all hosts; their numbers are given as they come. */
-  #speakers(addresses: readonly string[]): number[] {
+  #speakers(): number[] {
     const hosts: number[] = [];
-    for (let host = 0; host < addresses.length; host++)
-      if (this.#spoke[host] === 1 && addresses[host] !== UNSPECIFIED) hosts.push(host);
+    const unspecified = this.#addresses.find(UNSPECIFIED);
+    for (let host = 0; host < this.#addresses.size; host++)
+      if (this.#spoke[host] === 1 && host !== unspecified) hosts.push(host);
     return hosts;
   }
 }
@@ -198,72 +237,69 @@ function isGroup(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) !== 0 || mac === '00:00:00:00:00:00';
 }
 
-/**
- * Counts texts per host, of which at most `cap` are told apart, and at most `most` of all hosts; `refused` counts what is beyond the latter. Most hosts have none and many have
- * one: a map is made for the second.
- */
+/** Counts what has a number per host, of which at most `cap` are told apart, and at most `most` of all hosts; `refused` counts what is beyond the latter. */
 class Tally {
   refused = 0;
-  #cap: number;
-  #most: number;
-  #size = 0;
-  #first = new Map<number, string>();
-  #times = new Map<number, number>();
-  #more = new Map<number, Map<string, number>>();
+  readonly #cap: number;
+  readonly #most: number;
+  readonly #rows: OwnedRows;
+  #times = new Float64Array(0);
+  /** First and last row of a host, plus one; 0 where it has none. */
+  #first = new Int32Array(0);
+  #last = new Int32Array(0);
+  #kinds = new Uint8Array(0);
 
   constructor(cap: number, most: number) {
     this.#cap = cap;
     this.#most = most;
+    this.#rows = new OwnedRows(most);
   }
 
-  count(host: number, text: string): void {
-    const more = this.#more.get(host);
-    if (more !== undefined) {
-      const times = more.get(text);
-      if (times !== undefined) more.set(text, times + 1);
-      else if (more.size < this.#cap && this.#admits()) more.set(text, 1);
-      return;
-    }
-    const first = this.#first.get(host);
-    const times = this.#times.get(host) ?? 0;
-    if (first === text) this.#times.set(host, times + 1);
-    else if (!this.#admits()) return;
-    else if (first === undefined) {
-      this.#first.set(host, text);
-      this.#times.set(host, 1);
-    } else {
-      this.#more.set(
-        host,
-        new Map([
-          [first, times],
-          [text, 1],
-        ]),
-      );
-      this.#first.delete(host);
-      this.#times.delete(host);
-    }
+  /** Makes room for `n` hosts. */
+  widen(n: number): void {
+    this.#first = widened(this.#first, n);
+    this.#last = widened(this.#last, n);
+    this.#kinds = widened(this.#kinds, n);
   }
 
-  #admits(): boolean {
-    if (this.#size >= this.#most) {
-      this.refused++;
-      return false;
-    }
-    this.#size++;
+  /** Counts a number that the host has; false where it has not. -1 is no number. */
+  raise(host: number, number: number): boolean {
+    if (number === NO_LABEL || this.#kinds[host] === 0) return false;
+    const row = this.#rows.find(host, number);
+    if (row === NO_ROW) return false;
+    this.#times[row]++;
     return true;
   }
 
-  /** Undefined where nothing was counted. */
-  of(host: number): ReadonlyMap<string, number> | undefined {
-    const first = this.#first.get(host);
-    return first === undefined ? this.#more.get(host) : new Map([[first, this.#times.get(host) ?? 0]]);
+  /** Whether the host may have one more; counts what is refused. */
+  admits(host: number): boolean {
+    if (this.#kinds[host] >= this.#cap) return false;
+    if (this.#rows.size < this.#most) return true;
+    this.refused++;
+    return false;
   }
-}
 
-function grown(from: Float64Array<ArrayBuffer>, n: number): Float64Array<ArrayBuffer> {
-  const to = new Float64Array(n);
-  to.set(from);
-  return to;
+  /** Counts a number that the host has not, for which there is room; -1 is none and is refused. */
+  add(host: number, number: number): void {
+    const row = number === NO_LABEL ? NO_ROW : this.#rows.add(host, number, this.#last[host] - 1);
+    if (row === NO_ROW) {
+      this.refused++;
+      return;
+    }
+    if (this.#rows.capacity > this.#times.length) this.#times = widened(this.#times, this.#rows.capacity);
+    this.#times[row] = 1;
+    if (this.#kinds[host]++ === 0) this.#first[host] = row + 1;
+    this.#last[host] = row + 1;
+  }
+
+  /** Counts by text, in the order in which they came. Undefined where nothing was counted. */
+  of(host: number, textOf: (number: number) => string): ReadonlyMap<string, number> | undefined {
+    if (this.#kinds[host] === 0) return undefined;
+    const counts = new Map<string, number>();
+    for (let row = this.#first[host] - 1; row !== NO_ROW; row = this.#rows.next(row))
+      counts.set(textOf(this.#rows.value(row)), this.#times[row]);
+    return counts;
+  }
 }
 
 /** Keys by falling count, then by name. */
