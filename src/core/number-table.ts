@@ -204,7 +204,7 @@ function mix(a: number, b: number): number {
 }
 
 /** The same column with room for `n` values. */
-export function widened<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array>(
+export function widened<T extends Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array | Float64Array>(
   column: T,
   n: number,
 ): T {
