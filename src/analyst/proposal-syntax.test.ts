@@ -45,6 +45,7 @@ describe('the syntax of a proposal', () => {
       'It asks for flags or the state of a connection, and its protocol is not TCP.',
     ],
     ['suricata', ' 445 (', ' 445 (content:"x"; ', 'It has an option that is none: content:"x".'],
+    ['suricata', ' 445 (', ' 445 (constructor:"x"; ', 'It has an option that is none: constructor:"x".'],
     ['suricata', 'alert', 'drop', 'It is not one alert with a header and options.'],
   ] as const)('%s with %s as %s is found out', (tool, right, wrong, problem) => {
     expect(of(tool)).toContain(right);

@@ -125,7 +125,8 @@ function suricataProblem(text: string): string | undefined {
   for (const option of options.split('; ')) {
     const at = option.indexOf(':');
     const name = option.slice(0, at);
-    if (at < 0 || SURICATA_OPTIONS[name]?.test(option.slice(at + 1)) !== true)
+    const form = Object.hasOwn(SURICATA_OPTIONS, name) ? SURICATA_OPTIONS[name] : undefined;
+    if (at < 0 || form?.test(option.slice(at + 1)) !== true)
       return `It has an option that is none: ${option.slice(0, 40)}.`;
     if (given.has(name)) return `It has ${name} twice.`;
     given.add(name);

@@ -86,6 +86,8 @@ describe('openBinetflow', () => {
     ['arp,0.0.0.0,,  who,1.1.1.9,,INT,,,1,60,60,1,', 'unknown', undefined],
     ['icmp,1.1.1.1,0x0008,   ->,2.2.2.2,0x1234,ECO,0,,3,294,294,3,', 'unanswered', undefined],
     ['icmp,1.1.1.1,0x0303,   ->,2.2.2.2,0x1234,URP,0,,1,70,70,1,', 'unknown', undefined],
+    ['icmp,1.1.1.1,0x0303,   ->,2.2.2.2,0x1234,toString,0,,1,70,70,1,', 'unknown', undefined],
+    ['tcp,1.1.1.1,5,   ->,2.2.2.2,80,constructor,0,0,1,60,60,1,', 'unknown', undefined],
   ])('says of %s that it was %s', async (rest, outcome, tcpState) => {
     const row = await flow(`2018/12/18 14:00:00.5,0.1,${rest}`);
     expect(row?.outcome).toBe(outcome);

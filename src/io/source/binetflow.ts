@@ -115,7 +115,11 @@ function stateOf(text: string): StateWords {
 }
 
 /** What Argus says of TCP in words (without -Z b), where they tell the state: a request nobody answered, an open connection, a closed one. */
-const TCP_WORDS: Readonly<Record<string, string>> = { REQ: 'S0', EST: 'S1', CLO: 'SF' };
+const TCP_WORDS: ReadonlyMap<string, string> = new Map([
+  ['REQ', 'S0'],
+  ['EST', 'S1'],
+  ['CLO', 'SF'],
+]);
 
 /** Words that say no state of TCP by themselves: it was let in where both sides were heard. CON is none of them: records of a connection that goes on say it again and again. */
 const TCP_LET_IN = new Set(['ACC', 'FIN']);
@@ -124,31 +128,35 @@ const TCP_LET_IN = new Set(['ACC', 'FIN']);
 const HEARD = new Set(['CON', 'ACC', 'EST', 'FIN', 'CLO', 'RSP']);
 
 /** ICMP types by the words of Argus. */
-const ICMP_STATE: Readonly<Record<string, number>> = {
-  ECO: 8,
-  ECR: 0,
-  SRC: 4,
-  RED: 5,
-  RTA: 9,
-  RTS: 10,
-  TXD: 11,
-  PAR: 12,
-  TST: 13,
-  TSR: 14,
-  IRQ: 15,
-  IRR: 16,
-  MAS: 17,
-  MSR: 18,
-  UR: 3,
-  URN: 3,
-  URH: 3,
-  URP: 3,
-  URF: 3,
-  URS: 3,
-  URNPRO: 3,
-  URHPRO: 3,
-};
-const ICMP_CODE: Readonly<Record<string, number>> = { URN: 0, URH: 1, URP: 3, URF: 4, URS: 5, URNPRO: 9, URHPRO: 10 };
+const ICMP_STATE: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ECO: 8,
+    ECR: 0,
+    SRC: 4,
+    RED: 5,
+    RTA: 9,
+    RTS: 10,
+    TXD: 11,
+    PAR: 12,
+    TST: 13,
+    TSR: 14,
+    IRQ: 15,
+    IRR: 16,
+    MAS: 17,
+    MSR: 18,
+    UR: 3,
+    URN: 3,
+    URH: 3,
+    URP: 3,
+    URF: 3,
+    URS: 3,
+    URNPRO: 3,
+    URHPRO: 3,
+  }),
+);
+const ICMP_CODE: ReadonlyMap<string, number> = new Map(
+  Object.entries({ URN: 0, URH: 1, URP: 3, URF: 4, URS: 5, URNPRO: 9, URHPRO: 10 }),
+);
 
 /**
  * Opens text of Argus. Rejects with a UserError where its first line names no such fields, or the source fails before it gave anything.
@@ -387,9 +395,9 @@ class BinetflowSource implements TableSource {
     const isGroup = isGroupText(heard, 0, heard.length);
     if (isIcmp) {
       // 0x0303 in either place is type and code; an echo has its identifier there instead, and the state names the type.
-      const type = ICMP_STATE[state.text] ?? Number.NaN;
+      const type = ICMP_STATE.get(state.text) ?? Number.NaN;
       out.number(C.icmpType, row, protocol === PROTO.icmpv6 ? Number.NaN : type);
-      out.number(C.icmpCode, row, protocol === PROTO.icmpv6 ? Number.NaN : (ICMP_CODE[state.text] ?? Number.NaN));
+      out.number(C.icmpCode, row, protocol === PROTO.icmpv6 ? Number.NaN : (ICMP_CODE.get(state.text) ?? Number.NaN));
       out.outcome(row, protocol, packetsA, packetsB, isGroup, type);
     } else {
       if (protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp) {
@@ -398,7 +406,9 @@ class BinetflowSource implements TableSource {
         out.service(row, protocol, portA, portB, '');
       }
       if (protocol === PROTO.tcp) {
-        const letters = state.isFlags ? tcpStateOf(state.initiator, state.responder) : (TCP_WORDS[state.text] ?? '');
+        const letters = state.isFlags
+          ? tcpStateOf(state.initiator, state.responder)
+          : (TCP_WORDS.get(state.text) ?? '');
         if (state.isFlags) {
           out.text(C.initiatorFlags, row, state.initiator);
           out.text(C.responderFlags, row, state.responder);
