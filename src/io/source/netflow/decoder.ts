@@ -12,16 +12,13 @@ import {
   Fragments,
   IPFIX_OPTIONS_TEMPLATES,
   IPFIX_TEMPLATES,
-  isNtopElement,
   NETFLOW9_OPTIONS_TEMPLATES,
   NETFLOW9_TEMPLATES,
   ODDITY,
   OddityCounter,
   Packet,
   PROTO,
-  ROLE,
   SflowSample,
-  sameTemplate,
   settleTimes,
   type TemplateKind,
   takeSflowSample,
@@ -33,11 +30,13 @@ import {
 import { MAX_REJECTS_SHOWN, type Reject } from '../table-source.ts';
 import { factsOf, sampleFacts } from './application.ts';
 import { FLOW_GIVES, SFLOW_GIVES } from './column.ts';
-import { Domain, Exporter, type HeldSet, nameOf } from './exporter.ts';
+import { Domain, Exporter, nameOf } from './exporter.ts';
 import type { RecordFacts } from './held.ts';
 import { COLLECTOR_KINDS, type CollectorKind, describeUnknown } from './kind.ts';
 import { FlowPairing, type PairingOptions } from './pairing.ts';
+import { rateOf, takeOption, useOutCounts } from './sampling.ts';
 import { type CollectorStatus, domainStatus, messageOf } from './status.ts';
+import { TemplateStore } from './template.ts';
 
 /**
  * NetFlow, IPFIX and sFlow datagrams to rows of the flow table: who exported, which templates they have, what they sample, what of theirs was lost. The bytes are read by `wire`, the records
@@ -62,10 +61,6 @@ export interface NetflowOptions {
   readonly maxHeldBytes?: number | undefined;
 }
 
-const MAX_TEMPLATES_PER_DOMAIN = 1024;
-const MAX_WAITING_PER_DOMAIN = 64;
-const MAX_SAMPLERS = 1024;
-const MAX_APPLICATIONS = 8192;
 const MAX_RATES = 16;
 const MAX_REJECT_BYTES = 1024;
 const DAY_MS = 86_400_000;
@@ -79,13 +74,11 @@ export class NetflowDecoder {
   #oddities: OddityCounter;
   #options: NetflowOptions;
   #kinds: ReadonlySet<string>;
+  readonly #templateStore: TemplateStore;
   #exporters = new Map<string, Exporter>();
   #domains: Domain[] = [];
   #seenKinds = new Set<CollectorKind>();
-  #fields = 0;
-  #heldBytes = 0;
   #refused = 0;
-  #refusedTemplates = 0;
   #rejected = 0;
   /** Of them, data sets whose template never came; the others are datagrams. */
   #rejectedSets = 0;
@@ -104,6 +97,7 @@ export class NetflowDecoder {
     this.#oddities = oddities;
     this.#options = options;
     this.#kinds = new Set(options.kinds ?? COLLECTOR_KINDS);
+    this.#templateStore = new TemplateStore(options.maxTemplateFields ?? 500_000, options.maxHeldBytes ?? 8 << 20);
     this.pairing = new FlowPairing(oddities, options.pairing);
     this.pairing.onTable = (table) => this.#tables.push(table);
   }
@@ -171,7 +165,7 @@ export class NetflowDecoder {
         waiting.given = waiting.sets;
         this.#lostSets.set(domain, [...(this.#lostSets.get(domain) ?? []), { template, sets: lost, given: 0 }]);
       }
-    this.#heldBytes = 0;
+    this.#templateStore.release();
     this.pairing.finish();
   }
 
@@ -210,7 +204,7 @@ export class NetflowDecoder {
     const domains = this.#domains.map((domain) => domainStatus(domain, this.#lostSets.get(domain)));
     const leftAside = Object.fromEntries(this.#leftAside);
     const refused = this.#refused;
-    const refusedTemplates = this.#refusedTemplates;
+    const refusedTemplates = this.#templateStore.refused;
     const told = { domains, leftAside, refused, refusedTemplates };
     const message = messageOf(this.#domains, told, this.pairing.seenTwice);
     return {
@@ -337,39 +331,18 @@ export class NetflowDecoder {
     decodeTemplates(bytes, at, end, kind, this.#oddities, {
       template: (template) => this.#learn(domain, template, arrival),
       withdrawal: (id) => {
-        if (id >= FIRST_DATA_SET) this.#forget(domain, id);
+        if (id >= FIRST_DATA_SET) this.#templateStore.forget(domain, id);
         else
           for (const [other, { template }] of domain.templates)
-            if (template.isOptions === (id === IPFIX_OPTIONS_TEMPLATES)) this.#forget(domain, other);
+            if (template.isOptions === (id === IPFIX_OPTIONS_TEMPLATES)) this.#templateStore.forget(domain, other);
       },
     });
   }
 
-  #forget(domain: Domain, id: number): void {
-    const stored = domain.templates.get(id);
-    if (stored === undefined) return;
-    this.#fields -= stored.template.fields.length;
-    domain.templates.delete(id);
-  }
-
   #learn(domain: Domain, template: FlowTemplate, arrival: number): void {
-    const known = domain.templates.get(template.id);
-    if (known !== undefined && sameTemplate(known.template, template)) return;
-    if (known !== undefined) domain.templateChanges++;
-    this.#forget(domain, template.id);
-    const most = this.#options.maxTemplateFields ?? 500_000;
-    if (domain.templates.size >= MAX_TEMPLATES_PER_DOMAIN || this.#fields + template.fields.length > most) {
-      this.#refusedTemplates++;
-      return;
-    }
-    this.#fields += template.fields.length;
-    // OUT_BYTES is the same direction, behind the device (RFC 7012: post counts; Cisco, FortiOS). nProbe alone, which shows itself by ntop's elements, means the way back.
-    const outIsReverse = template.fields.some((field) => isNtopElement(field, template.isV9));
-    domain.templates.set(template.id, { template, outIsReverse });
-    const waiting = domain.waiting.get(template.id);
+    const waiting = this.#templateStore.learn(domain, template);
     if (waiting === undefined) return;
     for (const { bytes, uptimeMs, exportMs, isV9 } of waiting.held) {
-      this.#heldBytes -= bytes.length;
       waiting.given++;
       this.#data(domain, template.id, bytes, 0, bytes.length, uptimeMs, exportMs, arrival, isV9);
     }
@@ -382,25 +355,6 @@ export class NetflowDecoder {
         `${counted(lost, 'data set')} of ${nameOf(domain)} given up before template ${template.id} came`,
       );
     }
-    domain.waiting.delete(template.id);
-  }
-
-  /** Keeps a data set until its template comes; beyond the bound it is given up and counted when the template comes, or at the end. */
-  #hold(domain: Domain, id: number, held: HeldSet): void {
-    let waiting = domain.waiting.get(id);
-    if (waiting === undefined) {
-      if (domain.waiting.size >= MAX_WAITING_PER_DOMAIN) {
-        this.#oddities.count(ODDITY['netflow.no-template']);
-        this.#rejected++;
-        return;
-      }
-      waiting = { sets: 0, given: 0, held: [] };
-      domain.waiting.set(id, waiting);
-    }
-    waiting.sets++;
-    if (this.#heldBytes + held.bytes.length > (this.#options.maxHeldBytes ?? 8 << 20)) return;
-    this.#heldBytes += held.bytes.length;
-    waiting.held.push(held);
   }
 
   /** Records in the set, or -1 when it waits for its template. */
@@ -417,13 +371,19 @@ export class NetflowDecoder {
   ): number {
     const stored = domain.templates.get(id);
     if (stored === undefined) {
-      this.#hold(domain, id, { bytes: bytes.slice(at, end), uptimeMs, exportMs, isV9 });
+      if (!this.#templateStore.hold(domain, id, { bytes: bytes.slice(at, end), uptimeMs, exportMs, isV9 })) {
+        this.#oddities.count(ODDITY['netflow.no-template']);
+        this.#rejected++;
+      }
       return -1;
     }
     const { template, outIsReverse } = stored;
     return decodeRecords(template, bytes, at, end, this.#flow, this.#oddities, (flow) => {
       if (template.isOptions) {
-        this.#option(domain, flow);
+        this.records++;
+        domain.records++;
+        domain.optionRecords++;
+        takeOption(domain, flow);
         return;
       }
       if (Number.isNaN(flow.systemInitMs)) flow.systemInitMs = domain.systemInitMs;
@@ -431,42 +391,8 @@ export class NetflowDecoder {
       if (!Number.isNaN(flow.outOctets) || !Number.isNaN(flow.outPackets)) useOutCounts(flow, outIsReverse);
       const hasFacts = flow.hasText || flow.applicationId > 0 || flow.applicationLabel > 0;
       const facts = hasFacts ? factsOf(flow, domain.exporter) : undefined;
-      this.#take(domain, flow, exportMs, arrival, this.#rateOf(domain, flow), facts);
+      this.#take(domain, flow, exportMs, arrival, rateOf(domain, flow, this.#options.samplingInterval ?? 1), facts);
     });
-  }
-
-  #option(domain: Domain, flow: ExportedFlow): void {
-    domain.records++;
-    domain.optionRecords++;
-    this.records++;
-    const rate = flow.samplingRate();
-    if (rate >= 1) {
-      if (flow.samplerId >= 0) setBounded(domain.samplers, flow.samplerId, rate, MAX_SAMPLERS);
-      else if (flow.scopeInterface >= 0) setBounded(domain.interfaceSampling, flow.scopeInterface, rate, MAX_SAMPLERS);
-      else domain.sampling = rate;
-    }
-    if (!Number.isNaN(flow.systemInitMs)) domain.systemInitMs = flow.systemInitMs;
-    if (flow.applicationId > 0) {
-      const name = flow.text(ROLE.applicationName);
-      if (name !== undefined) setBounded(domain.exporter.applications, flow.applicationId, name, MAX_APPLICATIONS);
-    }
-  }
-
-  /** Packets of the wire for each that was looked at: by the record, its sampler, its interface, the exporter, or the operator. */
-  #rateOf(domain: Domain, flow: ExportedFlow): number {
-    const own = flow.samplingRate();
-    if (own >= 1) return own;
-    if (flow.samplerId >= 0) {
-      const rate = domain.samplers.get(flow.samplerId);
-      if (rate !== undefined) return rate;
-    } else if (domain.samplers.size === 1) {
-      // Records that do not name it have been through the only one there is.
-      for (const rate of domain.samplers.values()) return rate;
-    }
-    const byInterface = domain.interfaceSampling.get(flow.input) ?? domain.interfaceSampling.get(flow.output);
-    if (byInterface !== undefined) return byInterface;
-    if (domain.sampling >= 1) return domain.sampling;
-    return this.#options.samplingInterval ?? 1;
   }
 
   #take(
@@ -547,10 +473,6 @@ export class NetflowDecoder {
 
 const FIREWALL_DENIED = 3;
 
-function setBounded<V>(map: Map<number, V>, key: number, value: V, most: number): void {
-  if (map.has(key) || map.size < most) map.set(key, value);
-}
-
 /** 53 bits of what stands in [at, end), and its length: equal for equal datagrams, and hardly ever for others. */
 function fingerprint(bytes: Uint8Array, at: number, end: number): number {
   let a = 0x811c9dc5 ^ (end - at);
@@ -563,16 +485,4 @@ function fingerprint(bytes: Uint8Array, at: number, end: number): number {
   }
   for (; i < end; i++) a = Math.imul(a ^ bytes[i]!, 0x01000193);
   return (a >>> 0) * 2 ** 21 + ((b ^ (b >>> 16)) & 0x1fffff);
-}
-
-function useOutCounts(flow: ExportedFlow, isReverse: boolean): void {
-  const hasNone = !(flow.octets > 0 || flow.packets > 0);
-  if (hasNone && (flow.outOctets > 0 || flow.outPackets > 0)) {
-    // Seen going out alone.
-    flow.octets = flow.outOctets;
-    flow.packets = flow.outPackets;
-  } else if (isReverse && Number.isNaN(flow.reverseOctets) && Number.isNaN(flow.reversePackets)) {
-    flow.reverseOctets = flow.outOctets;
-    flow.reversePackets = flow.outPackets;
-  }
 }
