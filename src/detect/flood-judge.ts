@@ -31,7 +31,6 @@ export class FloodJudge {
   judge(kind: FloodKind, target: Target, threshold: number, minShare: number): Detection | undefined {
     const { slices, pool } = this.#targets;
     const { minUdpFlows, dominantShare, sliceMs, minHalfOpen } = this.#options;
-    this.#targets.unfold(target);
     let packets = 0;
     let flowCount = 0;
     let ordinary = 0;
@@ -39,7 +38,7 @@ export class FloodJudge {
     let peakRate = 0;
     let fewFlows = true;
     const span = new TimeSpan();
-    for (const slice of target.slices()) {
+    for (const slice of target.slices) {
       const sent = valueAt(slices.packets, slice);
       const began = valueAt(slices.flows, slice);
       const met = valueAt(slices.ordinary, slice);

@@ -2,8 +2,10 @@ import type { Table } from '../core/index.ts';
 import { Cap, HeavyMap, lighterHalf, PeerCounter, PeerPool, TimeSpan } from './bounded.ts';
 import { MAX_EVIDENCE_FLOWS } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
-import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
+import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
+import { moreRows } from './number-column.ts';
 import { NO_ROW, OwnedRows, widened } from './number-table.ts';
+import { NONE } from './pair.ts';
 
 /** So many targets of a kind stay whatever their sources take. */
 const HEAVIEST = 16;
@@ -18,8 +20,8 @@ const MAX_SPREAD = 360;
 export class Slices {
   readonly rows: OwnedRows;
   packets = new Float64Array(0);
-  flows = new Float64Array(0);
-  ordinary = new Float64Array(0);
+  flows = new Int32Array(0);
+  ordinary = new Int32Array(0);
   firstMs = new Float64Array(0);
   lastMs = new Float64Array(0);
 
@@ -72,7 +74,7 @@ export class Slices {
 }
 
 /** An element that is known to be there. */
-export function valueAt(values: Float64Array, i: number): number {
+export function valueAt(values: Float64Array | Int32Array, i: number): number {
   return values[i] as number;
 }
 
@@ -81,144 +83,453 @@ const MANY_PORTS = -1;
 /** `port` where ports play no part, or no attempt was seen yet. */
 const NO_PORT = -2;
 
+/** Kinds of targets, by which their slices are told apart. */
+const KINDS = 4;
+const SYN = 0;
+const UDP = 1;
+const ICMP = 2;
+const PORT = 3;
+
 /** What all targets of one detector share. */
 interface Budget {
   readonly evidence: EvidencePool;
   readonly peers: PeerPool;
   readonly slices: Slices;
-  /** Targets made so far. */
-  targets: number;
 }
 
-/** The only hit of a target so far. */
-interface FirstHit {
-  /** Set aside in the pool of evidence. */
-  readonly kept: number;
-  readonly source: string;
+/** Peers of each row, weighed: while a row has one only, no more than that one, its weight and how often it came, which takes a fifth of a counter. */
+class PeerColumn<K extends string | number> {
+  readonly #cap: number;
+  readonly #pool: PeerPool;
+  readonly #peers: (K | PeerCounter<K> | undefined)[] = [];
+  #weight = new Float64Array(0);
+  #times = new Int32Array(0);
+
+  constructor(cap: number, pool: PeerPool) {
+    this.#cap = cap;
+    this.#pool = pool;
+  }
+
+  add(row: number, peer: K, weight: number, times = 1): void {
+    const held = this.#peers[row];
+    if (typeof held === 'object') {
+      held.add(peer, weight, times);
+    } else if (held !== undefined && held !== peer) {
+      const counter = new PeerCounter<K>(this.#cap, this.#pool);
+      counter.add(held, this.#weight[row] as number, this.#times[row] as number);
+      counter.add(peer, weight, times);
+      // The counter takes it upon itself.
+      this.#pool.held--;
+      this.#peers[row] = counter;
+    } else {
+      if (held === undefined) {
+        this.note(row, peer);
+        this.#pool.held++;
+      }
+      this.#weight[row] = (this.#weight[row] as number) + weight;
+      this.#times[row] = (this.#times[row] as number) + times;
+    }
+  }
+
+  /** Keeps a peer of a row that has none, without a weight and outside the pool, until it is taken. */
+  note(row: number, peer: K): void {
+    if (row >= this.#times.length) {
+      const n = moreRows(Math.max(row, this.#times.length));
+      this.#weight = widened(this.#weight, n);
+      this.#times = widened(this.#times, n);
+    }
+    this.#peers[row] = peer;
+    this.#weight[row] = 0;
+    this.#times[row] = 0;
+  }
+
+  /** A peer that was noted. */
+  noted(row: number): K {
+    return this.#peers[row] as K;
+  }
+
+  /** Takes back a peer that was noted. */
+  take(row: number): K {
+    const noted = this.noted(row);
+    this.#peers[row] = undefined;
+    return noted;
+  }
+
+  has(row: number): boolean {
+    return this.#peers[row] !== undefined;
+  }
+
+  /** Undefined where the row has none; to look at only. */
+  of(row: number): PeerCounter<K> | undefined {
+    const held = this.#peers[row];
+    if (held === undefined || typeof held === 'object') return held;
+    const counter = new PeerCounter<K>(this.#cap);
+    counter.add(held, this.#weight[row] as number, this.#times[row] as number);
+    return counter;
+  }
+
+  release(row: number): void {
+    const held = this.#peers[row];
+    if (typeof held === 'object') held.release();
+    else if (held !== undefined) this.#pool.held--;
+    this.#peers[row] = undefined;
+  }
+
+  /** What the row of another column has, for a row that has none. */
+  copy(from: PeerColumn<K>, source: number, row: number): void {
+    const held = from.#peers[source];
+    if (held === undefined) return;
+    if (typeof held === 'object') this.#peers[row] = held.clone();
+    else this.add(row, held, from.#weight[source] as number, from.#times[source] as number);
+  }
+}
+
+/** What was sent to a host, or to a port of one, as it is judged. */
+export interface Target {
+  readonly host: string;
+  /** Below 0 where it is all ports of a host, or ports play no part. */
+  readonly port: number;
+  readonly sources: PeerCounter;
+  /** Packets per port, where all ports count together; per service of likely reflectors; per odd combination of SYN flags. */
+  readonly ports: PeerCounter<number> | undefined;
+  readonly reflectors: PeerCounter | undefined;
+  readonly flags: PeerCounter | undefined;
+  /** Its collector in the pool of evidence. */
+  readonly evidence: number;
+  readonly slices: readonly number[];
+}
+
+/**
+ * Targets of one kind in columns: what was sent to hosts, or to ports of hosts. Most are hit once: of such a one no more is kept than that hit, set aside in the pool of evidence.
+ */
+export class Targets {
+  readonly #kind: number;
+  readonly #budget: Budget;
+  weight = new Float64Array(0);
+  /** The port while there is one only; this state then stands for the host and for the port. */
+  port = new Int32Array(0);
+  readonly #sources: PeerColumn<string>;
+  readonly ports: PeerColumn<number>;
+  /** Few have any. */
+  readonly #reflectors = new Map<number, PeerCounter>();
+  readonly #flags = new Map<number, PeerCounter>();
+  /** The only hit so far, set aside, with its times; `NONE` where there was another one. */
+  #only = new Int32Array(0);
+  #startMs = new Float64Array(0);
+  #endMs = new Float64Array(0);
+  #isNew = new Uint8Array(0);
+  /** Its collector, made when first needed. */
+  #evidence = new Int32Array(0);
+  /** The list of its slices, and the one that was used last. */
+  #first = new Int32Array(0);
+  #last = new Int32Array(0);
+  #slice = new Int32Array(0);
+
+  constructor(kind: number, budget: Budget) {
+    this.#kind = kind;
+    this.#budget = budget;
+    this.#sources = new PeerColumn(256, budget.peers);
+    this.ports = new PeerColumn(64, budget.peers);
+  }
+
+  /** Begins a row; `capacity` rows there are room for. */
+  protected begin(row: number, capacity: number, port: number): void {
+    if (capacity > this.port.length) this.#widen(capacity);
+    this.weight[row] = 0;
+    this.port[row] = port;
+    this.#only[row] = NONE;
+    this.#evidence[row] = NONE;
+    this.#first[row] = NO_ROW;
+    this.#last[row] = NO_ROW;
+    this.#slice[row] = NO_ROW;
+  }
+
+  #widen(n: number): void {
+    this.weight = widened(this.weight, n);
+    this.port = widened(this.port, n);
+    this.#only = widened(this.#only, n);
+    this.#startMs = widened(this.#startMs, n);
+    this.#endMs = widened(this.#endMs, n);
+    this.#isNew = widened(this.#isNew, n);
+    this.#evidence = widened(this.#evidence, n);
+    this.#first = widened(this.#first, n);
+    this.#last = widened(this.#last, n);
+    this.#slice = widened(this.#slice, n);
+  }
+
+  weightOf(row: number): number {
+    return this.weight[row] as number;
+  }
+
+  portOf(row: number): number {
+    return this.port[row] as number;
+  }
+
+  /** Counts packets of an odd combination of SYN flags. */
+  addFlags(row: number, flags: string, packets: number): void {
+    counterOf(this.#flags, row, this.#budget.peers).add(flags, packets);
+  }
+
+  /** Counts packets from the port of a service that reflects. */
+  addReflector(row: number, service: string, packets: number): void {
+    counterOf(this.#reflectors, row, this.#budget.peers).add(service, packets);
+  }
+
+  /** True where the hit is the only one so far and is noted; else it is to be counted. */
+  note(row: number, { table, row: flow, packets, source, startMs, endMs, isNew }: Hit): boolean {
+    if (this.weightOf(row) !== 0 || packets <= 0 || this.#sources.has(row)) return false;
+    this.weight[row] = packets;
+    this.#only[row] = this.#budget.evidence.setAside(table, flow, -packets);
+    this.#sources.note(row, source);
+    this.#startMs[row] = startMs;
+    this.#endMs[row] = endMs;
+    this.#isNew[row] = isNew ? 1 : 0;
+    return true;
+  }
+
+  /** Takes back the only hit, which is then to be counted like any other; undefined where there is none. */
+  unfold(row: number): OnlyHit | undefined {
+    const only = this.#only[row] as number;
+    if (only === NONE) return undefined;
+    this.#only[row] = NONE;
+    const packets = this.weightOf(row);
+    this.#sources.add(row, this.#sources.take(row), packets);
+    this.#budget.evidence.take(this.evidenceOf(row), only);
+    return {
+      packets,
+      startMs: this.#startMs[row] as number,
+      endMs: this.#endMs[row] as number,
+      isNew: this.#isNew[row] === 1,
+    };
+  }
+
+  count(row: number, { table, row: flow, packets, source }: Hit): void {
+    this.weight[row] = this.weightOf(row) + packets;
+    this.#sources.add(row, source, packets);
+    this.#budget.evidence.offer(this.evidenceOf(row), table, flow, -packets);
+  }
+
+  evidenceOf(row: number): number {
+    let evidence = this.#evidence[row] as number;
+    if (evidence === NONE) {
+      evidence = this.#budget.evidence.collector(EVIDENCE_HELD);
+      this.#evidence[row] = evidence;
+    }
+    return evidence;
+  }
+
+  /** Its number, by which its slices are found. */
+  #owner(row: number): number {
+    return KINDS * row + this.#kind;
+  }
+
+  /** The slice of a time, or `NO_ROW`. */
+  sliceAt(row: number, at: number): number {
+    const { rows } = this.#budget.slices;
+    const used = this.#slice[row] as number;
+    if (used !== NO_ROW && rows.value(used) === at) return used;
+    if (this.#first[row] === NO_ROW) return NO_ROW;
+    const slice = rows.find(this.#owner(row), at);
+    if (slice !== NO_ROW) this.#slice[row] = slice;
+    return slice;
+  }
+
+  addSlice(row: number, at: number): number {
+    return this.#link(row, this.#budget.slices.make(this.#owner(row), at, this.#last[row] as number));
+  }
+
+  #link(row: number, slice: number): number {
+    if (slice === NO_ROW) return NO_ROW;
+    if (this.#first[row] === NO_ROW) this.#first[row] = slice;
+    this.#last[row] = slice;
+    this.#slice[row] = slice;
+    return slice;
+  }
+
+  *slicesOf(row: number): Iterable<number> {
+    const { rows } = this.#budget.slices;
+    for (let slice = this.#first[row] as number; slice !== NO_ROW; slice = rows.next(slice)) yield slice;
+  }
+
+  /** Drops the slices of which `isLight` says so; the number of them. */
+  dropSlices(row: number, isLight: (weight: number) => boolean): number {
+    const { rows, packets } = this.#budget.slices;
+    const before = rows.size;
+    const { first, last } = rows.sift(this.#first[row] as number, (slice) => isLight(valueAt(packets, slice)));
+    this.#first[row] = first;
+    this.#last[row] = last;
+    this.#slice[row] = NO_ROW;
+    return before - rows.size;
+  }
+
+  /** What a row of others has, for a row that has just begun. */
+  copy(from: Targets, source: number, row: number): void {
+    const { evidence, slices } = this.#budget;
+    this.weight[row] = from.weightOf(source);
+    const only = from.#only[source] as number;
+    if (only !== NONE) {
+      this.#only[row] = evidence.copy(only);
+      this.#startMs[row] = from.#startMs[source] as number;
+      this.#endMs[row] = from.#endMs[source] as number;
+      this.#isNew[row] = from.#isNew[source] as number;
+      this.#sources.note(row, from.#sources.noted(source));
+    } else this.#sources.copy(from.#sources, source, row);
+    const collector = from.#evidence[source] as number;
+    if (collector !== NONE) this.#evidence[row] = evidence.clone(collector);
+    const flags = from.#flags.get(source);
+    if (flags !== undefined) this.#flags.set(row, flags.clone());
+    for (const slice of from.slicesOf(source))
+      this.#link(row, slices.copy(slice, this.#owner(row), this.#last[row] as number));
+  }
+
+  release(row: number): void {
+    const { evidence, slices } = this.#budget;
+    if (this.#first[row] !== NO_ROW) slices.rows.drop(this.#first[row] as number);
+    const only = this.#only[row] as number;
+    if (only !== NONE) {
+      evidence.discard(only);
+      this.#sources.take(row);
+    } else this.#sources.release(row);
+    this.ports.release(row);
+    for (const counters of [this.#reflectors, this.#flags]) {
+      counters.get(row)?.release();
+      counters.delete(row);
+    }
+    const collector = this.#evidence[row] as number;
+    if (collector !== NONE) evidence.release(collector);
+  }
+
+  /** A row as it is judged, its only hit counted before. */
+  target(row: number, host: string): Target {
+    return {
+      host,
+      port: this.portOf(row),
+      sources: this.#sources.of(row) ?? new PeerCounter(),
+      ports: this.ports.of(row),
+      reflectors: this.#reflectors.get(row),
+      flags: this.#flags.get(row),
+      evidence: this.evidenceOf(row),
+      slices: [...this.slicesOf(row)],
+    };
+  }
+}
+
+/** The only hit of a target, which its sources and its evidence have taken. */
+interface OnlyHit {
   readonly packets: number;
   readonly startMs: number;
   readonly endMs: number;
   readonly isNew: boolean;
 }
 
-/** What was sent to a host, or to a port of one. */
-export class Target implements HeavyEntry {
-  readonly host: string;
-  /** `hash32` of the host. */
-  readonly hash: number;
-  /** The port while there is one only; this state then stands for the host and for the port. */
-  port: number;
-  weight = 0;
-  dropped = false;
-  /** Most targets are hit once: such a one is no more than this. */
-  first: FirstHit | undefined;
-  /** Its number, by which its slices are found, their list, and the slice that was used last. */
-  readonly #number: number;
-  #first = NO_ROW;
-  #last = NO_ROW;
-  #at = Number.NaN;
-  #slice = NO_ROW;
-  #sources: PeerCounter | undefined;
-  /** Packets per port, where all ports count together; per service of likely reflectors; per odd combination of SYN flags. Made when first needed. */
-  ports: PeerCounter<number> | undefined;
-  reflectors: PeerCounter | undefined;
-  flags: PeerCounter | undefined;
-  #evidence: number | undefined;
-  /** States of the ports, where there are several. */
-  portTargets: Map<number, Target> | undefined;
-  #budget: Budget;
+function counterOf(counters: Map<number, PeerCounter>, row: number, pool: PeerPool): PeerCounter {
+  const known = counters.get(row);
+  if (known !== undefined) return known;
+  const made = new PeerCounter(16, pool);
+  counters.set(row, made);
+  return made;
+}
 
-  constructor(host: string, hash: number, port: number, budget: Budget) {
-    this.host = host;
-    this.hash = hash;
-    this.port = port;
-    this.#budget = budget;
-    this.#number = budget.targets++;
+/** Targets that are hosts, found by their addresses. */
+export class HostTargets extends Targets implements HeavyColumns {
+  readonly rows: HeavyRows;
+
+  constructor(kind: number, budget: Budget, cap: Cap) {
+    super(kind, budget);
+    this.rows = new HeavyRows(cap, this);
   }
 
-  hasKey(host: string): boolean {
-    return this.host === host;
+  /** The row of a host, of which `bits` is `ipv4Bits`; `NO_ROW` where it is refused. */
+  obtain(host: string, bits: number): number {
+    const known = this.rows.find(host, bits);
+    if (known !== NO_ROW) return known;
+    const row = this.rows.add(host, bits);
+    if (row !== NO_ROW) this.begin(row, this.rows.capacity, NO_PORT);
+    return row;
+  }
+}
+
+/** Hosts with connection attempts, and those of their ports where one has several. */
+export class SynTargets extends HostTargets {
+  readonly ofPorts: PortTargets;
+  /** Its list of ports. */
+  #firstPort = new Int32Array(0);
+  #lastPort = new Int32Array(0);
+
+  constructor(budget: Budget, cap: Cap) {
+    super(SYN, budget, cap);
+    this.ofPorts = new PortTargets(budget, cap.cap);
   }
 
-  get sources(): PeerCounter {
-    this.#sources ??= new PeerCounter(256, this.#budget.peers);
-    return this.#sources;
-  }
-
-  /** Its collector in the pool of evidence. */
-  get evidence(): number {
-    this.#evidence ??= this.#budget.evidence.collector(EVIDENCE_HELD);
-    return this.#evidence;
-  }
-
-  /** The slice of a time, or `NO_ROW`. */
-  sliceAt(at: number): number {
-    if (this.#at === at) return this.#slice;
-    if (this.#first === NO_ROW) return NO_ROW;
-    const slice = this.#budget.slices.rows.find(this.#number, at);
-    if (slice === NO_ROW) return NO_ROW;
-    this.#at = at;
-    this.#slice = slice;
-    return slice;
-  }
-
-  addSlice(at: number): number {
-    const slice = this.#budget.slices.make(this.#number, at, this.#last);
-    if (slice === NO_ROW) return NO_ROW;
-    if (this.#first === NO_ROW) this.#first = slice;
-    this.#last = slice;
-    this.#at = at;
-    this.#slice = slice;
-    return slice;
-  }
-
-  *slices(): Iterable<number> {
-    const { rows } = this.#budget.slices;
-    for (let slice = this.#first; slice !== NO_ROW; slice = rows.next(slice)) yield slice;
-  }
-
-  /** Drops the slices of which `isLight` says so; the number of them. */
-  dropSlices(isLight: (weight: number) => boolean): number {
-    const { rows, packets } = this.#budget.slices;
-    const before = rows.size;
-    const { first, last } = rows.sift(this.#first, (slice) => isLight(valueAt(packets, slice)));
-    this.#first = first;
-    this.#last = last;
-    this.#at = Number.NaN;
-    this.#slice = NO_ROW;
-    return before - rows.size;
-  }
-
-  /** The state of its one port as a target of its own. */
-  split(): Target {
-    const copy = new Target(this.host, this.hash, this.port, this.#budget);
-    copy.weight = this.weight;
-    const { evidence } = this.#budget;
-    if (this.first !== undefined) copy.first = { ...this.first, kept: evidence.copy(this.first.kept) };
-    copy.#sources = this.#sources?.clone();
-    if (this.#evidence !== undefined) copy.#evidence = evidence.clone(this.#evidence);
-    copy.flags = this.flags?.clone();
-    for (const slice of this.slices()) {
-      const last = this.#budget.slices.copy(slice, copy.#number, copy.#last);
-      if (last === NO_ROW) continue;
-      if (copy.#first === NO_ROW) copy.#first = last;
-      copy.#last = last;
+  protected override begin(row: number, capacity: number, port: number): void {
+    super.begin(row, capacity, port);
+    if (capacity > this.#firstPort.length) {
+      this.#firstPort = widened(this.#firstPort, capacity);
+      this.#lastPort = widened(this.#lastPort, capacity);
     }
-    return copy;
+    this.#firstPort[row] = NO_ROW;
+    this.#lastPort[row] = NO_ROW;
   }
 
-  release(): void {
-    this.dropped = true;
-    if (this.#first !== NO_ROW) this.#budget.slices.rows.drop(this.#first);
-    this.#first = NO_ROW;
-    this.#last = NO_ROW;
-    this.#at = Number.NaN;
-    this.#sources?.release();
-    this.ports?.release();
-    this.reflectors?.release();
-    this.flags?.release();
-    if (this.first !== undefined) this.#budget.evidence.discard(this.first.kept);
-    if (this.#evidence !== undefined) this.#budget.evidence.release(this.#evidence);
+  /** The ports of a host that has several. */
+  *portsOf(row: number): Iterable<number> {
+    for (let at = this.#firstPort[row] as number; at !== NO_ROW; at = this.ofPorts.rows.next(at)) yield at;
+  }
+
+  /** A port of a host that has several; `NO_ROW` where it is not known. */
+  findPort(row: number, port: number): number {
+    return this.ofPorts.rows.find(row, port);
+  }
+
+  /** A port that is new; `NO_ROW` where its way through the table would be too long. */
+  addPort(row: number, port: number): number {
+    const at = this.ofPorts.add(row, port, this.#lastPort[row] as number);
+    if (at === NO_ROW) return NO_ROW;
+    if (this.#firstPort[row] === NO_ROW) this.#firstPort[row] = at;
+    this.#lastPort[row] = at;
+    return at;
+  }
+
+  /** Its only port becomes a target of its own. */
+  split(row: number): void {
+    const at = this.addPort(row, this.portOf(row));
+    if (at !== NO_ROW) this.ofPorts.copy(this, row, at);
+    if (this.weightOf(row) > 0) this.ports.add(row, this.portOf(row), this.weightOf(row));
+    this.port[row] = MANY_PORTS;
+  }
+
+  /** Drops the ports of which `isLight` says so; the number of them. */
+  dropPorts(row: number, isLight: (weight: number) => boolean): number {
+    const before = this.ofPorts.rows.size;
+    const { first, last } = this.ofPorts.rows.sift(this.#firstPort[row] as number, (at) => {
+      if (!isLight(this.ofPorts.weightOf(at))) return false;
+      this.ofPorts.release(at);
+      return true;
+    });
+    this.#firstPort[row] = first;
+    this.#lastPort[row] = last;
+    return before - this.ofPorts.rows.size;
+  }
+
+  override release(row: number): void {
+    super.release(row);
+    if (this.#firstPort[row] !== NO_ROW) this.dropPorts(row, () => true);
+  }
+}
+
+/** Targets that are ports of hosts. */
+class PortTargets extends Targets {
+  readonly rows: OwnedRows;
+
+  constructor(budget: Budget, most: number) {
+    super(PORT, budget);
+    this.rows = new OwnedRows(most);
+  }
+
+  add(host: number, port: number, last: number): number {
+    const row = this.rows.add(host, port, last);
+    if (row !== NO_ROW) this.begin(row, this.rows.capacity, port);
+    return row;
   }
 }
 
@@ -257,11 +568,10 @@ export class FloodTargets {
   readonly pool: EvidencePool;
   readonly peers = new PeerPool();
   readonly slices: Slices;
-  readonly synHosts: HeavyTable<Target>;
-  readonly udpHosts: HeavyTable<Target>;
-  readonly icmpHosts: HeavyTable<Target>;
+  readonly syn: SynTargets;
+  readonly udp: HostTargets;
+  readonly icmp: HostTargets;
   readonly answerers: HeavyMap<Answerer>;
-  readonly #budget: Budget;
   readonly #sliceMs: number;
   readonly #maxTargets: number;
   readonly #maxSlices: number;
@@ -269,7 +579,6 @@ export class FloodTargets {
   readonly #portCap: Cap;
   readonly #sliceCap: Cap;
   readonly #peerCap: Cap;
-  #portCount = 0;
 
   constructor({ sliceMs, maxTargets, maxSlices, maxPeers }: FloodCaps) {
     this.#sliceMs = sliceMs;
@@ -282,16 +591,10 @@ export class FloodTargets {
     this.pool = new EvidencePool(4 * maxTargets);
     // Room beyond the cap for the slices that are copied where a host turns out to have a second port.
     this.slices = new Slices(2 * maxSlices);
-    this.#budget = { evidence: this.pool, peers: this.peers, slices: this.slices, targets: 0 };
-    const release = (target: Target): void => {
-      target.release();
-      if (target.portTargets === undefined) return;
-      this.#portCount -= target.portTargets.size;
-      for (const port of target.portTargets.values()) port.release();
-    };
-    this.synHosts = new HeavyTable<Target>(new Cap('hosts with connection attempts', maxTargets), release);
-    this.udpHosts = new HeavyTable<Target>(new Cap('hosts sent UDP', maxTargets), release);
-    this.icmpHosts = new HeavyTable<Target>(new Cap('hosts sent echo packets', maxTargets), release);
+    const budget: Budget = { evidence: this.pool, peers: this.peers, slices: this.slices };
+    this.syn = new SynTargets(budget, new Cap('hosts with connection attempts', maxTargets));
+    this.udp = new HostTargets(UDP, budget, new Cap('hosts sent UDP', maxTargets));
+    this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent echo packets', maxTargets));
     this.answerers = new HeavyMap<Answerer>(new Cap('hosts that answer nobody', maxTargets), (a) => {
       for (const counter of [a.synAckTo, a.resetTo, a.ports]) counter.release();
       this.pool.release(a.evidence);
@@ -311,17 +614,17 @@ export class FloodTargets {
   }
 
   /** Counts an attempt that was met, in the slice of a time. */
-  met(target: Target, startMs: number): void {
-    this.unfold(target);
-    this.slices.met(this.#sliceOf(target, Math.floor(startMs / this.#sliceMs)));
+  met(targets: Targets, row: number, startMs: number): void {
+    this.unfold(targets, row);
+    this.slices.met(this.#sliceOf(targets, row, Math.floor(startMs / this.#sliceMs)));
   }
 
   caps(): Cap[] {
     return [
       this.#portCap,
-      this.synHosts.cap,
-      this.udpHosts.cap,
-      this.icmpHosts.cap,
+      this.syn.rows.cap,
+      this.udp.rows.cap,
+      this.icmp.rows.cap,
       this.answerers.cap,
       this.#sliceCap,
       this.#peerCap,
@@ -329,134 +632,102 @@ export class FloodTargets {
     ];
   }
 
-  /** Undefined where it is refused. @param hash `hash32` of the host */
-  targetOf(hosts: HeavyTable<Target>, host: string, hash: number): Target | undefined {
-    const known = hosts.find(hash, host, '', 0);
-    if (known !== undefined) return known;
-    const made = new Target(host, hash, NO_PORT, this.#budget);
-    return hosts.add(made) ? made : undefined;
+  /** Whether the state of a host stands for this port as well, because no other one was seen. */
+  isOnlyPort(host: number, port: number): boolean {
+    if (this.syn.portOf(host) === NO_PORT) this.syn.port[host] = port;
+    return this.syn.portOf(host) === port;
   }
 
-  /** The state of a port of a host; the host itself while it has no other. */
-  portOf(host: Target, port: number): Target {
-    if (host.port === NO_PORT) host.port = port;
-    if (host.port === port) return host;
-    if (host.portTargets === undefined) {
-      host.portTargets = new Map();
-      this.#addPort(host.portTargets, host.split());
-      if (host.weight > 0) {
-        host.ports = new PeerCounter<number>(64, this.peers);
-        host.ports.add(host.port, host.weight);
-      }
-      host.port = MANY_PORTS;
+  /** The row of a port of a host with several, among `syn.ofPorts`; `NO_ROW` where it is refused. */
+  portOf(host: number, port: number): number {
+    if (this.syn.portOf(host) !== MANY_PORTS) {
+      this.#makeRoomForPort();
+      this.syn.split(host);
     }
-    let target = host.portTargets.get(port);
-    if (target === undefined) {
-      target = new Target(host.host, host.hash, port, this.#budget);
-      this.#addPort(host.portTargets, target);
-    }
-    return target;
+    const known = this.syn.findPort(host, port);
+    if (known !== NO_ROW) return known;
+    this.#makeRoomForPort();
+    return this.syn.addPort(host, port);
   }
 
-  #addPort(ports: Map<number, Target>, target: Target): void {
-    if (this.#portCount >= this.#maxTargets) this.#dropLightPorts();
-    ports.set(target.port, target);
-    this.#portCount++;
+  #makeRoomForPort(): void {
+    if (this.syn.ofPorts.rows.size >= this.#maxTargets) this.#dropLightPorts();
   }
 
   #dropLightPorts(): void {
-    const weights = new Float64Array(this.#portCount);
-    let n = 0;
-    for (const target of this.portTargets()) weights[n++] = target.weight;
-    const isLight = lighterHalf(weights.subarray(0, n));
-    for (const host of this.synHosts.values()) {
-      for (const [port, target] of host.portTargets ?? []) {
-        if (!isLight(target.weight)) continue;
-        host.portTargets?.delete(port);
-        target.release();
-        this.#portCount--;
-        this.#portCap.refused++;
-      }
-    }
+    const { ofPorts } = this.syn;
+    const isLight = lighterHalf(Float64Array.from(this.ports(), ({ row }) => ofPorts.weightOf(row)));
+    for (const host of this.syn.rows.rows()) this.#portCap.refused += this.syn.dropPorts(host, isLight);
   }
 
-  *portTargets(): Iterable<Target> {
-    for (const host of this.synHosts.values()) if (host.portTargets !== undefined) yield* host.portTargets.values();
+  /** All ports of hosts with several, with their hosts. */
+  *ports(): Iterable<{ readonly host: number; readonly row: number }> {
+    for (const host of this.syn.rows.rows()) for (const row of this.syn.portsOf(host)) yield { host, row };
   }
 
-  #sliceOf(target: Target, at: number): number {
-    const known = target.sliceAt(at);
+  #sliceOf(targets: Targets, row: number, at: number): number {
+    const known = targets.sliceAt(row, at);
     if (known !== NO_ROW) return known;
     if (this.slices.rows.size >= this.#maxSlices) this.#dropLightSlices();
-    return target.addSlice(at);
+    return targets.addSlice(row, at);
   }
 
   /** Drops the slices with the fewest packets, half of all: a slice that makes a flood has hundreds. */
   #dropLightSlices(): void {
     const packets = new Float64Array(this.slices.rows.size);
     let n = 0;
-    for (const target of this.#allTargets())
-      for (const slice of target.slices()) packets[n++] = valueAt(this.slices.packets, slice);
+    for (const { targets, row } of this.#all())
+      for (const slice of targets.slicesOf(row)) packets[n++] = valueAt(this.slices.packets, slice);
     const isLight = lighterHalf(packets.subarray(0, n));
-    for (const target of this.#allTargets()) this.#sliceCap.refused += target.dropSlices(isLight);
+    for (const { targets, row } of this.#all()) this.#sliceCap.refused += targets.dropSlices(row, isLight);
   }
 
-  *#allTargets(): Iterable<Target> {
-    yield* this.portTargets();
-    for (const map of [this.synHosts, this.udpHosts, this.icmpHosts]) yield* map.values();
+  *#all(): Iterable<{ readonly targets: Targets; readonly row: number }> {
+    for (const { row } of this.ports()) yield { targets: this.syn.ofPorts, row };
+    for (const targets of [this.syn, this.udp, this.icmp])
+      for (const row of targets.rows.rows()) yield { targets, row };
   }
 
   /** Where the targets have more sources than may be held, the lightest targets go. */
   boundPeers(): void {
     if (this.peers.held <= this.#maxPeers) return;
-    const maps = [this.synHosts, this.udpHosts, this.icmpHosts, this.answerers];
+    const ports = this.syn.ofPorts.rows;
+    const maps = [this.syn.rows, this.udp.rows, this.icmp.rows, this.answerers];
     const before = this.peers.held;
     while (
       this.peers.held > 0.75 * this.#maxPeers &&
-      (this.#portCount > HEAVIEST || maps.some((map) => map.size > HEAVIEST))
+      (ports.size > HEAVIEST || maps.some((map) => map.size > HEAVIEST))
     ) {
-      if (this.#portCount > HEAVIEST) this.#dropLightPorts();
+      if (ports.size > HEAVIEST) this.#dropLightPorts();
       for (const map of maps) if (map.size > HEAVIEST) map.dropLightest();
     }
     this.#peerCap.refused += before - this.peers.held;
   }
 
-  hit(target: Target, h: Hit): void {
-    const { packets, startMs, endMs, source, isNew } = h;
-    if (target.weight === 0 && packets > 0 && target.first === undefined) {
-      target.weight = packets;
-      const kept = this.pool.setAside(h.table, h.row, -packets);
-      target.first = { kept, source, packets, startMs, endMs, isNew };
-      return;
-    }
-    this.unfold(target);
-    target.weight += packets;
-    target.sources.add(source, packets);
-    this.pool.offer(target.evidence, h.table, h.row, -packets);
-    this.#spread(target, packets, startMs, endMs, isNew);
+  hit(targets: Targets, row: number, hit: Hit): void {
+    if (targets.note(row, hit)) return;
+    this.unfold(targets, row);
+    targets.count(row, hit);
+    this.#spread(targets, row, hit);
   }
 
-  /** Counts the first hit of a target like any other. */
-  unfold(target: Target): void {
-    const { first } = target;
-    if (first === undefined) return;
-    target.first = undefined;
-    target.sources.add(first.source, first.packets);
-    this.pool.take(target.evidence, first.kept);
-    this.#spread(target, first.packets, first.startMs, first.endMs, first.isNew);
+  /** Counts the only hit of a target like any other. */
+  unfold(targets: Targets, row: number): void {
+    const only = targets.unfold(row);
+    if (only !== undefined) this.#spread(targets, row, only);
   }
 
-  #spread(target: Target, packets: number, startMs: number, endMs: number, isNew: boolean): void {
+  #spread(targets: Targets, row: number, { packets, startMs, endMs, isNew }: OnlyHit): void {
     const firstSlice = Math.floor(startMs / this.#sliceMs);
     const lastSlice = Math.floor(endMs / this.#sliceMs);
     if (firstSlice === lastSlice) {
-      this.slices.saw(this.#sliceOf(target, firstSlice), packets, isNew, startMs, endMs);
+      this.slices.saw(this.#sliceOf(targets, row, firstSlice), packets, isNew, startMs, endMs);
       return;
     }
     const points = Math.min(lastSlice - firstSlice + 1, MAX_SPREAD);
     for (let i = 0; i < points; i++) {
       const timeMs = points === 1 ? startMs : startMs + ((endMs - startMs) * i) / (points - 1);
-      const slice = this.#sliceOf(target, Math.floor(timeMs / this.#sliceMs));
+      const slice = this.#sliceOf(targets, row, Math.floor(timeMs / this.#sliceMs));
       this.slices.saw(slice, packets / points, i === 0 && isNew, timeMs, points === 1 ? endMs : timeMs);
     }
   }

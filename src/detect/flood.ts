@@ -2,13 +2,14 @@ import { numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
-import { PeerCounter, saturationsOf } from './bounded.ts';
+import { saturationsOf } from './bounded.ts';
 import { compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Saturation } from './detection.ts';
 import { FloodJudge } from './flood-judge.ts';
-import { FloodTargets, type Hit, type Target } from './flood-target.ts';
-import { TextHashes } from './pair.ts';
+import { FloodTargets, type Hit, type Target, type Targets } from './flood-target.ts';
+import { NO_ROW } from './number-table.ts';
 import { GroupAddresses } from './service.ts';
+import { AddressBits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
 
 /**
@@ -124,7 +125,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
   const settings = { ...DEFAULT_FLOOD_OPTIONS, ...options };
   const { minSynPackets, minUdpPackets, minIcmpPackets, minHalfOpen } = settings;
   const targets = new FloodTargets(settings);
-  const { pool, peers, synHosts, udpHosts, icmpHosts, answerers } = targets;
+  const { pool, syn, udp, icmp, answerers } = targets;
   const judge = new FloodJudge(context, settings, targets);
   const portClasses = new Uint8Array(65_536);
 
@@ -153,11 +154,13 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const flagCodes = flows.initiatorFlags.codes;
     const responders = flows.responder.codes;
     const groups = new GroupAddresses(flows);
-    const initiatorHashes = new TextHashes(flows.initiator);
-    const responderHashes = new TextHashes(flows.responder);
-    /** By responder: what TCP attempts and UDP packets went to, as far as it was asked for. */
-    const hosts = new Array<Target | undefined>(codeCount(flows.responder)).fill(undefined);
+    const initiatorBits = AddressBits.of(flows.initiator);
+    const responderBits = AddressBits.of(flows.responder);
+    /** By responder: what TCP attempts and UDP packets went to, as far as it was asked for since hosts were dropped. */
+    const hosts = new Int32Array(codeCount(flows.responder)).fill(NO_ROW);
     const receivers = hosts.slice();
+    let synDrops = syn.rows.drops;
+    let udpDrops = udp.rows.drops;
     const h: Hit = { table, row: 0, source: '', packets: 0, startMs: 0, endMs: 0, isNew: false };
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
@@ -187,35 +190,32 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const bare = payload === 0 && (flagClass === 0 ? outcome !== ANSWERED : (flagClass & BARE) !== 0);
         if (!bare && !h.isNew) continue;
         const code = responders[row] as number;
-        let host = hosts[code];
-        if (host === undefined || host.dropped) {
-          host = targets.targetOf(synHosts, responder, responderHashes.at(row));
-          if (host === undefined) continue;
+        if (syn.rows.drops !== synDrops) {
+          synDrops = syn.rows.drops;
+          hosts.fill(NO_ROW);
+        }
+        let host = hosts[code] as number;
+        if (host === NO_ROW) {
+          host = syn.obtain(responder, responderBits.at(row));
+          if (host === NO_ROW) continue;
           hosts[code] = host;
         }
-        const target = targets.portOf(host, port);
+        const several = targets.isOnlyPort(host, port) ? NO_ROW : targets.portOf(host, port);
         if (bare) {
           // Without flags and payload a long one-way stream looks like a SYN that is repeated for ever: it counts once.
           h.packets = flagClass !== 0 || sentPayload !== undefined ? sent : 1;
           h.source = initiator;
-          targets.hit(target, h);
-          if (target !== host) {
-            targets.hit(host, h);
-            host.ports ??= new PeerCounter<number>(64, peers);
-            host.ports.add(port, h.packets);
+          const flags = (flagClass & ODD) === 0 ? undefined : (textAt(flows.initiatorFlags, row) ?? '');
+          if (several !== NO_ROW) {
+            targets.hit(syn.ofPorts, several, h);
+            if (flags !== undefined) syn.ofPorts.addFlags(several, flags, h.packets);
           }
-          if ((flagClass & ODD) !== 0) {
-            const flags = textAt(flows.initiatorFlags, row) ?? '';
-            target.flags ??= new PeerCounter(16, peers);
-            target.flags.add(flags, h.packets);
-            if (target !== host) {
-              host.flags ??= new PeerCounter(16, peers);
-              host.flags.add(flags, h.packets);
-            }
-          }
+          targets.hit(syn, host, h);
+          if (flags !== undefined) syn.addFlags(host, flags, h.packets);
+          if (!targets.isOnlyPort(host, port)) syn.ports.add(host, port, h.packets);
         } else {
-          targets.met(target, startMs);
-          if (target !== host) targets.met(host, startMs);
+          if (several !== NO_ROW) targets.met(syn.ofPorts, several, startMs);
+          targets.met(syn, host, startMs);
         }
       } else if (protocol === UDP) {
         if (sent > 0 && returned > 0) continue;
@@ -225,25 +225,22 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const port = numberAt(turned ? flows.initiatorPort : flows.responderPort, row);
         const from = numberAt(turned ? flows.responderPort : flows.initiatorPort, row);
         if (port !== undefined && portClass(port) === PORT_ONE_WAY) continue;
-        let state = turned ? undefined : receivers[responders[row] as number];
-        if (state === undefined || state.dropped) {
-          state = turned
-            ? targets.targetOf(udpHosts, initiator, initiatorHashes.at(row))
-            : targets.targetOf(udpHosts, responder, responderHashes.at(row));
-          if (state === undefined) continue;
+        if (udp.rows.drops !== udpDrops) {
+          udpDrops = udp.rows.drops;
+          receivers.fill(NO_ROW);
+        }
+        let state = turned ? NO_ROW : (receivers[responders[row] as number] as number);
+        if (state === NO_ROW) {
+          state = turned ? udp.obtain(initiator, initiatorBits.at(row)) : udp.obtain(responder, responderBits.at(row));
+          if (state === NO_ROW) continue;
           if (!turned) receivers[responders[row] as number] = state;
         }
         h.packets = turned ? returned : sent;
         h.source = turned ? responder : initiator;
-        targets.hit(state, h);
-        if (port !== undefined) {
-          state.ports ??= new PeerCounter<number>(64, peers);
-          state.ports.add(port, h.packets);
-        }
-        if (from !== undefined && portClass(from) === PORT_REFLECTED) {
-          state.reflectors ??= new PeerCounter(16, peers);
-          state.reflectors.add(serviceByPort(PROTO.udp, from) ?? '', h.packets);
-        }
+        targets.hit(udp, state, h);
+        if (port !== undefined) udp.ports.add(state, port, h.packets);
+        if (from !== undefined && portClass(from) === PORT_REFLECTED)
+          udp.addReflector(state, serviceByPort(PROTO.udp, from) ?? '', h.packets);
       } else {
         const type = numberAt(flows.icmpType, row);
         const request = type === 8 || type === 128;
@@ -253,9 +250,9 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         h.packets = turned ? returned : sent;
         h.source = turned ? responder : initiator;
         const target = turned
-          ? targets.targetOf(icmpHosts, initiator, initiatorHashes.at(row))
-          : targets.targetOf(icmpHosts, responder, responderHashes.at(row));
-        if (target !== undefined) targets.hit(target, h);
+          ? icmp.obtain(initiator, initiatorBits.at(row))
+          : icmp.obtain(responder, responderBits.at(row));
+        if (target !== NO_ROW) targets.hit(icmp, target, h);
       }
     }
     targets.boundPeers();
@@ -297,31 +294,43 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     pool.offer(answerer.evidence, flows.table, row, reset ? 1 : 0, receiver);
   }
 
+  function targetAt(kind: Targets, row: number, host: string): Target {
+    targets.unfold(kind, row);
+    return kind.target(row, host);
+  }
+
   function finish(): Detection[] {
     const detections: Detection[] = [];
     const named = new Set<string>();
-    const onePort = [...synHosts.values()].filter((target) => target.port >= 0);
-    for (const target of [...targets.portTargets(), ...onePort]) {
-      if (target.weight < minSynPackets) continue;
+    const { ofPorts } = syn;
+    const hosts = [...syn.rows.rows()];
+    const ofOnePort = hosts.filter((row) => syn.portOf(row) >= 0).map((host) => ({ kind: syn, host, row: host }));
+    const ofSeveral = Array.from(targets.ports(), ({ host, row }) => ({ kind: ofPorts, host, row }));
+    for (const { kind, host, row } of [...ofSeveral, ...ofOnePort]) {
+      if (kind.weightOf(row) < minSynPackets) continue;
+      const target = targetAt(kind, row, syn.rows.text(host));
       const found = judge.judge('flood.syn', target, minSynPackets, minHalfOpen);
       if (found === undefined) continue;
       detections.push(found);
       named.add(target.host);
     }
-    for (const target of synHosts.values()) {
-      if (target.port >= 0 || target.weight < 2 * minSynPackets || named.has(target.host)) continue;
+    for (const row of hosts) {
+      const host = syn.rows.text(row);
+      if (syn.portOf(row) >= 0 || syn.weightOf(row) < 2 * minSynPackets || named.has(host)) continue;
+      const target = targetAt(syn, row, host);
       if (judge.dominant(target) !== undefined) continue;
       const found = judge.judge('flood.syn', target, 2 * minSynPackets, minHalfOpen);
       if (found !== undefined) detections.push(found);
     }
-    for (const target of udpHosts.values()) {
-      const found = target.weight < minUdpPackets ? undefined : judge.judge('flood.udp', target, minUdpPackets, 0);
-      if (found !== undefined) detections.push(found);
-    }
-    for (const target of icmpHosts.values()) {
-      const found = target.weight < minIcmpPackets ? undefined : judge.judge('flood.icmp', target, minIcmpPackets, 0);
-      if (found !== undefined) detections.push(found);
-    }
+    for (const [kind, kindOf, least] of [
+      ['flood.udp', udp, minUdpPackets],
+      ['flood.icmp', icmp, minIcmpPackets],
+    ] as const)
+      for (const row of kindOf.rows.rows()) {
+        if (kindOf.weightOf(row) < least) continue;
+        const found = judge.judge(kind, targetAt(kindOf, row, kindOf.rows.text(row)), least, 0);
+        if (found !== undefined) detections.push(found);
+      }
     for (const answerer of answerers.values()) {
       const found = judge.judgeAnswerer(answerer);
       if (found !== undefined) detections.push(found);
