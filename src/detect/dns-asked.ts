@@ -1,14 +1,12 @@
 import { type Cap, DistinctCounter, lighterHalf, PeerCounter } from './bounded.ts';
-import { moreRows } from './number-column.ts';
+import { HashRows, NO_ROW } from './hash-rows.ts';
 import { widened } from './number-table.ts';
 import { NumberCounts, NumberSets, type OwnedByRows, TextSets } from './owned-set.ts';
 import { NO_BITS, TextNumbers } from './text-number.ts';
 
 /** No group: not found, or refused. */
-export const NO_GROUP = -1;
+export const NO_GROUP = NO_ROW;
 const NO_PORT = -1;
-/** The longest way through the table. Chance does not come near it at half load; who makes keys collide is refused. */
-const MAX_PROBES = 256;
 const NO_DAY = -(2 ** 31);
 const MAX_TYPES = 16;
 /** Different answers that are told apart, and addresses that are looked for among the contacts. */
@@ -78,12 +76,9 @@ interface Rare {
 export class AskedGroups {
   readonly cap: Cap;
   readonly #release: (evidence: number) => void;
-  size = 0;
-  /** Group + 1; 0 is empty. Its length is a power of two, at least twice the number of groups. Linear probing. */
-  #table = new Int32Array(128);
+  readonly #rows: HashRows;
   readonly #texts = new TextNumbers();
   #domain: string[] = [];
-  #hash = new Int32Array(0);
   #client = new Int32Array(0);
   #day = new Int32Array(0);
   #evidence = new Int32Array(0);
@@ -113,6 +108,11 @@ export class AskedGroups {
   constructor(cap: Cap, release: (evidence: number) => void) {
     this.cap = cap;
     this.#release = release;
+    this.#rows = new HashRows(cap.cap);
+  }
+
+  get size(): number {
+    return this.#rows.size;
   }
 
   /** Names kept of all groups. */
@@ -122,32 +122,25 @@ export class AskedGroups {
 
   /** `hash` is that of `pairHash` over client, domain and day, `bits` are those of the client. */
   find(hash: number, client: string, bits: number, domain: string, day: number): number {
-    const mask = this.#table.length - 1;
-    for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const group = (this.#table[(hash + probe) & mask] as number) - 1;
-      if (group < 0) return NO_GROUP;
+    for (let group = this.#rows.first(hash); group !== NO_ROW; group = this.#rows.further())
       if (
-        this.#hash[group] === hash &&
-        this.#client[group] === this.#texts.find(client, bits) &&
         this.#day[group] === day &&
-        this.#domain[group] === domain
+        this.#domain[group] === domain &&
+        this.#client[group] === this.#texts.find(client, bits)
       )
         return group;
-    }
     return NO_GROUP;
   }
 
   /** A group that is new; `NO_GROUP` where its way through the table would be too long, which is counted as refused. */
   add(hash: number, client: string, bits: number, domain: string, day: number, evidence: number): number {
     if (this.size >= this.cap.cap) this.cap.refused += this.#dropLightest();
-    if (this.size === this.#hash.length) this.#grow();
-    const group = this.size;
-    if (!this.#enter(group, hash)) {
+    const group = this.#rows.add(hash);
+    if (group === NO_ROW) {
       this.cap.refused++;
       return NO_GROUP;
     }
-    this.size++;
-    this.#hash[group] = hash;
+    if (group >= this.#client.length) this.#widen(this.#rows.capacity);
     this.#client[group] = this.#texts.take(client, bits);
     this.#domain[group] = domain;
     this.#day[group] = day;
@@ -371,7 +364,6 @@ export class AskedGroups {
   #keep(kept: Int32Array): void {
     const columns = [
       ...this.#counts(),
-      this.#hash,
       this.#client,
       this.#day,
       this.#evidence,
@@ -393,13 +385,10 @@ export class AskedGroups {
     this.#rare = rare;
     const sets: readonly OwnedByRows[] = [this.#kept, this.#types, this.#answers, this.#addresses];
     for (const one of sets) one.keep(kept);
-    this.size = kept.length;
-    this.#rebuild();
+    this.#rows.keep(kept);
   }
 
-  #grow(): void {
-    const n = moreRows(this.size, this.cap.cap);
-    this.#hash = widened(this.#hash, n);
+  #widen(n: number): void {
     this.#client = widened(this.#client, n);
     this.#day = widened(this.#day, n);
     this.#evidence = widened(this.#evidence, n);
@@ -416,27 +405,5 @@ export class AskedGroups {
     this.#server = widened(this.#server, n);
     this.#firstMs = widened(this.#firstMs, n);
     this.#lastMs = widened(this.#lastMs, n);
-    let slots = this.#table.length;
-    while (slots < 2 * n) slots *= 2;
-    if (slots === this.#table.length) return;
-    this.#table = new Int32Array(slots);
-    this.#rebuild();
-  }
-
-  #enter(group: number, hash: number): boolean {
-    const mask = this.#table.length - 1;
-    for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = (hash + probe) & mask;
-      if (this.#table[at] !== 0) continue;
-      this.#table[at] = group + 1;
-      return true;
-    }
-    return false;
-  }
-
-  /** One that finds no place any more is found no more: only collisions by design come to that. */
-  #rebuild(): void {
-    this.#table.fill(0);
-    for (let group = 0; group < this.size; group++) this.#enter(group, this.#hash[group] as number);
   }
 }

@@ -1,32 +1,16 @@
-import {
-  counted,
-  type Few,
-  type FewCounts,
-  fewAdd,
-  fewCount,
-  fewCounted,
-  fewEntries,
-  fewKeys,
-  fewKnows,
-  fewSize,
-  humanBytes,
-  humanCount,
-  humanDuration,
-  median,
-  numberAt,
-  type Table,
-  textAt,
-} from '../core/index.ts';
+import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
 import { popularRank, registrableDomain } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { BoundedMap, Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
+import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded.ts';
 import { Judged as JudgedText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { DnsNames, TELLS_ADDRESS } from './dns-name.ts';
 import { EvidencePool } from './evidence-pool.ts';
-import { type HeavyEntry, HeavyTable } from './heavy-table.ts';
-import { pairHash, TextHashes } from './pair.ts';
+import { Callers, type Host, Hosts, hourOf, MAX_CALLERS, type Pair, Pairs } from './exfiltration-store.ts';
+import { NO_ROW } from './hash-rows.ts';
+import { NO_PLACE } from './number-index.ts';
 import { tellsAddress } from './public-address.ts';
+import { AddressBits, ipv4Bits, NO_BITS, TextNumbers } from './text-number.ts';
 import { classesOf, codeCount, Told, toldOf } from './told.ts';
 
 /**
@@ -102,9 +86,9 @@ export const DEFAULT_EXFILTRATION_OPTIONS: ExfiltrationOptions = {
   maxEvidence: 20_000,
 };
 
-const HOUR_MS = 3_600_000;
 const DAY_HOURS = 24;
 const WEEK_HOURS = 168;
+/** How far the same hour of another day or week is looked for. */
 const MAX_HOURS = 1024;
 const EVIDENCE_PER_PAIR = 10;
 /** A flow that sent less is no evidence of an upload: most flows are questions for a page. */
@@ -117,8 +101,6 @@ const SHIFT_FULL = 0.5;
 const SHIFT_LEAST = 0.6;
 const RARE_STEP = 0.1;
 const RARE_LEAST = 0.4;
-/** Callers counted of a place. */
-const MAX_CALLERS = 8;
 /** Hours that a host must have been seen sending in for its usual one to be known. */
 const MIN_HOURS = 6;
 /** Days that make a habit, and how much of the fullest of them each must have. */
@@ -135,71 +117,7 @@ const DEVICE_PLACES = 8;
 const DEVICE = 0.5;
 const POPULAR = 0.7;
 
-const ADDRESS_WITHIN_MS = HOUR_MS;
-const MAX_TIMES = 16;
-
-/** What a host exchanged with a place outside. */
-class Pair implements HeavyEntry {
-  /** Bytes sent: who sent much stays. */
-  weight = 0;
-  readonly hash: number;
-  readonly host: string;
-  readonly place: string;
-  readonly isName: boolean;
-  readonly evidence: number;
-  /** The host stands among the callers of the place. */
-  isCalled = false;
-  received = 0;
-  flows = 0;
-  hours: FewCounts<number>;
-  readonly span = new TimeSpan();
-  /** Of the flow that sent most. */
-  address = '';
-  port: number | undefined;
-  protocol: string | undefined;
-  service: string | undefined;
-  #most = -1;
-
-  constructor(hash: number, host: string, place: string, isName: boolean, evidence: number) {
-    this.hash = hash;
-    this.host = host;
-    this.place = place;
-    this.isName = isName;
-    this.evidence = evidence;
-  }
-
-  hasKey(host: string, place: string): boolean {
-    return this.host === host && this.place === place;
-  }
-
-  saw(batch: FlowBatch, row: number, sent: number): void {
-    if (sent < this.#most) return;
-    const address = textAt(batch.responder, row) ?? '';
-    if (sent === this.#most && address >= this.address) return;
-    this.#most = sent;
-    this.address = address;
-    this.port = numberAt(batch.responderPort, row);
-    this.protocol = textAt(batch.protocol, row);
-    this.service = textAt(batch.service, row);
-  }
-}
-
-/** What a host of the home network exchanged with all places outside. */
-interface Host {
-  sent: number;
-  received: number;
-  hours: FewCounts<number>;
-  receivedHours: FewCounts<number>;
-  /** When it asked for its own public address. */
-  readonly askedMs: number[];
-}
-
-/** Who had to do with a place. */
-interface Callers {
-  hosts: Few<string>;
-}
-
-const NO_HOSTS = (): Callers => ({ hosts: undefined });
+const ADDRESS_WITHIN_MS = 3_600_000;
 
 /** Something handed over in clear. */
 interface Handover {
@@ -225,9 +143,10 @@ export function createExfiltrationDetector(
   const pairCap = new Cap('hosts and places outside', maxPairs);
   const hostCap = new Cap('hosts inside', maxPairs);
   const pool = new EvidencePool(maxEvidence);
-  const pairs = new HeavyTable<Pair>(pairCap, ({ evidence }) => pool.release(evidence));
-  const hosts = new BoundedMap<string, Host>(hostCap);
-  const callers = new BoundedMap<string, Callers>(new Cap('places outside', maxPlaces));
+  const texts = new TextNumbers();
+  const pairs = new Pairs(pairCap, texts, (evidence) => pool.release(evidence));
+  const hosts = new Hosts(hostCap, texts);
+  const callers = new Callers(new Cap('places outside', maxPlaces), texts);
   const handovers = new BoundedMap<string, Handover>(new Cap('hosts and servers with a login in clear', maxPairs));
   const inputSpan = new TimeSpan();
 
@@ -239,8 +158,8 @@ export function createExfiltrationDetector(
     const isTransport = classesOf(batch.protocol, (name) => name === 'tcp' || name === 'udp');
     const askers = new AddressAskers(batch);
     const protocols = batch.protocol.codes;
-    const hashes = new TextHashes(batch.initiator);
-    const known = new Array<Host | undefined>(codeCount(batch.initiator)).fill(undefined);
+    const bits = { host: AddressBits.of(batch.initiator), responder: AddressBits.of(batch.responder) };
+    const known = new Int32Array(codeCount(batch.initiator)).fill(NO_PLACE);
     for (let row = 0; row < batch.rowCount; row++) {
       if (isTransport[(protocols[row] as number) + 1] === 0) continue;
       if (!isInside.at(row)) continue;
@@ -249,26 +168,16 @@ export function createExfiltrationDetector(
       const sent = numberAt(batch.initiatorPayloadBytes, row) ?? numberAt(batch.initiatorBytes, row);
       const received = numberAt(batch.responderPayloadBytes, row) ?? numberAt(batch.responderBytes, row);
       if (sent === undefined || sent + (received ?? 0) <= 0) continue;
-      take(batch, row, sent, received ?? 0, places, known, hashes);
+      take(batch, row, sent, received ?? 0, places, known, bits);
     }
-  }
-
-  function hostOf(address: string): Host | undefined {
-    return hosts.obtain(address, () => ({
-      sent: 0,
-      received: 0,
-      hours: undefined,
-      receivedHours: undefined,
-      askedMs: [],
-    }));
   }
 
   function noteAsked(batch: FlowBatch, row: number): void {
     const address = textAt(batch.initiator, row);
     const startMs = numberAt(batch.startMs, row);
     if (address === undefined || startMs === undefined) return;
-    const host = hostOf(address);
-    if (host !== undefined && host.askedMs.length < MAX_TIMES) host.askedMs.push(startMs);
+    const host = hosts.obtain(address, ipv4Bits(address));
+    if (host !== NO_PLACE) hosts.noteAsked(host, startMs);
   }
 
   /** @param known hosts by the code of the initiator, as far as they are known. */
@@ -278,57 +187,54 @@ export function createExfiltrationDetector(
     sent: number,
     received: number,
     places: Places,
-    known: (Host | undefined)[],
-    hashes: TextHashes,
+    known: Int32Array,
+    bits: { readonly host: AddressBits; readonly responder: AddressBits },
   ): void {
     const address = textAt(batch.initiator, row);
     const responder = textAt(batch.responder, row);
     if (address === undefined || responder === undefined) return;
+    const hostBits = bits.host.at(row);
+    const responderBits = bits.responder.at(row);
     const name = places.at(row);
     const place = name === '' ? responder : name;
+    const placeBits = name === '' ? responderBits : NO_BITS;
     const code = batch.initiator.codes[row] as number;
-    const host = known[code] ?? hostOf(address);
-    if (host === undefined) return;
-    known[code] = host;
-    const startMs = numberAt(batch.startMs, row);
-    const hour = startMs === undefined || !Number.isFinite(startMs) ? undefined : Math.floor(startMs / HOUR_MS);
-    host.sent += sent;
-    host.received += received;
-    if (hour !== undefined) {
-      host.hours = added(host.hours, hour, sent);
-      if (received > 0) host.receivedHours = added(host.receivedHours, hour, received);
+    let host = known[code] as number;
+    if (host === NO_PLACE) {
+      host = hosts.obtain(address, hostBits);
+      if (host === NO_PLACE) return;
+      known[code] = host;
     }
-    inputSpan.add(startMs, numberAt(batch.endMs, row));
-    const hash = pairHash(hashes.at(row), hash32(place), 0);
-    const met = pairs.find(hash, address, place, 0);
-    const isCalled = met?.isCalled === true || noteCaller(place, address);
+    const startMs = numberAt(batch.startMs, row);
+    const endMs = numberAt(batch.endMs, row);
+    const hour = hourOf(startMs);
+    hosts.exchanged(host, sent, received, hour);
+    inputSpan.add(startMs, endMs);
+    let pair = pairs.find(address, hostBits, place, placeBits);
+    const isCalled = (pair !== NO_ROW && pairs.isCalled(pair)) || callers.note(place, placeBits, address, hostBits);
     const operations = textAt(batch.operations, row);
     if (operations !== undefined) handOver(batch, row, address, responder, operations);
-    const pair = met ?? addPair(hash, address, place, name !== '');
-    if (pair === undefined) return;
-    pair.isCalled = isCalled;
-    pair.weight += sent;
-    pair.received += received;
-    pair.flows++;
-    pair.span.add(startMs, numberAt(batch.endMs, row));
-    if (hour !== undefined) pair.hours = added(pair.hours, hour, sent);
-    pair.saw(batch, row, sent);
-    if (sent >= TELLING_BYTES) pool.offer(pair.evidence, batch.table, row, -sent);
-  }
-
-  /** Whether the host stands among the callers of the place, or these are too many to count. */
-  function noteCaller(place: string, host: string): boolean {
-    const known = callers.obtain(place, NO_HOSTS);
-    if (known === undefined) return false;
-    if (fewSize(known.hosts) < MAX_CALLERS) known.hosts = fewAdd(known.hosts, host);
-    return true;
-  }
-
-  function addPair(hash: number, host: string, place: string, isName: boolean): Pair | undefined {
-    const made = new Pair(hash, host, place, isName, pool.collector(EVIDENCE_PER_PAIR));
-    if (pairs.add(made)) return made;
-    pool.release(made.evidence);
-    return undefined;
+    if (pair === NO_ROW) {
+      const evidence = pool.collector(EVIDENCE_PER_PAIR);
+      pair = pairs.add(address, hostBits, place, placeBits, { isName: name !== '', evidence });
+      if (pair === NO_ROW) {
+        pool.release(evidence);
+        return;
+      }
+    }
+    if (isCalled) pairs.setCalled(pair);
+    pairs.exchanged(pair, sent, received, hour);
+    pairs.sawTime(pair, startMs);
+    pairs.sawTime(pair, endMs);
+    if (pairs.isMost(pair, sent, responder, responderBits))
+      pairs.setMost(pair, sent, {
+        address: responder,
+        bits: responderBits,
+        port: numberAt(batch.responderPort, row),
+        protocol: textAt(batch.protocol, row),
+        service: textAt(batch.service, row),
+      });
+    if (sent >= TELLING_BYTES) pool.offer(pairs.evidence(pair), batch.table, row, -sent);
   }
 
   /** Mail or a file, in a session that can be read and had a login. */
@@ -363,12 +269,17 @@ export function createExfiltrationDetector(
 
   function finish(): Detection[] {
     const found: Detection[] = [];
-    const places = new Map<string, number>();
-    for (const { host } of pairs.values()) places.set(host, (places.get(host) ?? 0) + 1);
+    const places = new Map<number, number>();
+    for (let row = 0; row < pairs.size; row++) places.set(pairs.host(row), (places.get(pairs.host(row)) ?? 0) + 1);
+    const large: [string, Pair, number][] = [];
+    for (let row = 0; row < pairs.size; row++) {
+      if (pairs.sent(row) < minBytes) continue;
+      const pair = pairs.at(row);
+      large.push([`${pair.host} ${pair.place}`, pair, places.get(pairs.host(row)) ?? 1]);
+    }
     // An order that does not depend on arrival.
-    const byName = new Map(pairs.values().map((pair) => [`${pair.host} ${pair.place}`, pair]));
-    for (const [, pair] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const judged = judge(pair, places.get(pair.host) ?? 1);
+    for (const [, pair, others] of large.sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const judged = judge(pair, others);
       if (judged !== undefined && judged.score >= minScore) found.push(report(pair, judged));
     }
     for (const [, one] of handovers.sortedEntries()) {
@@ -381,23 +292,24 @@ export function createExfiltrationDetector(
 
   /** @param places outside that its host exchanged anything with */
   function judge(pair: Pair, places: number): Judged | undefined {
-    const host = hosts.get(pair.host);
-    if (pair.weight < minBytes || host === undefined || !pair.span.known) return undefined;
+    const known = hosts.find(pair.host, ipv4Bits(pair.host));
+    if (known === NO_PLACE || pair.firstMs > pair.lastMs) return undefined;
+    const host = hosts.at(known);
     const usual = usualOf(host, pair, settings);
     const excess = excessOf(pair, usual);
     if (excess < minBytes) return undefined;
-    const ratio = (pair.weight - pair.received) / (pair.weight + pair.received);
+    const ratio = (pair.sent - pair.received) / (pair.sent + pair.received);
     const giving = Math.min(1, Math.max(0, (ratio - GIVING_FROM) / (GIVING_FULL - GIVING_FROM)));
-    const known = fewSize(callers.get(pair.place)?.hosts) || 1;
-    const rare = Math.max(RARE_LEAST, 1 - RARE_STEP * (known - 1));
+    const hostsThere = callers.count(pair.place, pair.isName ? NO_BITS : ipv4Bits(pair.place)) || 1;
+    const rare = Math.max(RARE_LEAST, 1 - RARE_STEP * (hostsThere - 1));
     const volume = 0.55 + 0.45 * Math.min(1, Math.log10(excess / minBytes) / 2);
     const habit = habitDays(pair);
-    const rest = host.sent + host.received - pair.weight - pair.received;
+    const rest = host.sent + host.received - pair.sent - pair.received;
     const isDevice =
       places <= DEVICE_PLACES &&
-      rest < DEVICE_REST * (pair.weight + pair.received) &&
+      rest < DEVICE_REST * (pair.sent + pair.received) &&
       pair.flows >= DEVICE_FLOWS &&
-      pair.span.lengthMs >= DEVICE_SPAN * inputSpan.lengthMs;
+      lengthOf(pair) >= DEVICE_SPAN * inputSpan.lengthMs;
     const popular = pair.isName && popularRank(pair.place) !== undefined;
     const isNew = daysBefore(host, pair) >= settings.minDaysBefore;
     const unusual =
@@ -407,7 +319,7 @@ export function createExfiltrationDetector(
     const shifted =
       shift === undefined ? 1 : SHIFT_LEAST + (1 - SHIFT_LEAST) * Math.min(1, Math.max(0, shift / SHIFT_FULL));
     const score = volume * giving * shifted * rare * unusual;
-    return { score, excess, usual, ratio, usualRatio, known, habit, isNew, isDevice, popular };
+    return { score, excess, usual, ratio, usualRatio, known: hostsThere, habit, isNew, isDevice, popular };
   }
 
   function report(pair: Pair, judged: Judged): Detection {
@@ -420,8 +332,8 @@ export function createExfiltrationDetector(
       ...(pair.port === undefined ? {} : { port: pair.port }),
       ...(pair.protocol === undefined ? {} : { protocol: pair.protocol }),
       ...(pair.service === undefined ? {} : { service: pair.service }),
-      firstMs: pair.span.firstMs,
-      lastMs: pair.span.lastMs,
+      firstMs: pair.firstMs,
+      lastMs: pair.lastMs,
       score: judged.score,
       reasons: uploadReasons(pair, judged, minBytes),
       flows: pool.flows(pair.evidence),
@@ -430,9 +342,9 @@ export function createExfiltrationDetector(
   }
 
   function reportHandover(one: Handover): Detection {
-    const asked = (hosts.get(one.host)?.askedMs ?? []).some(
-      (ms) => ms >= one.span.firstMs - ADDRESS_WITHIN_MS && ms <= one.span.lastMs + ADDRESS_WITHIN_MS,
-    );
+    const asked = hosts
+      .askedMs(hosts.find(one.host, ipv4Bits(one.host)))
+      .some((ms) => ms >= one.span.firstMs - ADDRESS_WITHIN_MS && ms <= one.span.lastMs + ADDRESS_WITHIN_MS);
     const isMail = one.kind === 'mail';
     const score = 0.5 + (asked ? 0.15 : 0) + (one.bareName ? 0.1 : 0) + (one.foreign ? 0.1 : 0);
     return {
@@ -476,9 +388,9 @@ interface Judged {
   readonly popular: boolean;
 }
 
-/** The bytes of each hour, or day, with more for one of them. */
-function added(hours: FewCounts<number>, hour: number, bytes: number): FewCounts<number> {
-  return fewKeys(hours) < MAX_HOURS || fewKnows(hours, hour) ? fewCounted(hours, hour, bytes) : hours;
+/** From the first to the last moment of a pair, ms. */
+function lengthOf({ firstMs, lastMs }: Pair): number {
+  return Math.max(0, lastMs - firstMs);
 }
 
 /** What a host usually sends to all other places in an hour. */
@@ -489,12 +401,12 @@ interface Usual {
 }
 
 function usualOf(host: Host, pair: Pair, { minWeeks, minDays }: ExfiltrationOptions): Usual {
-  const active = fewKeys(host.hours);
+  const active = host.hours.size;
   if (active === 0) return { of: 'none', bytes: () => 0 };
-  const others = (hour: number): number => Math.max(0, fewCount(host.hours, hour) - fewCount(pair.hours, hour));
+  const others = (hour: number): number => Math.max(0, (host.hours.get(hour) ?? 0) - (pair.hours.get(hour) ?? 0));
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
-  for (const [hour] of fewEntries(host.hours)) {
+  for (const [hour] of host.hours) {
     first = Math.min(first, hour);
     last = Math.max(last, hour);
   }
@@ -502,7 +414,7 @@ function usualOf(host: Host, pair: Pair, { minWeeks, minDays }: ExfiltrationOpti
   const step = span >= minWeeks * WEEK_HOURS ? WEEK_HOURS : span >= minDays * DAY_HOURS ? DAY_HOURS : undefined;
   if (step !== undefined) {
     // Where the host sent nothing at all for a day or a week, it was not there; an hour of a day on which it was there counts, also with nothing.
-    const seen = new Set([...fewEntries(host.hours)].map(([hour]) => Math.floor(hour / step)));
+    const seen = new Set([...host.hours].map(([hour]) => Math.floor(hour / step)));
     return {
       of: step === WEEK_HOURS ? 'week' : 'day',
       bytes: (hour) => {
@@ -515,49 +427,52 @@ function usualOf(host: Host, pair: Pair, { minWeeks, minDays }: ExfiltrationOpti
     };
   }
   if (active < MIN_HOURS) return { of: 'none', bytes: () => 0 };
-  const usual = median([...fewEntries(host.hours)].map(([hour]) => others(hour)));
+  const usual = median([...host.hours].map(([hour]) => others(hour)));
   return { of: 'all', bytes: () => usual };
 }
 
 /** The ratio of the host's usual hour without this place, else with all other places together; undefined where there are none. */
 function usualRatioOf(host: Host, pair: Pair): number | undefined {
   const ratios: number[] = [];
-  for (const [hour, sent] of fewEntries(host.hours)) {
-    const received = fewCount(host.receivedHours, hour);
-    if (!fewKnows(pair.hours, hour) && sent + received > 0) ratios.push((sent - received) / (sent + received));
+  for (const [hour, sent] of host.hours) {
+    const received = host.receivedHours.get(hour) ?? 0;
+    if (!pair.hours.has(hour) && sent + received > 0) ratios.push((sent - received) / (sent + received));
   }
   if (ratios.length >= MIN_HOURS) return median(ratios);
-  const sent = host.sent - pair.weight;
+  const sent = host.sent - pair.sent;
   const received = host.received - pair.received;
   return sent + received > 0 ? (sent - received) / (sent + received) : undefined;
 }
 
 function excessOf(pair: Pair, usual: Usual): number {
-  if (fewKeys(pair.hours) === 0) return pair.weight;
+  if (pair.hours.size === 0) return pair.sent;
   let excess = 0;
-  for (const [hour, bytes] of fewEntries(pair.hours)) excess += Math.max(0, bytes - usual.bytes(hour));
+  for (const [hour, bytes] of pair.hours) excess += Math.max(0, bytes - usual.bytes(hour));
   return excess;
 }
 
 /** What is usual in the hours of a pair, on average. */
 function meanUsual(pair: Pair, usual: Usual): number {
-  const hours = [...fewEntries(pair.hours)];
+  const hours = [...pair.hours];
   return hours.length === 0 ? 0 : hours.reduce((sum, [hour]) => sum + usual.bytes(hour), 0) / hours.length;
 }
 
 /** Days with at least a fifth of what the fullest one had. */
 function habitDays(pair: Pair): number {
-  let days: FewCounts<number>;
-  for (const [hour, bytes] of fewEntries(pair.hours)) days = added(days, Math.floor(hour / DAY_HOURS), bytes);
-  const sums = [...fewEntries(days)].map(([, bytes]) => bytes);
+  const days = new Map<number, number>();
+  for (const [hour, bytes] of pair.hours) {
+    const day = Math.floor(hour / DAY_HOURS);
+    days.set(day, (days.get(day) ?? 0) + bytes);
+  }
+  const sums = [...days].map(([, bytes]) => bytes);
   const most = Math.max(0, ...sums);
   return sums.filter((bytes) => bytes >= HABIT_SHARE * most).length;
 }
 
 /** Days from when the host first sent anything to when it first did so to this place. */
 function daysBefore(host: Host, pair: Pair): number {
-  const first = (hours: FewCounts<number>): number =>
-    [...fewEntries(hours)].reduce((least, [hour]) => Math.min(least, hour), Number.POSITIVE_INFINITY);
+  const first = (hours: ReadonlyMap<number, number>): number =>
+    [...hours].reduce((least, [hour]) => Math.min(least, hour), Number.POSITIVE_INFINITY);
   return (first(pair.hours) - first(host.hours)) / DAY_HOURS;
 }
 
@@ -646,13 +561,13 @@ function excessSentence(pair: Pair, usual: Usual, excess: number): string {
 
 function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
   const { excess, usual, ratio, usualRatio, known, habit, isNew, isDevice, popular } = judged;
-  const rate = pair.span.lengthMs > 0 ? (8 * pair.weight) / (pair.span.lengthMs / 1000) : 0;
+  const rate = lengthOf(pair) > 0 ? (8 * pair.sent) / (lengthOf(pair) / 1000) : 0;
   const reasons: Reason[] = [
     {
       name: 'exfiltration.bytes',
-      value: pair.weight,
+      value: pair.sent,
       unit: 'bytes',
-      sentence: `It sent ${humanBytes(pair.weight)} there and got ${humanBytes(pair.received)} back, in ${counted(pair.flows, 'flow')}.`,
+      sentence: `It sent ${humanBytes(pair.sent)} there and got ${humanBytes(pair.received)} back, in ${counted(pair.flows, 'flow')}.`,
     },
     {
       name: 'exfiltration.excess',
@@ -695,7 +610,7 @@ function uploadReasons(pair: Pair, judged: Judged, minBytes: number): Reason[] {
       name: 'exfiltration.rate',
       value: Math.round(rate),
       unit: 'bit/s',
-      sentence: `From first to last it took ${humanDuration(pair.span.lengthMs)}.`,
+      sentence: `From first to last it took ${humanDuration(lengthOf(pair))}.`,
     },
   ];
   if (pair.isName)

@@ -13,6 +13,11 @@ export class NumberIndex {
   /** Place + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of values. Linear probing. */
   #table = new Int32Array(128);
 
+  /** Whoever keeps columns by place needs so many. */
+  get capacity(): number {
+    return this.#values.length;
+  }
+
   /** `NO_PLACE` where the number is not there. */
   find(value: number): number {
     const mask = this.#table.length - 1;

@@ -100,19 +100,19 @@ export class NumberSets implements OwnedByRows {
   }
 }
 
-/** A number for each of a few 32-bit keys of each row, in the order in which they were added: 4 bytes a row, 16 a key. */
+/** A number for each of some 32-bit keys of each row: 4 bytes a row, 16 a key. Keys are looked through, the latest first. */
 export class NumberCounts implements OwnedByRows {
   #used = 0;
-  /** By row: its first key + 1. */
-  #first = new Int32Array(0);
-  /** The next key of the same row + 1. */
-  #next = new Int32Array(0);
+  /** By row: its latest key + 1. */
+  #latest = new Int32Array(0);
+  /** The key before of the same row + 1. */
+  #before = new Int32Array(0);
   #key = new Int32Array(0);
   #count = new Float64Array(0);
 
   /** Adds to the number of a key that the row has; false where it has not. */
   raise(row: number, key: number, by: number): boolean {
-    for (let at = this.#first[row] ?? 0; at > 0; at = this.#next[at - 1] as number) {
+    for (let at = this.#latest[row] ?? 0; at > 0; at = this.#before[at - 1] as number) {
       if (this.#key[at - 1] !== key) continue;
       this.#count[at - 1] = (this.#count[at - 1] as number) + by;
       return true;
@@ -122,19 +122,16 @@ export class NumberCounts implements OwnedByRows {
 
   /** Adds a key that the row has not. */
   add(row: number, key: number, by: number): void {
-    if (row >= this.#first.length) this.#first = widened(this.#first, roomFor(this.#first.length, row + 1));
+    if (row >= this.#latest.length) this.#latest = widened(this.#latest, roomFor(this.#latest.length, row + 1));
     if (this.#used === this.#key.length) {
       const n = moreRows(this.#used);
-      this.#next = widened(this.#next, n);
+      this.#before = widened(this.#before, n);
       this.#key = widened(this.#key, n);
       this.#count = widened(this.#count, n);
     }
-    let last = this.#first[row] as number;
-    while (last > 0 && (this.#next[last - 1] as number) > 0) last = this.#next[last - 1] as number;
     const at = this.#used++;
-    if (last > 0) this.#next[last - 1] = at + 1;
-    else this.#first[row] = at + 1;
-    this.#next[at] = 0;
+    this.#before[at] = this.#latest[row] as number;
+    this.#latest[row] = at + 1;
     this.#key[at] = key;
     this.#count[at] = by;
   }
@@ -142,28 +139,25 @@ export class NumberCounts implements OwnedByRows {
   /** How many keys a row has. */
   size(row: number): number {
     let size = 0;
-    for (let at = this.#first[row] ?? 0; at > 0; at = this.#next[at - 1] as number) size++;
+    for (let at = this.#latest[row] ?? 0; at > 0; at = this.#before[at - 1] as number) size++;
     return size;
   }
 
-  /** Keys with their numbers. */
+  /** Keys with their numbers, in the order in which they were added. */
   entries(row: number): [number, number][] {
     const entries: [number, number][] = [];
-    for (let at = this.#first[row] ?? 0; at > 0; at = this.#next[at - 1] as number)
+    for (let at = this.#latest[row] ?? 0; at > 0; at = this.#before[at - 1] as number)
       entries.push([this.#key[at - 1] as number, this.#count[at - 1] as number]);
-    return entries;
+    return entries.reverse();
   }
 
   keep(kept: Int32Array): void {
-    const before = { first: this.#first, next: this.#next, key: this.#key, count: this.#count };
+    const rows = Array.from(kept, (row) => this.entries(row));
     this.#used = 0;
-    this.#first = new Int32Array(before.first.length);
-    this.#next = new Int32Array(before.next.length);
-    this.#key = new Int32Array(before.key.length);
-    this.#count = new Float64Array(before.count.length);
-    for (let row = 0; row < kept.length; row++)
-      for (let at = before.first[kept[row] as number] ?? 0; at > 0; at = before.next[at - 1] as number)
-        this.add(row, before.key[at - 1] as number, before.count[at - 1] as number);
+    this.#latest.fill(0);
+    rows.forEach((entries, row) => {
+      for (const [key, count] of entries) this.add(row, key, count);
+    });
   }
 }
 
