@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BeaconPairs } from './beacon-pairs.ts';
 import { hash32 } from './bounded.ts';
-import { NONE, pairHash } from './pair.ts';
+import { NONE, pairHash, pairKey } from './pair.ts';
 
 const ROOM = { pairs: 4, connections: 70, names: 10 };
 
 function added(pairs: BeaconPairs, responder: string): number {
-  return pairs.add(pairHash(1, hash32(responder), 443), '10.0.0.1', responder, 443, 'tcp', NONE);
+  return pairs.add(pairKey(pairHash(1, hash32(responder), 443), '10.0.0.1', responder, 443, 'tcp'), NONE);
 }
 
 describe('BeaconPairs', () => {

@@ -1,6 +1,6 @@
 import { moreRows, NarrowColumn } from './number-column.ts';
 import { widened } from './number-table.ts';
-import { NONE, PairTable } from './pair.ts';
+import { NONE, type PairKey, PairTable } from './pair.ts';
 import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 
 /** Where a pair stands: let in for good, or seen once or twice and in the young or the old generation of those. */
@@ -68,8 +68,8 @@ export class BeaconPairs {
     this.#name = room.names < 2 ** 16 ? new Uint16Array(0) : new Int32Array(0);
   }
 
-  add(hash: number, initiator: string, responder: string, port: number, protocol: string, early: number): number {
-    const pair = this.table.add(hash, initiator, responder, port, protocol);
+  add(key: PairKey, early: number): number {
+    const pair = this.table.add(key);
     if (pair === NONE) return NONE;
     if (this.table.capacity > this.early.length) this.#growPairs(this.table.capacity);
     this.early[pair] = early;

@@ -8,7 +8,7 @@ import { BoundedMap, Cap } from './bounded.ts';
 import { ConversationJudge } from './conversation.ts';
 import type { EvidenceFlow, NetworkContext } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
-import { NO_PORT, NONE, pairHash, TextHashes } from './pair.ts';
+import { NONE, type PairKey, RowPairs } from './pair.ts';
 import { Recordings } from './recording.ts';
 import { TextNumbers } from './text-number.ts';
 import { codeCount, textOf, toldOf } from './told.ts';
@@ -17,12 +17,6 @@ const ADMIT_AT = 3;
 /** Evidence flows of a pair. */
 export const EVIDENCE_PER_PAIR = 10;
 const MAX_NAME_LENGTH = 255;
-
-/** Hashes of the addresses of a batch. */
-interface EndHashes {
-  readonly initiator: TextHashes;
-  readonly responder: TextHashes;
-}
 
 /** What is held of connections or attempts, within its bounds, while flows go by. */
 export class BeaconStore {
@@ -69,7 +63,7 @@ export class BeaconStore {
 
   observe(flows: Table): void {
     const batch = bindFlows(flows);
-    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
+    const ends = new RowPairs(batch);
     const judge = new ConversationJudge(batch);
     const names = new SeriesNames(batch);
     const isHome = toldOf(batch.initiator, this.#context.isHome);
@@ -83,19 +77,14 @@ export class BeaconStore {
       if (areCalls ? !judge.isConversation(row) || judge.beganUnseen(row) : !judge.isAttempt(row) || !isHome.at(row))
         continue;
       if (numberAt(batch.continued, row) === 1) continue;
-      this.#take(batch, row, startMs, hashes, names);
+      this.#take(batch, row, startMs, ends, names);
     }
   }
 
-  #take(batch: FlowBatch, row: number, startMs: number, hashes: EndHashes, names: SeriesNames): void {
-    const initiator = textAt(batch.initiator, row);
-    const responder = textAt(batch.responder, row);
-    const protocol = textAt(batch.protocol, row);
-    if (initiator === undefined || responder === undefined || protocol === undefined) return;
-    const port = numberAt(batch.responderPort, row) ?? NO_PORT;
-    const hash = pairHash(hashes.initiator.at(row), hashes.responder.at(row), port);
+  #take(batch: FlowBatch, row: number, startMs: number, ends: RowPairs, names: SeriesNames): void {
+    if (!ends.read(row, textAt(batch.protocol, row))) return;
     const pairs = this.pairs;
-    const pair = this.#pairOf(hash, initiator, responder, port, protocol);
+    const pair = this.#pairOf(ends);
     if (pair === NONE) return;
     const service = textAt(batch.service, row);
     if (service !== undefined) pairs.saw(pair, service);
@@ -118,9 +107,9 @@ export class BeaconStore {
     if (isThird) this.#admit(pair);
   }
 
-  #pairOf(hash: number, initiator: string, responder: string, port: number, protocol: string): number {
+  #pairOf(key: PairKey): number {
     const pairs = this.pairs;
-    const known = pairs.table.find(hash, initiator, responder, port, protocol);
+    const known = pairs.table.find(key);
     if (known !== NONE && at(pairs.generation, known) !== OLD) return known;
     if (known !== NONE) {
       // Young again, before there is room made for it: it is not to go with the other old ones.
@@ -134,7 +123,7 @@ export class BeaconStore {
     this.#makeRoom();
     if (this.#candidateCap.cap < 1) return NONE;
     const early = this.#earlyPool.collector(ADMIT_AT - 1);
-    const made = pairs.add(hash, initiator, responder, port, protocol, early);
+    const made = pairs.add(key, early);
     if (made === NONE) {
       this.#earlyPool.release(early);
       this.#candidateCap.refused++;

@@ -13,7 +13,7 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
-import { NONE, PairTable, pairHash, TextHashes } from './pair.ts';
+import { NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
 import { type LoginService, loginService } from './service.ts';
 import { classesOf } from './told.ts';
 import { WEB_LOGIN, WebLogins } from './web-login.ts';
@@ -150,8 +150,8 @@ class Pairs {
   #durationMs = new Float64Array(0);
   #isCut = new Uint8Array(0);
 
-  add(hash: number, source: string, host: string, port: number, service: LoginService): number {
-    const pair = this.table.add(hash, source, host, port, service.name);
+  add(key: PairKey, service: LoginService): number {
+    const pair = this.table.add(key);
     if (pair === NONE) return NONE;
     if (this.table.capacity > this.#head.length) this.#growPairs(this.table.capacity);
     this.#services[pair] = service;
@@ -305,8 +305,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const flows = bindFlows(table);
     const isTcp = classesOf(flows.protocol, (name) => name === 'tcp');
     const protocols = flows.protocol.codes;
-    const sourceHashes = new TextHashes(flows.initiator);
-    const hostHashes = new TextHashes(flows.responder);
+    const ends = new RowPairs(flows);
     const web = new WebLogins(flows);
     for (let row = 0; row < flows.rowCount; row++) {
       if (isTcp[(protocols[row] as number) + 1] === 0) continue;
@@ -317,14 +316,12 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       const port = numberAt(flows.responderPort, row);
       const isWeb = web.isLogin(row);
       const service = isWeb ? WEB_LOGIN : loginService(textAt(flows.service, row), port);
-      const source = textAt(flows.initiator, row);
-      const host = textAt(flows.responder, row);
-      if (service === undefined || port === undefined || source === undefined || host === undefined) continue;
+      if (service === undefined || port === undefined || !ends.read(row, service.name)) continue;
       const startMs = numberAt(flows.startMs, row);
       if (startMs === undefined) continue;
       const endMs = numberAt(flows.endMs, row) ?? startMs;
       const durationMs = numberAt(flows.durationMs, row) ?? endMs - startMs;
-      const pair = pairOf(pairHash(sourceHashes.at(row), hostHashes.at(row), port), source, host, port, service);
+      const pair = pairOf(ends, service);
       if (pair === NONE) continue;
       const isRefused = isWeb && web.isRefused(row);
       if (clientBytes > service.clientBytes || serverBytes > service.serverBytes || durationMs > maxAttemptMs) {
@@ -348,10 +345,10 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     }
   }
 
-  function pairOf(hash: number, source: string, host: string, port: number, service: LoginService): number {
-    const known = pairs.table.find(hash, source, host, port, service.name);
+  function pairOf(key: PairKey, service: LoginService): number {
+    const known = pairs.table.find(key);
     if (known !== NONE) return known;
-    const made = pairs.table.size >= maxPairs ? NONE : pairs.add(hash, source, host, port, service);
+    const made = pairs.table.size >= maxPairs ? NONE : pairs.add(key, service);
     if (made === NONE) pairCap.refused++;
     else {
       pairs.evidence[made] = pool.collector();

@@ -350,7 +350,7 @@ export class EvidencePool {
   #addressAt(column: StringColumn, row: number): number {
     if ((column.codes[row] as number) < 0) return NO_NUMBER;
     const bits = AddressBits.of(column).at(row);
-    return bits === NO_BITS ? this.#texts.take(textAt(column, row) ?? '') : bits;
+    return bits === NO_BITS ? this.#texts.takeAlone(textAt(column, row) ?? '') : bits;
   }
 
   #textOf(number: number): string | undefined {

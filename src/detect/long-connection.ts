@@ -6,7 +6,7 @@ import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from '
 import { EvidencePool } from './evidence-pool.ts';
 import { moreRows, NarrowColumn } from './number-column.ts';
 import { widened } from './number-table.ts';
-import { NO_PORT, NONE, PairTable, pairHash, TextHashes } from './pair.ts';
+import { NO_PORT, NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
 import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
 import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 
@@ -147,9 +147,9 @@ class Pairs {
     this.table = new PairTable(cap.cap, texts);
   }
 
-  add(hash: number, initiator: string, responder: string, port: number, protocol: string, evidence: number): number {
+  add(key: PairKey, evidence: number): number {
     if (this.table.size >= this.cap.cap) this.cap.refused += this.dropLightest();
-    const pair = this.table.add(hash, initiator, responder, port, protocol);
+    const pair = this.table.add(key);
     if (pair === NONE) return NONE;
     if (this.table.capacity > this.#head.length) this.#growPairs(this.table.capacity);
     this.evidence[pair] = evidence;
@@ -293,12 +293,6 @@ export function createLongConnectionDetector(
   return new LongConnectionDetector(context, options);
 }
 
-/** Hashes of the addresses of a batch. */
-interface EndHashes {
-  readonly initiator: TextHashes;
-  readonly responder: TextHashes;
-}
-
 class LongConnectionDetector implements Detector {
   readonly id = longConnectionInfo.id;
   #context: NetworkContext;
@@ -327,7 +321,7 @@ class LongConnectionDetector implements Detector {
   observe(flows: Table): void {
     const batch = bindFlows(flows);
     const judge = new ConversationJudge(batch);
-    const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
+    const ends = new RowPairs(batch);
     for (let row = 0; row < batch.rowCount; row++) {
       if (!judge.hasTransport(row)) continue;
       const startMs = numberAt(batch.startMs, row);
@@ -341,7 +335,7 @@ class LongConnectionDetector implements Detector {
       if ((!lasting && !silent && !judge.beganUnseen(row)) || !judge.isConversation(row)) continue;
       if (clockJumped(batch, row, endMs - startMs)) continue;
       const joinMs = cut ? CUT_GAP_MS : judge.beganUnseen(row) ? KEEP_ALIVE_GAP_MS : 0;
-      this.#take(batch, row, hashes, {
+      this.#take(batch, row, ends, {
         startMs,
         endMs,
         initiatorPort: numberAt(batch.initiatorPort, row) ?? -1,
@@ -353,12 +347,8 @@ class LongConnectionDetector implements Detector {
     }
   }
 
-  #take(batch: FlowBatch, row: number, hashes: EndHashes, kept: Row): void {
-    const initiator = textAt(batch.initiator, row);
-    const responder = textAt(batch.responder, row);
-    const protocol = textAt(batch.protocol, row);
-    if (initiator === undefined || responder === undefined || protocol === undefined) return;
-    const port = numberAt(batch.responderPort, row) ?? NO_PORT;
+  #take(batch: FlowBatch, row: number, ends: RowPairs, kept: Row): void {
+    if (!ends.read(row, textAt(batch.protocol, row))) return;
     const pairs = this.#pairs;
     if (pairs.rowCount >= this.#rowCap.cap) {
       if (pairs.table.size < 2) {
@@ -369,11 +359,10 @@ class LongConnectionDetector implements Detector {
       pairs.dropLightest();
       this.#rowCap.refused += before - pairs.rowCount;
     }
-    const hash = pairHash(hashes.initiator.at(row), hashes.responder.at(row), port);
-    let pair = pairs.table.find(hash, initiator, responder, port, protocol);
+    let pair = pairs.table.find(ends);
     if (pair === NONE) {
       const evidence = this.#pool.collector(EVIDENCE_PER_PAIR);
-      pair = pairs.add(hash, initiator, responder, port, protocol, evidence);
+      pair = pairs.add(ends, evidence);
       if (pair === NONE) {
         this.#pool.release(evidence);
         this.#pairCap.refused++;

@@ -1,8 +1,10 @@
+import { type NumberColumn, numberAt, type StringColumn, TextHashes, textAt } from '../core/index.ts';
+import type { FlowBatch } from '../flow/index.ts';
 import { moreRows } from './number-column.ts';
 import { widened } from './number-table.ts';
-import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
+import { AddressBits, ipv4Bits, NO_BITS, NO_NUMBER, TextNumbers } from './text-number.ts';
 
-export { TextHashes } from '../core/index.ts';
+export { TextHashes };
 
 /** No pair: not found, or no room. */
 export const NONE = -1;
@@ -10,6 +12,78 @@ export const NONE = -1;
 export const NO_PORT = -1;
 /** The longest way through the hash table. Chance does not come near it at half load; who makes addresses collide is refused. */
 const MAX_PROBES = 256;
+
+/** What a pair is found by. */
+export interface PairKey {
+  /** As `pairHash` makes it. */
+  readonly hash: number;
+  readonly initiator: string;
+  readonly responder: string;
+  /** What `ipv4Bits` says of both. */
+  readonly initiatorBits: number;
+  readonly responderBits: number;
+  /** NO_PORT where there is none. */
+  readonly port: number;
+  readonly kind: string;
+}
+
+/** The key of a pair that is no row's. */
+export function pairKey(hash: number, initiator: string, responder: string, port: number, kind: string): PairKey {
+  const [initiatorBits, responderBits] = [ipv4Bits(initiator), ipv4Bits(responder)];
+  return { hash, initiator, responder, initiatorBits, responderBits, port, kind };
+}
+
+/** The pairs of the rows of a batch, one at a time: what is told of an address is told once for all its rows, and of an IPv4 address no text is asked for. */
+export class RowPairs implements PairKey {
+  hash = 0;
+  initiatorBits = NO_BITS;
+  responderBits = NO_BITS;
+  port = NO_PORT;
+  kind = '';
+  readonly #initiators: StringColumn;
+  readonly #responders: StringColumn;
+  readonly #ports: NumberColumn;
+  readonly #initiatorHashes: TextHashes;
+  readonly #responderHashes: TextHashes;
+  readonly #initiatorBits: AddressBits;
+  readonly #responderBits: AddressBits;
+  #row = 0;
+
+  constructor({ initiator, responder, responderPort }: FlowBatch) {
+    this.#initiators = initiator;
+    this.#responders = responder;
+    this.#ports = responderPort;
+    this.#initiatorHashes = new TextHashes(initiator);
+    this.#responderHashes = new TextHashes(responder);
+    this.#initiatorBits = AddressBits.of(initiator);
+    this.#responderBits = AddressBits.of(responder);
+  }
+
+  /** Goes to a row; false where it has no pair. */
+  read(row: number, kind: string | undefined): boolean {
+    if (
+      kind === undefined ||
+      (this.#initiators.codes[row] as number) < 0 ||
+      (this.#responders.codes[row] as number) < 0
+    )
+      return false;
+    this.#row = row;
+    this.kind = kind;
+    this.port = numberAt(this.#ports, row) ?? NO_PORT;
+    this.hash = pairHash(this.#initiatorHashes.at(row), this.#responderHashes.at(row), this.port);
+    this.initiatorBits = this.#initiatorBits.at(row);
+    this.responderBits = this.#responderBits.at(row);
+    return true;
+  }
+
+  get initiator(): string {
+    return textAt(this.#initiators, this.#row) ?? '';
+  }
+
+  get responder(): string {
+    return textAt(this.#responders, this.#row) ?? '';
+  }
+}
 
 /**
  * Initiator, responder, port and one more text (the protocol, the service) to a small number, for detectors that keep columns per pair: 26 to 36 bytes each, a map with a text of all four as its
@@ -37,41 +111,45 @@ export class PairTable {
     this.#texts = texts;
   }
 
-  /** The pair, or NONE. `hash` is that of `pairHash`. */
-  find(hash: number, initiator: string, responder: string, port: number, kind: string): number {
-    const texts = this.#texts;
+  /** The pair, or NONE. */
+  find(key: PairKey): number {
+    const { hash, port } = key;
     const mask = this.#table.length - 1;
     for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
       const pair = (this.#table[(hash + probe) & mask] as number) - 1;
       if (pair < 0) return NONE;
-      if (
-        this.#hashes[pair] === hash &&
-        this.#ports[pair] === port &&
-        texts.is(this.#initiators[pair] as number, initiator) &&
-        texts.is(this.#responders[pair] as number, responder) &&
-        texts.is(this.#kinds[pair] as number, kind)
-      )
-        return pair;
+      if (this.#hashes[pair] === hash && this.#ports[pair] === port && this.#isOf(pair, key)) return pair;
     }
     return NONE;
   }
 
   /** A pair that is new; NONE where its way through the table would be too long. */
-  add(hash: number, initiator: string, responder: string, port: number, kind: string): number {
+  add(key: PairKey): number {
     if (this.#free === NONE && this.#used === this.#ports.length) this.#grow();
-    const at = this.#vacant(hash);
+    const at = this.#vacant(key.hash);
     if (at === NONE) return NONE;
     let pair = this.#free;
     if (pair === NONE) pair = this.#used++;
     else this.#free = this.#ports[pair] as number;
     this.#table[at] = pair + 1;
-    this.#initiators[pair] = this.#texts.take(initiator, ipv4Bits(initiator));
-    this.#responders[pair] = this.#texts.take(responder, ipv4Bits(responder));
-    this.#kinds[pair] = this.#texts.take(kind, ipv4Bits(kind));
-    this.#ports[pair] = port;
-    this.#hashes[pair] = hash;
+    this.#initiators[pair] = key.initiatorBits === NO_BITS ? this.#texts.takeAlone(key.initiator) : key.initiatorBits;
+    this.#responders[pair] = key.responderBits === NO_BITS ? this.#texts.takeAlone(key.responder) : key.responderBits;
+    this.#kinds[pair] = this.#texts.take(key.kind);
+    this.#ports[pair] = key.port;
+    this.#hashes[pair] = key.hash;
     this.size++;
     return pair;
+  }
+
+  #isOf(pair: number, key: PairKey): boolean {
+    const texts = this.#texts;
+    const initiator = this.#initiators[pair] as number;
+    const responder = this.#responders[pair] as number;
+    if (key.initiatorBits === NO_BITS ? !texts.is(initiator, key.initiator) : initiator !== key.initiatorBits)
+      return false;
+    if (key.responderBits === NO_BITS ? !texts.is(responder, key.responder) : responder !== key.responderBits)
+      return false;
+    return texts.is(this.#kinds[pair] as number, key.kind);
   }
 
   /** Whoever keeps columns of pairs needs so many rows. */

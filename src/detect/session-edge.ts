@@ -1,6 +1,6 @@
 import { compareText } from './case.ts';
 import { widened } from './number-table.ts';
-import { NO_PORT, NONE, PairTable } from './pair.ts';
+import { NO_PORT, NONE, PairTable, pairKey } from './pair.ts';
 
 /** No edge: not found, or no room. */
 export const NO_EDGE = NONE;
@@ -52,12 +52,12 @@ export class SessionEdges {
 
   /** @param hash `pairHash` of both without a port */
   find(hash: number, source: string, target: string, family: string): number {
-    return this.#pairs.find(hash, source, target, NO_PORT, family);
+    return this.#pairs.find(pairKey(hash, source, target, NO_PORT, family));
   }
 
   /** One that is new; `NO_EDGE` where its way through the table would be too long. */
   add(hash: number, source: string, target: string, family: string): number {
-    const edge = this.#pairs.add(hash, source, target, NO_PORT, family);
+    const edge = this.#pairs.add(pairKey(hash, source, target, NO_PORT, family));
     if (edge === NONE) return NO_EDGE;
     const n = this.#pairs.capacity;
     if (n > this.#round.length) {

@@ -62,6 +62,19 @@ describe('TextNumbers', () => {
     expect([numbers.size, numbers.takeAgain(take(numbers, '10.0.0.1'))]).toEqual([0, ipv4Bits('10.0.0.1')]);
   });
 
+  it('hold a text for itself beside an equal one that others find', () => {
+    const numbers = new TextNumbers();
+    const alone = numbers.takeAlone('fe80::1');
+    expect([numbers.find('fe80::1'), numbers.size]).toEqual([NO_NUMBER, 1]);
+    const shared = take(numbers, 'fe80::1');
+    expect(shared).not.toBe(alone);
+    numbers.drop(numbers.takeAgain(alone));
+    expect(numbers.is(alone, 'fe80::1')).toBe(true);
+    numbers.drop(alone);
+    expect([numbers.find('fe80::1'), numbers.text(shared), numbers.size]).toEqual([shared, 'fe80::1', 1]);
+    expect(numbers.takeAlone('10.0.0.1', ipv4Bits('10.0.0.1'))).toBe(ipv4Bits('10.0.0.1'));
+  });
+
   it('hold nothing for an address of IPv4', () => {
     const numbers = new TextNumbers();
     numbers.drop(take(numbers, '203.0.113.7'));
