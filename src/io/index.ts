@@ -56,12 +56,11 @@ export {
   type RecordShape,
   RecordTyper,
   type RecordTyperOptions,
-  SYSTEM_TIMING,
-  type Timing,
-} from './source/record-stream.ts';
+} from './source/record/index.ts';
 export * from './source/stream-client.ts';
 export * from './source/table-source.ts';
 export * from './source/threat-list.ts';
 export * from './source/udp-collector.ts';
 export * from './source/windows.ts';
 export * from './source/zeek/index.ts';
+export { SYSTEM_TIMING, type Timing } from './timing.ts';

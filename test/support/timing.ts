@@ -1,4 +1,4 @@
-import type { Timing } from '../../src/io/source/record-stream.ts';
+import type { Timing } from '../../src/io/timing.ts';
 
 /** A clock that stands still until the test moves it. */
 export class ManualTiming implements Timing {

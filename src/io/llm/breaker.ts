@@ -1,4 +1,4 @@
-import type { Timing } from '../source/record-stream.ts';
+import type { Timing } from '../timing.ts';
 
 /**
  * Spares a server that keeps failing: after `failures` calls in a row that failed, calls are not made for `pauseMs`; then one is, and its outcome closes the breaker or opens it for as long again.

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
-import type { Timing } from '../source/record-stream.ts';
 import { describeSocketError } from '../source/stream-client.ts';
+import type { Timing } from '../timing.ts';
 import { http, https } from '../web.ts';
 import type { Resolver } from './place.ts';
 

@@ -7,8 +7,8 @@ import type {
   LanguageUsage,
 } from '../../analyst/index.ts';
 import { humanBytes, humanCount, humanDuration, type Json, nearest, safeText } from '../../core/index.ts';
-import { SYSTEM_TIMING, type Timing } from '../source/record-stream.ts';
 import { backOffDelay } from '../source/stream-client.ts';
+import { SYSTEM_TIMING, type Timing } from '../timing.ts';
 import { findAnswer, isObject, isRefusal } from './answer-text.ts';
 import { CircuitBreaker } from './breaker.ts';
 import { type Ask, type Dialect, errorText, member, type SchemaWay, type SpokenAnswer } from './dialect.ts';

@@ -2,10 +2,10 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { counted, isoTime, safeText, UserError } from '../../core/index.ts';
 import { makeOutputFolder } from '../sink/file.ts';
+import { SYSTEM_TIMING, type Timing } from '../timing.ts';
 import { compareNames } from './follow.ts';
 import { describeFileError } from './input.ts';
 import { fingerprintOf, Ledger } from './ledger.ts';
-import { SYSTEM_TIMING, type Timing } from './record-stream.ts';
 
 export interface FolderWatchOptions {
   readonly folder: string;

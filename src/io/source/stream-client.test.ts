@@ -9,7 +9,7 @@ import { selfSigned } from '../../../test/support/certificate.ts';
 import { temporaryFolder } from '../../../test/support/cli.ts';
 import { ManualTiming, until } from '../../../test/support/timing.ts';
 import { DeadLetterFile } from '../sink/dead-letter.ts';
-import { PACKET_RECORD_SCHEMA } from './record-stream.ts';
+import { PACKET_RECORD_SCHEMA } from './record/index.ts';
 import { backOffDelay, connectStream, type RecordStream, type StreamClientOptions } from './stream-client.ts';
 
 const folder = temporaryFolder();

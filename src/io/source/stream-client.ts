@@ -2,16 +2,15 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import { humanDuration, type Schema, safeText, type Table, UserError } from '../../core/index.ts';
 import type { DeadLetterFile } from '../sink/dead-letter.ts';
+import { SYSTEM_TIMING, type Timing } from '../timing.ts';
 import {
   LineSplitter,
   parseRecord,
   type RecordCounts,
   RecordIntake,
   type RecordTyperOptions,
-  SYSTEM_TIMING,
   shallowJson,
-  type Timing,
-} from './record-stream.ts';
+} from './record/index.ts';
 import { MAX_LINE_BYTES, MAX_REJECTS_SHOWN, type Reject, type TableSource } from './table-source.ts';
 
 export interface StreamClientOptions extends RecordTyperOptions {

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, kindOf, LineSplitter, parseRecord, shallowJson } from '../record-stream.ts';
+import { isObject, type JsonObject, kindOf, LineSplitter, parseRecord, shallowJson } from '../record/index.ts';
 
 /** The records in the body of a request. */
 

@@ -1,15 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { counted, type Table, UserError } from '../../../core/index.ts';
+import { SYSTEM_TIMING, type Timing } from '../../timing.ts';
 import { type EventBatch, MicroBatcher } from '../micro-batch.ts';
-import {
-  type ArrivedRecord,
-  eventTime,
-  type JsonObject,
-  RecordTyper,
-  SYSTEM_TIMING,
-  shallowJson,
-  type Timing,
-} from '../record-stream.ts';
+import { type ArrivedRecord, eventTime, type JsonObject, RecordTyper, shallowJson } from '../record/index.ts';
 import { MAX_REJECTS_SHOWN, type Reject } from '../table-source.ts';
 import { LISTEN_TOKEN_VARIABLE, type ListenerOptions, type ListenerStatus, type RecordBatch } from './option.ts';
 import { PeerLimiter } from './peer.ts';

@@ -1,7 +1,8 @@
 import type { Table } from '../../../core/index.ts';
 import type { DeadLetterFile } from '../../sink/dead-letter.ts';
+import type { Timing } from '../../timing.ts';
 import type { BatchCounts, EventBatch, MicroBatcherOptions } from '../micro-batch.ts';
-import type { RecordTyperOptions, Timing } from '../record-stream.ts';
+import type { RecordTyperOptions } from '../record/index.ts';
 import type { Reject } from '../table-source.ts';
 
 /** What a listener is told, and what it tells. */

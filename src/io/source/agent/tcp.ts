@@ -1,5 +1,5 @@
 import type * as net from 'node:net';
-import { isObject, type JsonObject, LineSplitter, parseRecord } from '../record-stream.ts';
+import { isObject, type JsonObject, LineSplitter, parseRecord } from '../record/index.ts';
 import { MAX_LINE_BYTES } from '../table-source.ts';
 import { type Intake, SOURCE_NAME } from './intake.ts';
 import { peerOf } from './peer.ts';

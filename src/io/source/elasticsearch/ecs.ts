@@ -1,7 +1,7 @@
 import { FLOW_COLUMN, type FlowColumnName } from '../../../flow/index.ts';
 import { formatIpv4, formatIpv6, parseAddress } from '../../../wire/index.ts';
 import { type FlowWriter, protocolByName } from '../flow-writer.ts';
-import { fieldOf, isObject, type JsonObject, parseTime } from '../record-stream.ts';
+import { fieldOf, isObject, type JsonObject, parseTime } from '../record/index.ts';
 
 /** Records of the Elastic Common Schema as rows of the flow table. */
 

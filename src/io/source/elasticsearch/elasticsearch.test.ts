@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Table } from '../../../core/index.ts';
 import { FLOW_SCHEMA, flowRecord } from '../../../flow/index.ts';
-import type { JsonObject } from '../record-stream.ts';
+import type { JsonObject } from '../record/index.ts';
 import { looksLikeEcs, openSearchQuery, type SearchOptions, type SearchSource } from './index.ts';
 
 const clean: (() => void)[] = [];

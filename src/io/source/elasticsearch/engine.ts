@@ -1,5 +1,6 @@
 import { counted, nearest, RemoteError, safeText, UserError } from '../../../core/index.ts';
-import { isObject, type JsonObject, SYSTEM_TIMING, type Timing } from '../record-stream.ts';
+import { SYSTEM_TIMING, type Timing } from '../../timing.ts';
+import { isObject, type JsonObject } from '../record/index.ts';
 import { backOffDelay, describeSocketError } from '../stream-client.ts';
 import type { SearchOptions } from './option.ts';
 

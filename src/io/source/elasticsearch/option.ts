@@ -1,4 +1,5 @@
-import type { JsonObject, Timing } from '../record-stream.ts';
+import type { Timing } from '../../timing.ts';
+import type { JsonObject } from '../record/index.ts';
 import type { Reject, TableSource } from '../table-source.ts';
 
 /** What a search is told, and what it tells. */

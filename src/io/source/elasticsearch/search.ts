@@ -1,7 +1,7 @@
 import { counted, isoTime, RemoteError, type Schema, safeText, type Table, UserError } from '../../../core/index.ts';
 import type { FlowColumnName } from '../../../flow/index.ts';
 import { FlowWriter } from '../flow-writer.ts';
-import { isObject, type JsonObject, RecordTyper, shallowJson } from '../record-stream.ts';
+import { isObject, type JsonObject, RecordTyper, shallowJson } from '../record/index.ts';
 import { MAX_REJECTS_SHOWN, type Reject } from '../table-source.ts';
 import { ecsColumns, looksLikeEcs, writeEcs } from './ecs.ts';
 import { type Answer, Engine, errorOf, TooLarge } from './engine.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ManualTiming } from '../../../test/support/timing.ts';
+import { ManualTiming } from '../../../../test/support/timing.ts';
 import {
   eventTime,
   flattenRecord,
@@ -12,7 +12,7 @@ import {
   RecordIntake,
   RecordTyper,
   type RecordValue,
-} from './record-stream.ts';
+} from './index.ts';
 
 function split(chunks: readonly Uint8Array[], max?: number): { lines: string[]; long: number; splitter: LineSplitter } {
   const lines: string[] = [];
