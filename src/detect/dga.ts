@@ -1,11 +1,22 @@
-import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  humanCount,
+  humanDuration,
+  NO_ROW,
+  numberAt,
+  OwnedRows,
+  type Table,
+  textAt,
+  widened,
+} from '../core/index.ts';
 import { dgaLabelScore, shippedPopularList } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, HeavyMap, PeerCounter, saturationsOf } from './bounded.ts';
+import { Cap, saturationsOf } from './bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
+import { DgaClients, NO_CLIENT } from './dga-client.ts';
 import { DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, NO_DOMAIN, Resolvers } from './dns-name.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
-import { NO_ROW, OwnedRows, widened } from './number-table.ts';
+import { AddressBits } from './text-number.ts';
 
 /**
  * Malware that looks for its operator under names that an algorithm makes up anew every day ("domain generation algorithm"): of hundreds of names one or two are registered, so that
@@ -93,59 +104,28 @@ const EXISTS = 4;
 /** The first question of a flow, not one of the further ones. */
 const OWN = -1;
 
-/** The domains that one client asked for: a list of rows. */
-class Client {
-  /** Odd domains: who has many stays. */
-  weight = 0;
-  readonly address: string;
-  readonly number: number;
-  first = NO_ROW;
-  last = NO_ROW;
-  /** Domains in the list. */
-  size = 0;
-  /** The texts of odd domains alone, by row. */
-  domains: Map<number, string> | undefined;
-  readonly servers = new PeerCounter(16);
-  flows = 0;
-  hasCodes = false;
-  port: number | undefined;
-  protocol: string | undefined;
-  /** It had to make room: whoever still holds it looks for it anew. */
-  isGone = false;
-  readonly generated: number;
-  readonly failing: number;
-
-  constructor(address: string, number: number, generated: number, failing: number) {
-    this.address = address;
-    this.number = number;
-    this.generated = generated;
-    this.failing = failing;
-  }
-}
-
 /** All domains of all clients in columns, by row; a client without a domain takes nothing. */
 class Domains {
   readonly rows: OwnedRows;
   /** First and last time of a row, next to one another. */
   times = new Float64Array(0);
   bits = new Uint8Array(0);
+  /** The texts of odd ones alone, by row. */
+  readonly odd = new Map<number, string>();
 
   constructor(most: number) {
     this.rows = new OwnedRows(most);
   }
 
-  /** The row of a client's domain that is new; `NO_ROW` where there is no place. */
-  add(client: Client, hash: number, startMs: number): number {
-    const row = this.rows.add(client.number, hash, client.last);
+  /** The row of a domain that is new to its owner, behind `last`; `NO_ROW` where there is no place. */
+  add(owner: number, last: number, hash: number, startMs: number): number {
+    const row = this.rows.add(owner, hash, last);
     if (row === NO_ROW) return NO_ROW;
     if (row >= this.bits.length) {
       const n = this.rows.capacity;
       this.times = widened(this.times, 2 * n);
       this.bits = widened(this.bits, n);
     }
-    if (client.first === NO_ROW) client.first = row;
-    client.last = row;
-    client.size++;
     this.times[2 * row] = startMs;
     this.times[2 * row + 1] = startMs;
     this.bits[row] = 0;
@@ -166,11 +146,18 @@ class Domains {
     return at(this.times, 2 * row + 1);
   }
 
-  /** The rows of a client in the order in which it asked. */
-  of(client: Client): number[] {
+  /** A row and all behind it, in the order in which its owner asked. */
+  from(first: number): number[] {
     const rows: number[] = [];
-    for (let row = client.first; row !== NO_ROW; row = this.rows.next(row)) rows.push(row);
+    for (let row = first; row !== NO_ROW; row = this.rows.next(row)) rows.push(row);
     return rows;
+  }
+
+  /** Gives up a row and all behind it. */
+  drop(first: number): void {
+    if (first === NO_ROW) return;
+    if (this.odd.size > 0) for (const row of this.from(first)) this.odd.delete(row);
+    this.rows.drop(first);
   }
 }
 
@@ -206,12 +193,10 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   const domainCap = new Cap('domains in all', settings.maxDomains);
   const pool = new EvidencePool(settings.maxEvidence);
   const domains = new Domains(settings.maxDomains);
-  let made = 0;
-  const clients = new HeavyMap<Client>(clientCap, (client) => {
-    client.isGone = true;
-    if (client.first !== NO_ROW) domains.rows.drop(client.first);
-    pool.release(client.generated);
-    pool.release(client.failing);
+  const clients = new DgaClients(clientCap, ({ first, generated, failing }) => {
+    domains.drop(first);
+    pool.release(generated);
+    pool.release(failing);
   });
   const resolvers = new Resolvers(settings.maxClients);
   const looks = new LabelLooks(minLabelScore);
@@ -228,7 +213,9 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     const operations = batch.operations.codes;
     const rcodes = batch.dnsRcode.codes;
     /** By initiator: its client, and the server that it asked last, which tells the resolvers nothing new. */
-    const askers: (Client | undefined)[] = new Array(batch.initiator.dictionary.length).fill(undefined);
+    const askers = new Int32Array(batch.initiator.dictionary.length).fill(NO_CLIENT);
+    const bits = { client: AddressBits.of(batch.initiator), server: AddressBits.of(batch.responder) };
+    let drops = clients.drops;
     const lastServer = new Int32Array(askers.length).fill(-1);
     for (let row = 0; row < batch.rowCount; row++) {
       if ((queries[row] ?? -1) < 0 || !isDnsRow(batch, row, isDns)) continue;
@@ -243,17 +230,19 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       const hash = parsed.domainHashAt(row);
       const hasMore = (operations[row] ?? -1) >= 0;
       if (hash === NO_DOMAIN && !hasMore) continue;
-      let client = askers[initiator];
-      if (client === undefined || client.isGone) {
-        client = obtain(address);
+      let client = at(askers, initiator);
+      if (client === NO_CLIENT) {
+        client = clients.obtain(address, bits.client.at(row), collector);
+        // All have other numbers then.
+        if (clients.drops !== drops) askers.fill(NO_CLIENT);
+        drops = clients.drops;
+        if (client === NO_CLIENT) continue;
         askers[initiator] = client;
       }
-      client.flows++;
-      client.servers.add(server);
-      client.port ??= numberAt(batch.responderPort, row);
-      client.protocol ??= textAt(batch.protocol, row);
+      const port = numberAt(batch.responderPort, row);
+      clients.asked(client, server, bits.server.at(row), port, textAt(batch.protocol, row));
       const code = rcodes[row] ?? -1;
-      if (code >= 0) client.hasCodes = true;
+      if (code >= 0) clients.setHasCodes(client);
       const fate = code < 0 ? 0 : failures[code] === true ? FAILED : EXISTS;
       if (hash !== NO_DOMAIN) ask(client, hash, startMs, fate, batch, row, OWN);
       if (!hasMore) continue;
@@ -266,16 +255,13 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     }
   }
 
-  function obtain(address: string): Client {
-    return clients.obtain(
-      address,
-      () => new Client(address, made++, pool.collector(EVIDENCE_PER_CLIENT), pool.collector(EVIDENCE_PER_CLIENT)),
-    );
+  function collector(): number {
+    return pool.collector(EVIDENCE_PER_CLIENT);
   }
 
   /** @param which which of the further questions of the row, or `OWN`. */
   function ask(
-    client: Client,
+    client: number,
     domainHash: number,
     startMs: number,
     fate: number,
@@ -283,17 +269,19 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     row: number,
     which: number,
   ): void {
-    let asked = domains.rows.find(client.number, domainHash);
+    const owner = clients.owner(client);
+    let asked = domains.rows.find(owner, domainHash);
     if (asked === NO_ROW) {
-      if (client.size >= maxDomainsPerClient) {
+      if (clients.domains(client) >= maxDomainsPerClient) {
         perClientCap.refused++;
         return;
       }
-      if (domains.rows.size < domainCap.cap) asked = domains.add(client, domainHash, startMs);
+      if (domains.rows.size < domainCap.cap) asked = domains.add(owner, clients.last(client), domainHash, startMs);
       if (asked === NO_ROW) {
         domainCap.refused++;
         return;
       }
+      clients.addDomain(client, asked);
       domains.bits[asked] = looks.generated(domainIn(batch, row, which), domainHash) ? GENERATED : 0;
     }
     const bits = at(domains.bits, asked) | fate;
@@ -301,32 +289,36 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
     domains.saw(asked, startMs);
     if ((bits & (GENERATED | FAILED)) === 0) return;
     const domain = domainIn(batch, row, which);
-    client.domains ??= new Map();
-    if (!client.domains.has(asked)) {
-      client.domains.set(asked, domain);
-      client.weight++;
+    if (!domains.odd.has(asked)) {
+      domains.odd.set(asked, domain);
+      clients.addOdd(client);
     }
-    if ((bits & GENERATED) !== 0) pool.offer(client.generated, batch.table, row, fate === EXISTS ? 1 : 0, domain);
-    else pool.offer(client.failing, batch.table, row, 0, domain);
+    if ((bits & GENERATED) !== 0)
+      pool.offer(clients.generated(client), batch.table, row, fate === EXISTS ? 1 : 0, domain);
+    else pool.offer(clients.failing(client), batch.table, row, 0, domain);
   }
 
   function finish(): Detection[] {
     const judged: Judged[] = [];
-    for (const [, client] of clients.sortedEntries()) {
-      const one = judge(client);
+    const odd: [string, number][] = [];
+    for (let client = 0; client < clients.size; client++)
+      if (clients.odd(client) > 0) odd.push([clients.address(client), client]);
+    for (const [address, client] of odd.sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const one = judge(address, client);
       if (one !== undefined && one.score >= minScore) judged.push(one);
     }
-    const askers = judged.filter(({ client }) => !resolvers.isResolver(client.address));
+    const askers = judged.filter(({ address }) => !resolvers.isResolver(address));
     return judged
-      .filter((one) => !resolvers.isResolver(one.client.address) || !askers.some((other) => asksFor(one, other)))
+      .filter((one) => !resolvers.isResolver(one.address) || !askers.some((other) => asksFor(one, other)))
       .map(report)
       .sort((a, b) => b.score - a.score || compareText(a.actor, b.actor));
   }
 
   /** The best of all windows that lie in no other: a piece of one would only leave out what is honest. */
-  function judge(client: Client): Judged | undefined {
+  function judge(address: string, client: number): Judged | undefined {
     // The sort is stable: of the same time the one that was asked for first.
-    const order = domains.of(client).sort((a, b) => domains.firstMs(a) - domains.firstMs(b));
+    const order = domains.from(clients.first(client)).sort((a, b) => domains.firstMs(a) - domains.firstMs(b));
+    const hasCodes = clients.hasCodes(client);
     let best: Judged | undefined;
     const count = { all: 0, generated: 0, failingGenerated: 0, failing: 0 };
     let to = 0;
@@ -336,13 +328,21 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
       while (to < order.length && domains.firstMs(at(order, to)) <= endMs)
         add(at(domains.bits, at(order, to++)), 1, count);
       if (to > before && (count.generated >= minNames || count.failing >= minFailing)) {
-        const generated = generatedScore(count, client.hasCodes);
+        const generated = generatedScore(count, hasCodes);
         const failing = failingScore(count);
         const score = Math.max(generated, failing);
         const size = count.generated + count.failing;
         // Of equally strange windows the fullest speaks.
         if (score > (best?.score ?? 0) || (score === best?.score && size > best.generated + best.failing))
-          best = { client, score, byShape: generated >= failing, ...count, members: order.slice(from, to) };
+          best = {
+            client,
+            address,
+            hasCodes,
+            score,
+            byShape: generated >= failing,
+            ...count,
+            members: order.slice(from, to),
+          };
       }
       add(at(domains.bits, at(order, from)), -1, count);
     }
@@ -363,29 +363,43 @@ export function createDgaDetector(context: NetworkContext, options: Partial<DgaO
   }
 
   function report(one: Judged): Detection {
-    const { client, byShape, members } = one;
+    const { client, address, byShape, members } = one;
+    const servers = clients.servers(client);
+    const port = clients.port(client);
+    const protocol = clients.protocol(client);
     const odd = members.filter((i) => (at(domains.bits, i) & (byShape ? GENERATED : FAILED)) !== 0);
     const firstMs = odd.reduce((least, i) => Math.min(least, domains.firstMs(i)), Number.POSITIVE_INFINITY);
     const lastMs = odd.reduce((most, i) => Math.max(most, domains.lastMs(i)), firstMs);
     const collected = byShape
-      ? [pool.flows(client.generated)]
-      : [pool.flows(client.failing), pool.flows(client.generated)];
+      ? [pool.flows(clients.generated(client))]
+      : [pool.flows(clients.failing(client)), pool.flows(clients.generated(client))];
     return {
       kind: byShape ? 'dga.generated' : 'dga.failing',
       detector: dgaInfo.id,
-      actor: client.address,
-      peers: client.servers.top(),
-      peerCount: client.servers.count,
-      ...(client.port === undefined ? {} : { port: client.port }),
-      ...(client.protocol === undefined ? {} : { protocol: client.protocol }),
+      actor: address,
+      peers: servers.top,
+      peerCount: servers.count,
+      ...(port === undefined ? {} : { port }),
+      ...(protocol === undefined ? {} : { protocol }),
       service: 'dns',
       firstMs,
       lastMs,
       score: one.score,
-      reasons: reasonsOf(one, odd, windowMs, context.isHome(client.address)),
+      reasons: reasonsOf(one, textsOf(odd), windowMs, context.isHome(address)),
       flows: mergeEvidence(collected),
       flowCount: Math.max(odd.length, 1),
     };
+  }
+
+  function textsOf(rows: readonly number[]): string[] {
+    return rows.flatMap((row) => domains.odd.get(row) ?? []);
+  }
+
+  /** Whether most odd domains of a resolver are those of another client. */
+  function asksFor(resolver: Judged, other: Judged): boolean {
+    const odd = textsOf(domains.from(clients.first(resolver.client)));
+    const theirs = new Set(textsOf(domains.from(clients.first(other.client))));
+    return odd.filter((name) => theirs.has(name)).length >= SHARED * odd.length;
   }
 
   return {
@@ -404,7 +418,10 @@ interface Counts {
 }
 
 interface Judged extends Counts {
-  readonly client: Client;
+  readonly client: number;
+  readonly address: string;
+  /** Whether any question of it shows a response code. */
+  readonly hasCodes: boolean;
   readonly score: number;
   /** Told by how the names look; else by their not existing alone. */
   readonly byShape: boolean;
@@ -429,20 +446,10 @@ function looksGenerated(domain: string, minScore: number): boolean {
   return dgaLabelScore(label) >= minScore;
 }
 
-/** Whether most odd domains of a resolver are those of another client. */
-function asksFor(resolver: Judged, other: Judged): boolean {
-  const odd = [...(resolver.client.domains?.values() ?? [])];
-  const theirs = new Set(other.client.domains?.values());
-  return odd.filter((name) => theirs.has(name)).length >= SHARED * odd.length;
-}
-
-function reasonsOf(one: Judged, odd: readonly number[], windowMs: number, isHome: boolean): Reason[] {
-  const { client, all, generated, failing, failingGenerated, byShape, score } = one;
+function reasonsOf(one: Judged, odd: readonly string[], windowMs: number, isHome: boolean): Reason[] {
+  const { hasCodes, all, generated, failing, failingGenerated, byShape, score } = one;
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const names = odd
-    .flatMap((i) => client.domains?.get(i) ?? [])
-    .sort(compareText)
-    .slice(0, MAX_EXAMPLES);
+  const names = odd.toSorted(compareText).slice(0, MAX_EXAMPLES);
   const window = humanDuration(windowMs);
   return [
     {
@@ -461,7 +468,7 @@ function reasonsOf(one: Judged, odd: readonly number[], windowMs: number, isHome
       name: 'dga.failing',
       value: failing,
       unit: 'domains',
-      sentence: client.hasCodes
+      sentence: hasCodes
         ? `${counted(failing, 'new domain')} did not exist; of those that look generated ${humanCount(failingGenerated)} did not.`
         : 'Whether they exist the input does not tell.',
     },
