@@ -72,7 +72,10 @@ export class PayloadKeeper {
     this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
     this.#freeCount = capacity;
     // A page for each side, so that no buffer ever has to give way.
-    this.#stitcher = new Stitcher(capacity, { poolBytes: 2 * (capacity + 1) * PAGE_BYTES });
+    this.#stitcher = new Stitcher(capacity, {
+      poolBytes: 2 * (capacity + 1) * PAGE_BYTES,
+      leastBytes: PAGE_BYTES,
+    });
   }
 
   #choice(protocol: number, port: number): number {

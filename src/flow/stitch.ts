@@ -9,17 +9,23 @@
  * overlap the first one wins, as in most receivers (RFC 9293 leaves it open; evasion by overlap is old: Ptacek and Newsham, 1998). Segments that come early
  * are kept in at most four islands; what would be a fifth is dropped, and comes again only if the sender sends it again.
  *
- * Memory: 8 bytes for each side of `maxFlows`, and one pool of blocks of 16 KiB that holds all kept bytes. A buffer takes a quarter of a block, or a whole
- * one when it needs more than 4 KiB. When the pool is full the buffers that were begun first give way, and are counted: under a flood of half messages the
+ * Memory: 8 bytes for each side of `maxFlows`, and one pool of blocks of 16 KiB that holds all kept bytes. A block has buffers of one size: 1 KiB, 4 KiB or all of it; a buffer
+ * that needs more moves to the next size. When the pool is full the buffers that were begun first give way, and are counted: under a flood of half messages the
  * newest flows are still decoded.
  */
 
-const PAGE = 4096;
+const PAGE = 1024;
 /** The most that a side may have: 16 KiB is a TLS record, and holds nearly all certificate chains. */
 export const STITCH_MOST = 16_384;
 /** What a side has unless its decoder asks for more. */
 export const STITCH_USUAL = 4096;
 const PAGES_PER_BLOCK = STITCH_MOST / PAGE;
+/** Sizes of buffers, in pages, and as bits of a block's pages. */
+const SIZES = [1, 4, PAGES_PER_BLOCK];
+const SIZE_BITS = SIZES.map((pages) => 2 ** pages - 1);
+/** A buffer of this size has a block to itself. */
+const WHOLE = 2;
+const FULL = SIZE_BITS[WHOLE];
 const ISLANDS = 4;
 
 /** `place`: nothing for a decoder, as the side is finished or these bytes were read before. */
@@ -55,6 +61,8 @@ const P_ISLANDS = 7;
 export interface StitcherOptions {
   /** Bytes for all buffers together, taken in blocks of 16 KiB and at least one. Touched only as far as used. */
   readonly poolBytes: number;
+  /** No buffer is smaller: with 4,096, and so much of the pool for each, buffers of so much never give way. */
+  readonly leastBytes: number;
 }
 
 export class Stitcher {
@@ -70,13 +78,15 @@ export class Stitcher {
 
   #side: Int32Array;
   #pages: Int32Array;
-  /** Used quarters of each block as bits. */
-  #used: Uint8Array;
+  /** Used pages of each block as bits, and the size of its buffers. */
+  #used: Uint16Array;
+  #size: Uint8Array;
+  #leastSize: number;
   /** Blocks that are wholly free, as a stack. */
   #freeBlocks: Int32Array;
   #freeCount: number;
-  /** Blocks of which some quarters are free, doubly linked, -1 at the ends. */
-  #partial = -1;
+  /** Blocks that have room for another buffer, by size: doubly linked, -1 at the ends. */
+  #partial = new Int32Array(WHOLE).fill(-1);
   #partialNext: Int32Array;
   #partialPrevious: Int32Array;
   #oldest = -1;
@@ -84,14 +94,16 @@ export class Stitcher {
 
   /** @param maxFlows record numbers are below it. */
   constructor(maxFlows: number, options: Partial<StitcherOptions> = {}) {
-    const { poolBytes = 8 * 1024 * 1024 } = options;
+    const { poolBytes = 8 * 1024 * 1024, leastBytes = PAGE } = options;
     const blocks = Math.max(1, Math.floor(poolBytes / STITCH_MOST));
     this.bytes = new Uint8Array(blocks * STITCH_MOST);
     this.#side = new Int32Array(4 * maxFlows);
     for (let s = 0; s < 4 * maxFlows; s += 2) this.#side[s] = UNKNOWN;
     this.#pages = new Int32Array(blocks * PAGES_PER_BLOCK * BUFFER_WORDS);
     for (let p = 0; p < this.#pages.length; p += BUFFER_WORDS) this.#pages[p + P_SIDE] = -1;
-    this.#used = new Uint8Array(blocks);
+    this.#used = new Uint16Array(blocks);
+    this.#size = new Uint8Array(blocks);
+    this.#leastSize = sizeFor(leastBytes);
     this.#freeBlocks = Int32Array.from({ length: blocks }, (_, i) => blocks - 1 - i);
     this.#freeCount = blocks;
     this.#partialNext = new Int32Array(blocks);
@@ -151,7 +163,7 @@ export class Stitcher {
     }
     if (this.#side[s] >= 0) this.allow(ref, d, limit);
     else if (this.#side[s] !== FINISHED && ((sequence + (end - at) - this.#side[s + 1]) | 0) > 0)
-      this.#openBuffer(2 * ref + d, limit);
+      this.#openBuffer(2 * ref + d, limit, (sequence + (end - at) - this.#side[s + 1]) | 0);
     return this.add(ref, d, sequence, bytes, at, end);
   }
 
@@ -167,7 +179,7 @@ export class Stitcher {
       if (page === UNKNOWN || ((sequence - this.#side[s + 1]) | 0) <= 0) return false;
       // What lies so far ahead belongs to something else.
       if (((sequence - this.#side[s + 1]) | 0) >= STITCH_MOST) return false;
-      page = this.#openBuffer(2 * ref + d, STITCH_USUAL);
+      page = this.#openBuffer(2 * ref + d, STITCH_USUAL, (sequence + (end - at) - this.#side[s + 1]) | 0);
       if (page < 0) return false;
     }
     const b = page * BUFFER_WORDS;
@@ -187,7 +199,7 @@ export class Stitcher {
       if (from >= to) return false;
     }
     if (to > p[b + P_ROOM]) {
-      page = this.#grow(page);
+      page = this.#grow(page, to);
       if (page < 0) return false;
     }
     return this.#put(page, from, to, bytes, source);
@@ -350,17 +362,22 @@ export class Stitcher {
 
   // ---- buffers and pages ----
 
-  /** -1 when the side's own flow was finished to make room. */
-  #openBuffer(side: number, limit: number): number {
-    if (this.#partial < 0 && this.#freeCount === 0) this.#giveUp(this.#oldest);
+  /**
+   * @param needed bytes that it will hold at once, as far as `limit` allows
+   * @returns -1 when the side's own flow was finished to make room
+   */
+  #openBuffer(side: number, limit: number, needed: number): number {
+    const most = Math.max(1, Math.min(limit, STITCH_MOST));
+    const size = Math.max(this.#leastSize, sizeFor(Math.min(needed, most)));
+    if (!this.#hasRoom(size)) this.#makeRoom(this.#oldest, size, -1);
     if (this.#side[2 * side] === FINISHED) return -1;
-    const page = this.#takePage();
+    const page = this.#takeRoom(size);
     const b = page * BUFFER_WORDS;
     const p = this.#pages;
     p.fill(0, b, b + BUFFER_WORDS);
     p[b + P_SIDE] = side;
-    p[b + P_LIMIT] = Math.max(1, Math.min(limit, STITCH_MOST));
-    p[b + P_ROOM] = PAGE;
+    p[b + P_LIMIT] = most;
+    p[b + P_ROOM] = SIZES[size] * PAGE;
     p[b + P_OLDER] = this.#newest;
     p[b + P_NEWER] = -1;
     if (this.#newest >= 0) p[this.#newest * BUFFER_WORDS + P_NEWER] = page;
@@ -384,14 +401,7 @@ export class Stitcher {
     else this.#newest = older;
     p[b + P_SIDE] = -1;
     this.open--;
-    const block = Math.floor(page / PAGES_PER_BLOCK);
-    const before = this.#used[block];
-    const bits = p[b + P_ROOM] > PAGE ? 15 : 1 << (page % PAGES_PER_BLOCK);
-    this.#used[block] = before & ~bits;
-    if (this.#used[block] === 0) {
-      if (before !== 15) this.#unlinkPartial(block);
-      this.#freeBlocks[this.#freeCount++] = block;
-    } else if (before === 15) this.#linkPartial(block);
+    this.#freeRoom(page);
   }
 
   #giveUp(page: number): void {
@@ -403,51 +413,72 @@ export class Stitcher {
     this.#side[2 * side] = FINISHED;
   }
 
-  #takePage(): number {
-    let block = this.#partial;
+  #hasRoom(size: number): boolean {
+    return this.#freeCount > 0 || (size !== WHOLE && this.#partial[size] >= 0);
+  }
+
+  /** Takes pages for a buffer of this size, for which there is room. @returns the first. */
+  #takeRoom(size: number): number {
+    let block = size === WHOLE ? -1 : this.#partial[size];
     if (block < 0) {
       block = this.#freeBlocks[--this.#freeCount];
-      this.#linkPartial(block);
+      this.#size[block] = size;
+      if (size !== WHOLE) this.#linkPartial(block);
     }
     const used = this.#used[block];
-    let quarter = 0;
-    while ((used & (1 << quarter)) !== 0) quarter++;
-    this.#used[block] = used | (1 << quarter);
-    if (this.#used[block] === 15) this.#unlinkPartial(block);
-    return block * PAGES_PER_BLOCK + quarter;
+    let first = 0;
+    while ((used & (1 << first)) !== 0) first += SIZES[size];
+    this.#used[block] = used | (SIZE_BITS[size] << first);
+    if (this.#used[block] === FULL && size !== WHOLE) this.#unlinkPartial(block);
+    return block * PAGES_PER_BLOCK + first;
+  }
+
+  /** The pages of a buffer, by its first, are free again. */
+  #freeRoom(page: number): void {
+    const block = blockOf(page);
+    const size = this.#size[block];
+    const before = this.#used[block];
+    this.#used[block] = before & ~(SIZE_BITS[size] << (page % PAGES_PER_BLOCK));
+    if (this.#used[block] === 0) {
+      if (before !== FULL) this.#unlinkPartial(block);
+      this.#freeBlocks[this.#freeCount++] = block;
+    } else if (before === FULL) this.#linkPartial(block);
+  }
+
+  /** Gives up a buffer for one of this size, with all others in its block but `kept` unless it is of this size itself. */
+  #makeRoom(victim: number, size: number, kept: number): void {
+    const block = blockOf(victim);
+    if (this.#size[block] === size) {
+      this.#giveUp(victim);
+      return;
+    }
+    for (let page = block * PAGES_PER_BLOCK; page < (block + 1) * PAGES_PER_BLOCK; page++)
+      if (page !== kept && this.#pages[page * BUFFER_WORDS + P_SIDE] >= 0) this.#giveUp(page);
   }
 
   /**
-   * Moves a buffer into a block of its own. With none free, that of the oldest buffer outside of its own is cleared. -1 when that finished the buffer's own
+   * Moves a buffer to where `needed` bytes have room. With no room left, that of the oldest buffer outside of its own block is cleared. -1 when that finished the buffer's own
    * flow.
    */
-  #grow(page: number): number {
-    if (this.#freeCount === 0) {
+  #grow(page: number, needed: number): number {
+    const size = sizeFor(needed);
+    const own = blockOf(page);
+    if (!this.#hasRoom(size)) {
       let victim = this.#oldest;
-      const own = Math.floor(page / PAGES_PER_BLOCK);
-      while (victim >= 0 && Math.floor(victim / PAGES_PER_BLOCK) === own)
-        victim = this.#pages[victim * BUFFER_WORDS + P_NEWER];
-      const block = victim >= 0 ? Math.floor(victim / PAGES_PER_BLOCK) : own;
-      for (let q = block * PAGES_PER_BLOCK; q < (block + 1) * PAGES_PER_BLOCK; q++)
-        if (q !== page && this.#pages[q * BUFFER_WORDS + P_SIDE] >= 0) this.#giveUp(q);
+      while (victim >= 0 && blockOf(victim) === own) victim = this.#pages[victim * BUFFER_WORDS + P_NEWER];
+      const isAlone = victim < 0;
+      this.#makeRoom(isAlone ? page : victim, isAlone ? WHOLE : size, page);
       if (this.#pages[page * BUFFER_WORDS + P_SIDE] < 0) return -1;
-      if (block === own) {
+      if (isAlone) {
         // The only block there is: what the buffer holds moves to its front.
         this.#unlinkPartial(own);
-        this.#used[own] = 15;
+        this.#used[own] = FULL;
+        this.#size[own] = WHOLE;
         return this.#moveBuffer(page, own * PAGES_PER_BLOCK);
       }
     }
-    const block = this.#freeBlocks[--this.#freeCount];
-    this.#used[block] = 15;
-    const old = Math.floor(page / PAGES_PER_BLOCK);
-    const moved = this.#moveBuffer(page, block * PAGES_PER_BLOCK);
-    const before = this.#used[old];
-    this.#used[old] = before & ~(1 << (page % PAGES_PER_BLOCK));
-    if (this.#used[old] === 0) {
-      if (before !== 15) this.#unlinkPartial(old);
-      this.#freeBlocks[this.#freeCount++] = old;
-    } else if (before === 15) this.#linkPartial(old);
+    const moved = this.#moveBuffer(page, this.#takeRoom(size));
+    this.#freeRoom(page);
     return moved;
   }
 
@@ -456,7 +487,7 @@ export class Stitcher {
     const b = page * BUFFER_WORDS;
     const t = to * BUFFER_WORDS;
     if (page !== to) {
-      this.bytes.copyWithin(to * PAGE, page * PAGE, (page + 1) * PAGE);
+      this.bytes.copyWithin(to * PAGE, page * PAGE, page * PAGE + p[b + P_ROOM]);
       p.copyWithin(t, b, b + BUFFER_WORDS);
       p[b + P_SIDE] = -1;
       if (p[t + P_OLDER] >= 0) p[p[t + P_OLDER] * BUFFER_WORDS + P_NEWER] = to;
@@ -465,22 +496,35 @@ export class Stitcher {
       else this.#newest = to;
       this.#side[2 * p[t + P_SIDE]] = to;
     }
-    p[t + P_ROOM] = STITCH_MOST;
+    p[t + P_ROOM] = SIZES[this.#size[blockOf(to)]] * PAGE;
     return to;
   }
 
   #linkPartial(block: number): void {
+    const size = this.#size[block];
+    const head = this.#partial[size];
     this.#partialPrevious[block] = -1;
-    this.#partialNext[block] = this.#partial;
-    if (this.#partial >= 0) this.#partialPrevious[this.#partial] = block;
-    this.#partial = block;
+    this.#partialNext[block] = head;
+    if (head >= 0) this.#partialPrevious[head] = block;
+    this.#partial[size] = block;
   }
 
   #unlinkPartial(block: number): void {
     const next = this.#partialNext[block];
     const previous = this.#partialPrevious[block];
     if (previous >= 0) this.#partialNext[previous] = next;
-    else this.#partial = next;
+    else this.#partial[this.#size[block]] = next;
     if (next >= 0) this.#partialPrevious[next] = previous;
   }
+}
+
+/** The smallest size of buffers that holds so many bytes. */
+function sizeFor(bytes: number): number {
+  let size = 0;
+  while (size < WHOLE && bytes > SIZES[size] * PAGE) size++;
+  return size;
+}
+
+function blockOf(page: number): number {
+  return (page / PAGES_PER_BLOCK) | 0;
 }
