@@ -172,6 +172,23 @@ describe('the pool', () => {
     expect(pool.add(last!, 99_999, 10_000)).toEqual(numbers(20));
   });
 
+  it('keeps 512 KiB at most for datagrams to come, once those of a burst are over', () => {
+    const pool = new Pool();
+    const large = numbers(30_000);
+    const [first, last] = cut(large, 16_000);
+    for (let i = 0; i < 100; i++) pool.add(first!, i, 0);
+    expect(pool.reassembly.heldBytes).toBeGreaterThan(2 << 20);
+    for (let i = 0; i < 50; i++) expect(pool.add(last!, i, 1)).toEqual(large);
+    // The others are over when their time is.
+    for (let i = 200; i < 203; i++) {
+      pool.add(first!, i, 31_000);
+      expect(pool.add(last!, i, 31_000)).toEqual(large);
+    }
+    // That of the last one is held beside.
+    expect(pool.reassembly.heldBytes).toBeLessThanOrEqual((512 + 64) << 10);
+    expect(pool.counts()).toEqual({ 'ip.fragment-incomplete': 50 });
+  });
+
   it('random parts end in the same datagrams as laying them down byte by byte', () => {
     for (let seed = 0; seed < 300; seed++) {
       const random = new Random(seed);

@@ -8,13 +8,15 @@ import type { Packet } from './packet.ts';
  * Where fragments overlap the first wins. Hosts differ in this, and attackers choose the overlap so that the host sees other bytes than its guard; so an
  * overlap is counted, and one whose bytes differ is counted under a name of its own.
  *
- * Memory is fixed: 256 datagrams of 64 KiB at most, 4 MiB together and 290 KiB of books. At the bound the oldest datagram gives way, since a flood of
+ * Memory is fixed: 256 datagrams of 64 KiB at most, 4 MiB together and 290 KiB of books; once they are over 512 KiB stay for those to come. At the bound the oldest datagram gives way, since a flood of
  * fragments that never become whole would otherwise keep all others out for half a minute.
  */
 
 const DATAGRAMS = 256;
 const LARGEST_BYTES = 65_535;
 const POOL_BYTES = 4 << 20;
+/** As long as all buffers together have no more, a buffer waits for the next datagram in its slot; else it goes with its own. */
+const IDLE_BYTES = 512 << 10;
 /** Linux waits as long (`net.ipv4.ipfrag_time`); RFC 8200 allows 60 s. */
 const LIFETIME_NS = 30e9;
 /** A completed datagram begins here in its buffer; the MAC addresses of the fragment that completed it stand before it. */
@@ -115,7 +117,7 @@ export class Reassembly {
   finish(oddities: OddityCounter): void {
     for (let slot = 0; slot < this.#high; slot++) {
       if (this.#state[slot] === FILLING) oddities.count(ODDITY['ip.fragment-incomplete']);
-      this.#state[slot] = FREE;
+      this.#free(slot);
     }
     this.#done = 0;
   }
@@ -124,8 +126,13 @@ export class Reassembly {
   #releaseDone(source: Uint8Array): void {
     for (let slot = 0; slot < this.#high; slot++)
       if (this.#state[slot] === DONE && this.#buffers[slot] === source) return;
-    for (let slot = 0; slot < this.#high; slot++) if (this.#state[slot] === DONE) this.#state[slot] = FREE;
+    for (let slot = 0; slot < this.#high; slot++) if (this.#state[slot] === DONE) this.#free(slot);
     this.#done = 0;
+  }
+
+  #free(slot: number): void {
+    this.#state[slot] = FREE;
+    if (this.#held > IDLE_BYTES) this.#drop(slot);
   }
 
   #find(packet: Packet, identification: number, keyProtocol: number, timeNs: number, oddities: OddityCounter): number {
@@ -135,7 +142,7 @@ export class Reassembly {
       if (this.#state[slot] !== FILLING) continue;
       if (Math.abs(timeNs - this.#begun[slot]) > LIFETIME_NS) {
         oddities.count(ODDITY['ip.fragment-incomplete']);
-        this.#state[slot] = FREE;
+        this.#free(slot);
         continue;
       }
       const at = slot * KEY_WORDS;
