@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { Random, type Table } from '../src/core/index.ts';
 import { FlowFeatureMeasurer } from '../src/feature/index.ts';
 import { openInput } from '../src/io/index.ts';
-import { openCsv } from '../src/io/source/csv.ts';
+import { openCsv } from '../src/io/source/csv/index.ts';
 import type { TableSource } from '../src/io/source/table-source.ts';
 import { openZeekFlows } from '../src/io/source/zeek/index.ts';
 import { OddityCounter } from '../src/wire/index.ts';

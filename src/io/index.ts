@@ -29,7 +29,7 @@ export {
   type SheetRow,
   sheetFlows,
 } from './source/connection-sheet.ts';
-export * from './source/csv.ts';
+export * from './source/csv/index.ts';
 export * from './source/delimited.ts';
 export * from './source/elasticsearch/index.ts';
 export * from './source/flow-writer.ts';

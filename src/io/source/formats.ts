@@ -1,7 +1,7 @@
 import { looksLikeArrow, openArrow } from './arrow.ts';
 import { looksLikeBinetflow, openBinetflow } from './binetflow.ts';
 import { looksLikeConnectionSheet, openConnectionSheet } from './connection-sheet.ts';
-import { looksLikeCsv, openCsv } from './csv.ts';
+import { looksLikeCsv, openCsv } from './csv/index.ts';
 import { looksLikeEve, openEve } from './eve/index.ts';
 import type { RowFormat, RowInput } from './format.ts';
 import type { ByteSource } from './input.ts';

@@ -13,7 +13,7 @@ import type {
 
 /** What the incidents of the sample are made of: the network, the day, and short ways to write flows and claims. */
 
-export const SECOND = 1000;
+const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const START = Date.UTC(2024, 4, 14, 6, 58, 12, 408);

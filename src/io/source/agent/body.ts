@@ -2,7 +2,7 @@ import { isObject, type JsonObject, kindOf, LineSplitter, parseRecord, shallowJs
 
 /** The records in the body of a request. */
 
-export interface BodyItem {
+interface BodyItem {
   /** From 1: the line, or the place in the array. */
   readonly line: number;
   readonly record: JsonObject | undefined;

@@ -129,7 +129,7 @@ export const FIELDS = {
   alertMitre: ['alert', 'metadata', 'mitre_attack'],
 } as const;
 
-export type FieldName = keyof typeof FIELDS;
+type FieldName = keyof typeof FIELDS;
 export const FIELD_NAMES = Object.keys(FIELDS) as FieldName[];
 /** Number of each field. */
 export const F = Object.fromEntries(FIELD_NAMES.map((name, i) => [name, i])) as Record<FieldName, number>;

@@ -17,7 +17,7 @@ export interface Waiting {
   held: HeldSet[];
 }
 
-export interface StoredTemplate {
+interface StoredTemplate {
   readonly template: FlowTemplate;
   /** OUT_BYTES beside IN_BYTES are the other direction. */
   readonly outIsReverse: boolean;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Table, UserError } from '../../core/index.ts';
-import { OddityCounter } from '../../wire/index.ts';
-import { type CsvOptions, looksLikeCsv, openCsv } from './csv.ts';
-import { bytesSource } from './delimited.ts';
-import type { Reject } from './table-source.ts';
+import { type Table, UserError } from '../../../core/index.ts';
+import { OddityCounter } from '../../../wire/index.ts';
+import { bytesSource } from '../delimited.ts';
+import type { Reject } from '../table-source.ts';
+import { type CsvOptions, looksLikeCsv, openCsv } from './index.ts';
 
 type Row = Record<string, number | string | undefined>;
 

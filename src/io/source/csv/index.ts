@@ -1,0 +1,3 @@
+/** Delimited text as tables. */
+
+export { type CsvOptions, looksLikeCsv, openCsv } from './source.ts';
