@@ -137,6 +137,10 @@ export class OwnedRows {
     this.#isStale = true;
   }
 
+  owner(row: number): number {
+    return this.#keys[2 * row] as number;
+  }
+
   /** The number by which the owner finds the row, as a signed one. */
   value(row: number): number {
     return this.#keys[2 * row + 1] as number;

@@ -1,6 +1,6 @@
 import { textAt } from '../core/index.ts';
 import { isStationMac } from './device-mac.ts';
-import type { Station } from './device-station.ts';
+import { NONE } from './device-station.ts';
 import type { FlowBatch } from './schema.ts';
 
 /** The two sides of flows as stations. */
@@ -13,8 +13,8 @@ export const NOBODY = 4;
 
 /** Where stations are held. */
 interface StationSource {
-  /** The station of a pair, made where it is new; undefined where there is no place. */
-  station(mac: string | undefined, address: string): Station | undefined;
+  /** The station of a pair, made where it is new; `NONE` where there is no place. */
+  station(mac: string | undefined, address: string): number;
   /** Notes that a hardware address carries traffic of an address outside. */
   carries(mac: string, address: string): void;
 }
@@ -27,7 +27,7 @@ export class Ends {
   #isHome: (address: string) => boolean;
   /** By code of the address: code of the hardware address plus one that its station was found with, and the station. */
   #withMac: Int32Array;
-  #stations: (Station | undefined)[];
+  #stations: Int32Array;
   #station: Int8Array;
   #place: Int8Array;
 
@@ -42,7 +42,7 @@ export class Ends {
     this.#addresses = addresses;
     this.#isHome = isHome;
     this.#withMac = new Int32Array(addresses.dictionary.length).fill(-1);
-    this.#stations = new Array<Station | undefined>(addresses.dictionary.length).fill(undefined);
+    this.#stations = new Int32Array(addresses.dictionary.length).fill(NONE);
     this.#station = new Int8Array(macs.dictionary.length);
     this.#place = new Int8Array(addresses.dictionary.length);
   }
@@ -61,34 +61,34 @@ export class Ends {
   }
 
   /** @param claims whether the row itself says whose address it is (ARP), so that also addresses outside are stations. */
-  at(row: number, claims: boolean): Station | undefined {
+  at(row: number, claims: boolean): number {
     const code = this.#addresses.codes[row];
     const macCode = this.#macs.codes[row] + 1;
     if (code >= 0 && this.#withMac[code] === macCode) {
       const place = this.#place[code];
       if (place === HOME) return this.#stations[code];
-      if (place === OUTSIDE && !claims) return undefined;
+      if (place === OUTSIDE && !claims) return NONE;
     }
     return this.#lookUp(row, claims);
   }
 
   /** As `at`, of a pair that is not known yet. */
-  #lookUp(row: number, claims: boolean): Station | undefined {
+  #lookUp(row: number, claims: boolean): number {
     const mac = textAt(this.#macs, row);
     const macCode = mac === undefined ? 0 : this.#macs.codes[row] + 1;
     if (mac !== undefined && this.#station[macCode - 1] === 0) this.#station[macCode - 1] = isStationMac(mac) ? 1 : 2;
     const isStation = mac !== undefined && this.#station[macCode - 1] === 1;
     const address = textAt(this.#addresses, row);
-    if (address === undefined) return isStation ? this.#source.station(mac, '') : undefined;
+    if (address === undefined) return isStation ? this.#source.station(mac, '') : NONE;
     const code = this.#addresses.codes[row];
     const place = this.#place[code] === 0 ? this.#placeOf(code, address) : this.#place[code];
-    if (place === GROUP) return undefined;
-    if (place === NOBODY) return isStation ? this.#source.station(mac, '') : undefined;
+    if (place === GROUP) return NONE;
+    if (place === NOBODY) return isStation ? this.#source.station(mac, '') : NONE;
     if (place === OUTSIDE) {
-      if (claims) return isStation ? this.#source.station(mac, address) : undefined;
+      if (claims) return isStation ? this.#source.station(mac, address) : NONE;
       if (isStation && this.#withMac[code] !== macCode) this.#source.carries(mac, address);
       this.#withMac[code] = macCode;
-      return undefined;
+      return NONE;
     }
     const station = isStation ? this.#source.station(mac, address) : this.#source.station(undefined, address);
     this.#withMac[code] = macCode;

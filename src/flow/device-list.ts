@@ -1,10 +1,24 @@
-import { type Few, fewEntries, fewMembers, fewSize } from '../core/index.ts';
 import { compareAddresses, parseAddress } from '../wire/index.ts';
 import type { DeviceAddress, DeviceFacts, DeviceJoin, DeviceName } from './device-fact.ts';
 import { type JoinCandidate, joinRotations } from './device-join.ts';
 import { derivedFrom, macKind, virtualOwner } from './device-mac.ts';
 import { guessRoles } from './device-role.ts';
-import { borrowedStations, type Device, type MacRecord, ownStations, type Station } from './device-station.ts';
+import {
+  ANNOUNCED,
+  borrowedStations,
+  type Device,
+  FINGERPRINTS,
+  HOME_PEERS,
+  NAMES,
+  NONE,
+  OFFERS,
+  ownStations,
+  PLACES,
+  SOFTWARE,
+  type Station,
+  type StationTable,
+  USES,
+} from './device-station.ts';
 import type { Vendor } from './device-vendor.ts';
 import { mostFrequent } from './host.ts';
 
@@ -16,11 +30,9 @@ export const WEEK_HOURS = 168;
 
 /** All that is held of stations. */
 export interface HeldStations {
-  readonly macs: ReadonlyMap<string, MacRecord>;
-  /** Stations without a hardware address, by address. */
-  readonly lone: ReadonlyMap<string, Station>;
-  /** Names that DNS answers gave home addresses. */
-  readonly dnsNames: ReadonlyMap<string, Few<string>>;
+  readonly stations: StationTable;
+  /** Names that DNS answers gave a home address. */
+  readonly dnsNamesOf: (address: string) => readonly string[];
   readonly countsHours: boolean;
 }
 
@@ -31,13 +43,13 @@ export function listDevices(
   vendorOf: (mac: string) => Vendor | undefined,
 ): { readonly devices: DeviceFacts[]; readonly count: number } {
   const made: Device[] = [];
-  for (const record of held.macs.values()) {
+  for (const record of held.stations.records()) {
     const { own, others } = ownStations(record);
-    if (own.length > 0 || record.frames !== undefined || record.stations !== undefined)
+    if (own.length > 0 || record.frames.length > 0 || record.stations.length > 0)
       made.push({ record, stations: own, behind: undefined, others: others.length });
     for (const station of others) made.push({ record: undefined, stations: [station], behind: record.mac, others: 0 });
   }
-  for (const station of held.lone.values())
+  for (const station of held.stations.lone())
     made.push({ record: undefined, stations: [station], behind: undefined, others: 0 });
   // A mirror of both sides of a router shows an address with its own hardware address and again behind the router's: it is one device.
   const owned = new Set(
@@ -50,7 +62,7 @@ export function listDevices(
     seen.add(station.address);
     return true;
   });
-  const isSeen = (mac: string): boolean => held.macs.has(mac);
+  const isSeen = (mac: string): boolean => held.stations.macs.find(mac) !== NONE;
   const borrowed = borrowedStations(devices);
   const factsFor = (device: Device): DeviceFacts => factsOf(held, device, vendorOf, isSeen, borrowed);
   const { randomised = [], others: lasting = [] } = Object.groupBy(devices, ({ record }) =>
@@ -86,15 +98,15 @@ function factsOf(
   const mac = record?.mac;
   const vendor = mac === undefined ? undefined : vendorOf(mac);
   const kind = mac === undefined ? undefined : macKind(mac, vendor !== undefined, isSeen);
-  const names = sums(stations.map((station) => fewEntries(station.names)));
+  const names = sums(stations.map((station) => station.counts(NAMES)));
   for (const station of stations) {
     if (borrowed.has(station)) continue;
-    for (const name of fewMembers(held.dnsNames.get(station.address)))
+    for (const name of held.dnsNamesOf(station.address))
       names.set(`DNS\n${name}`, (names.get(`DNS\n${name}`) ?? 0) + 1);
   }
-  const offers = sums(stations.map((station) => fewEntries(station.offers)));
-  const uses = sums(stations.map((station) => fewEntries(station.uses)));
-  const software = mostFrequent(sums(stations.map((station) => fewEntries(station.software))), MAX_NAMES);
+  const offers = sums(stations.map((station) => station.counts(OFFERS)));
+  const uses = sums(stations.map((station) => station.counts(USES)));
+  const software = mostFrequent(sums(stations.map((station) => station.counts(SOFTWARE))), MAX_NAMES);
   const listed = namesOf(names);
   const hours = !held.countsHours ? undefined : new Float64Array(WEEK_HOURS);
   if (hours !== undefined)
@@ -103,8 +115,8 @@ function factsOf(
     .filter(({ address }) => address !== '')
     .map(({ address, firstMs, lastMs, claimed }): DeviceAddress => ({ address, firstMs, lastMs, claimed }))
     .sort((a, b) => b.lastMs - a.lastMs || compareAddresses(a.address, b.address));
-  const places = union(stations.map((station) => station.places));
-  const homePeers = union(stations.map((station) => station.homePeers));
+  const places = union(stations, PLACES);
+  const homePeers = union(stations, HOME_PEERS);
   return {
     mac,
     macKind: kind,
@@ -121,14 +133,14 @@ function factsOf(
       vendor: vendor?.name,
       virtualOwner: mac === undefined ? undefined : virtualOwner(mac),
       isRandomised: kind === 'randomised',
-      carriedOutside: fewSize(record?.carried),
+      carriedOutside: record?.carried ?? 0,
       carriedHome: others,
       offered: new Set(offers.keys()),
-      announced: union(stations.map((station) => station.announced)),
+      announced: union(stations, ANNOUNCED),
       used: new Set(uses.keys()),
       names: listed.map(({ name }) => name),
       software,
-      frames: new Set(fewMembers(record?.frames)),
+      frames: new Set(record?.frames),
     }),
     behind,
     firstMs: Math.min(record?.firstMs ?? Number.POSITIVE_INFINITY, ...stations.map(({ firstMs }) => firstMs)),
@@ -140,7 +152,7 @@ function factsOf(
     homePeers: [...homePeers].sort(compareAddresses),
     places: [...places].sort(),
     hasMorePeers: stations.some((station) => station.hasMorePeers),
-    frames: [...fewMembers(record?.frames)].sort(),
+    frames: [...(record?.frames ?? [])].sort(),
     hours,
   };
 }
@@ -161,10 +173,10 @@ function joined(devices: readonly Device[], facts: readonly DeviceFacts[]): Devi
           .filter(({ source }) => OWN_SOURCES.has(source))
           .map(({ name }) => name.toLowerCase().replace(/\.local$/, '')),
       ),
-      clientId: stations.find((station) => station.clientId !== undefined)?.clientId,
-      dhcpOptions: stations.find((station) => station.dhcpOptions !== undefined)?.dhcpOptions,
-      vendorClass: stations.find((station) => station.vendorClass !== undefined)?.vendorClass,
-      fingerprints: union(stations.map((station) => station.fingerprints)),
+      clientId: stations.find(({ dhcp }) => dhcp?.clientId !== undefined)?.dhcp?.clientId,
+      dhcpOptions: stations.find(({ dhcp }) => dhcp?.options !== undefined)?.dhcp?.options,
+      vendorClass: stations.find(({ dhcp }) => dhcp?.vendorClass !== undefined)?.dhcp?.vendorClass,
+      fingerprints: union(stations, FINGERPRINTS),
       places: new Set(places),
     };
   });
@@ -222,9 +234,10 @@ function sums(counts: readonly Iterable<readonly [string, number]>[]): Map<strin
   return all;
 }
 
-function union(sets: readonly Few<string>[]): Set<string> {
+/** The texts that stand in a list of any of the stations. */
+function union(stations: readonly Station[], list: number): Set<string> {
   const all = new Set<string>();
-  for (const set of sets) for (const text of fewMembers(set)) all.add(text);
+  for (const station of stations) for (const [text] of station.counts(list)) all.add(text);
   return all;
 }
 

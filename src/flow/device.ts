@@ -1,25 +1,29 @@
-import {
-  type Few,
-  type FewCounts,
-  fewAdd,
-  fewCounted,
-  fewHas,
-  fewKeys,
-  fewKnows,
-  fewMembers,
-  fewRaised,
-  fewSize,
-  numberAt,
-  type Table,
-  textAt,
-} from '../core/index.ts';
+import { NO_ROW, numberAt, ownText, type Table, TextNumbering, TextTable, textAt } from '../core/index.ts';
+import { CountedLists } from './counted-lists.ts';
 import { Ends, GROUP, HOME, NOBODY } from './device-end.ts';
 import type { DeviceFacts } from './device-fact.ts';
 import { listDevices, MAX_NAMES, WEEK_HOURS } from './device-list.ts';
 import { isStationMac } from './device-mac.ts';
 import { MOST_CARRIED } from './device-role.ts';
-import { addStation, type MacRecord, type Station, stationCount, stationOf } from './device-station.ts';
+import {
+  ANNOUNCED,
+  CARRIED,
+  FINGERPRINTS,
+  FRAMES,
+  HOME_PEERS,
+  LEASES,
+  NAMES,
+  type NameSource,
+  NONE,
+  nameNumber,
+  OFFERS,
+  PLACES,
+  SOFTWARE,
+  StationTable,
+  USES,
+} from './device-station.ts';
 import type { Vendor } from './device-vendor.ts';
+import { type LabelColumns, NO_LABEL } from './port-label.ts';
 import { bindFlows, type FlowBatch } from './schema.ts';
 
 /**
@@ -53,7 +57,7 @@ const MAX_DNS_NAMES = 8192;
 const EPHEMERAL_FROM = 32_768;
 
 /** Where a `hostname` was said, by the flow's service. */
-const NAME_SOURCES: Readonly<Record<string, string>> = {
+const NAME_SOURCES: Readonly<Record<string, NameSource>> = {
   dhcp: 'DHCP',
   dhcpv6: 'DHCP',
   mdns: 'mDNS',
@@ -68,6 +72,23 @@ export interface DeviceContext {
   readonly hourOfWeek?: (epochMs: number) => number;
 }
 
+/** A batch with the numbers of its texts. */
+interface Batch {
+  readonly flows: FlowBatch;
+  readonly initiators: Ends;
+  readonly responders: Ends;
+  /** 1 for each code of a protocol that is ARP. */
+  readonly arps: Uint8Array;
+  readonly labels: LabelColumns;
+  readonly addresses: TextNumbering;
+  readonly serverNames: TextNumbering;
+  readonly httpHosts: TextNumbering;
+  readonly hostnames: TextNumbering;
+  readonly clients: TextNumbering;
+  readonly servers: TextNumbering;
+  readonly fingerprints: TextNumbering;
+}
+
 export class DeviceTable {
   readonly capacity: number;
   readonly maxTexts: number;
@@ -75,14 +96,11 @@ export class DeviceTable {
   refused = 0;
   refusedTexts = 0;
   #context: DeviceContext;
-  #macs = new Map<string, MacRecord>();
-  /** Stations without a hardware address, by address. */
-  #lone = new Map<string, Station>();
-  /** Stations in all. */
-  #size = 0;
+  #stations = new StationTable();
   #texts = 0;
-  /** Names that DNS answers gave home addresses. */
-  #dnsNames = new Map<string, Few<string>>();
+  /** Home addresses that DNS answers gave names, and the numbers of those. */
+  #dnsHosts = new TextTable();
+  #dnsNames = new CountedLists(1);
 
   constructor(context: DeviceContext, options: Partial<DeviceTableOptions> = {}) {
     const { capacity, maxTexts } = { ...DEFAULT_DEVICE_OPTIONS, ...options };
@@ -94,15 +112,26 @@ export class DeviceTable {
   /** Takes the rows of a flow table. */
   observe(table: Table): void {
     const f = bindFlows(table);
-    const ends = [
-      new Ends(this, f.initiatorMac, f.initiator, this.#context.isHome),
-      new Ends(this, f.responderMac, f.responder, this.#context.isHome),
-    ] as const;
-    const isArp = flagsOf(f.protocol.dictionary, 'arp');
-    for (let row = 0; row < table.rowCount; row++) this.#observeRow(f, row, ends[0], ends[1], isArp);
+    const { labels, texts } = this.#stations;
+    const batch: Batch = {
+      flows: f,
+      initiators: new Ends(this, f.initiatorMac, f.initiator, this.#context.isHome),
+      responders: new Ends(this, f.responderMac, f.responder, this.#context.isHome),
+      arps: flagsOf(f.protocol.dictionary, 'arp'),
+      labels: labels.columns(f.service, f.protocol, ''),
+      addresses: new TextNumbering(texts, f.responder),
+      serverNames: new TextNumbering(texts, f.serverName),
+      httpHosts: new TextNumbering(texts, f.httpHost),
+      hostnames: new TextNumbering(texts, f.hostname),
+      clients: new TextNumbering(texts, f.client),
+      servers: new TextNumbering(texts, f.server),
+      fingerprints: new TextNumbering(texts, f.ja4),
+    };
+    for (let row = 0; row < table.rowCount; row++) this.#observeRow(batch, row);
   }
 
-  #observeRow(f: FlowBatch, row: number, initiators: Ends, responders: Ends, arps: Uint8Array): void {
+  #observeRow(batch: Batch, row: number): void {
+    const { flows: f, initiators, responders, arps } = batch;
     // A log may have no times; what is not a number moves no bound.
     const startMs = numberAt(f.startMs, row) ?? Number.NaN;
     const endMs = numberAt(f.endMs, row) ?? startMs;
@@ -111,221 +140,198 @@ export class DeviceTable {
     const sent = numberAt(f.initiatorPackets, row);
     const answered = numberAt(f.responderPackets, row);
     const outcome = textAt(f.outcome, row);
-    const from = sent === 0 ? undefined : initiators.at(row, isArp);
+    const from = sent === 0 ? NONE : initiators.at(row, isArp);
     const hasAnswer = answered === undefined ? outcome === 'answered' : answered > 0;
-    const to = hasAnswer ? responders.at(row, isArp) : undefined;
+    const to = hasAnswer ? responders.at(row, isArp) : NONE;
     const bytes = (f.initiatorBytes.values[row] || 0) + (f.responderBytes.values[row] || 0);
-    if (from !== undefined) this.#touch(from, startMs, endMs, bytes);
-    if (to !== undefined) this.#touch(to, startMs, endMs, bytes);
+    if (from !== NONE) this.#touch(from, startMs, endMs, bytes);
+    if (to !== NONE) this.#touch(to, startMs, endMs, bytes);
     if (isArp) {
-      if (from !== undefined && from.mac !== undefined && from.address !== '') from.claimed = true;
-      if (to !== undefined && to.mac !== undefined) to.claimed = true;
+      const stations = this.#stations;
+      if (from !== NONE && stations.macOf(from) !== NONE && stations.address(from) !== '') stations.claim(from);
+      if (to !== NONE && stations.macOf(to) !== NONE) stations.claim(to);
       return;
     }
-    if (from !== undefined) this.#used(from, f, row, hasAnswer, outcome === 'refused', responders.place(row));
-    if (to !== undefined && outcome !== 'refused') this.#offered(to, f, row, outcome);
+    if (from !== NONE) this.#used(from, batch, row, hasAnswer, outcome === 'refused', responders.place(row));
+    if (to !== NONE && outcome !== 'refused') this.#offered(to, batch, row, outcome);
     if (f.dnsAnswers.codes[row] >= 0) this.#resolved(f, row);
   }
 
   /** A frame that belongs to no flow. @param mac its sender. @param kind as `otherFrameKind` has it. */
   observeFrame(mac: string, kind: string, timeMs: number): void {
     if (!isStationMac(mac)) return;
-    const record = this.#macOf(mac);
-    if (record === undefined) return;
-    record.firstMs = Math.min(record.firstMs ?? timeMs, timeMs);
-    record.lastMs = Math.max(record.lastMs ?? timeMs, timeMs);
-    record.frames = this.#add(record.frames, kind, MAX_PER_LIST);
+    const number = this.#macOf(mac);
+    if (number === NONE) return;
+    this.#stations.seeFrame(number, timeMs);
+    this.#noteText(this.#stations.macLists, number, FRAMES, kind, MAX_PER_LIST);
   }
 
-  /** The station of a pair, made where it is new; undefined where there is no room. Used by the batch's own look-up. */
-  station(mac: string | undefined, address: string): Station | undefined {
-    const record = mac === undefined ? undefined : this.#macOf(mac);
-    if (mac !== undefined && record === undefined) return undefined;
-    const known = record === undefined ? this.#lone.get(address) : stationOf(record, address);
-    if (known !== undefined) return known;
-    if (this.#size >= this.capacity || (record !== undefined && stationCount(record) >= MAX_STATIONS_PER_MAC)) {
-      this.refused++;
-      return undefined;
-    }
-    this.#size++;
-    const station: Station = {
-      mac: record,
-      address,
-      claimed: false,
-      firstMs: Number.POSITIVE_INFINITY,
-      lastMs: Number.NEGATIVE_INFINITY,
-      flows: 0,
-      bytes: 0,
-      names: undefined,
-      software: undefined,
-      offers: undefined,
-      uses: undefined,
-      homePeers: undefined,
-      places: undefined,
-      hasMorePeers: false,
-      announced: undefined,
-      fingerprints: undefined,
-      dhcpOptions: undefined,
-      vendorClass: undefined,
-      clientId: undefined,
-      hours: undefined,
-    };
-    if (record === undefined) this.#lone.set(address, station);
-    else addStation(record, station);
+  /** The station of a pair, made where it is new; `NONE` where there is no room. Used by the batch's own look-up. */
+  station(mac: string | undefined, address: string): number {
+    const number = mac === undefined ? NONE : this.#macOf(mac);
+    if (mac !== undefined && number === NONE) return NONE;
+    const stations = this.#stations;
+    const known = stations.find(number, address);
+    if (known !== NONE) return known;
+    const hasRoom =
+      stations.size < this.capacity && (number === NONE || stations.countOf(number) < MAX_STATIONS_PER_MAC);
+    const station = hasRoom ? stations.add(number, address) : NONE;
+    if (station === NONE) this.refused++;
     return station;
   }
 
   /** Notes that a hardware address carried traffic of an address outside. */
   carries(mac: string, address: string): void {
-    const record = this.#macOf(mac);
-    if (record !== undefined && fewSize(record.carried) < MOST_CARRIED)
-      record.carried = fewAdd(record.carried, address);
+    const number = this.#macOf(mac);
+    const { texts, macLists } = this.#stations;
+    if (number === NONE || macLists.length(number, CARRIED) >= MOST_CARRIED) return;
+    const known = texts.find(address);
+    const text = known === NO_ROW ? texts.add(address) : known;
+    if (text !== NO_ROW && !macLists.has(number, text, CARRIED)) macLists.add(number, text, CARRIED);
   }
 
-  #macOf(mac: string): MacRecord | undefined {
-    const known = this.#macs.get(mac);
-    if (known !== undefined) return known;
-    if (this.#macs.size >= this.capacity) {
-      this.refused++;
-      return undefined;
-    }
-    const record: MacRecord = {
-      mac,
-      stations: undefined,
-      carried: undefined,
-      frames: undefined,
-      leases: undefined,
-      firstMs: undefined,
-      lastMs: undefined,
-    };
-    this.#macs.set(mac, record);
-    return record;
+  /** The number of a hardware address, which gets one where it has none; `NONE` where there is no room. */
+  #macOf(mac: string): number {
+    const { macs } = this.#stations;
+    const known = macs.find(mac);
+    if (known !== NO_ROW) return known;
+    const number = macs.size < this.capacity ? this.#stations.addMac(mac) : NONE;
+    if (number === NONE) this.refused++;
+    return number;
   }
 
-  #touch(station: Station, startMs: number, endMs: number, bytes: number): void {
-    station.flows++;
-    station.bytes += bytes;
-    if (startMs < station.firstMs) station.firstMs = startMs;
-    if (endMs > station.lastMs) station.lastMs = endMs;
+  #touch(station: number, startMs: number, endMs: number, bytes: number): void {
+    this.#stations.addFlow(station, bytes);
+    this.#stations.see(station, startMs, endMs);
     const hour = this.#context.hourOfWeek?.(startMs) ?? -1;
     if (hour < 0) return;
-    station.hours ??= new Float64Array(WEEK_HOURS);
-    station.hours[hour]++;
+    let hours = this.#stations.hours.get(station);
+    if (hours === undefined) {
+      hours = new Float64Array(WEEK_HOURS);
+      this.#stations.hours.set(station, hours);
+    }
+    hours[hour]++;
   }
 
-  #used(station: Station, f: FlowBatch, row: number, hasAnswer: boolean, isRefused: boolean, place: number): void {
+  #used(station: number, batch: Batch, row: number, hasAnswer: boolean, isRefused: boolean, place: number): void {
+    const f = batch.flows;
     const service = textAt(f.service, row);
-    const protocol = textAt(f.protocol, row);
     const port = numberAt(f.responderPort, row);
     const givesLeases = service === 'dhcp' && numberAt(f.initiatorPort, row) === 67;
-    if (port !== undefined && !isRefused && !givesLeases && (hasAnswer || protocol === 'udp')) {
-      const name = service ?? (port >= EPHEMERAL_FROM ? undefined : portText(protocol, port));
-      if (name !== undefined) station.uses = this.#count(station.uses, name);
+    if (port !== undefined && !isRefused && !givesLeases && (hasAnswer || textAt(f.protocol, row) === 'udp')) {
+      if (service !== undefined) this.#noteLabel(station, USES, batch.labels, row, undefined);
+      else if (port < EPHEMERAL_FROM) this.#noteLabel(station, USES, batch.labels, row, port);
     }
-    if (hasAnswer && !station.hasMorePeers) this.#contacted(station, f, row, place);
-    if (f.ja4.codes[row] >= 0) {
-      const print = textAt(f.ja4, row);
-      if (print !== undefined) station.fingerprints = this.#add(station.fingerprints, print, MAX_FINGERPRINTS);
-    }
+    if (hasAnswer && !this.#stations.hasMorePeers(station)) this.#contacted(station, batch, row, place);
+    if (f.ja4.codes[row] >= 0)
+      this.#noteCode(station, FINGERPRINTS, batch.fingerprints, f.ja4.codes[row], MAX_FINGERPRINTS);
     const leases = service === 'dhcp' || service === 'dhcpv6';
     if (f.client.codes[row] < 0 && f.hostname.codes[row] < 0 && !leases && service !== 'mdns') return;
-    const client = textAt(f.client, row);
-    const name = textAt(f.hostname, row);
+    const client = f.client.codes[row];
     const operations = textAt(f.operations, row);
     const isRelayed = operations?.includes('relayed for ') === true;
-    if (client !== undefined && !isRelayed) station.software = this.#count(station.software, client);
-    if (name !== undefined && name.length <= MAX_NAME_LENGTH && !isRelayed)
-      station.names = this.#count(station.names, `${NAME_SOURCES[service ?? ''] ?? 'Windows'}\n${name}`, MAX_NAMES);
+    if (client >= 0 && !isRelayed) this.#noteCode(station, SOFTWARE, batch.clients, client);
+    if (!isRelayed)
+      this.#noteName(station, NAME_SOURCES[service ?? ''] ?? 'Windows', batch.hostnames, f.hostname.codes[row]);
     if (operations === undefined) return;
     if (service === 'mdns') {
       for (const operation of operations.split(', '))
         if (operation.startsWith('announce '))
-          station.announced = this.#add(station.announced, operation.slice(9), MAX_PER_LIST);
-    } else if (givesLeases && !isRelayed) this.#gave(station, f, row, operations);
-    else if (leases && !isRelayed) this.#leased(station, f, row, operations, client);
+          this.#noteText(this.#stations.lists, station, ANNOUNCED, operation.slice(9), MAX_PER_LIST);
+    } else if (givesLeases && !isRelayed) this.#gave(station, batch, row, operations);
+    else if (leases && !isRelayed) this.#leased(station, f, row, operations);
   }
 
   /** Who gives leases, and to whom. */
-  #gave(server: Station, f: FlowBatch, row: number, operations: string): void {
-    server.offers = this.#count(server.offers, 'dhcp/67');
-    const mac = textAt(f.responderMac, row);
-    const record = mac === undefined || !isStationMac(mac) ? undefined : this.#macOf(mac);
-    if (record === undefined) return;
+  #gave(server: number, batch: Batch, row: number, operations: string): void {
+    this.#noteLabel(server, OFFERS, batch.labels, row, 67);
+    const mac = textAt(batch.flows.responderMac, row);
+    const number = mac === undefined || !isStationMac(mac) ? NONE : this.#macOf(mac);
+    if (number === NONE) return;
     for (const operation of operations.split(', '))
       if (operation.startsWith('lease ') && this.#context.isHome(operation.slice(6)))
-        record.leases = this.#add(record.leases, operation.slice(6), MAX_LEASES);
+        this.#noteText(this.#stations.macLists, number, LEASES, operation.slice(6), MAX_LEASES);
   }
 
   /** An answer that went to a hardware address gave it the address where it also asked without one; else it may be the router's behind which somebody renews. */
   #claimLeases(): void {
-    for (const record of this.#macs.values()) {
-      const asked = record.leases === undefined ? undefined : stationOf(record, '');
-      if (asked === undefined || !fewKnows(asked.uses, 'dhcp')) continue;
-      for (const address of fewMembers(record.leases)) {
-        const own = this.station(record.mac, address);
-        if (own === undefined) continue;
-        own.claimed = true;
-        if (own.flows > 0) continue;
-        own.firstMs = Math.min(own.firstMs, asked.firstMs);
-        own.lastMs = Math.max(own.lastMs, asked.lastMs);
+    const stations = this.#stations;
+    const dhcp = stations.labels.of('dhcp');
+    for (let mac = 0; mac < stations.macs.size; mac++) {
+      if (stations.macLists.length(mac, LEASES) === 0) continue;
+      const asked = stations.find(mac, '');
+      if (asked === NONE || !stations.lists.has(asked, dhcp, USES)) continue;
+      for (const address of stations.ofMac(mac, LEASES)) {
+        const own = this.station(stations.macs.text(mac), address);
+        if (own === NONE) continue;
+        stations.claim(own);
+        if (stations.flows(own) === 0) stations.see(own, stations.firstMs(asked), stations.lastMs(asked));
       }
     }
   }
 
   /** DHCP tells the order of options of a client, and its lease. */
-  #leased(station: Station, f: FlowBatch, row: number, operations: string, client: string | undefined): void {
-    station.vendorClass ??= client;
+  #leased(station: number, f: FlowBatch, row: number, operations: string): void {
+    const stations = this.#stations;
+    const signs = stations.dhcpSigns(station);
+    signs.vendorClass ??= textAt(f.client, row);
+    const mac = stations.macOf(station);
     for (const operation of operations.split(', ')) {
-      if (operation.startsWith('options ')) station.dhcpOptions ??= operation.slice(8);
-      else if (operation.startsWith('client-id ')) station.clientId ??= operation.slice(10);
-      else if (operation.startsWith('lease ') && station.mac !== undefined) {
+      if (operation.startsWith('options ')) signs.options ??= ownText(operation, 8);
+      else if (operation.startsWith('client-id ')) signs.clientId ??= ownText(operation, 10);
+      else if (operation.startsWith('lease ') && mac !== NONE) {
         const address = operation.slice(6);
-        const own = this.#context.isHome(address) ? this.station(station.mac.mac, address) : undefined;
-        if (own === undefined) continue;
-        own.claimed = true;
+        const own = this.#context.isHome(address) ? this.station(stations.macs.text(mac), address) : NONE;
+        if (own === NONE) continue;
+        stations.claim(own);
         const startMs = numberAt(f.startMs, row) ?? Number.NaN;
-        const endMs = numberAt(f.endMs, row) ?? startMs;
-        if (startMs < own.firstMs) own.firstMs = startMs;
-        if (endMs > own.lastMs) own.lastMs = endMs;
+        stations.see(own, startMs, numberAt(f.endMs, row) ?? startMs);
       }
     }
   }
 
-  #contacted(station: Station, f: FlowBatch, row: number, place: number): void {
-    const address = textAt(f.responder, row);
-    if (address === undefined || place === GROUP || place === NOBODY) return;
+  #contacted(station: number, batch: Batch, row: number, place: number): void {
+    const { flows: f, addresses, serverNames, httpHosts } = batch;
+    const stations = this.#stations;
+    const address = f.responder.codes[row];
+    if (address < 0 || place === GROUP || place === NOBODY) return;
     if (place === HOME) {
-      if (fewHas(station.homePeers, address)) return;
-      if (fewSize(station.homePeers) >= MAX_PER_LIST) station.hasMorePeers = true;
-      else station.homePeers = this.#add(station.homePeers, address, MAX_PER_LIST);
+      const peer = addresses.find(address);
+      if (peer !== NO_ROW && stations.lists.has(station, peer, HOME_PEERS)) return;
+      if (stations.lists.length(station, HOME_PEERS) >= MAX_PER_LIST) stations.noteMorePeers(station);
+      else this.#noteCode(station, HOME_PEERS, addresses, address);
       return;
     }
-    const name = textAt(f.serverName, row) ?? textAt(f.httpHost, row) ?? address;
-    if (fewHas(station.places, name) || name.length > MAX_NAME_LENGTH) return;
-    if (fewSize(station.places) >= MAX_PER_LIST) station.hasMorePeers = !fewHas(station.places, name.toLowerCase());
-    else station.places = this.#add(station.places, name.toLowerCase(), MAX_PER_LIST);
+    const serverName = f.serverName.codes[row];
+    const httpHost = f.httpHost.codes[row];
+    const names = serverName >= 0 ? serverNames : httpHost >= 0 ? httpHosts : addresses;
+    const code = serverName >= 0 ? serverName : httpHost >= 0 ? httpHost : address;
+    const known = names.find(code);
+    if (known !== NO_ROW && stations.lists.has(station, known, PLACES)) return;
+    const name = names.text(code);
+    if (name.length > MAX_NAME_LENGTH) return;
+    const lower = name.toLowerCase();
+    if (stations.lists.length(station, PLACES) < MAX_PER_LIST)
+      this.#noteText(stations.lists, station, PLACES, lower, MAX_PER_LIST);
+    else {
+      const place = stations.texts.find(lower);
+      if (place === NO_ROW || !stations.lists.has(station, place, PLACES)) stations.noteMorePeers(station);
+    }
   }
 
-  #offered(station: Station, f: FlowBatch, row: number, outcome: string | undefined): void {
+  #offered(station: number, batch: Batch, row: number, outcome: string | undefined): void {
+    const { flows: f, serverNames, httpHosts } = batch;
     const port = numberAt(f.responderPort, row);
-    const service = textAt(f.service, row);
-    if (port === undefined || (service === undefined && (port >= EPHEMERAL_FROM || outcome === 'unknown'))) return;
-    station.offers = this.#count(station.offers, portText(service ?? textAt(f.protocol, row), port));
-    const server = textAt(f.server, row);
-    if (server !== undefined) station.software = this.#count(station.software, server);
-    const name = textAt(f.serverName, row) ?? textAt(f.httpHost, row);
-    if (
-      name !== undefined &&
-      name.length <= MAX_NAME_LENGTH &&
-      name !== station.address &&
-      /[a-z]/i.test(name) &&
-      !name.includes(':')
-    )
-      station.names = this.#count(
-        station.names,
-        `${textAt(f.serverName, row) === undefined ? 'HTTP' : 'TLS'}\n${name}`,
-        MAX_NAMES,
-      );
+    if (port === undefined || (f.service.codes[row] < 0 && (port >= EPHEMERAL_FROM || outcome === 'unknown'))) return;
+    this.#noteLabel(station, OFFERS, batch.labels, row, port);
+    if (f.server.codes[row] >= 0) this.#noteCode(station, SOFTWARE, batch.servers, f.server.codes[row]);
+    const serverName = f.serverName.codes[row];
+    const names = serverName >= 0 ? serverNames : httpHosts;
+    const code = serverName >= 0 ? serverName : f.httpHost.codes[row];
+    if (code < 0) return;
+    const name = names.text(code);
+    if (/[a-z]/i.test(name) && !name.includes(':') && !this.#stations.isAddress(station, names.find(code)))
+      this.#noteName(station, serverName >= 0 ? 'TLS' : 'HTTP', names, code);
   }
 
   /** Names of home addresses in answers of DNS. */
@@ -352,22 +358,69 @@ export class DeviceTable {
   }
 
   #dnsName(address: string, name: string): void {
-    const known = this.#dnsNames.get(address);
-    if (known === undefined && this.#dnsNames.size >= MAX_DNS_NAMES) {
+    const known = this.#dnsHosts.find(address);
+    if (known === NO_ROW && this.#dnsHosts.size >= MAX_DNS_NAMES) {
       this.refusedTexts++;
       return;
     }
-    const names = this.#add(known, name, MAX_NAMES);
-    if (names !== known) this.#dnsNames.set(address, names);
+    const { texts } = this.#stations;
+    const text = texts.find(name);
+    if (known !== NO_ROW && text !== NO_ROW && this.#dnsNames.has(known, text)) return;
+    if (!this.#admits(known === NO_ROW ? 0 : this.#dnsNames.length(known), MAX_NAMES)) return;
+    const host = known === NO_ROW ? this.#dnsHosts.add(address) : known;
+    if (host === NO_ROW) {
+      this.refusedTexts++;
+      return;
+    }
+    this.#dnsNames.widen(host + 1);
+    this.#put(this.#dnsNames, host, 0, text === NO_ROW ? texts.add(name) : text);
   }
 
-  #count(counts: FewCounts, text: string, most = MAX_PER_LIST): FewCounts {
-    return fewRaised(counts, text) || !this.#admits(fewKeys(counts), most) ? counts : fewCounted(counts, text);
+  #dnsNamesOf(address: string): string[] {
+    const host = this.#dnsHosts.find(address);
+    if (host === NO_ROW) return [];
+    return Array.from(this.#dnsNames.entries(host), ([name]) => this.#stations.texts.text(name));
   }
 
-  #add(set: Few<string>, text: string, most: number): Few<string> {
-    if (fewHas(set, text) || !this.#admits(fewSize(set), most)) return set;
-    return fewAdd(set, text);
+  /** Counts the label of a row for a station. @param port of the label, undefined for one of a kind alone. */
+  #noteLabel(station: number, list: number, labels: LabelColumns, row: number, port: number | undefined): void {
+    const { lists } = this.#stations;
+    const known = labels.find(row, port);
+    if (known !== NO_LABEL && lists.raise(station, known, list)) return;
+    if (this.#admits(lists.length(station, list), MAX_PER_LIST))
+      this.#put(lists, station, list, labels.take(row, port));
+  }
+
+  /** Counts a text of the batch for a station. */
+  #noteCode(station: number, list: number, texts: TextNumbering, code: number, most = MAX_PER_LIST): void {
+    const { lists } = this.#stations;
+    const known = texts.find(code);
+    if (known !== NO_ROW && lists.raise(station, known, list)) return;
+    if (this.#admits(lists.length(station, list), most)) this.#put(lists, station, list, texts.take(code));
+  }
+
+  /** Counts a name for a station; no name where the code is none. */
+  #noteName(station: number, source: NameSource, texts: TextNumbering, code: number): void {
+    if (code < 0 || texts.text(code).length > MAX_NAME_LENGTH) return;
+    const { lists } = this.#stations;
+    const known = nameNumber(texts.find(code), source);
+    if (known !== NO_ROW && lists.raise(station, known, NAMES)) return;
+    if (this.#admits(lists.length(station, NAMES), MAX_NAMES))
+      this.#put(lists, station, NAMES, nameNumber(texts.take(code), source));
+  }
+
+  /** Adds a text to a list of a station or hardware address. */
+  #noteText(lists: CountedLists, holder: number, list: number, text: string, most: number): void {
+    const { texts } = this.#stations;
+    const known = texts.find(text);
+    if (known !== NO_ROW && lists.raise(holder, known, list)) return;
+    if (this.#admits(lists.length(holder, list), most))
+      this.#put(lists, holder, list, known === NO_ROW ? texts.add(text) : known);
+  }
+
+  /** Adds a number that the list has not got; -1 is that of a text that had no room. */
+  #put(lists: CountedLists, holder: number, list: number, number: number): void {
+    if (number === NO_ROW || !lists.add(holder, number, list)) this.refusedTexts++;
   }
 
   #admits(size: number, most: number): boolean {
@@ -392,9 +445,8 @@ export class DeviceTable {
   ): { readonly devices: DeviceFacts[]; readonly count: number } {
     this.#claimLeases();
     const held = {
-      macs: this.#macs,
-      lone: this.#lone,
-      dnsNames: this.#dnsNames,
+      stations: this.#stations,
+      dnsNamesOf: (address: string) => this.#dnsNamesOf(address),
       countsHours: this.#context.hourOfWeek !== undefined,
     };
     return listDevices(held, most, vendorOf);
@@ -407,24 +459,6 @@ function flagsOf(dictionary: readonly string[], text: string): Uint8Array {
   for (let code = 0; code < dictionary.length; code++) if (dictionary[code] === text) flags[code] = 1;
   return flags;
 }
-
-/** 'tcp/8009', made once for each: a text that is joined anew has to be hashed anew. */
-function portText(protocol: string | undefined, port: number): string {
-  const texts = PORT_TEXTS.get(protocol ?? '') ?? [];
-  if (texts.length === 0) {
-    // Names of services are a closed set, but for those of plugins.
-    if (PORT_TEXTS.size > 256) PORT_TEXTS.clear();
-    PORT_TEXTS.set(protocol ?? '', texts);
-  }
-  let text = texts[port];
-  if (text === undefined) {
-    text = `${protocol ?? ''}/${port}`;
-    texts[port] = text;
-  }
-  return text;
-}
-
-const PORT_TEXTS = new Map<string, string[]>();
 
 /** Data of answers: packets give 'A 10.0.0.8, A 10.0.0.9', logs may leave the type away. */
 function answersOf(text: string): string[] {

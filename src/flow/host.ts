@@ -2,7 +2,6 @@ import {
   isValid,
   NO_ROW,
   numberAt,
-  OwnedRows,
   type StringColumn,
   type Table,
   TextHashes,
@@ -11,6 +10,7 @@ import {
   textAt,
   widened,
 } from '../core/index.ts';
+import { CountedLists } from './counted-lists.ts';
 import { NO_LABEL, PortLabels } from './port-label.ts';
 import { bindFlows } from './schema.ts';
 
@@ -242,63 +242,42 @@ class Tally {
   refused = 0;
   readonly #cap: number;
   readonly #most: number;
-  readonly #rows: OwnedRows;
-  #times = new Float64Array(0);
-  /** First and last row of a host, plus one; 0 where it has none. */
-  #first = new Int32Array(0);
-  #last = new Int32Array(0);
-  #kinds = new Uint8Array(0);
+  readonly #counts: CountedLists;
 
   constructor(cap: number, most: number) {
     this.#cap = cap;
     this.#most = most;
-    this.#rows = new OwnedRows(most);
+    this.#counts = new CountedLists(1, most);
   }
 
   /** Makes room for `n` hosts. */
   widen(n: number): void {
-    this.#first = widened(this.#first, n);
-    this.#last = widened(this.#last, n);
-    this.#kinds = widened(this.#kinds, n);
+    this.#counts.widen(n);
   }
 
   /** Counts a number that the host has; false where it has not. -1 is no number. */
   raise(host: number, number: number): boolean {
-    if (number === NO_LABEL || this.#kinds[host] === 0) return false;
-    const row = this.#rows.find(host, number);
-    if (row === NO_ROW) return false;
-    this.#times[row]++;
-    return true;
+    return number !== NO_LABEL && this.#counts.raise(host, number);
   }
 
   /** Whether the host may have one more; counts what is refused. */
   admits(host: number): boolean {
-    if (this.#kinds[host] >= this.#cap) return false;
-    if (this.#rows.size < this.#most) return true;
+    if (this.#counts.length(host) >= this.#cap) return false;
+    if (this.#counts.size < this.#most) return true;
     this.refused++;
     return false;
   }
 
   /** Counts a number that the host has not, for which there is room; -1 is none and is refused. */
   add(host: number, number: number): void {
-    const row = number === NO_LABEL ? NO_ROW : this.#rows.add(host, number, this.#last[host] - 1);
-    if (row === NO_ROW) {
-      this.refused++;
-      return;
-    }
-    if (this.#rows.capacity > this.#times.length) this.#times = widened(this.#times, this.#rows.capacity);
-    this.#times[row] = 1;
-    if (this.#kinds[host]++ === 0) this.#first[host] = row + 1;
-    this.#last[host] = row + 1;
+    if (number === NO_LABEL || !this.#counts.add(host, number)) this.refused++;
   }
 
   /** Counts by text, in the order in which they came. Undefined where nothing was counted. */
   of(host: number, textOf: (number: number) => string): ReadonlyMap<string, number> | undefined {
-    if (this.#kinds[host] === 0) return undefined;
     const counts = new Map<string, number>();
-    for (let row = this.#first[host] - 1; row !== NO_ROW; row = this.#rows.next(row))
-      counts.set(textOf(this.#rows.value(row)), this.#times[row]);
-    return counts;
+    for (const [number, times] of this.#counts.entries(host)) counts.set(textOf(number), times);
+    return counts.size === 0 ? undefined : counts;
   }
 }
 

@@ -32,6 +32,11 @@ export class PortLabels {
     return odd === NO_ROW ? NO_LABEL : FIRST_ODD - odd;
   }
 
+  /** The number of a label by its text. */
+  of(kind: string, port?: number): number {
+    return this.find(this.#kinds.find(kind), kind, port);
+  }
+
   /** As `find`; a label that has no number gets one. `NO_LABEL` where texts were made to collide. */
   take(kind: number, text: string, port: number | undefined): number {
     const known = this.find(kind, text, port);
@@ -60,7 +65,7 @@ function labelText(kind: string, port: number | undefined): string {
 }
 
 /** The labels of the rows of a batch: their kind is the text of the first column, where that is missing of the second. */
-class LabelColumns {
+export class LabelColumns {
   readonly #labels: PortLabels;
   readonly #kinds: TextTable;
   readonly #first: TextNumbering;
