@@ -1,4 +1,4 @@
-import { moreRows, NarrowColumn } from './number-column.ts';
+import { BeaconConnections } from './beacon-connections.ts';
 import { widened } from './number-table.ts';
 import { NONE, type PairKey, PairTable } from './pair.ts';
 import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
@@ -12,25 +12,20 @@ export const OLD = 2;
 const MAX_SERVICES = 8;
 const MANY = -1;
 
-/** The identifier of a flow that has none: those are counted from 1. */
-const NO_ID = -(2 ** 31);
-
 /** How many of each there are at the most. */
 export interface BeaconRoom {
   readonly pairs: number;
-  readonly connections: number;
   readonly names: number;
 }
 
 /**
  * The connections of one initiator to one responder, port and protocol, for every such pair, in columns: with an object and an array for each pair tens of thousands of them took
- * many times as much. The connections of all pairs lie in one set of columns, 22 bytes each, and are linked by pair, in the order in which they were kept.
+ * many times as much. The connections of a pair are a list, in the order in which they were kept.
  */
 export class BeaconPairs {
   readonly table: PairTable;
   /** Addresses, protocols and services. */
   readonly #texts: TextNumbers;
-  readonly #room: BeaconRoom;
   /** Connections held. */
   connections = 0;
   /** Collector of the flows kept before the pair was admitted, from a budget of their own, and from then on: one-off pairs can't use up the evidence of others. */
@@ -50,22 +45,13 @@ export class BeaconPairs {
   #services = new Map<number, Map<string, number>>();
   #head = new Int32Array(0);
   #tail = new Int32Array(0);
-  // Columns of connections.
-  #used = 0;
-  #free = NONE;
-  #next = new Int32Array(0);
-  #startMs = new Float64Array(0);
-  readonly #bytes = new NarrowColumn();
-  #id = new Int32Array(0);
-  /** Number of the name + 1; 0 where there is none. */
-  #name: Uint16Array | Int32Array;
+  readonly #connections: BeaconConnections;
 
   /** @param texts those of the detector, which holds the same ones itself. */
   constructor(room: BeaconRoom, texts = new TextNumbers()) {
-    this.#room = room;
+    this.#connections = new BeaconConnections(room.names);
     this.#texts = texts;
     this.table = new PairTable(room.pairs, texts);
-    this.#name = room.names < 2 ** 16 ? new Uint16Array(0) : new Int32Array(0);
   }
 
   add(key: PairKey, early: number): number {
@@ -85,13 +71,7 @@ export class BeaconPairs {
   }
 
   remove(pair: number): void {
-    for (let i = at(this.#head, pair); i !== NONE; ) {
-      const next = at(this.#next, i);
-      this.#bytes.clear(i);
-      this.#next[i] = this.#free;
-      this.#free = i;
-      i = next;
-    }
+    this.#connections.drop(at(this.#head, pair));
     this.connections -= at(this.count, pair);
     if (at(this.#serviceCount, pair) === MANY) this.#services.delete(pair);
     this.#texts.drop(at(this.#service, pair));
@@ -109,8 +89,9 @@ export class BeaconPairs {
     let firstMs = isWhole ? Number.POSITIVE_INFINITY : at(this.#refusedFirstMs, pair);
     let lastMs = isWhole ? Number.NEGATIVE_INFINITY : at(this.#refusedLastMs, pair);
     for (const i of this.connectionsOf(pair)) {
-      firstMs = Math.min(firstMs, at(this.#startMs, i));
-      lastMs = Math.max(lastMs, at(this.#startMs, i));
+      const startMs = this.#connections.startMs(i);
+      firstMs = Math.min(firstMs, startMs);
+      lastMs = Math.max(lastMs, startMs);
     }
     return { firstMs, lastMs };
   }
@@ -143,20 +124,10 @@ export class BeaconPairs {
   }
 
   keep(pair: number, startMs: number, bytes: number, id: number, name: number): void {
-    let i = this.#free;
-    if (i !== NONE) this.#free = at(this.#next, i);
-    else {
-      i = this.#used++;
-      if (i >= this.#next.length) this.#growConnections();
-    }
-    this.#next[i] = NONE;
-    this.#startMs[i] = startMs;
-    this.#bytes.set(i, bytes);
-    this.#id[i] = Number.isNaN(id) ? NO_ID : id;
-    this.#name[i] = name + 1;
+    const i = this.#connections.add(startMs, bytes, id, name);
     const tail = at(this.#tail, pair);
     if (tail === NONE) this.#head[pair] = i;
-    else this.#next[tail] = i;
+    else this.#connections.setNext(tail, i);
     this.#tail[pair] = i;
     this.count[pair] = at(this.count, pair) + 1;
     this.connections++;
@@ -172,7 +143,7 @@ export class BeaconPairs {
 
   /** The numbers of a pair's connections. */
   *connectionsOf(pair: number): Iterable<number> {
-    for (let i = at(this.#head, pair); i !== NONE; i = at(this.#next, i)) yield i;
+    for (let i = at(this.#head, pair); i !== NONE; i = this.#connections.next(i)) yield i;
   }
 
   /** The first connection of a pair, and the one after another of it; NONE where there is none. */
@@ -181,24 +152,18 @@ export class BeaconPairs {
   }
 
   after(connection: number): number {
-    return at(this.#next, connection);
+    return this.#connections.next(connection);
   }
 
   /** Number of the name that a connection called, or -1. */
   nameOf(connection: number): number {
-    return at(this.#name, connection) - 1;
+    return this.#connections.name(connection);
   }
 
   /** A connection of a pair; `responder` is the pair's. */
   connection(i: number, pair: number, responder: string): Connection {
-    const id = at(this.#id, i);
-    return {
-      pair,
-      responder,
-      startMs: at(this.#startMs, i),
-      bytes: this.#bytes.get(i),
-      id: id === NO_ID ? Number.NaN : id,
-    };
+    const connections = this.#connections;
+    return { pair, responder, startMs: connections.startMs(i), bytes: connections.bytes(i), id: connections.id(i) };
   }
 
   /** Admitted ones first. */
@@ -223,15 +188,6 @@ export class BeaconPairs {
     this.#refused = widened(this.#refused, n);
     this.#refusedFirstMs = widened(this.#refusedFirstMs, n);
     this.#refusedLastMs = widened(this.#refusedLastMs, n);
-  }
-
-  #growConnections(): void {
-    const n = moreRows(this.#next.length, this.#room.connections);
-    this.#next = widened(this.#next, n);
-    this.#startMs = widened(this.#startMs, n);
-    this.#bytes.widen(n);
-    this.#id = widened(this.#id, n);
-    this.#name = widened(this.#name, n);
   }
 }
 

@@ -21,7 +21,6 @@ const MAX_NAME_LENGTH = 255;
 /** What is held of connections or attempts, within its bounds, while flows go by. */
 export class BeaconStore {
   readonly pairs: BeaconPairs;
-  readonly nameTexts: string[] = [];
   /** When flows of anybody began. */
   readonly recordings = new Recordings();
   /** Start of the first and of the last flow, epoch ms. */
@@ -54,8 +53,7 @@ export class BeaconStore {
     this.#perPairCap = new Cap(`${noun} of one pair`, maxConnectionsPerPair);
     const texts = new TextNumbers();
     // Admitted ones, and two generations of the others.
-    const room = { pairs: maxPairs + 2 * maxCandidates, connections: maxConnections, names: maxNames };
-    this.pairs = new BeaconPairs(room, texts);
+    this.pairs = new BeaconPairs({ pairs: maxPairs + 2 * maxCandidates, names: maxNames }, texts);
     this.#pool = new EvidencePool(maxEvidence, texts);
     this.#earlyPool = new EvidencePool(Math.floor(maxEvidence / 4), texts);
     this.#names = new BoundedMap(new Cap('names', maxNames));
@@ -178,10 +176,15 @@ export class BeaconStore {
       return NO_NAME;
     }
     // One that is refused is refused again for each flow, and counted.
-    const number = this.#names.obtain(name, () => this.nameTexts.push(name) - 1);
+    const number = this.#names.obtain(name, () => this.#names.size);
     if (number === undefined) return NO_NAME;
     numbers[code] = number;
     return number;
+  }
+
+  /** The names by their numbers. */
+  names(): string[] {
+    return [...this.#names.keys()];
   }
 
   caps(): Cap[] {

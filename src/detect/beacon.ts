@@ -226,6 +226,7 @@ class BeaconDetector {
       else if (this.#isSlow(judged, name))
         slow.push({ detection: this.#slowDetection(judged, all, name), place, logP });
     };
+    const names = this.#store.names();
     const claimed = new Set<number>();
     const initiators = this.#initiatorNumbers(pairs);
     const seriesOf = (pair: number, name: number): number => at(initiators, pair) * NAME_NUMBERS + name;
@@ -235,7 +236,7 @@ class BeaconDetector {
       if (judged === undefined) continue;
       claimed.add(series);
       const number = series % NAME_NUMBERS;
-      consider(judged, connections, this.#store.nameTexts[number], nameKey(number));
+      consider(judged, connections, names[number], nameKey(number));
     }
     for (const pair of pairs) {
       if (this.#isStrobe(pair)) {
@@ -253,7 +254,7 @@ class BeaconDetector {
       const judged = judge.judge(connections);
       if (judged !== undefined) consider(judged, connections, undefined, this.#placeKey(pair));
     }
-    const callers = this.#callersOf([...even, ...slow], pairs);
+    const callers = this.#callersOf([...even, ...slow], pairs, names.length);
     return [...strobes, ...this.#withPrevalence(even, callers), ...this.#slowOnes(slow, callers)].sort(
       (a, b) =>
         b.score - a.score ||
@@ -337,10 +338,10 @@ class BeaconDetector {
     });
   }
 
-  /** Which hosts of the home network call the places of these series. */
-  #callersOf(series: readonly Series[], pairs: readonly number[]): Callers {
+  /** Which hosts of the home network call the places of these series. @param names how many names there are */
+  #callersOf(series: readonly Series[], pairs: readonly number[], names: number): Callers {
     const byPlace = new Map<string, Set<string>>();
-    const byName: (Set<string> | undefined)[] = new Array(this.#store.nameTexts.length).fill(undefined);
+    const byName: (Set<string> | undefined)[] = new Array(names).fill(undefined);
     const addresses = new Set<string>();
     for (const { place } of series) {
       const callers = new Set<string>();

@@ -61,6 +61,11 @@ export class BoundedMap<K extends string | number, V> {
     return this.#map.values();
   }
 
+  /** In the order in which they came. */
+  keys(): IterableIterator<K> {
+    return this.#map.keys();
+  }
+
   /** Key and value in ascending order of the key, so that what is built from it does not depend on arrival. */
   sortedEntries(): [K, V][] {
     return [...this.#map].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
