@@ -102,7 +102,7 @@ export async function explainReport(options: ExplainOptions): Promise<number> {
   const told: AnalysisResult = { ...result, incidents: withOpinions(result.incidents, asked) };
   for (const format of REPORT_FORMATS) {
     const file = new OutputFile(folder, format.file);
-    for (const part of format.parts?.(told) ?? [format.render(told)]) file.write(part);
+    for (const part of format.parts(told)) file.write(part);
     file.finish();
   }
   const calls = asked.map(({ call }) => call);

@@ -20,7 +20,7 @@ export function feedbackOrEmpty(file: string): FeedbackFile {
 export function rewriteReport(folder: string, result: AnalysisResult, archive: Archive): void {
   for (const format of REPORT_FORMATS) {
     const file = new OutputFile(folder, format.file);
-    for (const part of format.parts?.(result) ?? [format.render(result)]) file.write(part);
+    for (const part of format.parts(result)) file.write(part);
     file.finish();
   }
   writeArchive(folder, archive);

@@ -77,6 +77,14 @@ const INCIDENT_COLUMNS = [
 
 /** incidents.csv: one line per incident, most urgent first. What is a list (addresses, techniques) is joined with blanks. */
 export function renderIncidentsCsv(result: AnalysisResult): string {
+  return [...renderIncidentsCsvParts(result)].join('');
+}
+
+/** Characters of a part, at least. */
+const PART_LENGTH = 1 << 16;
+
+/** The same text in parts of some lines. */
+export function* renderIncidentsCsvParts(result: AnalysisResult): Generator<string> {
   let out = `${INCIDENT_COLUMNS.join(',')}\n`;
   for (const incident of result.incidents) {
     const { verdict } = incident;
@@ -103,8 +111,11 @@ export function renderIncidentsCsv(result: AnalysisResult): string {
       whatToDoFirst: textCell(verdict.whatToDoFirst.map((claim) => claim.text).join(' ')),
     };
     out += `${INCIDENT_COLUMNS.map((name) => row[name]).join(',')}\n`;
+    if (out.length < PART_LENGTH) continue;
+    yield out;
+    out = '';
   }
-  return out;
+  yield out;
 }
 
 function timeCell(epochMs: number): string {

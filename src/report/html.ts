@@ -1,5 +1,5 @@
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
-import { type Html, html, join, trusted } from './escape.ts';
+import { type Html, html, trusted } from './escape.ts';
 import { budgetSentence, feedbackSentences } from './feedback-words.ts';
 import { devicesSection } from './html-device.ts';
 import { driftSection } from './html-drift.ts';
@@ -18,10 +18,15 @@ import { fileName, SEVERITY_ORDER, severityWords, span } from './words.ts';
  * find nothing to run it. The first 200 incidents are written out, those after them are listed, and everything is in incidents.json.
  */
 export function renderHtml(result: AnalysisResult): string {
+  return [...renderHtmlParts(result)].join('');
+}
+
+/** The same page in parts, an incident each. */
+export function* renderHtmlParts(result: AnalysisResult): Generator<string> {
   const { run } = result;
   const policy = `default-src 'none'; style-src '${styleHash()}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const title = inputTitle(result);
-  const page = html`<!doctype html>
+  yield html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -47,7 +52,9 @@ export function renderHtml(result: AnalysisResult): string {
 <main class="page">
 ${summarySection(result)}
 ${result.table === undefined || run.firstMs !== undefined ? timelineSection(result) : undefined}
-${incidentsSection(result)}
+`.text;
+  for (const part of incidentsSection(result)) yield part.text;
+  yield html`
 ${tableSection(result.table)}
 ${devicesSection(result)}
 ${run.hosts > 0 || result.table === undefined ? hostsSection(result) : undefined}
@@ -58,8 +65,7 @@ ${howMadeSection(result)}
 <footer class="page"><p>Written by ${run.tool.name} ${run.tool.version}. This file contains no script and loads nothing from any network. All times are UTC.</p></footer>
 </body>
 </html>
-`;
-  return page.text;
+`.text;
 }
 
 /** 'office.pcap' or 'office.pcap and 2 more inputs'. */
@@ -126,19 +132,22 @@ function feedbackCard({ feedback, alerts }: AnalysisResult['run']): Html | undef
   return html`<div class="card"><h3 class="plain">Hidden, labelled, held back</h3><ul class="list">${said.map((sentence) => html`<li><bdi>${sentence}</bdi></li>`)}</ul></div>`;
 }
 
-function incidentsSection({ incidents, run }: AnalysisResult): Html {
+function* incidentsSection({ incidents, run }: AnalysisResult): Generator<Html> {
   if (incidents.length === 0) {
-    return html`<section id="incidents" aria-labelledby="incidents-h"><h2 id="incidents-h">Incidents</h2>
+    yield html`<section id="incidents" aria-labelledby="incidents-h"><h2 id="incidents-h">Incidents</h2>
 <p class="card">None. ${run.emptyBecause ?? ''}</p>
 ${feedbackCard(run)}
 </section>`;
+    return;
   }
   const full = incidents.slice(0, MAX_FULL_INCIDENTS);
   const positions = new Map(full.map((incident, i) => [incident.id, i + 1]));
-  return html`<section id="incidents" aria-labelledby="incidents-h"><h2 id="incidents-h">Incidents, most urgent first</h2>
+  yield html`<section id="incidents" aria-labelledby="incidents-h"><h2 id="incidents-h">Incidents, most urgent first</h2>
 ${feedbackCard(run)}
 ${incidentIndex(full, run)}
-${join(full.map((incident, i) => incidentArticle(incident, i + 1, run, positions)))}
+`;
+  for (const [i, incident] of full.entries()) yield incidentArticle(incident, i + 1, run, positions);
+  yield html`
 ${incidentsBeyond(incidents, run)}
 </section>`;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sampleResult } from '../../test/support/sample.ts';
+import { bigResult, sampleResult } from '../../test/support/sample.ts';
 import { REPORT_FORMATS } from './index.ts';
 
 test('every format has a name and a file of its own, renders the sample and alters nothing', () => {
@@ -9,9 +9,17 @@ test('every format has a name and a file of its own, renders the sample and alte
   const before = JSON.stringify(result);
   for (const { render, parts } of REPORT_FORMATS) {
     const text = render(result);
-    if (parts !== undefined) expect([...parts(result)].join('')).toBe(text);
+    expect([...parts(result)].join('')).toBe(text);
     expect(text.endsWith('\n')).toBe(true);
     expect(render(sampleResult())).toBe(text);
   }
   expect(JSON.stringify(result)).toBe(before);
 });
+
+test.each(REPORT_FORMATS.map((format) => [format.name, format] as const))(
+  'no part of %s is most of a report of many incidents',
+  (_, { parts }) => {
+    const lengths = [...parts(bigResult(1000))].map((part) => part.length);
+    expect(Math.max(...lengths)).toBeLessThan(lengths.reduce((sum, length) => sum + length) / 2);
+  },
+);

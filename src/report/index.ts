@@ -1,6 +1,6 @@
 /** Floor 8: findings to text, JSON, CSV and HTML. */
-import { renderIncidentsCsv } from './csv.ts';
-import { renderHtml } from './html.ts';
+import { renderIncidentsCsv, renderIncidentsCsvParts } from './csv.ts';
+import { renderHtml, renderHtmlParts } from './html.ts';
 import { renderJson, renderJsonParts } from './json.ts';
 import type { AnalysisResult } from './result.ts';
 
@@ -30,8 +30,8 @@ export interface ReportFormat {
   readonly meaning: string;
   /** The whole report as text; the same result gives the same bytes in UTF-8. */
   readonly render: (result: AnalysisResult) => string;
-  /** The same text in parts, for a format whose text can be very large. */
-  readonly parts?: (result: AnalysisResult) => Iterable<string>;
+  /** The same text in parts: whole it can be very large. */
+  readonly parts: (result: AnalysisResult) => Iterable<string>;
 }
 
 /** The formats that show a whole result. flows.csv is not among them: it is written batch by batch while the capture is read. */
@@ -42,6 +42,7 @@ export const REPORT_FORMATS: readonly ReportFormat[] = [
     mediaType: 'text/html',
     meaning: 'The report for people: one file that loads nothing, for screen, phone and paper.',
     render: renderHtml,
+    parts: renderHtmlParts,
   },
   {
     name: 'json',
@@ -57,5 +58,6 @@ export const REPORT_FORMATS: readonly ReportFormat[] = [
     mediaType: 'text/csv',
     meaning: 'One line per incident, for spreadsheets.',
     render: renderIncidentsCsv,
+    parts: renderIncidentsCsvParts,
   },
 ];

@@ -390,8 +390,7 @@ async function runConfigured(
       const { result, parts, model: fitted } = await run(output, records);
       progress?.end();
       output.finishTables(result.table);
-      for (const format of REPORT_FORMATS)
-        await output.writeParts(format.file, format.parts?.(result) ?? [format.render(result)]);
+      for (const format of REPORT_FORMATS) await output.writeParts(format.file, format.parts(result));
       if (plugins !== undefined) await givePlugins(plugins, result, (name, bytes) => output.write(name, () => bytes));
       if (fitted !== undefined && (model === undefined || learning?.goesOn === true))
         output.write(MODEL_FILE, () => fitted.save());
