@@ -230,8 +230,7 @@ class BeaconDetector {
     const claimed = new Set<number>();
     const initiators = this.#initiatorNumbers(pairs);
     const seriesOf = (pair: number, name: number): number => at(initiators, pair) * NAME_NUMBERS + name;
-    for (const [series, numbers] of this.#namedSeries(pairs, seriesOf)) {
-      const connections = this.#connectionsOf(numbers);
+    for (const [series, connections] of this.#namedSeries(pairs, seriesOf)) {
       const judged = judge.judge(connections);
       if (judged === undefined) continue;
       claimed.add(series);
@@ -370,26 +369,50 @@ class BeaconDetector {
     return { byPlace, hosts };
   }
 
-  /** The connections of every initiator and name, where there are enough of them to be scored: each as its number and that of its pair. */
-  #namedSeries(pairs: readonly number[], seriesOf: (pair: number, name: number) => number): Map<number, number[]> {
-    const sizes = new Map<number, number>();
-    const series = new Map<number, number[]>();
-    for (const gather of [false, true]) {
-      for (const pair of pairs) {
-        for (let i = this.#pairs.firstOf(pair); i !== NONE; i = this.#pairs.after(i)) {
-          const name = this.#pairs.nameOf(i);
-          if (name < 0) continue;
-          const key = seriesOf(pair, name);
-          if (!gather) sizes.set(key, (sizes.get(key) ?? 0) + 1);
-          else if ((sizes.get(key) ?? 0) >= MIN_CONNECTIONS) push(series, key, i, pair);
-        }
+  /** The connections of every initiator and name, where there are enough of them to be scored, one series at a time. */
+  *#namedSeries(
+    pairs: readonly number[],
+    seriesOf: (pair: number, name: number) => number,
+  ): Iterable<readonly [number, Connection[]]> {
+    // Each series has a place, in the order in which they are met.
+    const places = new Map<number, number>();
+    const sizes = new Int32Array(this.#pairs.connections);
+    for (const pair of pairs)
+      for (let i = this.#pairs.firstOf(pair); i !== NONE; i = this.#pairs.after(i)) {
+        const name = this.#pairs.nameOf(i);
+        if (name < 0) continue;
+        const series = seriesOf(pair, name);
+        const place = places.get(series) ?? places.size;
+        if (place === places.size) places.set(series, place);
+        sizes[place] = at(sizes, place) + 1;
       }
+    // Those of one series stand together, each as its number and that of its pair.
+    const ends = new Int32Array(places.size);
+    let count = 0;
+    for (let place = 0; place < ends.length; place++) {
+      ends[place] = count;
+      if (at(sizes, place) >= MIN_CONNECTIONS) count += at(sizes, place);
     }
-    return series;
+    const numbers = new Int32Array(2 * count);
+    for (const pair of pairs)
+      for (let i = this.#pairs.firstOf(pair); i !== NONE; i = this.#pairs.after(i)) {
+        const name = this.#pairs.nameOf(i);
+        const place = name < 0 ? undefined : places.get(seriesOf(pair, name));
+        if (place === undefined || at(sizes, place) < MIN_CONNECTIONS) continue;
+        const end = at(ends, place);
+        numbers[2 * end] = i;
+        numbers[2 * end + 1] = pair;
+        ends[place] = end + 1;
+      }
+    for (const [series, place] of places) {
+      const size = at(sizes, place);
+      const end = at(ends, place);
+      if (size >= MIN_CONNECTIONS) yield [series, this.#connectionsOf(numbers.subarray(2 * (end - size), 2 * end))];
+    }
   }
 
-  /** @param numbers as `#namedSeries` gives them. */
-  #connectionsOf(numbers: readonly number[]): Connection[] {
+  /** @param numbers of connections, each with that of its pair. */
+  #connectionsOf(numbers: Int32Array): Connection[] {
     const connections: Connection[] = [];
     let pair = NONE;
     let responder = '';
@@ -545,12 +568,6 @@ function mostUsed(services: readonly ReadonlyMap<string, number>[]): string | un
   const sums = new Map<string, number>();
   for (const counts of services) for (const [name, n] of counts) sums.set(name, (sums.get(name) ?? 0) + n);
   return [...sums].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]))[0]?.[0];
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, ...values: readonly V[]): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [...values]);
-  else list.push(...values);
 }
 
 /** An element that is known to be there. */
