@@ -33,8 +33,8 @@ function isOfSchema(record: FlowRecord): boolean {
 }
 
 /** The object itself where a record is a stand-in: to walk through all members of one of those asks for each of them. */
-export function plainRecord(record: FlowRecord): FlowRecord {
-  const { toJSON } = record as { readonly toJSON?: () => FlowRecord };
+export function plainRecord<T extends object>(record: T): T {
+  const { toJSON } = record as { readonly toJSON?: () => T };
   return toJSON === undefined ? record : toJSON();
 }
 

@@ -1,5 +1,5 @@
 import { capitalised, fingerprint } from '../core/index.ts';
-import { type Detection, MAX_PEERS, type NetworkContext } from '../detect/index.ts';
+import { type Detection, MAX_PEERS, type NetworkContext, plainRecord } from '../detect/index.ts';
 import { distinctFlows, distinctRecords, nameEvidence } from './evidence.ts';
 import { type HostReference, type Incident, type RelatedIncident, severityRank, type Technique } from './incident.ts';
 import { kindInfo, networkOf, titleOf } from './kind.ts';
@@ -119,7 +119,7 @@ function keyOf(item: Item): string {
 /** Content without the order of members: [name, value] pairs by name, at every depth. */
 function sortedEntries(value: object): unknown[] {
   if (Array.isArray(value)) return value.map((member) => (isObject(member) ? sortedEntries(member) : member));
-  return Object.entries(value)
+  return Object.entries(plainRecord(value))
     .sort(([a], [b]) => compareText(a, b))
     .map(([name, member]) => [name, isObject(member) ? sortedEntries(member) : member]);
 }
