@@ -88,8 +88,8 @@ function compilesLess(v8) {
 
 /**
  * The larger the process, the sooner it collects its old generation: while it is small nothing is to be gained, and each collection takes a tenth of a second. A large one that puts what is left together more often
- * takes a quarter more CPU and a fifth less memory. V8 reads these flags at each collection; while incidents are
- * put together and written no timer runs, so that what was set last must do for a third more. The bytes are those in use: what the process holds beside them it takes again before it asks for more.
+ * takes a quarter more CPU and a fifth less memory. V8 reads these flags at each collection; while detectors
+ * finish and detections are grouped no timer runs, so that what was set last must do for what these take. The bytes are those in use: what the process holds beside them it takes again before it asks for more.
  */
 function staysSmall(v8) {
   if (process.execArgv.indexOf(GROWTH) < 0) return;
