@@ -1,7 +1,7 @@
 import { NO_ROW, widened } from './number-table.ts';
 import { PackedTextColumn, type StringColumn } from './table.ts';
 import { unitText } from './text.ts';
-import { hash32 } from './text-hash.ts';
+import { hash32, type TextHashes } from './text-hash.ts';
 
 /** The longest way through the table. Chance does not come near it at half load; who makes hashes collide is refused. */
 const MAX_PROBES = 256;
@@ -110,12 +110,18 @@ function writeUnits(text: string, bytes: Uint8Array, at: number): number {
 export class TextNumbering {
   readonly #table: TextTable;
   readonly #column: StringColumn;
+  readonly #hashes: TextHashes | undefined;
   /** Number + 1; 0 where it is not known. */
   readonly #numbers: Int32Array;
+  /** The code whose hash was made last, and that hash: who does not find a text most often adds it. */
+  #hashed = -1;
+  #hash = 0;
 
-  constructor(table: TextTable, column: StringColumn) {
+  /** @param hashes of the column, where others ask for them as well. */
+  constructor(table: TextTable, column: StringColumn, hashes?: TextHashes) {
     this.#table = table;
     this.#column = column;
+    this.#hashes = hashes;
     this.#numbers = new Int32Array(column instanceof PackedTextColumn ? column.ends.length : column.dictionary.length);
   }
 
@@ -123,21 +129,29 @@ export class TextNumbering {
   find(code: number): number {
     const known = this.#numbers[code] - 1;
     if (known >= 0) return known;
-    const number = this.#table.find(this.text(code));
+    const text = this.text(code);
+    const number = this.#table.find(text, this.#hashOf(code, text));
     this.#numbers[code] = number + 1;
     return number;
   }
 
   /** As `find`; a text that is not there is added. `NO_ROW` where the table refuses it. */
   take(code: number): number {
-    const known = this.#numbers[code] - 1;
-    if (known >= 0) return known;
+    const known = this.find(code);
+    if (known !== NO_ROW) return known;
     const text = this.text(code);
-    const hash = hash32(text);
-    const found = this.#table.find(text, hash);
-    const number = found === NO_ROW ? this.#table.add(text, hash) : found;
+    const number = this.#table.add(text, this.#hashOf(code, text));
     this.#numbers[code] = number + 1;
     return number;
+  }
+
+  #hashOf(code: number, text: string): number {
+    if (this.#hashes !== undefined) return this.#hashes.of(code);
+    if (this.#hashed !== code) {
+      this.#hashed = code;
+      this.#hash = hash32(text);
+    }
+    return this.#hash;
   }
 
   text(code: number): string {

@@ -1,4 +1,4 @@
-import { textAt } from '../core/index.ts';
+import { TextHashes, textAt } from '../core/index.ts';
 import { isStationMac } from './device-mac.ts';
 import { NONE } from './device-station.ts';
 import type { FlowBatch } from './schema.ts';
@@ -13,10 +13,12 @@ export const NOBODY = 4;
 
 /** Where stations are held. */
 interface StationSource {
-  /** The station of a pair, made where it is new; `NONE` where there is no place. */
-  station(mac: string | undefined, address: string): number;
+  /** The number of a hardware address, which gets one where it is new; `NONE` where there is no place. */
+  macOf(mac: string): number;
+  /** The station of a pair, made where it is new; `NONE` where there is no place. @param mac `NONE` without one. @param hash of the address. */
+  station(mac: number, address: string, hash?: number): number;
   /** Notes that a hardware address carries traffic of an address outside. */
-  carries(mac: string, address: string): void;
+  carries(mac: number, address: string): void;
 }
 
 /** The stations of one side of a batch: looked up once for each pair that stands side by side in it. */
@@ -24,7 +26,10 @@ export class Ends {
   #source: StationSource;
   #macs: FlowBatch['initiatorMac'];
   #addresses: FlowBatch['initiator'];
+  #hashes: TextHashes;
   #isHome: (address: string) => boolean;
+  /** Numbers of hardware addresses by code, plus one; 0 where not asked for. */
+  #macNumbers: Int32Array;
   /** By code of the address: code of the hardware address plus one that its station was found with, and the station. */
   #withMac: Int32Array;
   #stations: Int32Array;
@@ -40,7 +45,9 @@ export class Ends {
     this.#source = source;
     this.#macs = macs;
     this.#addresses = addresses;
+    this.#hashes = new TextHashes(addresses);
     this.#isHome = isHome;
+    this.#macNumbers = new Int32Array(macs.dictionary.length);
     this.#withMac = new Int32Array(addresses.dictionary.length).fill(-1);
     this.#stations = new Int32Array(addresses.dictionary.length).fill(NONE);
     this.#station = new Int8Array(macs.dictionary.length);
@@ -79,21 +86,41 @@ export class Ends {
     if (mac !== undefined && this.#station[macCode - 1] === 0) this.#station[macCode - 1] = isStationMac(mac) ? 1 : 2;
     const isStation = mac !== undefined && this.#station[macCode - 1] === 1;
     const address = textAt(this.#addresses, row);
-    if (address === undefined) return isStation ? this.#source.station(mac, '') : NONE;
+    if (address === undefined) return isStation ? this.#stationOf(macCode, mac, '') : NONE;
     const code = this.#addresses.codes[row];
     const place = this.#place[code] === 0 ? this.#placeOf(code, address) : this.#place[code];
     if (place === GROUP) return NONE;
-    if (place === NOBODY) return isStation ? this.#source.station(mac, '') : NONE;
+    if (place === NOBODY) return isStation ? this.#stationOf(macCode, mac, '') : NONE;
+    const hash = this.#hashes.of(code);
     if (place === OUTSIDE) {
-      if (claims) return isStation ? this.#source.station(mac, address) : NONE;
-      if (isStation && this.#withMac[code] !== macCode) this.#source.carries(mac, address);
+      if (claims) return isStation ? this.#stationOf(macCode, mac, address, hash) : NONE;
+      if (isStation && this.#withMac[code] !== macCode) {
+        const carrier = this.#macOf(macCode, mac);
+        if (carrier !== NONE) this.#source.carries(carrier, address);
+      }
       this.#withMac[code] = macCode;
       return NONE;
     }
-    const station = isStation ? this.#source.station(mac, address) : this.#source.station(undefined, address);
+    const station = isStation
+      ? this.#stationOf(macCode, mac, address, hash)
+      : this.#source.station(NONE, address, hash);
     this.#withMac[code] = macCode;
     this.#stations[code] = station;
     return station;
+  }
+
+  #stationOf(macCode: number, mac: string, address: string, hash?: number): number {
+    const number = this.#macOf(macCode, mac);
+    return number === NONE ? NONE : this.#source.station(number, address, hash);
+  }
+
+  /** @param macCode code of the hardware address plus one. */
+  #macOf(macCode: number, mac: string): number {
+    const known = this.#macNumbers[macCode - 1] - 1;
+    if (known !== NONE) return known;
+    const number = this.#source.macOf(mac);
+    this.#macNumbers[macCode - 1] = number + 1;
+    return number;
   }
 }
 

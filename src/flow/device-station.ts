@@ -97,16 +97,16 @@ export class StationTable {
     this.macLists.widen(n);
   }
 
-  /** The station of a pair; `NONE` where there is none. @param mac `NONE` without a hardware address. */
-  find(mac: number, address: string): number {
-    const text = this.texts.find(address);
+  /** The station of a pair; `NONE` where there is none. @param mac `NONE` without a hardware address. @param hash of the address. */
+  find(mac: number, address: string, hash?: number): number {
+    const text = this.texts.find(address, hash);
     return text === NONE ? NONE : this.#rows.find(mac + 1, text);
   }
 
   /** A new station; `NONE` where texts were made to collide. @param address '' for what came before it had one. */
-  add(mac: number, address: string): number {
-    const known = this.texts.find(address);
-    const text = known === NONE ? this.texts.add(address) : known;
+  add(mac: number, address: string, hash?: number): number {
+    const known = this.texts.find(address, hash);
+    const text = known === NONE ? this.texts.add(address, hash) : known;
     if (text === NONE) return NONE;
     if (this.#first.length === 0) this.#widenMacs(64);
     const owner = mac + 1;

@@ -1,4 +1,4 @@
-import { NO_ROW, numberAt, ownText, type Table, TextNumbering, TextTable, textAt } from '../core/index.ts';
+import { NO_ROW, numberAt, ownText, type Table, TextHashes, TextNumbering, TextTable, textAt } from '../core/index.ts';
 import { CountedLists } from './counted-lists.ts';
 import { Ends, GROUP, HOME, NOBODY } from './device-end.ts';
 import type { DeviceFacts } from './device-fact.ts';
@@ -81,6 +81,7 @@ interface Batch {
   readonly arps: Uint8Array;
   readonly labels: LabelColumns;
   readonly addresses: TextNumbering;
+  readonly queries: TextNumbering;
   readonly serverNames: TextNumbering;
   readonly httpHosts: TextNumbering;
   readonly hostnames: TextNumbering;
@@ -119,7 +120,8 @@ export class DeviceTable {
       responders: new Ends(this, f.responderMac, f.responder, this.#context.isHome),
       arps: flagsOf(f.protocol.dictionary, 'arp'),
       labels: labels.columns(f.service, f.protocol, ''),
-      addresses: new TextNumbering(texts, f.responder),
+      addresses: new TextNumbering(texts, f.responder, new TextHashes(f.responder)),
+      queries: new TextNumbering(texts, f.dnsQuery),
       serverNames: new TextNumbering(texts, f.serverName),
       httpHosts: new TextNumbering(texts, f.httpHost),
       hostnames: new TextNumbering(texts, f.hostname),
@@ -154,44 +156,40 @@ export class DeviceTable {
     }
     if (from !== NONE) this.#used(from, batch, row, hasAnswer, outcome === 'refused', responders.place(row));
     if (to !== NONE && outcome !== 'refused') this.#offered(to, batch, row, outcome);
-    if (f.dnsAnswers.codes[row] >= 0) this.#resolved(f, row);
+    if (f.dnsAnswers.codes[row] >= 0) this.#resolved(batch, row);
   }
 
   /** A frame that belongs to no flow. @param mac its sender. @param kind as `otherFrameKind` has it. */
   observeFrame(mac: string, kind: string, timeMs: number): void {
     if (!isStationMac(mac)) return;
-    const number = this.#macOf(mac);
+    const number = this.macOf(mac);
     if (number === NONE) return;
     this.#stations.seeFrame(number, timeMs);
     this.#noteText(this.#stations.macLists, number, FRAMES, kind, MAX_PER_LIST);
   }
 
-  /** The station of a pair, made where it is new; `NONE` where there is no room. Used by the batch's own look-up. */
-  station(mac: string | undefined, address: string): number {
-    const number = mac === undefined ? NONE : this.#macOf(mac);
-    if (mac !== undefined && number === NONE) return NONE;
+  /** The station of a pair, made where it is new; `NONE` where there is no room. Used by the batch's own look-up. @param mac `NONE` without one. @param hash of the address. */
+  station(mac: number, address: string, hash?: number): number {
     const stations = this.#stations;
-    const known = stations.find(number, address);
+    const known = stations.find(mac, address, hash);
     if (known !== NONE) return known;
-    const hasRoom =
-      stations.size < this.capacity && (number === NONE || stations.countOf(number) < MAX_STATIONS_PER_MAC);
-    const station = hasRoom ? stations.add(number, address) : NONE;
+    const hasRoom = stations.size < this.capacity && (mac === NONE || stations.countOf(mac) < MAX_STATIONS_PER_MAC);
+    const station = hasRoom ? stations.add(mac, address, hash) : NONE;
     if (station === NONE) this.refused++;
     return station;
   }
 
   /** Notes that a hardware address carried traffic of an address outside. */
-  carries(mac: string, address: string): void {
-    const number = this.#macOf(mac);
+  carries(mac: number, address: string): void {
     const { texts, macLists } = this.#stations;
-    if (number === NONE || macLists.length(number, CARRIED) >= MOST_CARRIED) return;
+    if (macLists.length(mac, CARRIED) >= MOST_CARRIED) return;
     const known = texts.find(address);
     const text = known === NO_ROW ? texts.add(address) : known;
-    if (text !== NO_ROW && !macLists.has(number, text, CARRIED)) macLists.add(number, text, CARRIED);
+    if (text !== NO_ROW && !macLists.has(mac, text, CARRIED)) macLists.add(mac, text, CARRIED);
   }
 
   /** The number of a hardware address, which gets one where it has none; `NONE` where there is no room. */
-  #macOf(mac: string): number {
+  macOf(mac: string): number {
     const { macs } = this.#stations;
     const known = macs.find(mac);
     if (known !== NO_ROW) return known;
@@ -246,7 +244,7 @@ export class DeviceTable {
   #gave(server: number, batch: Batch, row: number, operations: string): void {
     this.#noteLabel(server, OFFERS, batch.labels, row, 67);
     const mac = textAt(batch.flows.responderMac, row);
-    const number = mac === undefined || !isStationMac(mac) ? NONE : this.#macOf(mac);
+    const number = mac === undefined || !isStationMac(mac) ? NONE : this.macOf(mac);
     if (number === NONE) return;
     for (const operation of operations.split(', '))
       if (operation.startsWith('lease ') && this.#context.isHome(operation.slice(6)))
@@ -262,7 +260,7 @@ export class DeviceTable {
       const asked = stations.find(mac, '');
       if (asked === NONE || !stations.lists.has(asked, dhcp, USES)) continue;
       for (const address of stations.ofMac(mac, LEASES)) {
-        const own = this.station(stations.macs.text(mac), address);
+        const own = this.station(mac, address);
         if (own === NONE) continue;
         stations.claim(own);
         if (stations.flows(own) === 0) stations.see(own, stations.firstMs(asked), stations.lastMs(asked));
@@ -281,7 +279,7 @@ export class DeviceTable {
       else if (operation.startsWith('client-id ')) signs.clientId ??= ownText(operation, 10);
       else if (operation.startsWith('lease ') && mac !== NONE) {
         const address = operation.slice(6);
-        const own = this.#context.isHome(address) ? this.station(stations.macs.text(mac), address) : NONE;
+        const own = this.#context.isHome(address) ? this.station(mac, address) : NONE;
         if (own === NONE) continue;
         stations.claim(own);
         const startMs = numberAt(f.startMs, row) ?? Number.NaN;
@@ -335,7 +333,7 @@ export class DeviceTable {
   }
 
   /** Names of home addresses in answers of DNS. */
-  #resolved(f: FlowBatch, row: number): void {
+  #resolved({ flows: f, queries }: Batch, row: number): void {
     const type = textAt(f.dnsType, row);
     const query = textAt(f.dnsQuery, row);
     const answers = textAt(f.dnsAnswers, row);
@@ -351,20 +349,19 @@ export class DeviceTable {
         const comma = answers.indexOf(',', from);
         const to = comma < 0 ? answers.length : comma;
         const answer = answerIn(answers, from, to);
-        if (this.#context.isHome(answer)) this.#dnsName(answer, query);
+        if (this.#context.isHome(answer)) this.#dnsName(answer, query, queries.find(f.dnsQuery.codes[row]));
         from = to + 1;
       }
     }
   }
 
-  #dnsName(address: string, name: string): void {
+  /** @param text the number of the name, `NO_ROW` where it has none. */
+  #dnsName(address: string, name: string, text = this.#stations.texts.find(name)): void {
     const known = this.#dnsHosts.find(address);
     if (known === NO_ROW && this.#dnsHosts.size >= MAX_DNS_NAMES) {
       this.refusedTexts++;
       return;
     }
-    const { texts } = this.#stations;
-    const text = texts.find(name);
     if (known !== NO_ROW && text !== NO_ROW && this.#dnsNames.has(known, text)) return;
     if (!this.#admits(known === NO_ROW ? 0 : this.#dnsNames.length(known), MAX_NAMES)) return;
     const host = known === NO_ROW ? this.#dnsHosts.add(address) : known;
@@ -373,7 +370,7 @@ export class DeviceTable {
       return;
     }
     this.#dnsNames.widen(host + 1);
-    this.#put(this.#dnsNames, host, 0, text === NO_ROW ? texts.add(name) : text);
+    this.#put(this.#dnsNames, host, 0, text === NO_ROW ? this.#stations.texts.add(name) : text);
   }
 
   #dnsNamesOf(address: string): string[] {
