@@ -13,6 +13,7 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { NarrowColumn } from './number-column.ts';
 import { NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
 import { type LoginService, loginService } from './service.ts';
 import { classesOf } from './told.ts';
@@ -145,8 +146,8 @@ class Pairs {
   #next = new Int32Array(0);
   #hash = new Uint32Array(0);
   #startMs = new Float64Array(0);
-  #clientBytes = new Float64Array(0);
-  #serverBytes = new Float64Array(0);
+  readonly #clientBytes = new NarrowColumn();
+  readonly #serverBytes = new NarrowColumn();
   #durationMs = new Float64Array(0);
   #isCut = new Uint8Array(0);
 
@@ -188,8 +189,8 @@ class Pairs {
     }
     this.#hash[i] = hash;
     this.#startMs[i] = startMs;
-    this.#clientBytes[i] = clientBytes;
-    this.#serverBytes[i] = serverBytes;
+    this.#clientBytes.set(i, clientBytes);
+    this.#serverBytes.set(i, serverBytes);
     this.#durationMs[i] = durationMs;
     this.#isCut[i] = isCut ? 1 : 0;
     this.#next[i] = at(this.#head, pair);
@@ -226,8 +227,8 @@ class Pairs {
       attempts.push({
         hash: at(this.#hash, i),
         startMs: at(this.#startMs, i),
-        clientBytes: at(this.#clientBytes, i),
-        serverBytes: at(this.#serverBytes, i),
+        clientBytes: this.#clientBytes.get(i),
+        serverBytes: this.#serverBytes.get(i),
         durationMs: at(this.#durationMs, i),
         isCut: at(this.#isCut, i) === 1,
       });
@@ -276,8 +277,8 @@ class Pairs {
     this.#next = grown(this.#next, new Int32Array(n));
     this.#hash = grown(this.#hash, new Uint32Array(n));
     this.#startMs = grown(this.#startMs, new Float64Array(n));
-    this.#clientBytes = grown(this.#clientBytes, new Float64Array(n));
-    this.#serverBytes = grown(this.#serverBytes, new Float64Array(n));
+    this.#clientBytes.widen(n);
+    this.#serverBytes.widen(n);
     this.#durationMs = grown(this.#durationMs, new Float64Array(n));
     this.#isCut = grown(this.#isCut, new Uint8Array(n));
   }

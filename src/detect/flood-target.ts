@@ -1,5 +1,5 @@
 import type { Table } from '../core/index.ts';
-import { Cap, HeavyMap, lighterHalf, PeerCounter, PeerPool, TimeSpan } from './bounded.ts';
+import { Cap, lighterHalf, PeerCounter, PeerPool, TimeSpan } from './bounded.ts';
 import { MAX_EVIDENCE_FLOWS } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
@@ -110,7 +110,7 @@ class PeerColumn<K extends string | number> {
     this.#pool = pool;
   }
 
-  add(row: number, peer: K, weight: number, times = 1): void {
+  add(row: number, peer: K, weight = 1, times = 1): void {
     const held = this.#peers[row];
     if (typeof held === 'object') {
       held.add(peer, weight, times);
@@ -533,15 +533,91 @@ class PortTargets extends Targets {
   }
 }
 
-/** A host that answers others who never asked, so far as the input shows. */
+/** A host that answers others who never asked, so far as the input shows; as it is judged. */
 export interface Answerer {
   readonly host: string;
-  weight: number;
+  /** Flows. */
+  readonly weight: number;
   readonly synAckTo: PeerCounter;
   readonly resetTo: PeerCounter;
   readonly ports: PeerCounter<number>;
   readonly span: TimeSpan;
   readonly evidence: number;
+}
+
+/** Such hosts in columns. */
+export class Answerers implements HeavyColumns {
+  readonly rows: HeavyRows;
+  readonly #pool: EvidencePool;
+  #weight = new Int32Array(0);
+  #evidence = new Int32Array(0);
+  #firstMs = new Float64Array(0);
+  #lastMs = new Float64Array(0);
+  readonly synAckTo: PeerColumn<string>;
+  readonly resetTo: PeerColumn<string>;
+  readonly ports: PeerColumn<number>;
+
+  constructor({ evidence, peers }: Budget, cap: Cap) {
+    this.rows = new HeavyRows(cap, this);
+    this.#pool = evidence;
+    this.synAckTo = new PeerColumn(256, peers);
+    this.resetTo = new PeerColumn(256, peers);
+    this.ports = new PeerColumn(64, peers);
+  }
+
+  /** The row of a host, of which `bits` is `ipv4Bits`; `NO_ROW` where it is refused. */
+  obtain(host: string, bits: number): number {
+    const known = this.rows.find(host, bits);
+    if (known !== NO_ROW) return known;
+    const row = this.rows.add(host, bits);
+    if (row === NO_ROW) return NO_ROW;
+    const n = this.rows.capacity;
+    if (n > this.#weight.length) {
+      this.#weight = widened(this.#weight, n);
+      this.#evidence = widened(this.#evidence, n);
+      this.#firstMs = widened(this.#firstMs, n);
+      this.#lastMs = widened(this.#lastMs, n);
+    }
+    this.#weight[row] = 0;
+    this.#evidence[row] = this.#pool.collector();
+    this.#firstMs[row] = Number.POSITIVE_INFINITY;
+    this.#lastMs[row] = Number.NEGATIVE_INFINITY;
+    return row;
+  }
+
+  /** One flow. */
+  saw(row: number, startMs: number, endMs: number): void {
+    this.#weight[row] = this.weightOf(row) + 1;
+    if (startMs < valueAt(this.#firstMs, row)) this.#firstMs[row] = startMs;
+    if (endMs > valueAt(this.#lastMs, row)) this.#lastMs[row] = endMs;
+  }
+
+  evidenceOf(row: number): number {
+    return this.#evidence[row] as number;
+  }
+
+  weightOf(row: number): number {
+    return this.#weight[row] as number;
+  }
+
+  release(row: number): void {
+    for (const peers of [this.synAckTo, this.resetTo, this.ports]) peers.release(row);
+    this.#pool.release(this.evidenceOf(row));
+  }
+
+  answerer(row: number): Answerer {
+    const span = new TimeSpan();
+    span.add(this.#firstMs[row], this.#lastMs[row]);
+    return {
+      host: this.rows.text(row),
+      weight: this.weightOf(row),
+      synAckTo: this.synAckTo.of(row) ?? new PeerCounter(),
+      resetTo: this.resetTo.of(row) ?? new PeerCounter(),
+      ports: this.ports.of(row) ?? new PeerCounter<number>(),
+      span,
+      evidence: this.evidenceOf(row),
+    };
+  }
 }
 
 /** Packets that a flow row brings to a target; one object serves all rows. */
@@ -571,7 +647,7 @@ export class FloodTargets {
   readonly syn: SynTargets;
   readonly udp: HostTargets;
   readonly icmp: HostTargets;
-  readonly answerers: HeavyMap<Answerer>;
+  readonly answerers: Answerers;
   readonly #sliceMs: number;
   readonly #maxTargets: number;
   readonly #maxSlices: number;
@@ -595,22 +671,7 @@ export class FloodTargets {
     this.syn = new SynTargets(budget, new Cap('hosts with connection attempts', maxTargets));
     this.udp = new HostTargets(UDP, budget, new Cap('hosts sent UDP', maxTargets));
     this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent echo packets', maxTargets));
-    this.answerers = new HeavyMap<Answerer>(new Cap('hosts that answer nobody', maxTargets), (a) => {
-      for (const counter of [a.synAckTo, a.resetTo, a.ports]) counter.release();
-      this.pool.release(a.evidence);
-    });
-  }
-
-  answererOf(host: string): Answerer {
-    return this.answerers.obtain(host, () => ({
-      host,
-      weight: 0,
-      synAckTo: new PeerCounter(256, this.peers),
-      resetTo: new PeerCounter(256, this.peers),
-      ports: new PeerCounter<number>(64, this.peers),
-      span: new TimeSpan(),
-      evidence: this.pool.collector(),
-    }));
+    this.answerers = new Answerers(budget, new Cap('hosts that answer nobody', maxTargets));
   }
 
   /** Counts an attempt that was met, in the slice of a time. */
@@ -625,7 +686,7 @@ export class FloodTargets {
       this.syn.rows.cap,
       this.udp.rows.cap,
       this.icmp.rows.cap,
-      this.answerers.cap,
+      this.answerers.rows.cap,
       this.#sliceCap,
       this.#peerCap,
       this.pool.cap,
@@ -692,7 +753,7 @@ export class FloodTargets {
   boundPeers(): void {
     if (this.peers.held <= this.#maxPeers) return;
     const ports = this.syn.ofPorts.rows;
-    const maps = [this.syn.rows, this.udp.rows, this.icmp.rows, this.answerers];
+    const maps = [this.syn.rows, this.udp.rows, this.icmp.rows, this.answerers.rows];
     const before = this.peers.held;
     while (
       this.peers.held > 0.75 * this.#maxPeers &&

@@ -286,12 +286,13 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const host = byResponder ? responder : initiator;
     const receiver = byResponder ? initiator : responder;
     const port = numberAt(byResponder ? flows.responderPort : flows.initiatorPort, row);
-    const answerer = targets.answererOf(host);
-    answerer.weight++;
-    (reset ? answerer.resetTo : answerer.synAckTo).add(receiver);
-    if (port !== undefined) answerer.ports.add(port);
-    answerer.span.add(startMs, endMs);
-    pool.offer(answerer.evidence, flows.table, row, reset ? 1 : 0, receiver);
+    const bits = AddressBits.of(byResponder ? flows.responder : flows.initiator).at(row);
+    const answerer = answerers.obtain(host, bits);
+    if (answerer === NO_ROW) return;
+    answerers.saw(answerer, startMs, endMs);
+    (reset ? answerers.resetTo : answerers.synAckTo).add(answerer, receiver);
+    if (port !== undefined) answerers.ports.add(answerer, port);
+    pool.offer(answerers.evidenceOf(answerer), flows.table, row, reset ? 1 : 0, receiver);
   }
 
   function targetAt(kind: Targets, row: number, host: string): Target {
@@ -331,8 +332,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const found = judge.judge(kind, targetAt(kindOf, row, kindOf.rows.text(row)), least, 0);
         if (found !== undefined) detections.push(found);
       }
-    for (const answerer of answerers.values()) {
-      const found = judge.judgeAnswerer(answerer);
+    for (const row of answerers.rows.rows()) {
+      const found = judge.judgeAnswerer(answerers.answerer(row));
       if (found !== undefined) detections.push(found);
     }
     return detections.sort(

@@ -10,7 +10,7 @@ import {
   textAt,
 } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
 import { byScore, Case, CaseBook, compareText, Judged, operationsOf } from './case.ts';
 import {
   type Detection,
@@ -22,9 +22,13 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { HostIndex } from './host-index.ts';
+import { moreRows } from './number-column.ts';
+import { NO_PLACE } from './number-index.ts';
 import { widened } from './number-table.ts';
 import { NO_PORT, pairHash, TextHashes } from './pair.ts';
 import { type Edge, NO_EDGE, SessionEdges } from './session-edge.ts';
+import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, toldOf } from './told.ts';
 
 /**
@@ -369,9 +373,9 @@ class LateralMovementDetector implements Detector {
   readonly #pool = new EvidencePool(20_000);
   readonly #edges: SessionEdges;
   readonly #edgeCap: Cap;
-  readonly #controllers: BoundedMap<string, { readonly address: string }>;
+  readonly #controllers: HostIndex;
   /** Start of the first flow of each initiator. */
-  readonly #firstSeen: BoundedMap<string, number>;
+  readonly #firstSeen: HostIndex;
   /** By what `#firstSeen` says. */
   #firstMs = new Float64Array(64);
 
@@ -381,8 +385,8 @@ class LateralMovementDetector implements Detector {
     this.#acts = new CaseBook('hosts that call others to act', options.maxActors, Acts);
     this.#edges = new SessionEdges(options.windowMs);
     this.#edgeCap = new Cap('sessions of remote control by source and target', options.maxEdges);
-    this.#controllers = new BoundedMap(new Cap('domain controllers', options.maxHosts));
-    this.#firstSeen = new BoundedMap(new Cap('hosts that begin connections', options.maxHosts));
+    this.#controllers = new HostIndex(new Cap('domain controllers', options.maxHosts));
+    this.#firstSeen = new HostIndex(new Cap('hosts that begin connections', options.maxHosts));
   }
 
   observe(table: Table): void {
@@ -414,6 +418,7 @@ class LateralMovementDetector implements Detector {
     const { codes, dictionary } = flows.initiator;
     const isHome = toldOf(flows.initiator, this.#context.isHome);
     const first = new Float64Array(dictionary.length).fill(Number.POSITIVE_INFINITY);
+    const bits = AddressBits.of(flows.initiator);
     const { values } = flows.startMs;
     for (let row = 0; row < flows.rowCount; row++) {
       const code = codes[row] ?? -1;
@@ -424,22 +429,18 @@ class LateralMovementDetector implements Detector {
       const ms = first[code] ?? Number.POSITIVE_INFINITY;
       if (!Number.isFinite(ms) || !isHome.of(code)) continue;
       const address = dictionary[code] ?? '';
-      const host = this.#firstSeen.obtain(address, () => this.#newcomer());
-      if (host !== undefined && ms < (this.#firstMs[host] as number)) this.#firstMs[host] = ms;
+      const known = this.#firstSeen.size;
+      const host = this.#firstSeen.obtain(address, bits.of(code));
+      if (host === NO_PLACE) continue;
+      if (host >= this.#firstMs.length) this.#firstMs = widened(this.#firstMs, moreRows(host, this.#options.maxHosts));
+      if (host === known || ms < (this.#firstMs[host] as number)) this.#firstMs[host] = ms;
     }
-  }
-
-  #newcomer(): number {
-    const host = this.#firstSeen.size;
-    if (host >= this.#firstMs.length) this.#firstMs = widened(this.#firstMs, 2 * host);
-    this.#firstMs[host] = Number.POSITIVE_INFINITY;
-    return host;
   }
 
   #noteController(flows: FlowBatch, row: number): void {
     const address = textAt(flows.responder, row);
     if (address === undefined || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
-    if (this.#context.isHome(address)) this.#controllers.obtain(address, () => ({ address }));
+    if (this.#context.isHome(address)) this.#controllers.obtain(address, AddressBits.of(flows.responder).at(row));
   }
 
   #take(flows: FlowBatch, row: number, family: string, told: number): void {
@@ -537,7 +538,7 @@ class LateralMovementDetector implements Detector {
       const counts =
         i === SHARES
           ? fewSize(act.targets) >= minShareTargets
-          : !OF_CONTROLLERS.has(fact.name) || this.#controllers.get(source) === undefined;
+          : !OF_CONTROLLERS.has(fact.name) || this.#controllers.find(source, ipv4Bits(source)) === NO_PLACE;
       return counts ? [{ fact, act }] : [];
     });
     if (present.length === 0) return undefined;
@@ -650,8 +651,8 @@ class LateralMovementDetector implements Detector {
   }
 
   #firstSeenMs(source: string): number | undefined {
-    const host = this.#firstSeen.get(source);
-    return host === undefined ? undefined : this.#firstMs[host];
+    const host = this.#firstSeen.find(source, ipv4Bits(source));
+    return host === NO_PLACE ? undefined : this.#firstMs[host];
   }
 
   #counts: ReadonlyMap<string, number> | undefined;

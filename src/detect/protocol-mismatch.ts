@@ -4,8 +4,11 @@ import { PROTO, serviceByPort } from '../wire/index.ts';
 import { Cap, hash32 } from './bounded.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { HostIndex } from './host-index.ts';
+import { NO_PLACE } from './number-index.ts';
 import { NumberSet } from './number-table.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
+import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, codeCount, textOf } from './told.ts';
 
 /**
@@ -291,8 +294,7 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
   /** Addresses and names that the DNS answered with, as hashes. */
   readonly #answered = new NumberSet();
   readonly #answeredCap = new Cap('addresses that the DNS answered with', this.options.maxAddresses);
-  readonly #clients = new Set<string>();
-  readonly #clientCap = new Cap('hosts that asked the DNS', this.options.maxClients);
+  readonly #clients = new HostIndex(new Cap('hosts that asked the DNS', this.options.maxClients));
 
   observe(table: Table): void {
     const flows = bindFlows(table);
@@ -305,13 +307,16 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     const bases = flows.serviceBasis.codes;
     const queries = flows.dnsQuery.codes;
     const initiators = flows.initiator.codes;
+    const bits = AddressBits.of(flows.initiator);
     const isAsker = new Uint8Array(codeCount(flows.initiator));
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = transport[(protocols[row] as number) + 1] as number;
       if (protocol === 0) continue;
       const initiator = initiators[row] as number;
       if ((queries[row] as number) >= 0 && initiator >= 0 && isAsker[initiator] === 0)
-        isAsker[initiator] = Number(this.#asks(textOf(flows.initiator, initiator)));
+        isAsker[initiator] = Number(
+          this.#clients.obtain(textOf(flows.initiator, initiator), bits.of(initiator)) !== NO_PLACE,
+        );
       if (byContent[(bases[row] as number) + 1] === 1) {
         // The usual case by two numbers: both columns have few texts, and a content that fits its port has the same one.
         const service = textAt(flows.service, row);
@@ -371,17 +376,6 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     else if (!this.#answered.has(answer)) this.#answeredCap.refused++;
   }
 
-  /** Whether the client is held now. */
-  #asks(client: string): boolean {
-    if (this.#clients.has(client)) return true;
-    if (this.#clients.size >= this.#clientCap.cap) {
-      this.#clientCap.refused++;
-      return false;
-    }
-    this.#clients.add(client);
-    return true;
-  }
-
   #oddPort(flows: FlowBatch, row: number): void {
     const port = numberAt(flows.responderPort, row);
     const initiator = textAt(flows.initiator, row);
@@ -405,11 +399,15 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
   /** Whether a finding stands at the end: of TLS on an odd port, where no name led there and the client asks for names. */
   #stands(kind: string, initiator: string, responder: string, one: Mismatch): boolean {
     if (kind !== 'service' || one.portService !== undefined) return true;
-    return this.#answeredCap.refused === 0 && this.#clients.has(initiator) && !this.#answered.has(hash32(responder));
+    return (
+      this.#answeredCap.refused === 0 &&
+      this.#clients.find(initiator, ipv4Bits(initiator)) !== NO_PLACE &&
+      !this.#answered.has(hash32(responder))
+    );
   }
 
   override saturations(): Saturation[] {
-    return this.book.saturations(this.id, [this.#answeredCap, this.#clientCap]);
+    return this.book.saturations(this.id, [this.#answeredCap, this.#clients.cap]);
   }
 
   #unknown(flows: FlowBatch, row: number): void {

@@ -64,7 +64,10 @@ export class AddressBits {
 
   /** Of the text of a row, which must have one. */
   at(row: number): number {
-    const code = this.#column.codes[row] as number;
+    return this.of(this.#column.codes[row] as number);
+  }
+
+  of(code: number): number {
     const bits = this.#bits[code] as number;
     if (bits !== NOT_ASKED) return bits;
     const found = ipv4Bits(textOf(this.#column, code));
