@@ -34,7 +34,7 @@ export function fewMembers<T extends string | number>(few: Few<T>): Iterable<T> 
   return few;
 }
 
-/** A number for each key, most often how often it came: nothing, keys and numbers by turns in a list, or a `Map`. */
+/** A number for each key, most often how often it came: nothing, up to `MOST_LISTED` keys and numbers by turns in a list, or a `Map`. */
 export type FewCounts<T extends string | number = string> = (T | number)[] | Map<T, number> | undefined;
 
 /** The number of a key; 0 for one that is not there. */
@@ -50,7 +50,7 @@ export function fewCounted<T extends string | number>(counts: FewCounts<T>, key:
   if (counts === undefined) return [key, by];
   if (fewRaised(counts, key, by)) return counts;
   if (!Array.isArray(counts)) return counts.set(key, by);
-  return counts.length < MOST_LISTED ? [...counts, key, by] : new Map(fewEntries(counts)).set(key, by);
+  return counts.length < 2 * MOST_LISTED ? [...counts, key, by] : new Map(fewEntries(counts)).set(key, by);
 }
 
 /** Adds to the number of a key that is there. False, and nothing is changed, where it is not. */
