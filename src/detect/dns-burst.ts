@@ -1,6 +1,22 @@
-import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  type Few,
+  type FewCounts,
+  fewAdd,
+  fewCounted,
+  fewEntries,
+  fewKeys,
+  fewKnows,
+  fewMembers,
+  fewSize,
+  humanCount,
+  humanDuration,
+  numberAt,
+  type Table,
+  textAt,
+} from '../core/index.ts';
 import { bindFlows } from '../flow/index.ts';
-import { BoundedMap, Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
 import { byScore } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
@@ -15,7 +31,7 @@ import { classesOf } from './told.ts';
  *
  * What fools it: names of different lengths; a pace of less than four a second; DNS over HTTPS. Innocent and found: a program that tries a list of names of one length, as a test of a resolver.
  *
- * Cost: one look-up per DNS flow without a name; 1.6 kB per client and stretch, capped: where there are too many, the half with the fewest questions goes.
+ * Cost: one look-up per DNS flow without a name; about 1 kB per client and stretch, capped: where there are too many, the half with the fewest questions goes.
  * Source: ATT&CK T1568.002 (Domain Generation Algorithms); Plohmann et al., "A Comprehensive Measurement Study of Domain Generating Malware", USENIX Security 2016 (lengths of names by family).
  */
 export const dnsBurstInfo: DetectorInfo = {
@@ -24,7 +40,7 @@ export const dnsBurstInfo: DetectorInfo = {
   needs: ['initiator', 'responder', 'responderPort', 'protocol', 'startMs', 'initiatorBytes', 'responderBytes'],
   sees: 'Dozens of questions to the DNS within seconds that have one size and answers of several, in flows that tell no names.',
   fooledBy: 'Names of different lengths; questions a quarter of a second and more apart; DNS over HTTPS.',
-  cost: 'One look-up per DNS flow without a name; about 1.6 kB per client and ten seconds.',
+  cost: 'One look-up per DNS flow without a name; about 1 kB per client and ten seconds.',
   source: 'ATT&CK T1568.002; Plohmann et al., A Comprehensive Measurement Study of Domain Generating Malware, 2016.',
 };
 
@@ -59,15 +75,17 @@ const MORE_SCORE = 0.6;
 const NOTICEABLE = 0.1;
 /** Sizes told apart in one stretch; what comes beyond has none that it shares. */
 const MOST_SIZES = 32;
+const MOST_SERVERS = 8;
 /** Flows shown of one stretch. */
 const EVIDENCE = 4;
 
 class Stretch {
   weight = 0;
   readonly span = new TimeSpan();
-  readonly asked = new BoundedMap<number, { count: number }>(new Cap('sizes', MOST_SIZES));
-  readonly answered = new BoundedMap<number, { count: number }>(new Cap('sizes', MOST_SIZES));
-  readonly servers = new Set<string>();
+  /** Questions and answers by size. */
+  asked: FewCounts<number>;
+  answered: FewCounts<number>;
+  servers: Few<string>;
   readonly evidence: number;
 
   constructor(evidence: number) {
@@ -106,9 +124,9 @@ export function createDnsBurstDetector(_context: NetworkContext, options: Partia
       );
       one.weight++;
       one.span.add(startMs, startMs);
-      count(one.asked, asked);
-      count(one.answered, answered);
-      if (one.servers.size < 8) one.servers.add(server);
+      one.asked = withOne(one.asked, asked);
+      one.answered = withOne(one.answered, answered);
+      if (fewSize(one.servers) < MOST_SERVERS) one.servers = fewAdd(one.servers, server);
       pool.offer(one.evidence, table, row, 0);
     }
   }
@@ -142,7 +160,7 @@ export function createDnsBurstDetector(_context: NetworkContext, options: Partia
     const sizes = Math.max(
       ...bursts.map((one) => counts(one.answered).filter((n) => n >= NOTICEABLE * one.weight).length),
     );
-    const servers = [...new Set(bursts.flatMap((one) => [...one.servers]))].sort().slice(0, 8);
+    const servers = [...new Set(bursts.flatMap((one) => [...fewMembers(one.servers)]))].sort().slice(0, MOST_SERVERS);
     const reasons: Reason[] = [
       {
         name: 'dns-burst.questions',
@@ -192,11 +210,10 @@ export function createDnsBurstDetector(_context: NetworkContext, options: Partia
   };
 }
 
-function count(sizes: BoundedMap<number, { count: number }>, size: number): void {
-  const one = sizes.obtain(size, () => ({ count: 0 }));
-  if (one !== undefined) one.count++;
+function withOne(sizes: FewCounts<number>, size: number): FewCounts<number> {
+  return fewKeys(sizes) < MOST_SIZES || fewKnows(sizes, size) ? fewCounted(sizes, size) : sizes;
 }
 
-function counts(sizes: BoundedMap<number, { count: number }>): number[] {
-  return [...sizes.values()].map((one) => one.count);
+function counts(sizes: FewCounts<number>): number[] {
+  return [...fewEntries(sizes)].map(([, count]) => count);
 }
