@@ -18,6 +18,16 @@ test('a set of numbers is what a Set of the same numbers is', () => {
   );
 });
 
+test('a set of numbers takes what it expects, and more', () => {
+  for (const most of [0, 1, 50, 3000]) {
+    const numbers = new NumberSet(most);
+    for (let i = 0; i < 10_000; i++) numbers.add(i * 2 ** 22 + (i & 1));
+    expect(numbers.size).toBe(10_000);
+    for (let i = 0; i < 10_000; i++)
+      expect([numbers.has(i * 2 ** 22 + (i & 1)), numbers.has(i * 2 ** 22 + 2)]).toEqual([true, false]);
+  }
+});
+
 test('rows are found by owner and number, come in order, and are used again when an owner goes', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(5), fc.nat(40), fc.nat(30)), { maxLength: 400 }), (steps) => {

@@ -8,14 +8,20 @@ const MAX_PROBES = 256;
 const LATELY = 2048;
 
 /**
- * A set of finite numbers in one typed array: 16 to 32 bytes each, where a `Set` of numbers beyond 2^31 takes 45 and its members are objects for the collector to walk.
+ * A set of finite numbers in one typed array: 12 to 24 bytes each, where a `Set` of numbers beyond 2^31 takes 45 and its members are objects for the collector to walk.
  */
 export class NumberSet {
   #size = 0;
   /** Members that were asked for of late, a place for each hash: a table that stays in the processor's cache answers for most. */
   readonly #lately = new Float64Array(LATELY).fill(Number.NaN);
-  /** NaN where empty. Its length is a power of two, at least twice the size. Linear probing. */
+  /** NaN where empty; at least one and a half times as long as the size. Linear probing. */
   #table = new Float64Array(64).fill(Number.NaN);
+  readonly #most: number;
+
+  /** @param most how many numbers are expected at most: up to that it takes no more than 12 bytes for each of these. */
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
 
   get size(): number {
     return this.#size;
@@ -34,23 +40,25 @@ export class NumberSet {
     const at = this.#find(value);
     this.#table[at] = value;
     this.#size++;
-    if (2 * this.#size > this.#table.length) this.#grow();
+    if (3 * this.#size > 2 * this.#table.length) this.#grow();
   }
 
   /** Where a value is, or would be. */
   #find(value: number): number {
-    const mask = this.#table.length - 1;
-    let at = mix(value % 2 ** 32, Math.floor(value / 2 ** 32)) & mask;
+    const table = this.#table;
+    const hash = mix(value % 2 ** 32, Math.floor(value / 2 ** 32)) >>> 0;
+    let at = Math.floor(hash * (table.length / 2 ** 32));
     for (;;) {
-      const held = this.#table[at] as number;
+      const held = table[at] as number;
       if (held === value || Number.isNaN(held)) return at;
-      at = (at + 1) & mask;
+      at = at + 1 < table.length ? at + 1 : 0;
     }
   }
 
   #grow(): void {
     const before = this.#table;
-    this.#table = new Float64Array(2 * before.length).fill(Number.NaN);
+    const needed = this.#size <= this.#most ? Math.ceil(1.5 * (this.#most + 1)) : Number.POSITIVE_INFINITY;
+    this.#table = new Float64Array(Math.max(64, Math.min(2 * before.length, needed))).fill(Number.NaN);
     for (const value of before) if (!Number.isNaN(value)) this.#table[this.#find(value)] = value;
   }
 }

@@ -146,7 +146,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   const addresses = new Int32Array(ADDRESSES_OF_ANSWER);
   const resolvers = new Resolvers(settings.maxPairs);
   /** Hashes of (client, address) that had a connection, and of clients that had one at all. */
-  const contacts = new NumberSet();
+  const contacts = new NumberSet(settings.maxContacts + 1);
 
   function observe(flows: Table): void {
     const batch = bindFlows(flows);
