@@ -4,6 +4,9 @@ export const NO_ROW = -1;
 /** The longest way through a hash table. Chance does not come near it at half load; who makes numbers collide is refused. */
 const MAX_PROBES = 256;
 
+/** Columns of up to so many rows double, longer ones grow by half. */
+const DOUBLING_ROWS = 32_768;
+
 /** A power of two. */
 const LATELY = 2048;
 
@@ -182,7 +185,8 @@ export class OwnedRows {
   }
 
   #grow(): void {
-    const n = Math.min(this.#most, Math.max(64, 2 * this.#next.length));
+    const rows = this.#next.length;
+    const n = Math.min(this.#most, Math.max(64, rows < DOUBLING_ROWS ? 2 * rows : rows + (rows >> 1)));
     this.#keys = widened(this.#keys, 2 * n);
     this.#next = widened(this.#next, n);
     let slots = 128;

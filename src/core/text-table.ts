@@ -5,6 +5,8 @@ import { hash32, type TextHashes } from './text-hash.ts';
 
 /** The longest way through the table. Chance does not come near it at half load; who makes hashes collide is refused. */
 const MAX_PROBES = 256;
+/** Up to so many bytes of texts double, more grow by half. */
+const DOUBLING_BYTES = 2 ** 18;
 
 /**
  * Texts and their numbers, from 0 in the order in which they came: their bytes one after another and 16 to 24 bytes each for finding them, where a `Map` takes 80 with its strings, each of which the
@@ -45,7 +47,7 @@ export class TextTable {
     this.#hashes[number] = hash | 0;
     const from = number === 0 ? 0 : this.#ends[number - 1];
     if (from + 3 * text.length > this.#bytes.length)
-      this.#bytes = widened(this.#bytes, Math.max(2 * this.#bytes.length, from + 3 * text.length));
+      this.#bytes = widened(this.#bytes, Math.max(this.#moreBytes(), from + 3 * text.length));
     this.#ends[number] = writeUnits(text, this.#bytes, from);
     return number;
   }
@@ -65,6 +67,11 @@ export class TextTable {
       if (bytes[from + i] !== unit) return false;
     }
     return length === text.length;
+  }
+
+  #moreBytes(): number {
+    const { length } = this.#bytes;
+    return length < DOUBLING_BYTES ? 2 * length : length + (length >> 1);
   }
 
   #vacant(hash: number): number {

@@ -1,13 +1,16 @@
 import { NO_ROW, OwnedRows, widened } from '../core/index.ts';
 
+const MOST_TIMES = 2 ** 32 - 1;
+
 /**
- * Lists of numbers, a fixed few for each holder, with how often each number came: 30 bytes a number and nothing for an empty list but its length. Numbers are told apart, and come in the order in
+ * Lists of numbers, a fixed few for each holder, with how often each number came: 25 bytes a number and nothing for an empty list but its length. Numbers are told apart, and come in the order in
  * which they were added. Holders are small numbers from 0 on.
  */
 export class CountedLists {
   readonly #lists: number;
   readonly #rows: OwnedRows;
-  #times = new Float64Array(0);
+  /** Up to `MOST_TIMES`, where it stays. */
+  #times = new Uint32Array(0);
   /** First and last row of a holder, of whichever list, plus one; 0 where it has none. */
   #first = new Int32Array(0);
   #last = new Int32Array(0);
@@ -45,7 +48,7 @@ export class CountedLists {
   raise(holder: number, number: number, list = 0): boolean {
     const row = this.#find(holder, number, list);
     if (row === NO_ROW) return false;
-    this.#times[row]++;
+    if (this.#times[row] < MOST_TIMES) this.#times[row]++;
     return true;
   }
 
