@@ -81,6 +81,7 @@ class OpenaiReader extends LineReader {
   #error: string | undefined;
   #promptTokens: number | undefined;
   #completionTokens: number | undefined;
+  #answerMs: number | undefined;
   #known = false;
   /** Lines of a body that is no stream of events. */
   #plain: string[] = [];
@@ -94,7 +95,7 @@ class OpenaiReader extends LineReader {
       error: this.#error,
       promptTokens: this.#promptTokens,
       completionTokens: this.#completionTokens,
-      answerMs: undefined,
+      answerMs: this.#answerMs,
       isForeign: !this.#known,
     };
   }
@@ -125,6 +126,8 @@ class OpenaiReader extends LineReader {
     const usage = member(value, 'usage');
     this.#promptTokens = countMember(usage, 'prompt_tokens') ?? this.#promptTokens;
     this.#completionTokens = countMember(usage, 'completion_tokens') ?? this.#completionTokens;
+    // llama.cpp's own: a short answer may come in one piece, whose time cannot be taken from outside.
+    this.#answerMs = countMember(member(value, 'timings'), 'predicted_ms') ?? this.#answerMs;
     const choices = member(value, 'choices');
     if (!Array.isArray(choices)) return 'more';
     this.#known = true;

@@ -18,7 +18,7 @@ const STREAMS: readonly (readonly [name: string, dialect: Dialect, stream: strin
     openaiDialect(),
     ': hello\r\n\r\nevent: x\r\ndata: {"choices":[{"delta":{"role":"assistant","content":"{\\"a\\":"}}]}\r\n\r\n' +
       'data:{"choices":[{"delta":{"content":"\\"größe 🦊\\"}"},"finish_reason":null}]}\n\n' +
-      'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":5}}\n\ndata: [DONE]\n\n',
+      'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":5},"timings":{"predicted_n":5,"predicted_ms":250}}\n\ndata: [DONE]\n\n',
   ],
 ];
 
@@ -42,6 +42,7 @@ describe.each(STREAMS)('a stream of %s', (_, dialect, text) => {
       stop: 'end',
       promptTokens: 12,
       completionTokens: 5,
+      answerMs: 250,
       error: undefined,
       isForeign: false,
     });
