@@ -251,6 +251,8 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       if (worth !== undefined) importance.set(importanceKey(address, mac), worth);
       return worth;
     };
+    // While incidents are put together and written V8 has little time to look for what the second pass left.
+    if (store.isOnDisk) globalThis.gc?.();
     const result = await assembleResult(base, detections, {
       isHome,
       importanceOf: baseline === undefined ? undefined : importanceOf,
@@ -258,6 +260,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       keeper: options.keeper,
       analyst,
     });
+    if (store.isOnDisk) globalThis.gc?.();
     return { result, parts: { base, detections, importance }, model };
   } finally {
     store.close();
