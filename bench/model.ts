@@ -36,9 +36,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { counted, humanCount, Random } from '../src/core/index.ts';
 import type { FeatureMatrix } from '../src/feature/index.ts';
-import { growForest, packForest } from '../src/model/forest.ts';
 import { fitEcod, fitExtendedIsolationForest, fitIsolationForest, fitKnn, type Model } from '../src/model/index.ts';
-import { walkForest } from '../src/model/walk.ts';
+import { growForest, packForest } from '../src/model/tree/forest.ts';
+import { walkForest } from '../src/model/tree/walk.ts';
 import { ScorePool, sharedMatrix } from '../src/pipeline/parallel/index.ts';
 import { has, median, textTable } from './child.ts';
 

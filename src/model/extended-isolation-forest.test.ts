@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { fitExtendedIsolationForest, loadExtendedIsolationForest } from './extended-isolation-forest.ts';
-import { averagePathLength } from './forest.ts';
 import { fitIsolationForest } from './isolation-forest.ts';
+import { averagePathLength } from './tree/forest.ts';
 
 function matrixOf(rows: readonly (readonly number[])[]): FeatureMatrix {
   return {

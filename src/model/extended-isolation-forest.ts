@@ -18,11 +18,11 @@ import {
   type Scales,
   scaleTensors,
 } from './fit.ts';
-import { averagePathLength, depthFor, MAX_FEATURES, MAX_SUBSAMPLE, MAX_TREES } from './forest.ts';
 import { guardAt, guardOf, type RangeGuard, rangeGuard } from './guard.ts';
 import type { FitOptions } from './model.ts';
-import { type TiltedForest, walkTilted } from './tilted-walk.ts';
 import type { FeatureStatistics } from './training.ts';
+import { averagePathLength, depthFor, MAX_FEATURES, MAX_SUBSAMPLE, MAX_TREES } from './tree/forest.ts';
+import { type TiltedForest, walkTilted } from './tree/tilted-walk.ts';
 
 /**
  * Extended isolation forest (Hariri, Carrasco Kind, Brunner: Extended Isolation Forest, IEEE TKDE 2021): an isolation forest whose cuts are tilted.

@@ -76,7 +76,6 @@ export {
   loadExtendedIsolationForest,
 } from './extended-isolation-forest.ts';
 export { FORMAT_VERSION } from './file.ts';
-export { averagePathLength, type Forest } from './forest.ts';
 export {
   fitHalfSpaceTrees,
   type HalfSpaceOptions,
@@ -123,7 +122,7 @@ export {
 } from './model.ts';
 export { fitOneClassSvm, loadOneClassSvm, type OneClassSvm, type OneClassSvmOptions } from './one-class-svm.ts';
 export { OnlineScaler } from './online-scaling.ts';
-export { type OnnxOptions, onnxFingerprint, onnxKinds, toOnnx } from './onnx.ts';
+export { type OnnxOptions, onnxFingerprint, onnxKinds, toOnnx } from './onnx/onnx.ts';
 export * from './parameter.ts';
 export { fitPca, loadPca, type PcaOptions } from './pca.ts';
 export { refitOptions } from './refit.ts';
@@ -146,7 +145,8 @@ export {
   type TransformSummary,
   Transforms,
 } from './transform.ts';
-export { explainPathLength, type PathLengthShares } from './tree-shap.ts';
+export { averagePathLength, type Forest } from './tree/forest.ts';
+export { explainPathLength, type PathLengthShares } from './tree/tree-shap.ts';
 
 /** Every model there is. A new one is a file and an entry here; the contract suite then holds for it as for the others. */
 export const models: readonly ModelEntry[] = [

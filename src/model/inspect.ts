@@ -5,7 +5,7 @@ import { FittedModel } from './fit.ts';
 import { IsolationForest } from './isolation-forest.ts';
 import { type DType, fileOfJson, isJsonModel, type RawArray, takeApart } from './json-file.ts';
 import type { Model } from './model.ts';
-import { onnxKinds } from './onnx.ts';
+import { onnxKinds } from './onnx/onnx.ts';
 import type { CalibrationMethod, FeatureSummary } from './training.ts';
 import type { TransformMethod } from './transform.ts';
 

@@ -15,6 +15,9 @@ import {
   robustScales,
   rowsOf,
 } from './fit.ts';
+import { alignFeatures, type Explanation, type FitOptions, type Model } from './model.ts';
+import { clampFinite, type FeatureStatistics, type TrainingSummary } from './training.ts';
+import { Transforms } from './transform.ts';
 import {
   averagePathLength,
   depthFor,
@@ -25,12 +28,9 @@ import {
   MAX_SUBSAMPLE,
   MAX_TREES,
   packForest,
-} from './forest.ts';
-import { alignFeatures, type Explanation, type FitOptions, type Model } from './model.ts';
-import { clampFinite, type FeatureStatistics, type TrainingSummary } from './training.ts';
-import { Transforms } from './transform.ts';
-import { explainPathLength } from './tree-shap.ts';
-import { type PackedForest, walkForest } from './walk.ts';
+} from './tree/forest.ts';
+import { explainPathLength } from './tree/tree-shap.ts';
+import { type PackedForest, walkForest } from './tree/walk.ts';
 
 /**
  * Isolation forest (Liu, Ting, Zhou 2008) with the semantics of scikit-learn, exact explanations, conformal calibration and a range guard.

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { CutTree } from './cut-tree.ts';
 import {
   fitRobustRandomCutForest,
   loadRobustRandomCutForest,
   streamRobustRandomCutForest,
 } from './robust-random-cut-forest.ts';
+import { CutTree } from './tree/cut-tree.ts';
 
 function matrixOf(rows: readonly (readonly number[])[]): FeatureMatrix {
   return {

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Random } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { CutTree } from './cut-tree.ts';
 import { checkPart, damaged, type LoadedModel, takeTensor } from './file.ts';
 import {
   applyScales,
@@ -24,6 +23,7 @@ import {
 import type { FitOptions } from './model.ts';
 import { type Learner, Stream, type StreamingModel, type StreamOptions } from './streaming.ts';
 import type { FeatureStatistics } from './training.ts';
+import { CutTree } from './tree/cut-tree.ts';
 
 /**
  * Robust random cut forest (Guha, Mishra, Roy, Schrijvers: Robust Random Cut Forest Based Anomaly Detection on Streams, ICML 2016).

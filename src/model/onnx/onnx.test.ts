@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { fieldsOf, readOnnx, runOnnx } from '../../test/support/onnx.ts';
-import { type Json, Random } from '../core/index.ts';
-import type { FeatureMatrix } from '../feature/index.ts';
+import { fieldsOf, readOnnx, runOnnx } from '../../../test/support/onnx.ts';
+import { type Json, Random } from '../../core/index.ts';
+import type { FeatureMatrix } from '../../feature/index.ts';
 import {
   fitEcod,
   fitEnsemble,
@@ -20,7 +20,7 @@ import {
   onnxKinds,
   TRANSFORM_METHODS,
   toOnnx,
-} from './index.ts';
+} from '../index.ts';
 
 const WIDTH = 5;
 
@@ -220,7 +220,7 @@ interface Fixture {
   }[];
 }
 
-const FIXTURE = new URL('../../test/fixture/model/onnx.json', import.meta.url);
+const FIXTURE = new URL('../../../test/fixture/model/onnx.json', import.meta.url);
 
 test('ONNX Runtime gave the scores of the model when it ran the graph that is written now', () => {
   expect(existsSync(FIXTURE)).toBe(true);

@@ -1,5 +1,5 @@
-import type { Random } from '../core/index.ts';
-import { FLOAT32_MAX } from './training.ts';
+import type { Random } from '../../core/index.ts';
+import { FLOAT32_MAX } from '../training.ts';
 import { chooseBlockRows, MAX_DEPTH, type PackedForest } from './walk.ts';
 
 /**

@@ -1,16 +1,17 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { canonicalJson, counted, humanBytes, type Json, safeText } from '../core/index.ts';
-import type { Feature } from '../feature/index.ts';
-import { ecodKernel } from './ecod.ts';
-import type { EnsemblePart } from './ensemble.ts';
-import { readModel } from './file.ts';
-import { FittedModel, type FittedPart } from './fit.ts';
-import { IsolationForest } from './isolation-forest.ts';
-import { knnKernel } from './knn.ts';
-import { lodaKernel } from './loda.ts';
-import { type Model, ModelError } from './model.ts';
-import { GraphBuilder, type Ref } from './onnx-graph.ts';
+import { canonicalJson, counted, humanBytes, type Json, safeText } from '../../core/index.ts';
+import type { Feature } from '../../feature/index.ts';
+import { ecodKernel } from '../ecod.ts';
+import type { EnsemblePart } from '../ensemble.ts';
+import { readModel } from '../file.ts';
+import { FittedModel, type FittedPart } from '../fit.ts';
+import { IsolationForest } from '../isolation-forest.ts';
+import { knnKernel } from '../knn.ts';
+import { lodaKernel } from '../loda.ts';
+import { type Model, ModelError } from '../model.ts';
+import { type FeatureStatistics, STATISTICS, type TrainingSummary } from '../training.ts';
+import { GraphBuilder, type Ref } from './graph.ts';
 import {
   calibrated,
   cleanRecords,
@@ -29,9 +30,8 @@ import {
   oneClassSvmRaw,
   pcaRaw,
   transformed,
-} from './onnx-part.ts';
-import { ELEMENT, type OnnxModel, writeGraph, writeOnnx } from './onnx-protobuf.ts';
-import { type FeatureStatistics, STATISTICS, type TrainingSummary } from './training.ts';
+} from './part.ts';
+import { ELEMENT, type OnnxModel, writeGraph, writeOnnx } from './protobuf.ts';
 
 /**
  * A saved model as a graph that other programs run: ONNX, IR version 7, operator set 13 (onnxruntime 1.7 of 2021 and later; nothing but the default

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../core/index.ts';
+import { Random } from '../../core/index.ts';
 import { averagePathLength, depthFor, type Forest, growForest } from './forest.ts';
 import { explainPathLength } from './tree-shap.ts';
 

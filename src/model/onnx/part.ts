@@ -1,26 +1,26 @@
 import { z } from 'zod';
-import type { Calibration } from './calibration.ts';
-import type { CopodPart } from './copod.ts';
-import type { EcodPart } from './ecod.ts';
-import type { ExtendedForest } from './extended-isolation-forest.ts';
-import { robustScales, type Scales, SOFT_LIMIT } from './fit.ts';
-import { averagePathLength, depthFor, type Forest } from './forest.ts';
-import { HALF, LIMIT } from './guard.ts';
-import { type HalfSpaceTrees, SMALL } from './half-space-trees.ts';
-import type { HbosPart } from './hbos.ts';
-import type { Histograms } from './histogram.ts';
-import type { Autoencoder, KitNet } from './kitnet.ts';
-import type { KnnPart } from './knn.ts';
-import type { LodaPart } from './loda.ts';
-import { LEAST_REACH, type LofPart } from './lof.ts';
-import type { MinimumCovariance } from './minimum-covariance-determinant.ts';
-import type { PointIndex } from './neighbour.ts';
-import type { OneClassSvm } from './one-class-svm.ts';
-import type { GraphBuilder, Ref } from './onnx-graph.ts';
-import { keepsFew, type PcaPart, ROUNDING, SOFT_RAW } from './pca.ts';
-import type { TailPart } from './tail.ts';
-import { type FeatureStatistics, FLOAT32_MAX } from './training.ts';
-import { MAX_OUT, SOFT, type Transforms } from './transform.ts';
+import type { Calibration } from '../calibration.ts';
+import type { CopodPart } from '../copod.ts';
+import type { EcodPart } from '../ecod.ts';
+import type { ExtendedForest } from '../extended-isolation-forest.ts';
+import { robustScales, type Scales, SOFT_LIMIT } from '../fit.ts';
+import { HALF, LIMIT } from '../guard.ts';
+import { type HalfSpaceTrees, SMALL } from '../half-space-trees.ts';
+import type { HbosPart } from '../hbos.ts';
+import type { Histograms } from '../histogram.ts';
+import type { Autoencoder, KitNet } from '../kitnet.ts';
+import type { KnnPart } from '../knn.ts';
+import type { LodaPart } from '../loda.ts';
+import { LEAST_REACH, type LofPart } from '../lof.ts';
+import type { MinimumCovariance } from '../minimum-covariance-determinant.ts';
+import type { PointIndex } from '../neighbour.ts';
+import type { OneClassSvm } from '../one-class-svm.ts';
+import { keepsFew, type PcaPart, ROUNDING, SOFT_RAW } from '../pca.ts';
+import type { TailPart } from '../tail.ts';
+import { type FeatureStatistics, FLOAT32_MAX } from '../training.ts';
+import { MAX_OUT, SOFT, type Transforms } from '../transform.ts';
+import { averagePathLength, depthFor, type Forest } from '../tree/forest.ts';
+import type { GraphBuilder, Ref } from './graph.ts';
 
 /**
  * The arithmetic of each kind of model as operations of a graph: the same steps in the same order as the kind's own `raw`, in float64, so that sums

@@ -10,7 +10,7 @@ import {
   type Routine,
   reserve,
   set,
-} from './assembler.ts';
+} from '../assembler.ts';
 
 /**
  * The trees of an extended isolation forest as the walk reads them: as many steps for every record, each of which may branch only on the result of its

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../core/index.ts';
+import { Random } from '../../core/index.ts';
 import { type TiltedForest, walkTilted } from './tilted-walk.ts';
 
 function drawForest(

@@ -14,7 +14,7 @@ import {
   unsigned,
   V128,
   vectorOp,
-} from './assembler.ts';
+} from '../assembler.ts';
 
 /**
  * The inner loop of a forest: every record of a block walks down every tree, and the lengths of its paths are added up.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../core/index.ts';
+import { Random } from '../../core/index.ts';
 import { averagePathLength, depthFor, type Forest, forestFault, growForest } from './forest.ts';
 
 function rowsOf(n: number): Int32Array {

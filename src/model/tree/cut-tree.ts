@@ -1,4 +1,4 @@
-import type { Random } from '../core/index.ts';
+import type { Random } from '../../core/index.ts';
 
 /** No node: the tree is empty, or a place has nobody above it. */
 const NONE = -32_768;

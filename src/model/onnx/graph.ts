@@ -1,4 +1,4 @@
-import { ELEMENT, type OnnxData, type OnnxNode, type OnnxTensor } from './onnx-protobuf.ts';
+import { ELEMENT, type OnnxData, type OnnxNode, type OnnxTensor } from './protobuf.ts';
 
 /** What stands for an array in a graph: its name. Shapes are said where it matters; n is the number of rows. */
 export type Ref = string;

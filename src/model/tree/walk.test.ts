@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../core/index.ts';
+import { Random } from '../../core/index.ts';
 import { averagePathLength, depthFor, type Forest, growForest, packForest } from './forest.ts';
 import { chooseBlockRows, MAX_DEPTH, walkEngine, walkForest } from './walk.ts';
 
