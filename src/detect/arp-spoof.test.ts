@@ -167,6 +167,17 @@ describe('innocent claims', () => {
     expect(detect([place(GATE, 50, claim(virtual, 9, 50), claim(ROUTER, 9, 50, 1))])).toEqual([]);
   });
 
+  it('of both ends are found in a short capture, where one is told to single neighbours unasked', () => {
+    const both = (unasked: number, announced = 0): ClaimedAddress[] => [
+      place(GATE, 2, claim(ROUTER, 2, 3), claim(THIEF, 0, unasked, 0, 1, announced)),
+      place('192.168.1.50', 2, claim(VICTIM, 2, 3), claim(THIEF, 4, 2, 0, 1)),
+    ];
+    expect(detect(both(7))).toMatchObject([{ kind: 'arp-spoof.poisoning', actor: THIEF, peerCount: 2 }]);
+    expect(detect(both(4))).toEqual([]);
+    // A router that takes over two addresses announces them and answers who asks.
+    expect(detect(both(7, 7))).toEqual([]);
+  });
+
   it('of a failover and of a lease that goes to another host change hands once or twice', () => {
     expect(detect([place('192.168.1.9', 1, claim(VICTIM, 9, 2), claim(THIEF, 20, 60, 31, 60, 60))])).toEqual([]);
     expect(detect([place('192.168.1.9', 2, claim(VICTIM, 9, 9), claim(THIEF, 20, 9, 31, 60))])).toEqual([]);

@@ -24,7 +24,8 @@ import { classesOf, Told } from './told.ts';
  * each time within ten minutes of the last claim of the other: both hold on to it. `arp-spoof.poisoning` is a hardware address that claims
  *   - a contested address by at least 5 answers that nobody asked for, announcements included, or
  *   - an address that changed hands at least once by 20 of them that were no announcements, which a short capture may be too short for to show the owner's answer, or
- *   - two contested addresses or more, 5 times each in whatever way: a man in the middle needs both ends.
+ *   - two contested addresses or more, 5 times each in whatever way: a man in the middle needs both ends; or
+ *   - two addresses or more that changed hands at least once, 5 times each, one of them by answers that nobody asked for and that were no announcements.
  * The rightful owner of a contested address is who claimed it first, unless more than 80 % of its claims were unasked where less than half of another's were: then the capture began in
  * the middle of the attack. One detection per hardware address; the actor is its own network address where it has one that nobody else claims, else the hardware address.
  * Score 0.6 + 0.1 x log2(n / 5) for n unasked claims, 0.1 more for two addresses, at most 0.99.
@@ -191,7 +192,10 @@ class ArpSpoofDetector implements Detector {
       ({ place, claim }) =>
         (place.changes >= minChanges && claim.unasked >= minUnasked) || claim.unasked - claim.announced >= minDirected,
     );
-    return often.length > 1 ? [...new Set([...often, ...unasked])] : unasked;
+    // A failover announces what it takes over, then answers who asks; it does not tell single neighbours unasked, again and again.
+    const isDirected = usurped.some(({ claim }) => claim.unasked - claim.announced >= minUnasked);
+    const both = isDirected ? usurped.filter(({ claim }) => claim.told + claim.unasked >= minUnasked) : often;
+    return both.length > 1 ? [...new Set([...both, ...unasked])] : unasked;
   }
 
   #poisoning(mac: string, hostile: readonly Usurped[]): Detection {

@@ -99,10 +99,34 @@ describe('a command shell', () => {
     ],
     ['a command and the pace on a port of nobody', 4444, 'ls -la\n', 'total 48\ndrwxr-x', []],
     ['a prompt alone', 9999, 'hello\n', '$ ', ['shell 10.0.0.5 > 203.0.113.7:9999 0.6']],
+    [
+      'a line editor that sets its terminal',
+      9999,
+      'whoami\n',
+      '\x1b[?2004hroot@h4',
+      ['shell 10.0.0.5 > 203.0.113.7:9999 0.95'],
+    ],
+    [
+      'a prompt after the title of its window',
+      9999,
+      'x\n',
+      '\x1b]0;root@h4: ~\x07',
+      ['shell 10.0.0.5 > 203.0.113.7:9999 0.6'],
+    ],
+    ['colours of a game', 9999, 'look\n', '\x1b[2J\x1b[1;31mWelcome', []],
     ['words that only begin like a command', 80, 'idle now\n', 'fine\n', []],
     ['bytes that are no text', 53, 'id\n', '\x00\x01\x02\x03', []],
   ])('%s', (_what, port, client, server, expected) => {
     expect(summary(detect([unknown(port, client, server)]))).toEqual(expected);
+  });
+
+  it('that echoes what is typed stands where more is said', () => {
+    const echoed = (sent: number, returned: number): FlowRecord =>
+      unknown(8080, 'whoami\r\n', 'whoami\n', { initiatorPayloadBytes: sent, responderPayloadBytes: returned });
+    const [found] = detect([echoed(6600, 80)]);
+    expect(found?.reasons[0]).toMatchObject({ name: 'protocol-mismatch.shell-side', value: 'initiator' });
+    expect(found?.score).toBe(0.65);
+    expect(detect([echoed(80, 6600)])[0]?.reasons[0]).toMatchObject({ value: 'responder' });
   });
 
   it('needs the points that the option asks for', () => {

@@ -17,7 +17,7 @@ import { classesOf, codeCount, textOf } from './told.ts';
  * Three kinds, one detection per initiator, responder and port.
  *
  * `protocol-mismatch.shell`: TCP of no protocol that is known, which shows the marks of a command shell. Points, reported from 0.6 on, at most 0.99:
- *   0.45  the first bytes of one side are the banner or prompt of a shell ("Microsoft Windows [Version", "C:\", "$ ", "uid=0(")
+ *   0.45  the first bytes of one side are the banner or prompt of a shell ("Microsoft Windows [Version", "C:\", "$ ", "uid=0("), or what its line editor tells a terminal
  *   0.35  those of the other side are a command that people type first (whoami, dir, id, ipconfig ...), with readable text in answer
  *   0.15  the pace of a person: small messages, tenths of a second to a minute apart, for some seconds at least
  *   0.15  the port is of another service, which this is not
@@ -218,15 +218,30 @@ const BANNER =
 const COMMAND =
   /^(whoami|id|ls|dir|pwd|hostname|uname|ipconfig|ifconfig|ip a|netstat|tasklist|systeminfo|net (user|view|group|local|use)|arp -a|ver|cd|ps|cat \/|wget |curl |powershell|cmd|nltest|quser|query user|sudo|python\d? -c|export |cmd\.exe)([ \t\r\n;/&|-]|$)/;
 
+/**
+ * What a terminal is told beside text (ECMA-48): colours and modes, and the title of its window, of which the words stay; ␛ and ␇ stand for the control characters.
+ * Bracketed paste is switched on by the line editors of shells (readline, zsh, fish) before every prompt.
+ */
+const CONTROL = /␛\[[0-?]*[ -/]*[@-~]?|␛\]\d*;?|␇/g;
+const PASTE = '␛[?2004h';
+
 /** The text of first bytes in hex; undefined where it is not readable throughout. */
 export function readableText(hex: string | undefined): string | undefined {
+  const text = terminalText(hex);
+  return text === undefined || /[␛␇]/.test(text) ? undefined : text;
+}
+
+/** The same, where control sequences of a terminal may stand between. */
+function terminalText(hex: string | undefined): string | undefined {
   if (hex === undefined || hex === '' || hex.length % 2 !== 0) return undefined;
   let text = '';
   for (let i = 0; i < hex.length; i += 2) {
     const byte = Number.parseInt(hex.slice(i, i + 2), 16);
     const isReadable = (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d;
-    if (!isReadable) return undefined;
-    text += String.fromCharCode(byte);
+    if (isReadable) text += String.fromCharCode(byte);
+    else if (byte === 0x1b) text += '␛';
+    else if (byte === 0x07) text += '␇';
+    else return undefined;
   }
   return text;
 }
@@ -239,19 +254,28 @@ interface ShellMarks {
   readonly hasCommand: boolean;
 }
 
-export function shellMarks(initiator: string | undefined, responder: string | undefined): ShellMarks {
+/**
+ * `talker` is the side that sent more, which decides where both look alike: a terminal echoes the command before it answers, so that both sides begin with the same words, and a
+ * shell says more than it is told.
+ */
+export function shellMarks(
+  initiator: string | undefined,
+  responder: string | undefined,
+  talker: 'initiator' | 'responder' = 'responder',
+): ShellMarks {
   const atResponder = marks(responder, initiator);
   const atInitiator = marks(initiator, responder);
-  return pointsOf(atInitiator) > pointsOf(atResponder)
-    ? { side: 'initiator', ...atInitiator }
-    : { side: pointsOf(atResponder) > 0 ? 'responder' : undefined, ...atResponder };
+  const difference = pointsOf(atInitiator) - pointsOf(atResponder);
+  if (difference > 0 || (difference === 0 && talker === 'initiator' && pointsOf(atInitiator) > 0))
+    return { side: 'initiator', ...atInitiator };
+  return { side: pointsOf(atResponder) > 0 ? 'responder' : undefined, ...atResponder };
 }
 
 function marks(shell: string | undefined, typed: string | undefined): { hasBanner: boolean; hasCommand: boolean } {
-  const said = readableText(shell);
+  const said = terminalText(shell);
   const given = readableText(typed);
   return {
-    hasBanner: said !== undefined && BANNER.test(said),
+    hasBanner: said !== undefined && (said.includes(PASTE) || BANNER.test(said.replace(CONTROL, ''))),
     hasCommand: given !== undefined && said !== undefined && COMMAND.test(given),
   };
 }
@@ -417,7 +441,8 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     const responder = textAt(flows.responderFirstBytes, row);
     if (initiator === undefined || responder === undefined) return;
     const portService = responderService(flows, row, TCP);
-    const marked = shellMarks(initiator, responder);
+    const isTold = (numberAt(flows.initiatorPayloadBytes, row) ?? 0) > returned;
+    const marked = shellMarks(initiator, responder, isTold ? 'initiator' : 'responder');
     if (marked.side !== undefined) {
       const hasPace = this.#hasPace(flows, row, marked.side);
       // A port of Telnet has a shell by right, though not such a one.
