@@ -6,7 +6,14 @@ import type { FloodOptions } from './flood.ts';
 import { type Answerer, type FloodTargets, type Target, valueAt } from './flood-target.ts';
 import { portText } from './service.ts';
 
-export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp';
+export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp' | 'flood.ack';
+
+const WHAT: Readonly<Record<FloodKind, string>> = {
+  'flood.syn': 'connection attempt',
+  'flood.udp': 'unanswered UDP packet',
+  'flood.icmp': 'echo packet',
+  'flood.ack': 'stray TCP packet',
+};
 
 /** A one-way stream must be so much more than a flood of many flows. */
 const FEW_FLOWS_FACTOR = 10;
@@ -26,6 +33,11 @@ export class FloodJudge {
   /** The source that sent nearly all of it, where there is one. */
   dominant(target: Target): string | undefined {
     return leading(target.sources, this.#options.dominantShare * target.sources.total);
+  }
+
+  /** The port that nearly all of it went to, where there is one. */
+  onePort(target: Target): number | undefined {
+    return target.port >= 0 ? target.port : leading(target.ports, 0.9 * (target.ports?.total ?? 0));
   }
 
   judge(kind: FloodKind, target: Target, threshold: number, minShare: number): Detection | undefined {
@@ -65,12 +77,10 @@ export class FloodJudge {
     const source = this.dominant(target);
     const sourceCount = target.sources.count;
     const about = target.sources.exact ? '' : 'about ';
-    const mainPort = leading(target.ports, 0.9 * (target.ports?.total ?? 0));
-    const onePort = target.port >= 0 ? target.port : mainPort;
+    const onePort = this.onePort(target);
     const protocol =
-      kind === 'flood.syn' ? 'tcp' : kind === 'flood.udp' ? 'udp' : isV6(target.host) ? 'icmpv6' : 'icmp';
-    const what =
-      kind === 'flood.syn' ? 'connection attempt' : kind === 'flood.udp' ? 'unanswered UDP packet' : 'echo packet';
+      kind === 'flood.icmp' ? (isV6(target.host) ? 'icmpv6' : 'icmp') : kind === 'flood.udp' ? 'udp' : 'tcp';
+    const what = WHAT[kind];
     const place = onePort === undefined ? 'the target' : `${portText(onePort, protocol)} of the target`;
 
     const reasons: Reason[] = [

@@ -84,11 +84,12 @@ const MANY_PORTS = -1;
 const NO_PORT = -2;
 
 /** Kinds of targets, by which their slices are told apart. */
-const KINDS = 4;
+const KINDS = 5;
 const SYN = 0;
 const UDP = 1;
 const ICMP = 2;
 const PORT = 3;
+const STRAY = 4;
 
 /** What all targets of one detector share. */
 interface Budget {
@@ -647,6 +648,7 @@ export class FloodTargets {
   readonly syn: SynTargets;
   readonly udp: HostTargets;
   readonly icmp: HostTargets;
+  readonly stray: HostTargets;
   readonly answerers: Answerers;
   readonly #sliceMs: number;
   readonly #maxTargets: number;
@@ -671,6 +673,7 @@ export class FloodTargets {
     this.syn = new SynTargets(budget, new Cap('hosts with connection attempts', maxTargets));
     this.udp = new HostTargets(UDP, budget, new Cap('hosts sent UDP', maxTargets));
     this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent echo packets', maxTargets));
+    this.stray = new HostTargets(STRAY, budget, new Cap('hosts sent packets of no connection', maxTargets));
     this.answerers = new Answerers(budget, new Cap('hosts that answer nobody', maxTargets));
   }
 
@@ -686,6 +689,7 @@ export class FloodTargets {
       this.syn.rows.cap,
       this.udp.rows.cap,
       this.icmp.rows.cap,
+      this.stray.rows.cap,
       this.answerers.rows.cap,
       this.#sliceCap,
       this.#peerCap,
@@ -745,7 +749,7 @@ export class FloodTargets {
 
   *#all(): Iterable<{ readonly targets: Targets; readonly row: number }> {
     for (const { row } of this.ports()) yield { targets: this.syn.ofPorts, row };
-    for (const targets of [this.syn, this.udp, this.icmp])
+    for (const targets of [this.syn, this.udp, this.icmp, this.stray])
       for (const row of targets.rows.rows()) yield { targets, row };
   }
 
@@ -753,7 +757,7 @@ export class FloodTargets {
   boundPeers(): void {
     if (this.peers.held <= this.#maxPeers) return;
     const ports = this.syn.ofPorts.rows;
-    const maps = [this.syn.rows, this.udp.rows, this.icmp.rows, this.answerers.rows];
+    const maps = [this.syn.rows, this.udp.rows, this.icmp.rows, this.stray.rows, this.answerers.rows];
     const before = this.peers.held;
     while (
       this.peers.held > 0.75 * this.#maxPeers &&

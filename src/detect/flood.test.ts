@@ -425,3 +425,55 @@ describe('order, damage and bounds', () => {
     for (const kind of kinds) expect(floodInfo.kinds).toContain(kind);
   });
 });
+
+describe('flood.ack', () => {
+  const stray = (i: number, fields: FlowRecord = {}): FlowRecord =>
+    flow({
+      initiator: '10.10.10.66',
+      responderPort: 80,
+      startMs: T0 + i,
+      responderPackets: 1,
+      initiatorFlags: 'A',
+      responderFlags: 'R',
+      outcome: 'unknown',
+      ...fields,
+    });
+
+  it('names who sends packets of no connection to one port', () => {
+    const [found, ...rest] = detect(range(1000, (i) => stray(i)));
+    expect(rest).toEqual([]);
+    expect(found).toMatchObject({
+      kind: 'flood.ack',
+      actor: '10.10.10.66',
+      peers: ['10.10.10.10'],
+      port: 80,
+      protocol: 'tcp',
+    });
+    expect(sentence(found, 'flood.rate')).toBe(
+      'At its busiest, 1,000 stray TCP packets a second reached port 80/tcp (http) of the target.',
+    );
+  });
+
+  it('names the target where the addresses are forged, on whatever ports', () => {
+    const many = range(1000, (i) =>
+      stray(i, { initiator: forged(i), responderPort: 1 + i, responderPackets: 0, responderFlags: '' }),
+    );
+    expect(detect(many)).toMatchObject([{ kind: 'flood.ack', actor: '10.10.10.10', peerCount: expect.any(Number) }]);
+  });
+
+  it.each([
+    ['fewer of them', range(499, (i) => stray(i))],
+    ['a scan by ACK, which goes to many ports', range(1000, (i) => stray(i, { responderPort: 1 + i }))],
+    [
+      'connections that were under way, whose other side answers',
+      range(1000, (i) => stray(i, { responderFlags: 'A' })),
+    ],
+    [
+      'acknowledgements of a download of which one direction is seen',
+      [stray(0, { initiatorPackets: 50_000, responderPackets: 0, responderFlags: '' })],
+    ],
+    ['connections that end', range(1000, (i) => stray(i, { initiatorFlags: 'AF' }))],
+  ])('leaves %s alone', (_what, flows) => {
+    expect(detect(flows).filter(({ kind }) => kind === 'flood.ack')).toEqual([]);
+  });
+});

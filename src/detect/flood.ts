@@ -22,6 +22,8 @@ import { classesOf, codeCount } from './told.ts';
  * - `flood.udp`: packets that are never answered, at least 5,000 in a slice, over 50 flows or more; or at least 50,000 over fewer flows, where the
  *   score is multiplied by 0.7, because a one-way stream looks like that. Ports of telemetry and tunnels, which never answer, are left out.
  * - `flood.icmp`: echo requests, or echo replies that nobody asked for, at least 1,000 in a slice.
+ * - `flood.ack`: packets of no connection: TCP flows without a SYN, a FIN and payload, to which nobody answers but by RST, each counted once. At least `minSynPackets` in a slice; where
+ *   one source sends nearly all, they must go to one port, because an ACK scan goes to many.
  * - `flood.backscatter`: one address sends SYN-ACKs (to 25 hosts or more) or bare RSTs (to 100 or more) to hosts whose SYN the capture does not show,
  *   and no payload: it answers forged addresses, so it is itself the victim of a flood somewhere else.
  *
@@ -81,9 +83,9 @@ export const DEFAULT_FLOOD_OPTIONS: FloodOptions = {
 
 export const floodInfo: DetectorInfo = {
   id: 'flood',
-  kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.backscatter'],
+  kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.backscatter'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorPackets', 'outcome'],
-  sees: 'Far more half-open connections, unanswered UDP or echo packets at one target within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
+  sees: 'Far more half-open connections, packets of no connection, unanswered UDP or echo packets at one target within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
   fooledBy: 'A server that breaks down under thousands of real clients; floods of finished connections or requests.',
   cost: 'One or two look-ups per flow; at most 8,192 targets per kind, 32,768 time slices and 65,536 sources of targets.',
   source:
@@ -125,7 +127,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
   const settings = { ...DEFAULT_FLOOD_OPTIONS, ...options };
   const { minSynPackets, minUdpPackets, minIcmpPackets, minHalfOpen } = settings;
   const targets = new FloodTargets(settings);
-  const { pool, syn, udp, icmp, answerers } = targets;
+  const { pool, syn, udp, icmp, stray, answerers } = targets;
   const judge = new FloodJudge(context, settings, targets);
   const portClasses = new Uint8Array(65_536);
 
@@ -183,7 +185,16 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const sentPayload = numberAt(flows.initiatorPayloadBytes, row);
         const payload = (sentPayload ?? 0) + (numberAt(flows.responderPayloadBytes, row) ?? 0);
         if (outcome === UNKNOWN) {
-          if (payload === 0) observeAnswer(flows, row, initiator, responder, startMs, endMs);
+          if (payload > 0) continue;
+          if (isStray(flows, row)) {
+            // Once, however many packets it has: of a long download the capture may show the acknowledgements alone.
+            h.packets = h.isNew ? 1 : 0;
+            h.source = initiator;
+            const target = stray.obtain(responder, responderBits.at(row));
+            if (target === NO_ROW) continue;
+            targets.hit(stray, target, h);
+            stray.ports.add(target, port, h.packets);
+          } else observeAnswer(flows, row, initiator, responder, startMs, endMs);
           continue;
         }
         const flagClass = flagClasses[(flagCodes[row] as number) + 1] as number;
@@ -256,6 +267,13 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       }
     }
     targets.boundPeers();
+  }
+
+  /** A TCP flow without a SYN and without payload: is it ACKs that are answered by RST or not at all? */
+  function isStray(flows: FlowBatch, row: number): boolean {
+    if (textAt(flows.initiatorFlags, row) !== 'A') return false;
+    const back = textAt(flows.responderFlags, row) ?? '';
+    return back === 'R' || back === '' || back === 'AR';
   }
 
   /** A TCP flow without a SYN and without payload: is it an answer to somebody who never asked? */
@@ -332,6 +350,13 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const found = judge.judge(kind, targetAt(kindOf, row, kindOf.rows.text(row)), least, 0);
         if (found !== undefined) detections.push(found);
       }
+    for (const row of stray.rows.rows()) {
+      if (stray.weightOf(row) < minSynPackets) continue;
+      const target = targetAt(stray, row, stray.rows.text(row));
+      if (judge.dominant(target) !== undefined && judge.onePort(target) === undefined) continue;
+      const found = judge.judge('flood.ack', target, minSynPackets, 0);
+      if (found !== undefined) detections.push(found);
+    }
     for (const row of answerers.rows.rows()) {
       const found = judge.judgeAnswerer(answerers.answerer(row));
       if (found !== undefined) detections.push(found);

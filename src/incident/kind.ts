@@ -228,7 +228,7 @@ const KINDS: readonly KindInfo[] = [
     links: floodLinks,
     techniques: (_story, detection) => {
       if (hasReason(detection, 'flood.reflected')) return ['T1498.002'];
-      return detection.kind === 'flood.syn' ? ['T1499.001'] : ['T1498.001'];
+      return detection.kind === 'flood.syn' || detection.kind === 'flood.ack' ? ['T1499.001'] : ['T1498.001'];
     },
     label: 'flood',
     deed: floodDeed,
@@ -498,6 +498,7 @@ const FLOOD_PACKETS: Readonly<Record<string, string>> = {
   'flood.syn': 'half-open connections',
   'flood.udp': 'UDP packets',
   'flood.icmp': 'echo packets (ping)',
+  'flood.ack': 'TCP packets of no connection',
 };
 
 function floodDeed(told: Telling): string {

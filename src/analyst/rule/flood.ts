@@ -10,6 +10,7 @@ const PACKETS: Readonly<Record<string, string>> = {
   'flood.syn': 'connection attempts that never get further than the first packet',
   'flood.udp': 'UDP packets that nobody answers',
   'flood.icmp': 'echo packets (ping)',
+  'flood.ack': 'TCP packets of no connection',
 };
 
 export const FLOOD_RULES: readonly Explanation[] = [
@@ -69,7 +70,9 @@ export const FLOOD_RULES: readonly Explanation[] = [
       claim(
         view.detection.kind === 'flood.udp'
           ? 'A stream of sound, video or measurements that is sent one way looks the same; somebody set it up and knows it.'
-          : 'A load test that somebody runs on purpose does the same, and so does a crowd of real users at a server that has just failed.',
+          : view.detection.kind === 'flood.ack'
+            ? 'A firewall or server that was restarted has forgotten its connections: for a short while what is left of the old ones looks the same.'
+            : 'A load test that somebody runs on purpose does the same, and so does a crowd of real users at a server that has just failed.',
         view.cite('flood.few-flows', 'flood.half-open'),
       ),
     ],
