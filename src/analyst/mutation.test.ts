@@ -133,7 +133,7 @@ const DEEDS: readonly (readonly [phrase: string, ...kinds: string[]])[] = [
   ['flooded', 'flood.'],
   ['uploaded files to', 'exfiltration.', 'dns-tunnel.', 'icmp-tunnel.'],
   ['guessed passwords on', 'brute-force.'],
-  ['poisoned', 'arp-spoof.', 'rogue-dhcp.'],
+  ['poisoned', 'arp-spoof.', 'name-poison.', 'rogue-dhcp.'],
 ];
 const FLIPS: readonly (readonly [RegExp, string])[] = [
   [/\bfailed\b/, 'succeeded'],

@@ -78,7 +78,13 @@ export function draftRules(incident: Incident, verdict: Verdict): Proposal[] {
 }
 
 /** Kinds in which something was done to the actor. */
-const REVERSED: readonly string[] = ['policy.unknown-destination', 'arp-spoof.', 'rogue-dhcp.', 'scan.arp'];
+const REVERSED: readonly string[] = [
+  'policy.unknown-destination',
+  'arp-spoof.',
+  'name-poison.',
+  'rogue-dhcp.',
+  'scan.arp',
+];
 
 const STOPS: Readonly<Record<Aim['way'], string>> = {
   out: 'Stops this traffic to the outside',

@@ -24,6 +24,7 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'cleartext-login',
     'lateral-movement',
     'arp-spoof',
+    'name-poison',
     'rogue-dhcp',
     'new-device',
     'new-service',

@@ -26,6 +26,7 @@ import {
   longConnectionInfo,
 } from './long-connection.ts';
 import { createMiningDetector, DEFAULT_MINING_OPTIONS, miningInfo } from './mining.ts';
+import { createNamePoisonDetector, DEFAULT_NAME_POISON_OPTIONS, namePoisonInfo } from './name-poison.ts';
 import { createNewDeviceDetector, DEFAULT_NEW_DEVICE_OPTIONS, newDeviceInfo } from './new-device.ts';
 import { createNewEdgeDetector, DEFAULT_NEW_EDGE_OPTIONS, newEdgeInfo } from './new-edge.ts';
 import { createNewServiceDetector, DEFAULT_NEW_SERVICE_OPTIONS, newServiceInfo } from './new-service.ts';
@@ -145,6 +146,7 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(cleartextLoginInfo, { ...DEFAULT_CLEARTEXT_LOGIN_OPTIONS }, createCleartextLoginDetector),
   entry(lateralMovementInfo, { ...DEFAULT_LATERAL_MOVEMENT_OPTIONS }, createLateralMovementDetector),
   entry(arpSpoofInfo, { ...DEFAULT_ARP_SPOOF_OPTIONS }, createArpSpoofDetector),
+  entry(namePoisonInfo, { ...DEFAULT_NAME_POISON_OPTIONS }, createNamePoisonDetector),
   entry(rogueDhcpInfo, { ...DEFAULT_ROGUE_DHCP_OPTIONS }, createRogueDhcpDetector),
   entry(newDeviceInfo, { ...DEFAULT_NEW_DEVICE_OPTIONS }, createNewDeviceDetector),
   entry(newServiceInfo, { ...DEFAULT_NEW_SERVICE_OPTIONS }, createNewServiceDetector),

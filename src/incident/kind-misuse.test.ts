@@ -50,6 +50,10 @@ describe('incidents of misuse', () => {
       ],
       ['00:11:22:00:00:66 uses 192.168.1.9 while another device does in 1 min.', 'low 22'],
       [
+        '192.168.1.9 answered 192.168.1.50 and 192.168.1.51 for 4 different names by LLMNR in 1 min.',
+        'high 64 T1557.001',
+      ],
+      [
         '192.168.1.9 answers DHCP beside 192.168.1.1 and names another router or DNS server (5 flows).',
         'high 70 T1557.003',
       ],

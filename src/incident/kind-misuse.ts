@@ -183,6 +183,19 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
       `uses ${addressList(peers, peerCount, 'address')} while another device does`,
   },
   {
+    prefix: 'name-poison.',
+    behaviour: 'interception',
+    base: 50,
+    rule: 'A host answers its neighbours for names that cannot all be its own',
+    direction: {},
+    techniques: () => ['T1557.001'],
+    label: 'false answers to names',
+    deed: ({ detection }) => {
+      const names = numberOf(detection, 'name-poison.names');
+      return `answered ${addressList(detection.peers, detection.peerCount)} for ${names === undefined ? 'several names' : counted(names, 'different name')} by ${detection.service === 'llmnr' ? 'LLMNR' : 'NetBIOS'}`;
+    },
+  },
+  {
     prefix: 'rogue-dhcp.server',
     behaviour: 'interception',
     base: 44,

@@ -303,6 +303,32 @@ export const MISUSE_EXAMPLES: Readonly<Record<string, Detection>> = {
     ],
     flows: [flow(1, '192.168.1.9', '192.168.1.1', 0, { protocol: 'arp' })],
   }),
+  'name-poison.answers': detection('name-poison.answers', {
+    actor: '192.168.1.9',
+    peers: ['192.168.1.50', '192.168.1.51'],
+    port: 5355,
+    protocol: 'udp',
+    service: 'llmnr',
+    score: 0.84,
+    flowCount: 12,
+    reasons: [
+      reason(
+        'name-poison.names',
+        4,
+        'names',
+        'It answered for 4 different names by LLMNR and NetBIOS within 17 s; a host has one.',
+        3,
+      ),
+      reason('name-poison.clients', 2, 'hosts', '2 hosts that asked were answered.'),
+      reason(
+        'name-poison.looked-for',
+        'wpad',
+        'name',
+        'One of them is wpad, which systems look for by themselves: who answers becomes their proxy or their tunnel.',
+      ),
+    ],
+    flows: [flow(1, '192.168.1.50', '192.168.1.9', 5355, { protocol: 'udp', service: 'llmnr', dnsQuery: 'wpad' })],
+  }),
   'rogue-dhcp.server': detection('rogue-dhcp.server', {
     actor: '192.168.1.9',
     peers: ['192.168.1.1'],

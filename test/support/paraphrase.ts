@@ -275,6 +275,9 @@ Remote execution from {a} on {p} began at {sc}.`,
 {a} told others that it owns {p}.
 {a} claimed the address of {p} by ARP.
 {a} poisoned the ARP tables of the local network.`,
+  'name-poison.answers': `{a} answered {p}.
+{a} answered for {m:name-poison.names} names.
+{p} asked for names.`,
   'rogue-dhcp.server': `{a} answered DHCP requests.
 {a} may be a home router that somebody plugged in.
 {a} offered addresses to clients.`,

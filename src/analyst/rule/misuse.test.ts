@@ -49,6 +49,7 @@ describe('verdicts on misuse', () => {
       'lateral-movement.fan-out: lateral movement, suspicious, investigate',
       'arp-spoof.poisoning: interception on the local network, malicious, investigate',
       'arp-spoof.conflict: address used twice, unsure, monitor',
+      'name-poison.answers: interception on the local network, malicious, investigate',
       'rogue-dhcp.server: interception on the local network, malicious, investigate',
     ]);
   });

@@ -392,6 +392,31 @@ export const MISUSE_RULES: readonly Explanation[] = [
     ],
   }),
   explanation({
+    prefix: 'name-poison.',
+    nature: () => 'hostile',
+    hypothesis: () => 'interception on the local network',
+    happened: (view) =>
+      `${view.actor} answered ${peers(view)} for names of others, as if it were whoever was looked for.`,
+    quotes: ['name-poison.names', 'name-poison.clients', 'name-poison.looked-for'],
+    matters: () => [
+      [
+        'Who asks goes on to log in to whoever answers. The answer of its login can be guessed offline, or passed on to a server that lets it in.',
+        'name-poison.names',
+      ],
+    ],
+    first: (view) => [
+      [`Find the device with the address ${addressLabel(view.detection.actor)} and take it off the network.`],
+      [
+        `Look for logins of ${peers(view)} to it since then, and change the passwords of those users.`,
+        'name-poison.clients',
+      ],
+      [
+        'Switch LLMNR and NetBIOS name resolution off on your Windows machines, and require signing for file sharing: both are rarely needed.',
+      ],
+    ],
+    innocent: () => [['A test of security that was agreed on does the same.']],
+  }),
+  explanation({
     prefix: 'rogue-dhcp.',
     nature: () => 'hostile',
     hypothesis: () => 'interception on the local network',

@@ -149,6 +149,7 @@ export const SUPPORTED: readonly (readonly [prefix: string, groups: readonly Ver
   ['lateral-movement.', ['connect', 'run', 'ask', 'try', 'send']],
   ['lateral-movement.enumeration', ['scan']],
   ['arp-spoof.', ['spoof', 'send']],
+  ['name-poison.', ['answer', 'send', 'spoof']],
   ['rogue-dhcp.', ['answer', 'send', 'spoof']],
   ['new-', ['connect', 'send', 'try', 'ask']],
   ['policy.', ['connect', 'send', 'try', 'ask']],
