@@ -10,6 +10,7 @@ import type { EvidenceFlow, NetworkContext } from './detection.ts';
 import { EvidencePool } from './evidence-pool.ts';
 import { NONE, type PairKey, RowPairs } from './pair.ts';
 import { Recordings } from './recording.ts';
+import { shownService } from './service.ts';
 import { TextNumbers } from './text-number.ts';
 import { codeCount, textOf, toldOf } from './told.ts';
 
@@ -84,7 +85,7 @@ export class BeaconStore {
     const pairs = this.pairs;
     const pair = this.#pairOf(ends);
     if (pair === NONE) return;
-    const service = textAt(batch.service, row);
+    const service = shownService(batch, row);
     if (service !== undefined) pairs.saw(pair, service);
     const isThird = pairs.total(pair) === ADMIT_AT - 1;
     if (isThird) pairs.evidence[pair] = this.#pool.collector(EVIDENCE_PER_PAIR);

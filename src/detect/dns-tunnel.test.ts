@@ -316,3 +316,25 @@ describe('the bounds of the DNS tunnel detector', () => {
     expect(d.saturations()).toEqual([{ detector: 'dns-tunnel', what: 'connections remembered', cap: 10, refused: 91 }]);
   });
 });
+
+describe('types of questions', () => {
+  const carrying = (make: (i: number) => FlowRecord): Detection | undefined => detect(range(200).map(make))[0];
+
+  it('for services count as such where the name is one of a service, and as odd where it is none', () => {
+    const odd = carrying((i) =>
+      question(i, `${encoded(i, 60)}.${encoded(i + 90_000, 60)}.t.bad.example`, { dnsType: 'SRV' }),
+    );
+    expect(value(odd, 'carrying')).toBe(1);
+    const service = carrying((i) =>
+      question(i, `_${encoded(i, 60)}._tcp.${encoded(i + 90_000, 60)}.t.bad.example`, { dnsType: 'SRV' }),
+    );
+    expect(value(service, 'carrying') ?? 0).toBe(0);
+  });
+
+  it('for addresses are told as what they are', () => {
+    const found = carrying((i) => question(i, `${encoded(i, 60)}.${encoded(i + 90_000, 60)}.t.bad.example`));
+    expect(found?.reasons.find(({ name }) => name === 'dns-tunnel.carrying')?.sentence).toBe(
+      'All questions were of types by which programs look for addresses; the most common type is A.',
+    );
+  });
+});

@@ -210,7 +210,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       // Sent again because no answer came, or for the other kind of address: the same name.
       const group = obtain(batch, row, clientHash, bits, name, day);
       if (group === NO_GROUP) return;
-      ask(group, name, textAt(batch.dnsType, row) ?? '', 1);
+      ask(group, name, typeOf(textAt(batch.dnsType, row) ?? '', name), 1);
       saw(group, batch, row, bits, 1, name.length >= TELLING_LENGTH);
       return;
     }
@@ -247,7 +247,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       if ((numbers[2 * i + 1] as number) < CARRYING_LENGTH) continue;
       const name = names[i] as DnsName;
       const group = obtain(batch, row, clientHash, bits, name, day);
-      if (group !== NO_GROUP) ask(group, name, types[i] ?? '', each);
+      if (group !== NO_GROUP) ask(group, name, typeOf(types[i] ?? '', name), each);
     }
     for (let i = 0; i < names.length; i++) {
       const count = (numbers[2 * i + 1] as number) < CARRYING_LENGTH ? 0 : carryingBelow(names, i);
@@ -457,6 +457,14 @@ function sampleBits(names: readonly string[]): number {
   return counter.bits;
 }
 
+/** How a question for a service counts whose name is none. */
+const SRV_ALONE = 'SRV-NO-SERVICE';
+
+/** Names of services begin with an underscore (RFC 2782): of others a question for a service is none. */
+function typeOf(type: string, { subdomain }: DnsName): string {
+  return type === 'SRV' && !subdomain.startsWith('_') ? SRV_ALONE : type;
+}
+
 function carryingShare(types: Asked['types']): number {
   let all = 0;
   let carrying = 0;
@@ -524,7 +532,7 @@ function reasonsOf(one: Judged, score: number, common: number, isHome: boolean):
       value: Number(carrying.toFixed(3)),
       unit: 'ratio 0..1',
       contribution: volume * 0.35 * one.use,
-      sentence: `${percent(carrying)} of the questions were of types by which nobody looks for an address${/^[A-Z0-9-]{1,16}$/.test(shown) ? `; the most common type is ${shown}` : ''}.`,
+      sentence: `${carrying === 0 ? 'All questions were of types by which programs look for addresses' : `${percent(carrying)} of the questions were of types by which nobody looks for an address`}${/^[A-Z0-9-]{1,16}$/.test(shown) ? `; the most common type is ${shown}` : ''}.`,
     },
     {
       name: 'dns-tunnel.answers',

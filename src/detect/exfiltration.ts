@@ -10,6 +10,7 @@ import { Callers, type Host, Hosts, hourOf, MAX_CALLERS, type Pair, Pairs } from
 import { NO_ROW } from './hash-rows.ts';
 import { NO_PLACE } from './number-index.ts';
 import { tellsAddress } from './public-address.ts';
+import { shownService } from './service.ts';
 import { AddressBits, ipv4Bits, NO_BITS, TextNumbers } from './text-number.ts';
 import { classesOf, codeCount, Told, toldOf } from './told.ts';
 
@@ -232,7 +233,7 @@ export function createExfiltrationDetector(
         bits: responderBits,
         port: numberAt(batch.responderPort, row),
         protocol: textAt(batch.protocol, row),
-        service: textAt(batch.service, row),
+        service: shownService(batch, row),
       });
     if (sent >= TELLING_BYTES) pool.offer(pairs.evidence(pair), batch.table, row, -sent);
   }

@@ -170,3 +170,5 @@ function entry<T extends DetectorSettings>(
     },
   };
 }
+
+export { UNLIKE_ITS_PORT } from './service.ts';

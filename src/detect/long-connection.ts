@@ -8,6 +8,7 @@ import { moreRows, NarrowColumn } from './number-column.ts';
 import { widened } from './number-table.ts';
 import { NO_PORT, NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
 import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
+import { shownService } from './service.ts';
 import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 
 /**
@@ -373,7 +374,7 @@ class LongConnectionDetector implements Detector {
       this.#perPairCap.refused++;
       return;
     }
-    pairs.keep(pair, kept, textAt(batch.service, row));
+    pairs.keep(pair, kept, shownService(batch, row));
     pairs.addBytes(pair, numberAt(batch.initiatorBytes, row) ?? 0, numberAt(batch.responderBytes, row) ?? 0);
     this.#pool.offer(at(pairs.evidence, pair), batch.table, row, kept.startMs - kept.endMs);
   }

@@ -35,6 +35,12 @@ const netBios = (operations: string, fields: FlowRecord = {}): FlowRecord => ({
   ...fields,
 });
 
+/** The same question without an answer. */
+function unanswered(name: string): FlowRecord {
+  const { dnsAnswers: _none, ...asked } = llmnr(name);
+  return asked;
+}
+
 function detect(flows: readonly FlowRecord[], options: Partial<NamePoisonOptions> = {}): Detection[] {
   const detector = createNamePoisonDetector(context, options);
   detector.observe(flowTable(flows));
@@ -92,7 +98,7 @@ describe('who answers for names of others', () => {
     [
       'questions without an answer, and look-ups of addresses',
       [
-        ...['a1', 'b2', 'c3'].map((name) => ({ ...llmnr(name), dnsAnswers: undefined }) as unknown as FlowRecord),
+        ...['a1', 'b2', 'c3'].map(unanswered),
         ...['a1', 'b2', 'c3'].map((name) => llmnr(`${name}.in-addr.arpa`, { dnsType: 'PTR' })),
       ],
     ],

@@ -142,6 +142,8 @@ const SPEAKS_HTTP: ReadonlySet<string> = new Set([
   'vmware',
   'opcua',
   'xmpp',
+  // Prometheus asks its node exporters on the port of raw printing.
+  'printer',
 ]);
 
 /** Services that begin without TLS, so that TLS from the first byte is something else. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isGroupMac, isGroupOrBroadcast, loginService, portsText, portText } from './service.ts';
+import { bindFlows, type FlowRecord, flowTable } from '../flow/index.ts';
+import { isGroupMac, isGroupOrBroadcast, loginService, portsText, portText, shownService } from './service.ts';
 
 describe('loginService', () => {
   it.each([
@@ -35,4 +36,36 @@ it('knows group and broadcast addresses of IPv4, IPv6 and Ethernet', () => {
     expect([host, isGroupOrBroadcast(host)]).toEqual([host, false]);
   expect(['ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:fb', '33:33:00:00:00:01'].map(isGroupMac)).toEqual([true, true, true]);
   expect(['00:1b:44:11:3a:b7', undefined, ''].map(isGroupMac)).toEqual([false, false, false]);
+});
+
+describe('shownService', () => {
+  const shown = (fields: FlowRecord): string | undefined =>
+    shownService(
+      bindFlows(
+        flowTable([
+          {
+            protocol: 'tcp',
+            outcome: 'answered',
+            service: 'tls',
+            serviceBasis: 'port',
+            initiatorFirstBytes: '0100106638',
+            ...fields,
+          },
+        ]),
+      ),
+      0,
+    );
+
+  it.each<[string, FlowRecord, string | undefined]>([
+    ['a protocol of its own on a port of TLS', {}, 'unlike-its-port'],
+    ['a protocol of its own on a port of HTTP', { service: 'http' }, 'unlike-its-port'],
+    ['a record of TLS that is too short to be sure', { initiatorFirstBytes: '1603' }, 'tls'],
+    ['a method', { service: 'http', initiatorFirstBytes: '50524f50' }, 'http'],
+    ['what its content shows', { service: 'http', serviceBasis: 'content' }, 'http'],
+    ['a connection that was under way', { outcome: 'unknown' }, 'tls'],
+    ['nothing that was said', { initiatorFirstBytes: '' }, 'tls'],
+    ['another service', { service: 'smb' }, 'smb'],
+  ])('of %s', (_what, fields, expected) => {
+    expect(shown(fields)).toBe(expected);
+  });
 });

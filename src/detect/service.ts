@@ -1,3 +1,4 @@
+import { textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { type Told, toldOf } from './told.ts';
@@ -132,4 +133,25 @@ export class GroupAddresses {
   isResponder(row: number, macs = true): boolean {
     return this.#responder.at(row) || (macs && this.#responderMac.at(row));
   }
+}
+
+/** The service of a connection whose first bytes are not what its port says. `incident/words.ts` has words for it. */
+export const UNLIKE_ITS_PORT = 'unlike-its-port';
+
+/** How clients of the two services begin by whose ports most programs hide: a method of HTTP in capitals, a record of TLS or a hello of SSL 2. */
+const BEGINS: Readonly<Record<string, RegExp>> = {
+  http: /^[45]/,
+  tls: /^(?:16|80)/,
+};
+
+/**
+ * The service of a row, but where only the port says it and the first bytes of the client, of a connection that was seen from its beginning, contradict: what speaks a
+ * protocol of its own on port 443 is no TLS.
+ */
+export function shownService(flows: FlowBatch, row: number): string | undefined {
+  const service = textAt(flows.service, row);
+  if ((service !== 'http' && service !== 'tls') || textAt(flows.serviceBasis, row) !== 'port') return service;
+  const first = textAt(flows.initiatorFirstBytes, row);
+  if (first === undefined || first === '' || textAt(flows.outcome, row) !== 'answered') return service;
+  return textAt(flows.protocol, row) === 'tcp' && BEGINS[service]?.test(first) === false ? UNLIKE_ITS_PORT : service;
 }

@@ -169,6 +169,7 @@ describe('words', () => {
     expect(portLabel(445, 'tcp')).toBe('port 445 (Windows file sharing)');
     expect(portLabel(902, 'tcp', 'ssh')).toBe('port 902 (SSH)');
     expect(portLabel(53, 'udp')).toBe('UDP port 53 (DNS)');
+    expect(portLabel(443, 'tcp', 'unlike-its-port')).toBe('port 443 (not TLS)');
     expect(portLabel(7084, 'tcp', 'made up')).toBe('port 7084');
   });
 

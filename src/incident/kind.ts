@@ -1,5 +1,5 @@
 import { counted, humanCount, humanDuration, safeText } from '../core/index.ts';
-import type { Detection } from '../detect/index.ts';
+import { type Detection, UNLIKE_ITS_PORT } from '../detect/index.ts';
 import { registrableDomain } from '../feature/index.ts';
 import type { SeverityStep } from './incident.ts';
 import { BASELINE_KINDS } from './kind-baseline.ts';
@@ -827,6 +827,7 @@ function callTechniques(story: Story, detection: Detection): TechniqueId[] {
   const usual = usualService(detection.port, detection.protocol);
   const service = knownService(detection.service) ?? usual;
   if (service === undefined) return detection.protocol === 'tcp' || detection.protocol === 'udp' ? ['T1095'] : [];
+  if (service === UNLIKE_ITS_PORT) return ['T1095', 'T1571'];
   const ids: TechniqueId[] = [WEB.has(service) ? 'T1071.001' : MAIL.has(service) ? 'T1071.003' : 'T1071'];
   if (ENCRYPTED.has(service)) ids.push('T1573');
   const fits =

@@ -1,4 +1,5 @@
 import { counted } from '../core/index.ts';
+import { UNLIKE_ITS_PORT } from '../detect/index.ts';
 import { PROTO, parseAddress, serviceByPort } from '../wire/index.ts';
 
 /**
@@ -65,6 +66,7 @@ const SERVICE_LABELS: Readonly<Record<string, string>> = {
   telnet: 'Telnet',
   tftp: 'TFTP',
   tls: 'TLS',
+  [UNLIKE_ITS_PORT]: 'another protocol',
   vnc: 'VNC',
   winrm: 'WinRM',
   wireguard: 'WireGuard',
@@ -100,9 +102,11 @@ export function knownService(service: string | undefined): string | undefined {
   return name !== undefined && LABELS.has(name) ? name : undefined;
 }
 
-/** 'port 445 (Windows file sharing)'; the content's service before the port's, the port alone where neither is known. */
+/** 'port 445 (Windows file sharing)'; the content's service before the port's, the port alone where neither is known; 'port 443 (not TLS)' where the content contradicts the port. */
 export function portLabel(port: number, protocol?: string, service?: string): string {
-  const label = serviceLabel(service) ?? serviceLabel(usualService(port, protocol));
+  const usual = serviceLabel(usualService(port, protocol));
+  const isUnlike = service === UNLIKE_ITS_PORT && usual !== undefined;
+  const label = isUnlike ? `not ${usual}` : (serviceLabel(service) ?? usual);
   const transport = protocol === 'udp' ? 'UDP port' : 'port';
   return label === undefined ? `${transport} ${port}` : `${transport} ${port} (${label})`;
 }

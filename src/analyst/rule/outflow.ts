@@ -25,7 +25,7 @@ export const OUTFLOW_RULES: readonly Explanation[] = [
         'Questions to the DNS leave nearly every network, and who owns the domain reads them. What is written into the names goes out unseen by any firewall, and orders come back in the answers.',
         view.cite('dns-tunnel.domain', 'dns-tunnel.bytes'),
       ),
-      ...(view.has('dns-tunnel.carrying') ? view.quote('dns-tunnel.carrying') : []),
+      ...((view.number('dns-tunnel.carrying') ?? 0) > 0 ? view.quote('dns-tunnel.carrying') : []),
     ],
     whatToDoFirst: (view) => [
       claim(`On ${view.actor}, find the program that asks these names.`, [
