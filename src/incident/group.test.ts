@@ -460,6 +460,7 @@ describe('incidents of one host', () => {
       id,
       rank,
       label: ['password guessing', 'port scan', 'regular calls'][i],
+      shares: 'actor',
     }));
     expect(incidents.map((incident) => incident.related)).toEqual(
       named.map((own) => named.filter((other) => other !== own)),
@@ -479,6 +480,22 @@ describe('incidents of one host', () => {
     const options = { gapMs: 2 * HOUR };
     const late = groupDetections([scan, ...apart], { context: CONTEXT, options });
     expect(late.map((incident) => incident.relatedCount)).toEqual([1, 1, undefined]);
+  });
+
+  it('are named where they have other actors and show the same flow', () => {
+    const shown = flow(7, '192.168.1.10', '192.168.1.20', 22);
+    const [guessed, called] = incidentsOf(
+      { ...guess, flows: [shown] },
+      { ...call, actor: '192.168.1.20', flows: [shown, flow(8, '192.168.1.20', '203.0.113.7', 443)] },
+    );
+    expect(guessed?.related).toMatchObject([{ id: called?.id, label: 'regular calls', shares: 'flow' }]);
+    expect(called?.related).toMatchObject([{ id: guessed?.id, label: 'password guessing', shares: 'flow' }]);
+    const { id: _id, ...unnumbered } = shown;
+    for (const incident of incidentsOf(
+      { ...guess, flows: [unnumbered] },
+      { ...call, actor: '192.168.1.20', flows: [shown] },
+    ))
+      expect(incident).not.toHaveProperty('related');
   });
 
   it('are named ten at most and counted all', () => {

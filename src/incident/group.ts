@@ -498,22 +498,48 @@ function storyOf(
 }
 
 /**
- * Names to each incident the others of its actors, where no silence longer than the gap lies between the two. A search, a guessed password and
- * calls to a host outside are three incidents with three severities, and one story of one host.
+ * Names to each incident the others of its actors, where no silence longer than the gap lies between the two, and those that show the same flows. A search, a guessed password and
+ * calls to a host outside are three incidents with three severities, and one story of one host; a service that nobody knew and a protocol that is not allowed are two sides of one connection.
  */
 function relate(incidents: readonly Incident[], gapMs: number): Incident[] {
   const byActor = new Map<string, Incident[]>();
   for (const incident of incidents) for (const { address } of incident.actors) append(byActor, address, incident);
+  const byFlow = incidentsByFlow(incidents);
   return incidents.map((incident) => {
-    const found = new Set<Incident>();
+    const found = new Map<Incident, RelatedIncident['shares']>();
     for (const { address } of incident.actors)
       for (const other of byActor.get(address) ?? [])
-        if (other !== incident && silence(incident, other) <= gapMs) found.add(other);
+        if (other !== incident && silence(incident, other) <= gapMs) found.set(other, 'actor');
+    for (const flow of flowsOf(incident))
+      for (const other of byFlow.get(flow) ?? []) if (other !== incident && !found.has(other)) found.set(other, 'flow');
     if (found.size === 0) return incident;
-    const first = [...found].sort((a, b) => a.rank - b.rank).slice(0, MAX_RELATED);
-    const related = first.map(({ id, rank, kind }): RelatedIncident => ({ id, rank, label: kindInfo(kind).label }));
+    const first = [...found].sort(([a], [b]) => a.rank - b.rank).slice(0, MAX_RELATED);
+    const related = first.map(
+      ([{ id, rank, kind }, shares]): RelatedIncident => ({ id, rank, label: kindInfo(kind).label, shares }),
+    );
     return { ...incident, related, relatedCount: found.size };
   });
+}
+
+/** Incidents by the flows that more than one of them shows. */
+function incidentsByFlow(incidents: readonly Incident[]): Map<number, Incident[]> {
+  const seen = new Map<number, Incident>();
+  const shared = new Map<number, Incident[]>();
+  for (const incident of incidents)
+    for (const flow of flowsOf(incident)) {
+      const first = seen.get(flow);
+      if (first === undefined) seen.set(flow, incident);
+      else if (first !== incident) {
+        if (!shared.has(flow)) shared.set(flow, [first]);
+        append(shared, flow, incident);
+      }
+    }
+  return shared;
+}
+
+/** The numbers, in the run, of the flows that an incident shows. */
+function flowsOf({ evidence }: Incident): number[] {
+  return evidence.flatMap((one) => (one.type === 'flow' && one.flow.id !== undefined ? [one.flow.id] : []));
 }
 
 /** Time between two incidents; negative where they overlap. */

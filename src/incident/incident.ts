@@ -53,12 +53,14 @@ export interface SeverityStep {
   readonly points: number;
 }
 
-/** Another incident of the same host, as an incident refers to it. */
+/** Another incident of the same host, or that rests on the same flows, as an incident refers to it. */
 export interface RelatedIncident {
   readonly id: string;
   readonly rank: number;
   /** What it is in a few words: 'port scan'. */
   readonly label: string;
+  /** What the two have in common: an actor, or flows alone, as where what a client asked for is one incident and that a server answered it is another. */
+  readonly shares: 'actor' | 'flow';
 }
 
 /** Detections that tell one story: the same actor, the same behaviour, close in time. */
@@ -80,7 +82,7 @@ export interface Incident {
   readonly peers: readonly HostReference[];
   readonly peerCount: number;
   /**
-   * Incidents with an actor in common, at overlapping times or no further apart than what is still one story; most urgent first, at most
+   * Incidents with an actor in common, at overlapping times or no further apart than what is still one story, and those that show a flow which this one shows, too; most urgent first, at most
    * 10. Absent where there is none. They change nothing but what a reader should look at together.
    */
   readonly related?: readonly RelatedIncident[];

@@ -5,6 +5,7 @@ import {
   type Evidence,
   type HostReference,
   type IncidentDetection,
+  type RelatedIncident,
   type Role,
   roleOf,
   type Severity,
@@ -196,18 +197,31 @@ ${saidRows(incident)}${related(incident, positions)}${
 </dl>`;
 }
 
-/** The other incidents of the same host, so that they are read as one story. */
+/** The other incidents of the same host, so that they are read as one story, and those that show the same flows. */
 function related(incident: JudgedIncident, positions: ReadonlyMap<string, number>): Part {
   const { related: others = [], relatedCount = others.length } = incident;
   if (others.length === 0) return undefined;
   const more = relatedCount - others.length;
-  const items = others.map(({ id, rank, label }) => {
-    const position = positions.get(id);
-    const words = html`incident ${rank}`;
-    return html`${label} (${position === undefined ? words : html`<a href="#incident-${position}">${words}</a>`})`;
-  });
-  return html`<dt>The same ${isOfTable(incident) ? 'table' : incident.actors.length === 1 ? 'host' : 'hosts'} also</dt><dd>${separated(items, ', ')}${more > 0 && ` and ${humanCount(more)} more`}</dd>
-`;
+  const items = (shares: RelatedIncident['shares']): Part[] =>
+    others
+      .filter((other) => other.shares === shares)
+      .map(({ id, rank, label }) => {
+        const position = positions.get(id);
+        const words = html`incident ${rank}`;
+        return html`${label} (${position === undefined ? words : html`<a href="#incident-${position}">${words}</a>`})`;
+      });
+  const further = more > 0 && ` and ${humanCount(more)} more`;
+  const ofActor = items('actor');
+  const ofFlow = items('flow');
+  return html`${
+    ofActor.length > 0 &&
+    html`<dt>The same ${isOfTable(incident) ? 'table' : incident.actors.length === 1 ? 'host' : 'hosts'} also</dt><dd>${separated(ofActor, ', ')}${further}</dd>
+`
+  }${
+    ofFlow.length > 0 &&
+    html`<dt>The same flows also</dt><dd>${separated(ofFlow, ', ')}${ofActor.length === 0 && further}</dd>
+`
+  }`;
 }
 
 function hostText(host: HostReference): Html {

@@ -187,6 +187,11 @@ test('incidents of one host lead to each other, as far as they are written out',
   if (first === undefined) throw new Error('the sample has incidents');
   expect(renderHtml({ ...base, incidents: [first] })).toContain('<dd>port scan (incident 2)</dd>');
   expect(html.match(/The same hosts? also/g)).toHaveLength(2);
+  expect(html).not.toContain('The same flows also');
+  const related = [{ id: 'inc-0', rank: 7, label: 'new service', shares: 'flow' as const }];
+  expect(renderHtml({ ...base, incidents: [{ ...first, related, relatedCount: 2 }] })).toContain(
+    '<dt>The same flows also</dt><dd>new service (incident 7) and 1 more</dd>',
+  );
 });
 
 test.each([

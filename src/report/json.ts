@@ -338,7 +338,7 @@ function incidentNode(incident: JudgedIncident): IncidentNode {
     peerCount: incident.peerCount,
     ...optional(
       'related',
-      incident.related?.map(({ id, rank, label }) => ({ id, rank, label })),
+      incident.related?.map(({ id, rank, label, shares }) => ({ id, rank, label, shares })),
     ),
     ...optional('relatedCount', incident.relatedCount),
     techniques: incident.techniques.map(({ id, name, tactic, reason, firstMs, lastMs }) => ({

@@ -262,8 +262,9 @@ const relatedIncident = named(
     id: text('Its id.'),
     rank: say(z.int().min(1), 'Its rank in this document.'),
     label: text("What it is in a few words, as in 'port scan'."),
+    shares: say(z.enum(['actor', 'flow']), 'What the two have in common: an actor, or flows alone.'),
   }),
-  'Another incident of the same host.',
+  'Another incident of the same host, or of the same flows.',
 );
 
 const technique = named(
@@ -459,7 +460,7 @@ const incident = named(
     peerCount: count('How many peers there are in truth.'),
     related: say(
       z.array(relatedIncident).max(10).optional(),
-      'Incidents that share an actor and are near in time, most urgent first, at most 10; absent where there is none.',
+      'Incidents that share an actor and are near in time, or that show a flow which this one shows, most urgent first, at most 10; absent where there is none.',
     ),
     relatedCount: say(z.int().min(1).optional(), 'How many of them there are in truth; absent with related.'),
     techniques: z.array(technique),

@@ -68,11 +68,14 @@ export function showIncident(incident: ShownIncident, report: IncidentsDocument,
       room,
     ),
   );
-  for (const { id, rank, label } of incident.related ?? [])
-    row(
-      rank === incident.related?.[0]?.rank ? 'Same host' : '',
-      wrapText(`${safeText(label, 60)} (incident ${rank}, ${id})`, room),
-    );
+  for (const [shares, name] of [
+    ['actor', 'Same host'],
+    ['flow', 'Same flows'],
+  ] as const) {
+    const others = incident.related?.filter((other) => other.shares === shares) ?? [];
+    for (const [i, { id, rank, label }] of others.entries())
+      row(i === 0 ? name : '', wrapText(`${safeText(label, 60)} (incident ${rank}, ${id})`, room));
+  }
   const remarks = incidentRemarks(incident);
   if (remarks.length > 0)
     row(

@@ -68,12 +68,29 @@ test('the other incidents of a host are named by what they are and their rank, t
     id: `inc-00000000000${i}`,
     rank: i + 2,
     label,
+    shares: 'actor' as const,
   }));
   const text = renderTerminal({ ...base, incidents: [{ ...first, related, relatedCount: 12 }] }, plain);
   expect(text).toContain(`
              Same host: password guessing (incident 2), regular calls
              (incident 3), port scan (incident 4), 9 more
 `);
+});
+
+test('incidents that rest on the same flows are named apart from those of the same host', () => {
+  const base = sampleResult();
+  const [first] = base.incidents;
+  if (first === undefined) throw new Error('the sample has incidents');
+  const other = (rank: number, label: string, shares: 'actor' | 'flow') => ({ id: 'inc-0', rank, label, shares });
+  const told = (...related: ReturnType<typeof other>[]): string =>
+    renderTerminal(
+      { ...base, incidents: [{ ...first, related, relatedCount: related.length }] },
+      { ...plain, width: 110 },
+    );
+  expect(told(other(2, 'port scan', 'actor'), other(3, 'new service', 'flow'))).toContain(
+    '\n             Same host: port scan (incident 2); same flows: new service (incident 3)\n',
+  );
+  expect(told(other(3, 'new service', 'flow'))).toContain('\n             Same flows: new service (incident 3)\n');
 });
 
 test('an empty result says why it is empty', () => {

@@ -1,5 +1,6 @@
 import type { JudgedIncident } from '../analyst/index.ts';
 import { counted, humanBytes, humanCount, humanDuration, safeText } from '../core/index.ts';
+import type { RelatedIncident } from '../incident/index.ts';
 import { type Painter, padEnd, painter, textWidth, wrapParts, wrapText } from './ansi.ts';
 import { budgetSentence, feedbackSentences, incidentRemarks } from './feedback-words.ts';
 import { opinionAuthor, opinionSummary } from './opinion-text.ts';
@@ -314,16 +315,25 @@ function saidLines(incident: JudgedIncident, room: number): string[] {
   return wrapText(`${first.by}: ${safeText(first.text, 200)}${rest}`, room);
 }
 
-/** 'Same host: password guessing (incident 2), regular calls (incident 3)', by rank. */
+/** 'Same host: password guessing (incident 2), regular calls (incident 3); same flows: new service (incident 4)', by rank. */
 function sameHost(incident: JudgedIncident, room: number): string[] {
   const { related = [], relatedCount = related.length } = incident;
   if (related.length === 0) return [];
-  const shown = related
-    .slice(0, MAX_RELATED)
-    .map(({ rank, label }) => `${safeText(label, 40)} (incident\u00a0${rank})`);
-  if (relatedCount > shown.length) shown.push(`${humanCount(relatedCount - shown.length)} more`);
+  const shown = related.slice(0, MAX_RELATED);
   const whose = isOfTable(incident) ? 'Same table' : incident.actors.length === 1 ? 'Same host' : 'Same hosts';
-  return wrapText(`${whose}: ${shown.join(', ')}`, room);
+  const list = (shares: RelatedIncident['shares']): string =>
+    shown
+      .filter((other) => other.shares === shares)
+      .map(({ rank, label }) => `${safeText(label, 40)} (incident\u00a0${rank})`)
+      .join(', ');
+  const ofActor = list('actor');
+  const ofFlow = list('flow');
+  const parts = [
+    ...(ofActor === '' ? [] : [`${whose}: ${ofActor}`]),
+    ...(ofFlow === '' ? [] : [`${ofActor === '' ? 'Same' : 'same'} flows: ${ofFlow}`]),
+  ];
+  const more = relatedCount > shown.length ? `, ${humanCount(relatedCount - shown.length)} more` : '';
+  return wrapText(`${parts.join('; ')}${more}`, room);
 }
 
 function firstStep(incident: JudgedIncident, room: number): string[] {

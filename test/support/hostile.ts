@@ -35,7 +35,17 @@ export const NASTY: readonly string[] = [
 ];
 
 /** What code makes and checks before a report sees it; all other strings are replaced. */
-const MADE_BY_CODE = new Set(['id', 'severity', 'type', 'status', 'assessment', 'action', 'cites', 'detection']);
+const MADE_BY_CODE = new Set([
+  'id',
+  'severity',
+  'shares',
+  'type',
+  'status',
+  'assessment',
+  'action',
+  'cites',
+  'detection',
+]);
 
 /** The sample with every other text replaced by `text`. */
 export function hostileResult(text: string): AnalysisResult {

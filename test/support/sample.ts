@@ -1,6 +1,6 @@
 import type { JudgedIncident } from '../../src/analyst/index.ts';
 import { fingerprint } from '../../src/core/index.ts';
-import type { Severity } from '../../src/incident/index.ts';
+import type { RelatedIncident, Severity } from '../../src/incident/index.ts';
 import type { AnalysisResult } from '../../src/report/result.ts';
 import { guessing, scan, spoof } from './sample/access.ts';
 import { beacon, tunnel, upload } from './sample/control.ts';
@@ -26,7 +26,9 @@ export function sampleResult(): AnalysisResult {
   ].map((incident, i) => ({ ...incident, rank: i + 1 }));
   const [calls, search] = incidents;
   if (calls === undefined || search === undefined) throw new Error('the sample has incidents');
-  const reference = ({ id, rank }: JudgedIncident, label: string) => [{ id, rank, label }];
+  const reference = ({ id, rank }: JudgedIncident, label: string): RelatedIncident[] => [
+    { id, rank, label, shares: 'actor' },
+  ];
   incidents[0] = { ...calls, related: reference(search, 'port scan'), relatedCount: 1 };
   incidents[1] = { ...search, related: reference(calls, 'regular calls'), relatedCount: 4 };
   return {
