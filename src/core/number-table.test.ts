@@ -90,3 +90,27 @@ test('a column that is widened keeps its kind and values', () => {
   expect(widened(Int32Array.of(1, 2), 4)).toEqual(Int32Array.of(1, 2, 0, 0));
   expect(widened(Uint8Array.of(7), 2)).toEqual(Uint8Array.of(7, 0));
 });
+
+test('has places for values that were made to collide', () => {
+  const rows = new OwnedRows();
+  const others = Array.from({ length: 1000 }, (_, i) => rows.add(1, i, NO_ROW));
+  const values = Array.from({ length: 600 }, (_, i) => colliding(i));
+  const added = values.map((value) => rows.add(0, value, NO_ROW));
+  expect(added).not.toContain(NO_ROW);
+  expect(values.map((value) => rows.find(0, value))).toEqual(added);
+  expect(others.map((_, i) => rows.find(1, i))).toEqual(others);
+});
+
+/** Values of owner 0 whose way begins at slot 77: the finaliser of MurmurHash3 undone. */
+function colliding(i: number): number {
+  const hash = 77 + (i << 16);
+  let h = Math.imul(hash ^ (hash >>> 16), inverse(0xc2b2ae35));
+  h = Math.imul(h ^ (h >>> 13) ^ (h >>> 26), inverse(0x85ebca6b));
+  return h ^ (h >>> 16);
+}
+
+function inverse(odd: number): number {
+  let x = odd;
+  for (let i = 0; i < 5; i++) x = Math.imul(x, 2 - Math.imul(odd, x));
+  return x;
+}

@@ -1,7 +1,9 @@
+import { Salt } from './salt.ts';
+
 /** No row: not found, or no room. */
 export const NO_ROW = -1;
 
-/** The longest way through a hash table. Chance does not come near it at half load; who makes numbers collide is refused. */
+/** The longest way through a hash table. Chance does not come near it at half load; where numbers were made to collide, another salt is taken. */
 const MAX_PROBES = 256;
 
 /** Columns of up to so many rows double, longer ones grow by half. */
@@ -81,6 +83,7 @@ export class OwnedRows {
   /** Row + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of rows. Linear probing. */
   #table = new Int32Array(0);
   #isStale = false;
+  readonly #salt = new Salt();
   #most: number;
 
   /** @param most how many rows are ever held at a time; its columns never grow beyond. */
@@ -99,7 +102,7 @@ export class OwnedRows {
     const keys = this.#keys;
     const mask = table.length - 1;
     const wanted = value | 0;
-    const hash = mix(owner, wanted);
+    const hash = mix(owner, wanted ^ this.#salt.value);
     for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
       const row = (table[(hash + probe) & mask] as number) - 1;
       if (row < 0) return NO_ROW;
@@ -115,8 +118,13 @@ export class OwnedRows {
       this.#grow();
     }
     if (this.#isStale) this.#rebuild();
-    const at = this.#vacant(mix(owner, value | 0));
+    let at = this.#vacant(owner, value | 0);
+    if (at === NO_ROW && this.#salt.change()) {
+      this.#rebuild();
+      at = this.#vacant(owner, value | 0);
+    }
     if (at === NO_ROW) return NO_ROW;
+    this.#salt.added();
     let row = this.#free;
     if (row === NO_ROW) row = this.#used++;
     else this.#free = this.#next[row] as number;
@@ -175,8 +183,9 @@ export class OwnedRows {
     return { first: head, last };
   }
 
-  #vacant(hash: number): number {
+  #vacant(owner: number, value: number): number {
     const mask = this.#table.length - 1;
+    const hash = mix(owner, value ^ this.#salt.value);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
       const at = (hash + probe) & mask;
       if (this.#table[at] === 0) return at;
@@ -198,13 +207,16 @@ export class OwnedRows {
   #rebuild(): void {
     this.#isStale = false;
     this.#table.fill(0);
+    let isWhole = true;
     for (let row = 0; row < this.#used; row++) {
       const owner = this.#keys[2 * row] as number;
       if (owner === GONE) continue;
-      // One for which there is no place was made to collide, and is not found any more.
-      const at = this.#vacant(mix(owner, this.#keys[2 * row + 1] as number));
-      if (at !== NO_ROW) this.#table[at] = row + 1;
+      // One for which there is no place with any salt is not found any more.
+      const at = this.#vacant(owner, this.#keys[2 * row + 1] as number);
+      if (at === NO_ROW) isWhole = false;
+      else this.#table[at] = row + 1;
     }
+    if (!isWhole && this.#salt.change()) this.#rebuild();
   }
 }
 

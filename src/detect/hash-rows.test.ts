@@ -47,3 +47,12 @@ it('refuses rows that were made to collide instead of searching for ever', () =>
   for (let i = 0; i < 400; i++) if (rows.add(7) === NO_ROW) refused++;
   expect([rows.size, refused]).toEqual([256, 144]);
 });
+
+it('has places for hashes that differ above the bits that a table uses', () => {
+  const rows = new HashRows(20_000);
+  const hashes = Array.from({ length: 2000 }, (_, i) => 5 | (i << 16));
+  for (const hash of hashes) expect(rows.add(hash)).not.toBe(NO_ROW);
+  hashes.forEach((hash, row) => {
+    expect(rowsOf(rows, hash)).toEqual([row]);
+  });
+});

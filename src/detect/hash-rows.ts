@@ -1,9 +1,10 @@
-import { widened } from '../core/index.ts';
+import { Salt, widened } from '../core/index.ts';
 import { moreRows } from './number-column.ts';
+import { saltedHash } from './pair.ts';
 
 /** No row: not found, or refused. */
 export const NO_ROW = -1;
-/** The longest way through the table. Chance does not come near it at half load; who makes keys collide is refused. */
+/** The longest way through the table. Chance does not come near it at half load; where keys were made to collide, another salt is taken. */
 const MAX_PROBES = 256;
 
 /**
@@ -19,7 +20,9 @@ export class HashRows {
   #hash = new Int32Array(0);
   /** Row + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of rows. Linear probing. */
   #table = new Int32Array(128);
+  readonly #salt = new Salt();
   #wanted = 0;
+  #home = 0;
   #probe = 0;
 
   /** @param most how many rows there are at most: its caller never adds more. */
@@ -35,6 +38,7 @@ export class HashRows {
   /** The first row with this hash. */
   first(hash: number): number {
     this.#wanted = hash;
+    this.#home = this.#homeOf(hash);
     this.#probe = 0;
     return this.further();
   }
@@ -43,8 +47,9 @@ export class HashRows {
   further(): number {
     const mask = this.#table.length - 1;
     const wanted = this.#wanted;
+    const home = this.#home;
     while (this.#probe < MAX_PROBES) {
-      const row = (this.#table[(wanted + this.#probe++) & mask] as number) - 1;
+      const row = (this.#table[(home + this.#probe++) & mask] as number) - 1;
       if (row < 0) return NO_ROW;
       if (this.#hash[row] === wanted) return row;
     }
@@ -55,7 +60,12 @@ export class HashRows {
   add(hash: number): number {
     if (this.size === this.#hash.length) this.#grow();
     const row = this.size;
-    if (!this.#enter(row, hash)) return NO_ROW;
+    if (!this.#enter(row, hash)) {
+      if (!this.#salt.change()) return NO_ROW;
+      this.#rebuild();
+      if (!this.#enter(row, hash)) return NO_ROW;
+    }
+    this.#salt.added();
     this.#hash[row] = hash;
     this.size++;
     return row;
@@ -79,8 +89,9 @@ export class HashRows {
 
   #enter(row: number, hash: number): boolean {
     const mask = this.#table.length - 1;
+    const home = this.#homeOf(hash);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = (hash + probe) & mask;
+      const at = (home + probe) & mask;
       if (this.#table[at] !== 0) continue;
       this.#table[at] = row + 1;
       return true;
@@ -88,9 +99,15 @@ export class HashRows {
     return false;
   }
 
-  /** One that finds no place any more is found no more: only collisions by design come to that. */
+  /** One that finds no place with any salt is found no more: only collisions by design come to that. */
   #rebuild(): void {
     this.#table.fill(0);
-    for (let row = 0; row < this.size; row++) this.#enter(row, this.#hash[row] as number);
+    let isWhole = true;
+    for (let row = 0; row < this.size; row++) if (!this.#enter(row, this.#hash[row] as number)) isWhole = false;
+    if (!isWhole && this.#salt.change()) this.#rebuild();
+  }
+
+  #homeOf(hash: number): number {
+    return saltedHash(hash, this.#salt.value);
   }
 }

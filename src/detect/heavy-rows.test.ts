@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { formatIpv4 } from '../wire/index.ts';
 import { Cap, HeavyMap } from './bounded.ts';
 import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
 import { NO_ROW, widened } from './number-table.ts';
+import { pairHash } from './pair.ts';
 import { ipv4Bits } from './text-number.ts';
 
 /** Counts how often a key came. */
@@ -95,3 +97,24 @@ it('gives out the rows of those that went again, and says that some went', () =>
     ['c', 2],
   ]);
 });
+
+it('has a place for a key around whose place others were put', () => {
+  const counts = new Counts(20_000);
+  for (let i = 0; i < 400; i++) counts.saw(formatIpv4(0x0a010000 + i));
+  for (const one of forgedAround('10.0.0.5', 300)) counts.saw(one);
+  const row = counts.saw('10.0.0.5');
+  expect(row).not.toBe(NO_ROW);
+  expect(counts.saw('10.0.0.5')).toBe(row);
+  expect(counts.weightOf(row)).toBe(2);
+  for (let i = 0; i < 400; i++) expect(counts.rows.find('', 0x0a010000 + i)).toBe(i);
+  expect([counts.rows.size, counts.rows.cap.refused]).toEqual([701, 0]);
+});
+
+/** Other addresses that begin their way through a table of up to 65,536 slots at the same place. */
+function forgedAround(address: string, count: number): string[] {
+  const home = pairHash(ipv4Bits(address), 0, 0) & 0xffff;
+  const found: string[] = [];
+  for (let bits = 0x0b000000; found.length < count; bits++)
+    if ((pairHash(bits, 0, 0) & 0xffff) === home) found.push(formatIpv4(bits));
+  return found;
+}

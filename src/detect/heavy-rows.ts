@@ -1,6 +1,6 @@
 import { type Cap, lighterHalf } from './bounded.ts';
 import { moreRows } from './number-column.ts';
-import { NO_ROW, widened } from './number-table.ts';
+import { NO_ROW, Salt, widened } from './number-table.ts';
 import { pairHash } from './pair.ts';
 import { NO_BITS, NO_NUMBER, TextNumbers } from './text-number.ts';
 
@@ -19,7 +19,7 @@ export interface KeyText {
 
 /** In place of a text that keys of a table do not have. */
 const NO_TEXT = 0;
-/** The longest way through the table. Chance does not come near it at half load; who makes keys collide is refused. */
+/** The longest way through the table. Chance does not come near it at half load; where keys were made to collide, another salt is taken. */
 const MAX_PROBES = 256;
 
 /**
@@ -41,6 +41,7 @@ export class HeavyRows {
   #order = new Int32Array(0);
   /** Row + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of rows. Linear probing. */
   #table = new Int32Array(64);
+  readonly #salt = new Salt();
 
   constructor(cap: Cap, columns: HeavyColumns) {
     this.cap = cap;
@@ -58,7 +59,7 @@ export class HeavyRows {
     const second = other === undefined ? NO_TEXT : this.#texts.find(other.text, other.bits);
     if (first === NO_NUMBER || second === NO_NUMBER) return NO_ROW;
     const mask = this.#table.length - 1;
-    const hash = pairHash(first, second, 0);
+    const hash = pairHash(first, second, this.#salt.value);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
       const row = (this.#table[(hash + probe) & mask] as number) - 1;
       if (row < 0) return NO_ROW;
@@ -73,13 +74,18 @@ export class HeavyRows {
     if (this.size === this.#order.length) this.#grow(other !== undefined);
     const first = this.#texts.take(text, bits);
     const second = other === undefined ? NO_TEXT : this.#texts.take(other.text, other.bits);
-    const at = this.#vacant(first, second);
+    let at = this.#vacant(first, second);
+    if (at === NO_ROW && this.#salt.change()) {
+      this.#rebuild();
+      at = this.#vacant(first, second);
+    }
     if (at === NO_ROW) {
       this.#texts.drop(first);
       this.#texts.drop(second);
       this.cap.refused++;
       return NO_ROW;
     }
+    this.#salt.added();
     const row = this.size < this.#used ? (this.#order[this.size] as number) : this.#used++;
     this.#order[this.size++] = row;
     this.#table[at] = row + 1;
@@ -134,7 +140,7 @@ export class HeavyRows {
 
   #vacant(first: number, second: number): number {
     const mask = this.#table.length - 1;
-    const hash = pairHash(first, second, 0);
+    const hash = pairHash(first, second, this.#salt.value);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
       const at = (hash + probe) & mask;
       if (this.#table[at] === 0) return at;
@@ -154,12 +160,15 @@ export class HeavyRows {
     this.#rebuild();
   }
 
-  /** One that finds no place any more is found no more: only collisions by design come to that. */
+  /** One that finds no place with any salt is found no more: only collisions by design come to that. */
   #rebuild(): void {
     this.#table.fill(0);
+    let isWhole = true;
     for (const row of this.rows()) {
       const at = this.#vacant(this.#first[row] as number, this.#second[row] ?? NO_TEXT);
-      if (at !== NO_ROW) this.#table[at] = row + 1;
+      if (at === NO_ROW) isWhole = false;
+      else this.#table[at] = row + 1;
     }
+    if (!isWhole && this.#salt.change()) this.#rebuild();
   }
 }

@@ -1,1 +1,1 @@
-export { NO_ROW, NumberSet, OwnedRows, widened } from '../core/index.ts';
+export { NO_ROW, NumberSet, OwnedRows, Salt, widened } from '../core/index.ts';

@@ -1,7 +1,7 @@
 import { type NumberColumn, numberAt, type StringColumn, TextHashes, textAt } from '../core/index.ts';
 import type { FlowBatch } from '../flow/index.ts';
 import { moreRows } from './number-column.ts';
-import { widened } from './number-table.ts';
+import { Salt, widened } from './number-table.ts';
 import { AddressBits, ipv4Bits, NO_BITS, NO_NUMBER, TextNumbers } from './text-number.ts';
 
 export { TextHashes };
@@ -10,7 +10,7 @@ export { TextHashes };
 export const NONE = -1;
 /** `port` where a protocol has none. */
 export const NO_PORT = -1;
-/** The longest way through the hash table. Chance does not come near it at half load; who makes addresses collide is refused. */
+/** The longest way through the hash table. Chance does not come near it at half load; where addresses were made to collide, another salt is taken. */
 const MAX_PROBES = 256;
 
 /** What a pair is found by. */
@@ -104,6 +104,7 @@ export class PairTable {
   #hashes = new Int32Array(0);
   /** Pair + 1; 0 is empty. Its length is a power of two, at least one and a half times the number of pairs. Linear probing. */
   #table = new Int32Array(0);
+  readonly #salt = new Salt();
 
   /** @param most how many pairs there are at a time at the most, as far as is known; @param texts those of the detector, where it holds the same ones itself. */
   constructor(most = Number.POSITIVE_INFINITY, texts = new TextNumbers()) {
@@ -115,8 +116,9 @@ export class PairTable {
   find(key: PairKey): number {
     const { hash, port } = key;
     const mask = this.#table.length - 1;
+    const home = this.#homeOf(hash);
     for (let probe = 0; probe < MAX_PROBES && mask > 0; probe++) {
-      const pair = (this.#table[(hash + probe) & mask] as number) - 1;
+      const pair = (this.#table[(home + probe) & mask] as number) - 1;
       if (pair < 0) return NONE;
       if (this.#hashes[pair] === hash && this.#ports[pair] === port && this.#isOf(pair, key)) return pair;
     }
@@ -126,8 +128,13 @@ export class PairTable {
   /** A pair that is new; NONE where its way through the table would be too long. */
   add(key: PairKey): number {
     if (this.#free === NONE && this.#used === this.#ports.length) this.#grow();
-    const at = this.#vacant(key.hash);
+    let at = this.#vacant(key.hash);
+    if (at === NONE && this.#salt.change()) {
+      this.#rebuild();
+      at = this.#vacant(key.hash);
+    }
     if (at === NONE) return NONE;
+    this.#salt.added();
     let pair = this.#free;
     if (pair === NONE) pair = this.#used++;
     else this.#free = this.#ports[pair] as number;
@@ -196,8 +203,9 @@ export class PairTable {
 
   #vacant(hash: number): number {
     const mask = this.#table.length - 1;
+    const home = this.#homeOf(hash);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = (hash + probe) & mask;
+      const at = (home + probe) & mask;
       if (this.#table[at] === 0) return at;
     }
     return NONE;
@@ -207,14 +215,15 @@ export class PairTable {
   #vacate(pair: number): void {
     const mask = this.#table.length - 1;
     let hole = NONE;
+    const from = this.#homeOf(this.#hashes[pair] as number);
     for (let probe = 0; probe < MAX_PROBES && hole === NONE; probe++) {
-      const at = ((this.#hashes[pair] as number) + probe) & mask;
+      const at = (from + probe) & mask;
       if (this.#table[at] === pair + 1) hole = at;
     }
-    // One that found no place when the table grew: only collisions by design come to that.
+    // One that found no place when the table was made anew: only collisions by design come to that.
     if (hole === NONE) return;
     for (let at = (hole + 1) & mask; this.#table[at] !== 0; at = (at + 1) & mask) {
-      const home = (this.#hashes[(this.#table[at] as number) - 1] as number) & mask;
+      const home = this.#homeOf(this.#hashes[(this.#table[at] as number) - 1] as number) & mask;
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       this.#table[hole] = this.#table[at] as number;
       hole = at;
@@ -233,11 +242,29 @@ export class PairTable {
     while (slots < 1.5 * n) slots *= 2;
     if (slots === this.#table.length) return;
     this.#table = new Int32Array(slots);
+    this.#rebuild();
+  }
+
+  /** A pair that finds no place with any salt is found no more: only collisions by design come to that. */
+  #rebuild(): void {
+    this.#table.fill(0);
+    let isWhole = true;
     for (const pair of this.pairs()) {
       const at = this.#vacant(this.#hashes[pair] as number);
-      if (at !== NONE) this.#table[at] = pair + 1;
+      if (at === NONE) isWhole = false;
+      else this.#table[at] = pair + 1;
     }
+    if (!isWhole && this.#salt.change()) this.#rebuild();
   }
+
+  #homeOf(hash: number): number {
+    return saltedHash(hash, this.#salt.value);
+  }
+}
+
+/** Where a hash has its place by a salt; 0 is none. */
+export function saltedHash(hash: number, salt: number): number {
+  return salt === 0 ? hash : pairHash(hash, salt, 0);
 }
 
 /** Of the hashes of both addresses. The kind of a pair follows from the port nearly always, so it plays no part. */

@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
+import { formatIpv4 } from '../wire/index.ts';
 import type { Detection, Detector } from './detection.ts';
+import { pairHash } from './pair.ts';
 import { createScanDetector, type ScanOptions, scanInfo } from './scan.ts';
+import { ipv4Bits } from './text-number.ts';
 
 const NO_FEATURES = { features: [], rowCount: 0, values: new Float32Array() };
 const T0 = 1_600_000_000_000;
@@ -602,6 +605,25 @@ describe('order, damage and bounds', () => {
     const found = scan.finish().filter((d) => d.actor === '203.0.113.66');
     expect(found.map((d) => [d.kind, d.peerCount])).toEqual([['scan.horizontal', 40]]);
     expect(scan.saturations().map((s) => [s.what, s.cap])).toEqual([['sources of first contacts', 20_000]]);
+  });
+
+  it('finds a scanner whose place in the table was filled with forged sources before', () => {
+    const home = pairHash(ipv4Bits('203.0.113.66'), 0, 0) & 0xffff;
+    const forged: string[] = [];
+    for (let bits = 0x64000000; forged.length < 600; bits++)
+      if (forged.length < 300 || (pairHash(bits, 0, 0) & 0xffff) === home) forged.push(formatIpv4(bits));
+    const scan = detector();
+    const before = forged.map((initiator, i) => tcp({ initiator, responder: '10.0.0.9', startMs: T0 + i }));
+    const probes = range(40, (i) =>
+      tcp({ initiator: '203.0.113.66', responder: `10.0.1.${i}`, startMs: T0 + 1000 + i }),
+    );
+    for (const batch of [before, probes]) scan.observe(flowTable(batch), NO_FEATURES);
+    expect(scan.finish().map((d) => [d.kind, d.actor, d.peerCount])).toContainEqual([
+      'scan.horizontal',
+      '203.0.113.66',
+      40,
+    ]);
+    expect(scan.saturations()).toEqual([]);
   });
 
   it('makes room at the cap of contacts by dropping sources that have too few for a scan', () => {
