@@ -357,3 +357,50 @@ describe('order, damage and bounds', () => {
     expect(bruteForceInfo.kinds).toEqual(['brute-force.login', 'brute-force.spray']);
   });
 });
+
+describe('logins to Kerberos', () => {
+  const ticket = (i: number, fields: FlowRecord): FlowRecord =>
+    login({
+      initiator: '10.0.0.66',
+      responder: '10.0.0.10',
+      responderPort: 88,
+      service: 'kerberos',
+      startMs: T0 + i * 200,
+      durationMs: 4,
+      user: 'alice',
+      login: 'refused',
+      operations: 'AS krbtgt/CORP, KDC_ERR_PREAUTH_FAILED',
+      ...fields,
+    });
+  const step = (i: number): FlowRecord =>
+    ticket(i, { login: 'unknown', operations: 'AS krbtgt/CORP, KDC_ERR_PREAUTH_REQUIRED' });
+  const accepted = (i: number): FlowRecord => ticket(i, { login: 'accepted', operations: 'AS krbtgt/CORP' });
+  const unknown = (i: number): FlowRecord =>
+    ticket(i, { user: `user${i}`, operations: 'AS krbtgt/CORP, KDC_ERR_C_PRINCIPAL_UNKNOWN' });
+
+  it('finds nine refused logins under several names, over UDP as well, by what the server says', () => {
+    const found = detect([...range(9, unknown), ...range(9, step)].map((flow) => ({ ...flow, protocol: 'udp' })));
+    expect(summary(found)).toEqual(['brute-force.login 10.0.0.66 1 kerberos:88 0.50']);
+    expect(found[0]?.protocol).toBe('udp');
+    expect(found[0]?.reasons.find(({ name }) => name === 'brute-force.refused')?.sentence).toBe(
+      'The server said no to every one of them, under 9 names: there was no such name (9 times).',
+    );
+    expect(detect(range(8, unknown))).toEqual([]);
+  });
+
+  it('takes twenty for one name, as a program with an old password is refused as well', () => {
+    expect(detect(range(19, (i) => ticket(i, {})))).toEqual([]);
+    const [found] = detect(range(20, (i) => ticket(i, {})));
+    expect(found?.reasons.find(({ name }) => name === 'brute-force.refused')?.sentence).toBe(
+      'The server said no to every one of them, under 1 name: the password was wrong or the account locked (20 times).',
+    );
+  });
+
+  it('leaves alone steps of a login, clocks that are wrong, and servers that log in for their users', () => {
+    expect(detect(range(60, step))).toEqual([]);
+    expect(detect(range(60, (i) => ticket(i, { operations: 'AS krbtgt/CORP, KRB_AP_ERR_SKEW' })))).toEqual([]);
+    expect(detect(range(60, (i) => ticket(i, { operations: 'TGS cifs/x, KDC_ERR_C_PRINCIPAL_UNKNOWN' })))).toEqual([]);
+    expect(detect(range(60, (i) => (i % 2 === 0 ? unknown(i) : accepted(i))))).toEqual([]);
+    expect(detect(range(60, (i) => (i % 4 !== 0 ? unknown(i) : accepted(i))))).toHaveLength(1);
+  });
+});

@@ -13,6 +13,14 @@ import {
   type Saturation,
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import {
+  KERBEROS_ACCEPTED,
+  KERBEROS_LOGIN,
+  KERBEROS_NONE,
+  KerberosLogins,
+  KerberosTally,
+  MIN_KERBEROS_NAMES,
+} from './kerberos-login.ts';
 import { NarrowColumn } from './number-column.ts';
 import { NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
 import { type LoginService, loginService } from './service.ts';
@@ -38,6 +46,10 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * HTTP. The shape of a login is that of any other request, so that a request counts only where it says that it is one (`web-login.ts`): a form handed in to a login page, or credentials that the server
  * refused. As many people behind one address (a proxy, a provider) log in to the same page, it takes 20 of them within five minutes.
  *
+ * Kerberos. The server says itself why it refuses (`kerberos-login.ts`), over TCP and UDP, so that only logins with a wrong password or an unknown name count, and their size is not asked. Nine
+ * are enough where they go under three names or more, as guessing of names and spraying do; under fewer names, where a program with an old password looks the same, it takes 20 within five minutes. A client
+ * whose logins are accepted more often than refused (a web or mail server that logs in for its users) is left alone.
+ *
  * Logs that count no payload (NetFlow, Argus, Suricata's flows). It is reckoned from the bytes of each side, less 52 for the headers of each packet; and as a check of a port leaves about as much, a connection
  * counts only where the client sent 5 packets and the server 4, or 300 bytes each where packets are not told by side. Without content, services are told by their ports.
  *
@@ -59,7 +71,7 @@ export interface BruteForceOptions {
   /** Attempts and targets of one source within `windowMs` for spraying. */
   readonly minSprayAttempts: number;
   readonly minSprayHosts: number;
-  /** Logins over HTTP within `windowMs`, on one target or sprayed. */
+  /** Logins over HTTP within `windowMs`, on one target or sprayed; and refused logins to Kerberos under one name or two. */
   readonly minWebAttempts: number;
   /** A longer connection is no failed login. */
   readonly maxAttemptMs: number;
@@ -298,6 +310,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     maxAttempts,
   } = { ...DEFAULT_BRUTE_FORCE_OPTIONS, ...options };
   const pairs = new Pairs();
+  /** Of pairs of Kerberos, which have the same cap. */
+  const tallies = new Map<number, KerberosTally>();
   const pairCap = new Cap('pairs of client and login service', maxPairs);
   const attemptCap = new Cap('login attempts', maxAttempts);
   const pool = new EvidencePool(maxPairs + 15_000);
@@ -308,22 +322,26 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const protocols = flows.protocol.codes;
     const ends = new RowPairs(flows);
     const web = new WebLogins(flows);
+    const kerberos = new KerberosLogins(flows);
     for (let row = 0; row < flows.rowCount; row++) {
-      if (isTcp[(protocols[row] as number) + 1] === 0) continue;
+      const isKerberos = kerberos.is(row);
+      if (isTcp[(protocols[row] as number) + 1] === 0 && !isKerberos) continue;
       const clientBytes = numberAt(flows.initiatorPayloadBytes, row) ?? reckoned(flows, row, CLIENT);
       if (clientBytes === 0) continue;
       const serverBytes = numberAt(flows.responderPayloadBytes, row) ?? reckoned(flows, row, SERVER);
       if (serverBytes === 0 || numberAt(flows.continued, row) === 1) continue;
       const port = numberAt(flows.responderPort, row);
       const isWeb = web.isLogin(row);
-      const service = isWeb ? WEB_LOGIN : loginService(textAt(flows.service, row), port);
+      const service = isKerberos ? KERBEROS_LOGIN : isWeb ? WEB_LOGIN : loginService(textAt(flows.service, row), port);
       if (service === undefined || port === undefined || !ends.read(row, service.name)) continue;
       const startMs = numberAt(flows.startMs, row);
       if (startMs === undefined) continue;
       const endMs = numberAt(flows.endMs, row) ?? startMs;
       const durationMs = numberAt(flows.durationMs, row) ?? endMs - startMs;
+      if (isKerberos && !isRefusedTicket(kerberos.outcomeAt(row), ends)) continue;
       const pair = pairOf(ends, service);
       if (pair === NONE) continue;
+      if (isKerberos) tallyOf(pair).add(flows, row, kerberos.outcomeAt(row));
       const isRefused = isWeb && web.isRefused(row);
       if (clientBytes > service.clientBytes || serverBytes > service.serverBytes || durationMs > maxAttemptMs) {
         if (isRefused) continue;
@@ -346,6 +364,22 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     }
   }
 
+  /** Whether a login to Kerberos was refused; one that was accepted is held in favour of a client that was refused before. */
+  function isRefusedTicket(outcome: number, key: PairKey): boolean {
+    if (outcome !== KERBEROS_ACCEPTED) return outcome !== KERBEROS_NONE;
+    const known = pairs.table.find(key);
+    if (known !== NONE) tallyOf(known).accepted++;
+    return false;
+  }
+
+  function tallyOf(pair: number): KerberosTally {
+    const known = tallies.get(pair);
+    if (known !== undefined) return known;
+    const made = new KerberosTally();
+    tallies.set(pair, made);
+    return made;
+  }
+
   function pairOf(key: PairKey, service: LoginService): number {
     const known = pairs.table.find(key);
     if (known !== NONE) return known;
@@ -362,7 +396,10 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const detections: Detection[] = [];
     const bySource = new Map<string, Pair[]>();
     for (const pair of pairs.attempted()) {
-      const alone = judge([pair], pair.service === WEB_LOGIN ? minWebAttempts : minAttempts);
+      const tally = tallies.get(pair.number);
+      if (tally?.isMostlyRefused === false) continue;
+      const takesMore = pair.service === WEB_LOGIN || (tally !== undefined && tally.names < MIN_KERBEROS_NAMES);
+      const alone = judge([pair], takesMore ? minWebAttempts : minAttempts);
       if (alone !== undefined) {
         detections.push(alone);
         continue;
@@ -407,14 +444,15 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const client = median(sized.map((a) => a.clientBytes));
     const server = median(sized.map((a) => a.serverBytes));
     const alike = sized.filter((a) => near(a.clientBytes, client) && near(a.serverBytes, server)).length / sized.length;
-    if (alike < minAlike) return undefined;
-
     const service = first.service;
+    const isKerberos = service === KERBEROS_LOGIN;
+    if (alike < minAlike && !isKerberos) return undefined;
+
     const hosts = [...groupTotals(group)].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]));
     const ports = [...new Set(group.map((pair) => pair.port))].sort((a, b) => a - b);
     const span = new TimeSpan();
     for (const pair of group) span.add(pair.firstMs, pair.lastMs);
-    const effective = total * alike;
+    const effective = isKerberos ? total : total * alike;
     const score = (effective / (effective + 9)) * (service.chatty ? 0.7 : 1);
     const duration = median(attempts.map((a) => a.durationMs));
     const perMinute = (60_000 * total) / Math.max(1000, span.lengthMs);
@@ -462,6 +500,24 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         sentence: `Each handed in a login to a web page, or credentials; ${refused === 0 ? 'none was refused by its status, as pages often answer a wrong password with an ordinary page' : `the server refused ${humanCount(refused)} of them`}.`,
       });
     }
+    const tally = tallies.get(first.number);
+    if (tally !== undefined) {
+      reasons.push(
+        {
+          name: 'brute-force.refused',
+          value: tally.refused,
+          unit: 'connections',
+          sentence: tally.sentence(),
+        },
+        {
+          name: 'brute-force.names',
+          value: tally.names,
+          unit: 'names',
+          threshold: MIN_KERBEROS_NAMES,
+          sentence: `${counted(tally.names, 'user name')} ${tally.names === 1 ? 'was' : 'were'} tried; the flows show which.`,
+        },
+      );
+    }
     if (service.chatty) {
       reasons.push({
         name: 'brute-force.chatty',
@@ -493,7 +549,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       peers: hosts.slice(0, MAX_PEERS).map(([host]) => host),
       peerCount: hosts.length,
       ...(onlyPort === undefined ? {} : { port: onlyPort }),
-      protocol: 'tcp',
+      protocol: tally?.isUdp === true ? 'udp' : 'tcp',
       service: service.name,
       firstMs: span.firstMs,
       lastMs: span.lastMs,

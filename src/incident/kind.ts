@@ -775,10 +775,17 @@ const REMOTE_SERVICES: Readonly<Record<string, TechniqueId>> = {
   vnc: 'T1021.005',
 };
 
-/** Many hosts mean spraying. Use of a remote service is named only inside, and only where a session followed: before that there is nothing to name. */
+/** From so many user names on, guesses are sprayed over accounts. */
+const MANY_NAMES = 3;
+
+/** Many hosts, or many user names at one, mean spraying. Use of a remote service is named only inside, and only where a session followed: before that there is nothing to name. */
 function bruteForceTechniques(story: Story, detection: Detection): TechniqueId[] {
   const ids: TechniqueId[] = [
-    detection.kind === 'brute-force.spray' || detection.peerCount >= 3 ? 'T1110.003' : 'T1110.001',
+    detection.kind === 'brute-force.spray' ||
+    detection.peerCount >= 3 ||
+    (numberOf(detection, 'brute-force.names') ?? 0) >= MANY_NAMES
+      ? 'T1110.003'
+      : 'T1110.001',
   ];
   const remote = REMOTE_SERVICES[knownService(detection.service) ?? ''];
   if (remote !== undefined && story.direction === 'inside' && (numberOf(detection, 'brute-force.session') ?? 0) > 0)

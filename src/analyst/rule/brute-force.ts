@@ -11,7 +11,14 @@ export const BRUTE_FORCE_RULES: readonly Explanation[] = [
     prefix: 'brute-force.',
     nature: (view) => (view.has('brute-force.chatty') ? 'ambiguous' : 'hostile'),
     hypothesis: (view) => (isSpray(view) ? 'password spraying' : 'password guessing'),
-    whatHappened: (view) => [tries(view), ...guesses(view), view.began, ...likeness(view), ...session(view)],
+    whatHappened: (view) => [
+      tries(view),
+      ...guesses(view),
+      view.began,
+      ...likeness(view),
+      ...(view.has('brute-force.names') ? view.quote('brute-force.refused') : []),
+      ...session(view),
+    ],
     whyItMatters: (view) => {
       const { actor, direction } = view;
       const goal = claim(
@@ -82,7 +89,11 @@ export const BRUTE_FORCE_RULES: readonly Explanation[] = [
 ];
 
 function isSpray(view: View): boolean {
-  return view.detection.kind === 'brute-force.spray' || view.detection.peerCount >= 3;
+  return (
+    view.detection.kind === 'brute-force.spray' ||
+    view.detection.peerCount >= 3 ||
+    (view.number('brute-force.names') ?? 0) >= 3
+  );
 }
 
 function tries(view: View): Claim {

@@ -169,6 +169,29 @@ describe('openNfdump', () => {
     });
   });
 
+  it('turns a record of both directions that the answering side leads, with packets and bytes of both', async () => {
+    const whole = (flags: string, packets: number, back: number, dp: number) =>
+      `2024-01-01 10:00:00,2024-01-01 10:00:01,1,10.0.0.2,10.0.0.1,${dp},50000,TCP,${flags},0,0,${packets},${packets * 40},${back},${back * 44}`;
+    const { rows } = await flowsOf(
+      file(
+        whole('...A.R..', 1, 1, 256),
+        whole('...AP.SF', 10, 12, 22),
+        whole('...A.R..', 1, 2, 25),
+        whole('...APR..', 4, 4, 80),
+      ),
+    );
+    expect(
+      rows.map((r) =>
+        [r.initiator, r.responderPort, r.initiatorPackets, r.initiatorBytes, r.responderPackets, r.outcome].join(' '),
+      ),
+    ).toEqual([
+      '10.0.0.1 256 1 44 1 refused',
+      '10.0.0.1 22 12 528 10 answered',
+      '10.0.0.1 25 2 88 1 answered',
+      '10.0.0.1 80 4 176 4 answered',
+    ]);
+  });
+
   it('rejects what is no record with line and column', async () => {
     const { rows, status } = await flowsOf(
       file(

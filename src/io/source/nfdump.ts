@@ -347,15 +347,16 @@ class NfdumpSource implements TableSource {
   #write(half: Half, other: Half | undefined): void {
     const isWhole = other !== undefined || !Number.isNaN(half.backPackets);
     const turned = isTurned(half, other);
-    const a = turned ? other : half;
-    const b = turned ? half : other;
+    const back = other ?? (isWhole ? backOf(half) : undefined);
+    const a = turned ? back : half;
+    const b = turned ? half : back;
     const out = this.#out;
     const row = out.addRow();
     const { protocol } = half;
     const startMs = Math.min(half.startMs, other?.startMs ?? half.startMs);
     const endMs = Math.max(half.endMs, other?.endMs ?? half.endMs);
     const sent = a?.packets ?? 0;
-    const returned = b?.packets ?? (isWhole ? half.backPackets : 0);
+    const returned = b?.packets ?? 0;
     out.times(row, startMs, endMs - startMs, sent + returned);
     if (protocol >= 0) out.protocol(row, protocol);
     const initiator = turned ? half.target : half.source;
@@ -372,9 +373,9 @@ class NfdumpSource implements TableSource {
     out.number(C.initiatorPackets, row, sent);
     out.number(C.responderPackets, row, returned);
     out.number(C.initiatorBytes, row, a?.bytes ?? 0);
-    out.number(C.responderBytes, row, b?.bytes ?? (isWhole ? half.backBytes : 0));
+    out.number(C.responderBytes, row, b?.bytes ?? 0);
     out.service(row, protocol, initiatorPort, responderPort, '');
-    this.#writeOutcome(row, a, b, isWhole, responder, [sent, returned]);
+    this.#writeOutcome(row, a, b, { isWhole, isOne: isWhole && other === undefined }, responder, [sent, returned]);
     out.finishRow(row);
     this.#tally.rows++;
   }
@@ -383,14 +384,12 @@ class NfdumpSource implements TableSource {
     row: number,
     a: Half | undefined,
     b: Half | undefined,
-    isWhole: boolean,
+    { isWhole, isOne }: { readonly isWhole: boolean; readonly isOne: boolean },
     responder: string,
     [sent, returned]: [number, number],
   ): void {
     const out = this.#out;
     const { protocol, icmpType } = (a ?? b) as Half;
-    // Flags of a record of both directions are of both together.
-    const isOne = isWhole && b === undefined;
     if (protocol === PROTO.tcp && this.#at.flags >= 0 && !isOne) {
       out.text(C.initiatorFlags, row, a?.flags ?? '');
       out.text(C.responderFlags, row, b?.flags ?? '');
@@ -401,6 +400,10 @@ class NfdumpSource implements TableSource {
       } else out.word(C.outcome, row, oneSidedOutcome(a?.flags ?? ''));
       if (state === 'SF') out.word(C.closeReason, row, 'fin');
       else if (state.startsWith('RST') || state === 'REJ') out.word(C.closeReason, row, 'rst');
+    } else if (protocol === PROTO.tcp && isOne && isRefusal(a?.flags ?? '', sent, returned)) {
+      out.word(C.tcpState, row, 'REJ');
+      out.word(C.outcome, row, TCP_OUTCOME.REJ ?? 'unknown');
+      out.word(C.closeReason, row, 'rst');
     } else if (protocol === PROTO.tcp) out.word(C.outcome, row, isWhole ? 'answered' : 'unknown');
     else if (!isWhole && this.#pairs === 0) out.word(C.outcome, row, 'unknown');
     else {
@@ -475,6 +478,19 @@ function isTurned(half: Half, other: Half | undefined): boolean {
   if (other === undefined) return false;
   if (half.startMs !== other.startMs) return half.startMs > other.startMs;
   return sourcePort < targetPort;
+}
+
+/** The other direction of a record that has both. */
+function backOf(half: Half): Half {
+  return { ...half, source: half.target, target: half.source, packets: half.backPackets, bytes: half.backBytes };
+}
+
+/**
+ * Whether every SYN of a record of both directions came back as a RST. Its flags are those of the first direction, or of both together, by the version of nfdump: whoever was let in
+ * sent one packet more than came back at least, or has a flag of data or of the end.
+ */
+function isRefusal(flags: string, sent: number, returned: number): boolean {
+  return flags.includes('R') && !/[PF]/.test(flags) && sent === returned;
 }
 
 function portOf(value: number): number {
