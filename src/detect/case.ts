@@ -110,6 +110,11 @@ export class CaseBook<T extends Case> {
     return this.#cases.get(key) ?? this.#cases.obtain(key, () => this.#made());
   }
 
+  /** The case of a key, where it is known. */
+  find(...parts: readonly (string | number)[]): T | undefined {
+    return this.#cases.get(parts.join(' '));
+  }
+
   #made(): T {
     const number = this.#pool.collector();
     this.#columns.add(number);

@@ -45,6 +45,14 @@ const snmp = (more: FlowRecord = {}): FlowRecord =>
   login('snmp', { protocol: 'udp', responderPort: 161, user: '', operations: 'v2c get 1.3.6.1.2.1.1.1.0', ...more });
 
 describe('the detector of passwords in clear', () => {
+  it('finds a password that a directory did not look at because it wants TLS, and leaves a wrong one alone', () => {
+    const bind = (result: string): Detection[] =>
+      detect([login('ldap', { responderPort: 389, login: 'refused', operations: `bind simple, bind ${result}` })]);
+    expect(summary(bind('strongerAuthRequired'))).toEqual(['password 10.0.0.5 > 203.0.113.7 ldap 0.75']);
+    expect(summary(bind('confidentialityRequired'))).toHaveLength(1);
+    expect(bind('invalidCredentials data 52e')).toEqual([]);
+  });
+
   it('finds a login by FTP, names the server, and never the password', () => {
     const [found, ...others] = detect([login('ftp'), login('ftp', { startMs: T0 + 300_000, endMs: T0 + 301_000 })]);
     expect(others).toEqual([]);
@@ -82,7 +90,7 @@ describe('the detector of passwords in clear', () => {
   it('is less sure where the answer was not seen, and says nothing where all were refused', () => {
     const [found] = detect([login('ftp', { login: 'unknown' }), login('ftp', { login: 'refused' })]);
     expect(found?.score).toBe(0.75);
-    expect(found?.reasons[1]?.sentence).toBe('The answer of the server was not seen.');
+    expect(found?.reasons[1]?.sentence).toBe('Whether the server accepted it was not seen.');
     expect(detect([login('ftp', { login: 'refused' })])).toEqual([]);
   });
 

@@ -21,7 +21,7 @@ import { classesOf } from './told.ts';
  * What it sees. The decoders say of a login whether the password itself stood on the wire (`password in clear` in the column `operations`; `bind simple` of LDAP; a version of
  * SNMP). They keep the user's name and never the password. One detection per client, server and protocol; those of one server and protocol become one incident.
  *
- * Score 0.9 where a login was accepted: the password is right; 0.75 where the answer was not seen; 0.5 for an SNMP community, which gives less. Logins that were all refused
+ * Score 0.9 where a login was accepted: the password is right; 0.75 where the answer was not seen, or says only that the server wants TLS; 0.5 for an SNMP community, which gives less. Logins that were all refused
  * are not reported: what crossed the wire opens nothing there, and guessing is another detector's.
  *
  * Innocent, and left alone: anonymous FTP; logins behind STARTTLS, STLS or AUTH TLS, which cannot be read; challenge and response (CRAM-MD5, APOP, NTLM, Kerberos, Digest), where
@@ -62,6 +62,9 @@ const CLEAR = 'password in clear';
 const ACCEPTED_SCORE = 0.9;
 const UNKNOWN_SCORE = 0.75;
 const COMMUNITY_SCORE = 0.5;
+
+/** Answers of LDAP to a simple bind (RFC 4511 appendix A): strongerAuthRequired and confidentialityRequired. */
+const WANTS_TLS = /(^|, )bind (strongerAuthRequired|confidentialityRequired)\b/;
 
 const NONE = 0;
 const PASSWORD = 1;
@@ -141,7 +144,7 @@ class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions>
     if (kind === COMMUNITY && (numberAt(flows.responderPackets, row) ?? 0) === 0) return;
     const one = this.book.obtain(kind, client, server, service);
     if (one === undefined) return;
-    const login = textAt(flows.login, row);
+    const login = this.#outcomeOf(flows, row);
     if (login === 'accepted') one.accepted++;
     else if (login === 'refused') one.refused++;
     else one.unknown++;
@@ -153,6 +156,12 @@ class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions>
     if (port !== undefined && (one.port === undefined || port < one.port)) one.port = port;
     const times = { peer: server, startMs: numberAt(flows.startMs, row), endMs: numberAt(flows.endMs, row) };
     this.book.saw(one, flows.table, row, times, login === 'accepted' ? 0 : login === 'refused' ? 2 : 1);
+  }
+
+  /** A directory that wants TLS says so before it looks at the password, which may be right. */
+  #outcomeOf(flows: FlowBatch, row: number): string | undefined {
+    const login = textAt(flows.login, row);
+    return login === 'refused' && WANTS_TLS.test(textAt(flows.operations, row) ?? '') ? undefined : login;
   }
 
   finish(): Detection[] {
@@ -199,7 +208,7 @@ class CleartextLoginDetector extends CaseDetector<Logins, CleartextLoginOptions>
         sentence:
           one.accepted > 0
             ? `The server accepted ${counted(one.accepted, 'login')}: the password is right.`
-            : 'The answer of the server was not seen.',
+            : 'Whether the server accepted it was not seen.',
       },
     ];
     const users = fewSize(one.users);

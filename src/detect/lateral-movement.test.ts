@@ -292,3 +292,61 @@ describe('its state', () => {
     );
   });
 });
+
+describe('tickets of Kerberos', () => {
+  const kerberos = (operations: string, more: FlowRecord = {}): FlowRecord =>
+    session('kerberos', { responderPort: 88, responder: '10.0.0.2', operations, ...more });
+  const roast = (i: number, more: FlowRecord = {}): FlowRecord =>
+    kerberos(`TGS MSSQLSvc/sql${i}.corp, rc4-hmac, ticket rc4-hmac`, { startMs: T0 + i * 1000, ...more });
+  const probe = (i: number, more: FlowRecord = {}): FlowRecord =>
+    kerberos('AS krbtgt/CORP, rc4-hmac, KDC_ERR_PREAUTH_REQUIRED', { user: `user${i}`, startMs: T0 + i, ...more });
+  const sentence = (d: Detection | undefined): string | undefined => d?.reasons[0]?.sentence;
+
+  it('finds a host that asks for tickets in RC4 to services of three accounts, and not of two', () => {
+    const found = detect(range(3, (i) => roast(i)));
+    expect(summary(found)).toEqual(['credentials 10.0.0.5 > 10.0.0.2 0.8']);
+    expect(sentence(found[0])).toBe(
+      'It asked for tickets in RC4 to the services of 3 accounts at 1 host, by 3 connections: passwords can be guessed from such tickets elsewhere.',
+    );
+    expect(detect(range(2, (i) => roast(i)))).toEqual([]);
+    expect(detect(range(3, (i) => roast(0, { startMs: T0 + i * 1000 })))).toEqual([]);
+    expect(detect(range(3, (i) => roast(i, { startMs: T0 + i * 11 * MIN })))).toEqual([]);
+  });
+
+  it('lowers the score where the server gave none', () => {
+    const refused = range(3, (i) => kerberos(`TGS CORP\\svc${i}, rc4-hmac, KRB_AP_ERR_INAPP_CKSUM`));
+    expect(summary(detect(refused))).toEqual(['credentials 10.0.0.5 > 10.0.0.2 0.56']);
+  });
+
+  it('leaves alone clients that want AES, services of machines, delegation, and networks where all want RC4', () => {
+    const services = (text: (i: number) => string): Detection[] => detect(range(6, (i) => kerberos(text(i))));
+    expect(services((i) => `TGS HTTP/web${i}, ticket rc4-hmac`)).toEqual([]);
+    expect(services((i) => `TGS cifs/fs${i}, rc4-hmac, ticket rc4-hmac`)).toEqual([]);
+    expect(services((i) => `TGS PC${i}$, rc4-hmac`)).toEqual([]);
+    expect(services((i) => `TGS HTTP/web${i}, S4U2self alice, rc4-hmac`)).toEqual([]);
+    const old = ['10.0.0.5', '10.0.0.6', '10.0.0.7'].flatMap((initiator) => range(5, (i) => roast(i, { initiator })));
+    expect(detect(old)).toEqual([]);
+    expect(detect(old.slice(0, 10))).toHaveLength(2);
+  });
+
+  it('finds logins that are begun in RC4 under five names without a key, and not under four', () => {
+    const found = detect([
+      ...range(4, probe),
+      probe(4, { operations: 'AS krbtgt/CORP, rc4-hmac, AS-REP without pre-authentication, reply rc4-hmac' }),
+    ]);
+    expect(summary(found)).toEqual(['credentials 10.0.0.5 > 10.0.0.2 0.75']);
+    expect(sentence(found[0])).toBe(
+      'It began logins in RC4 under 5 names at 1 host, by 5 connections, and mostly showed no key: accounts that need none are found so.',
+    );
+    expect(summary(detect(range(5, probe)))).toEqual(['credentials 10.0.0.5 > 10.0.0.2 0.525']);
+    expect(detect(range(4, probe))).toEqual([]);
+  });
+
+  it('leaves alone a server whose users go on to show their key', () => {
+    const login = (i: number): FlowRecord[] => [
+      probe(i),
+      kerberos('AS krbtgt/CORP, rc4-hmac, reply rc4-hmac', { user: `user${i}`, login: 'accepted' }),
+    ];
+    expect(detect(range(8, login).flat())).toEqual([]);
+  });
+});

@@ -23,6 +23,17 @@ import {
 } from './detection.ts';
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { HostIndex } from './host-index.ts';
+import {
+  NameBurst,
+  TICKET_NONE,
+  TICKET_PROBE,
+  TICKET_PROVED,
+  TICKET_REFUSED,
+  TICKET_STRONG,
+  TICKET_WEAK,
+  ticketsOf,
+  weakServices,
+} from './kerberos-ticket.ts';
 import { moreRows } from './number-column.ts';
 import { NO_PLACE } from './number-index.ts';
 import { widened } from './number-table.ts';
@@ -41,6 +52,8 @@ import { classesOf, toldOf } from './told.ts';
  * an event log cleared, the requests of SMB that exploits send (MS17-010, DoublePulsar).
  * `lateral-movement.credentials`: the domain's secrets asked for by a host that is no domain controller (drsuapi DsGetNCChanges, "DCSync"), hives of the registry saved
  * from afar, secrets of the local security authority, a domain controller registered ("DCShadow"), the directory's database or a hive read from an administrative share, a server made to sign on to a path that the caller names (coerced authentication).
+ * Of Kerberos (`kerberos-ticket.ts`): tickets for RC4 to the services of at least `minTickets` accounts of people within ten minutes ("Kerberoasting"), and logins begun for RC4 under at least
+ * `minProbes` names, most of them without a key ever shown ("AS-REP roasting"); neither where most clients of the network want RC4 first.
  * `lateral-movement.enumeration`: who is logged on where (NetrSessionEnum, NetrWkstaUserEnum), lists of accounts (SAMR), shares of many hosts.
  * One detection per host that acts and kind. Score: the weight of the strongest call (`FACTS`), 0.03 more for each further target, at most 0.98; times 0.7 where all calls
  * were refused; times 0.6 where the host is used to reaching many (see below).
@@ -87,6 +100,10 @@ export interface LateralMovementOptions {
   readonly historyMs: number;
   /** Hosts whose shares are listed, from which on it is a search. */
   readonly minShareTargets: number;
+  /** Services of accounts for which tickets in RC4 are asked for, within `historyMs`. */
+  readonly minTickets: number;
+  /** Names under which logins in RC4 are begun and no key is shown, within `historyMs`. */
+  readonly minProbes: number;
   readonly maxActors: number;
   readonly maxEdges: number;
   readonly maxHosts: number;
@@ -100,12 +117,14 @@ export const DEFAULT_LATERAL_MOVEMENT_OPTIONS: LateralMovementOptions = {
   usualShare: 0.5,
   historyMs: 600_000,
   minShareTargets: 5,
+  minTickets: 3,
+  minProbes: 5,
   maxActors: 4096,
   maxEdges: 65_536,
   maxHosts: 16_384,
 };
 
-type Kind = 'execution' | 'credentials' | 'enumeration';
+type Kind = 'execution' | 'credentials' | 'enumeration' | 'tickets';
 
 interface Fact {
   /** Behind 'lateral-movement.' the name of the reason. */
@@ -263,8 +282,27 @@ const POWERSHELL: Fact = {
   did: 'opened a PowerShell session',
   test: /^POST \/wsman\?PSVersion=/i,
 };
-const ALL_FACTS: readonly Fact[] = [...FACTS, POWERSHELL];
+/** Tickets are told by counts of names. They are a kind of their own here, so that ordinary tickets are no evidence of anything else; what is found is theft of secrets. */
+const KERBEROAST: Fact = {
+  name: 'kerberoast',
+  kind: 'tickets',
+  weight: 0.8,
+  did: 'asked for tickets in RC4',
+  test: /^$/,
+};
+const ASREP: Fact = {
+  name: 'asrep',
+  kind: 'tickets',
+  weight: 0.75,
+  did: 'began logins in RC4',
+  test: /^$/,
+};
+const ALL_FACTS: readonly Fact[] = [...FACTS, POWERSHELL, KERBEROAST, ASREP];
 const POWERSHELL_BIT = 1 << FACTS.length;
+const KERBEROAST_FACT = FACTS.length + 1;
+const ASREP_FACT = FACTS.length + 2;
+/** From so many clients that want RC4 first on, it may be what all of them do. */
+const MIN_WEAK_CLIENTS = 3;
 
 const PER_TARGET = 0.03;
 const MOST_SCORE = 0.98;
@@ -338,6 +376,10 @@ interface Act {
 class Acts extends Case {
   /** Few of all facts hold of one host. */
   readonly seen: Act[] = [];
+  /** Of the kind 'tickets'. */
+  services: NameBurst | undefined;
+  probed: NameBurst | undefined;
+  proved = 0;
 
   of(fact: number): Act | undefined {
     return this.seen.find((act) => act.fact === fact);
@@ -374,6 +416,9 @@ class LateralMovementDetector implements Detector {
   readonly #edges: SessionEdges;
   readonly #edgeCap: Cap;
   readonly #controllers: HostIndex;
+  /** Clients that want RC4 first for a service, and those that want something else. */
+  readonly #weakClients: HostIndex;
+  readonly #strongClients: HostIndex;
   /** Start of the first flow of each initiator. */
   readonly #firstSeen: HostIndex;
   /** By what `#firstSeen` says. */
@@ -386,6 +431,8 @@ class LateralMovementDetector implements Detector {
     this.#edges = new SessionEdges(options.windowMs);
     this.#edgeCap = new Cap('sessions of remote control by source and target', options.maxEdges);
     this.#controllers = new HostIndex(new Cap('domain controllers', options.maxHosts));
+    this.#weakClients = new HostIndex(new Cap('clients of Kerberos that want RC4', options.maxHosts));
+    this.#strongClients = new HostIndex(new Cap('clients of Kerberos that want AES', options.maxHosts));
     this.#firstSeen = new HostIndex(new Cap('hosts that begin connections', options.maxHosts));
   }
 
@@ -397,11 +444,16 @@ class LateralMovementDetector implements Detector {
     const protocols = flows.protocol.codes;
     const services = flows.service.codes;
     const facts = new Judged(flows.operations, factsOf, NO_FACTS);
+    const isKerberos = classesOf(flows.service, (service) => service === 'kerberos');
+    const tickets = new Judged(flows.operations, ticketsOf, TICKET_NONE);
     const isPowerShell = new Judged(flows.httpRequest, (text) => POWERSHELL.test.test(text), false);
     this.#noteFirst(flows);
     for (let row = 0; row < flows.rowCount; row++) {
       const service = services[row] as number;
-      if (isDirectory[service + 1] === 1) this.#noteController(flows, row);
+      if (isDirectory[service + 1] === 1) {
+        this.#noteController(flows, row);
+        if (isKerberos[service + 1] === 1) this.#noteTickets(flows, row, tickets.at(row));
+      }
       if (isTcp[(protocols[row] as number) + 1] === 0) continue;
       // What a port is for counts only where the content is that of its carrier: HTTP and TLS of WinRM and RDP.
       const port = numberAt(flows.responderPort, row) ?? -1;
@@ -441,6 +493,43 @@ class LateralMovementDetector implements Detector {
     const address = textAt(flows.responder, row);
     if (address === undefined || (numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) return;
     if (this.#context.isHome(address)) this.#controllers.obtain(address, AddressBits.of(flows.responder).at(row));
+  }
+
+  #noteTickets(flows: FlowBatch, row: number, told: number): void {
+    if (told === TICKET_NONE) return;
+    const source = textAt(flows.initiator, row);
+    const target = textAt(flows.responder, row);
+    const startMs = numberAt(flows.startMs, row);
+    if (source === undefined || target === undefined || startMs === undefined || source === target) return;
+    if (!this.#context.isHome(source) || !this.#context.isHome(target)) return;
+    const bits = AddressBits.of(flows.initiator).at(row);
+    if ((told & TICKET_STRONG) !== 0) this.#strongClients.obtain(source, bits);
+    if ((told & (TICKET_WEAK | TICKET_PROBE)) === 0) {
+      if ((told & TICKET_PROVED) !== 0) {
+        const known = this.#acts.find('tickets', source);
+        if (known !== undefined) known.proved++;
+      }
+      return;
+    }
+    const acts = this.#acts.obtain('tickets', source);
+    if (acts === undefined) return;
+    const isRefused = (told & TICKET_REFUSED) !== 0;
+    if ((told & TICKET_WEAK) !== 0) {
+      this.#weakClients.obtain(source, bits);
+      acts.services ??= new NameBurst(this.#options.historyMs);
+      for (const service of weakServices(textAt(flows.operations, row) ?? '')) acts.services.add(service, startMs);
+      acts.add(KERBEROAST_FACT, target, isRefused);
+    }
+    if ((told & TICKET_PROBE) !== 0) {
+      const user = textAt(flows.user, row);
+      acts.probed ??= new NameBurst(this.#options.historyMs);
+      if (user !== undefined) acts.probed.add(user, startMs);
+      acts.add(ASREP_FACT, target, isRefused);
+    }
+    const times = { peer: target, startMs, endMs: numberAt(flows.endMs, row) };
+    // Tickets say more than logins that were begun, and what was given more than what was refused.
+    const weight = ((told & TICKET_WEAK) !== 0 ? 2 : 1) + (isRefused ? 0 : 0.5);
+    this.#acts.saw(acts, flows.table, row, times, -weight);
   }
 
   #take(flows: FlowBatch, row: number, family: string, told: number): void {
@@ -495,7 +584,13 @@ class LateralMovementDetector implements Detector {
 
   saturations(): Saturation[] {
     return [
-      ...this.#acts.saturations(this.id, [this.#edgeCap, this.#controllers.cap, this.#firstSeen.cap]),
+      ...this.#acts.saturations(this.id, [
+        this.#edgeCap,
+        this.#controllers.cap,
+        this.#weakClients.cap,
+        this.#strongClients.cap,
+        this.#firstSeen.cap,
+      ]),
       ...saturationsOf(this.id, [this.#pool.cap]),
     ];
   }
@@ -530,15 +625,17 @@ class LateralMovementDetector implements Detector {
   }
 
   #actDetection(kind: Kind, source: string, acts: Acts, isUsual: boolean): Detection | undefined {
-    const { minShareTargets, minScore } = this.#options;
+    const { minShareTargets, minScore, minTickets, minProbes } = this.#options;
     const present = ALL_FACTS.flatMap((fact, i) => {
       const act = acts.of(i);
       if (fact.kind !== kind || act === undefined) return [];
       // Everybody lists the shares of the server they work with.
       const counts =
-        i === SHARES
-          ? fewSize(act.targets) >= minShareTargets
-          : !OF_CONTROLLERS.has(fact.name) || this.#controllers.find(source, ipv4Bits(source)) === NO_PLACE;
+        kind === 'tickets'
+          ? this.#countsTickets(i, acts)
+          : i === SHARES
+            ? fewSize(act.targets) >= minShareTargets
+            : !OF_CONTROLLERS.has(fact.name) || this.#controllers.find(source, ipv4Bits(source)) === NO_PLACE;
       return counts ? [{ fact, act }] : [];
     });
     if (present.length === 0) return undefined;
@@ -550,6 +647,18 @@ class LateralMovementDetector implements Detector {
     if (score < minScore) return undefined;
     const reasons: Reason[] = present.map(({ fact, act }) => {
       const count = fewSize(act.targets);
+      const names = fact === KERBEROAST ? acts.services?.most : fact === ASREP ? acts.probed?.most : undefined;
+      if (names !== undefined)
+        return {
+          name: `lateral-movement.${fact.name}`,
+          value: names,
+          unit: 'names',
+          threshold: fact === KERBEROAST ? minTickets : minProbes,
+          sentence:
+            fact === KERBEROAST
+              ? `It ${fact.did} to the services of ${counted(names, 'account')} at ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}: passwords can be guessed from such tickets elsewhere.`
+              : `It ${fact.did} under ${counted(names, 'name')} at ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}, and mostly showed no key: accounts that need none are found so.`,
+        };
       return {
         name: `lateral-movement.${fact.name}`,
         value: count,
@@ -576,7 +685,7 @@ class LateralMovementDetector implements Detector {
     const peers = [...targets].sort((a, b) => weights.weight(b) - weights.weight(a) || compareText(a, b));
     const { firstMs, lastMs } = span;
     return {
-      kind: `lateral-movement.${kind}`,
+      kind: `lateral-movement.${kind === 'tickets' ? 'credentials' : kind}`,
       detector: this.id,
       actor: source,
       peers: peers.slice(0, MAX_PEERS),
@@ -589,6 +698,16 @@ class LateralMovementDetector implements Detector {
       flows: this.#acts.flows(acts),
       flowCount: acts.flowCount,
     };
+  }
+
+  /** Whether there were enough names, and others do not the same: in old networks all clients want RC4. */
+  #countsTickets(fact: number, acts: Acts): boolean {
+    const { minTickets, minProbes } = this.#options;
+    const weak = this.#weakClients.size;
+    if (weak >= MIN_WEAK_CLIENTS && weak > this.#strongClients.size) return false;
+    if (fact === KERBEROAST_FACT) return (acts.services?.most ?? 0) >= minTickets;
+    const probed = acts.probed?.most ?? 0;
+    return probed >= minProbes && 2 * acts.proved < (acts.of(ASREP_FACT)?.flows ?? 0);
   }
 
   #fanOut(group: readonly Edge[], all: readonly Edge[]): Detection | undefined {

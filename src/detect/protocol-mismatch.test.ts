@@ -294,6 +294,9 @@ describe('content on the port of another', () => {
 
   it('knows what contradicts a port', () => {
     expect(contradiction('tls', 'tls')).toBe(0);
+    // These begin in plain text, also where they go on with TLS.
+    expect(['ftp', 'pop3', 'imap'].map((service) => contradiction(service, 'tls'))).toEqual([0.6, 0.6, 0.6]);
+    expect(contradiction('ftps', 'tls')).toBe(0);
     expect(contradiction('tls', 'modbus')).toBe(0);
     expect(contradiction('imaps', 'tls')).toBe(0);
     expect(contradiction('imaps', 'http')).toBe(0.5);

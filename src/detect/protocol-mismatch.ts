@@ -149,6 +149,9 @@ const SPEAKS_HTTP: ReadonlySet<string> = new Set([
 /** Services that begin without TLS, so that TLS from the first byte is something else. */
 const NEVER_TLS: ReadonlySet<string> = new Set([
   'ssh',
+  'ftp',
+  'pop3',
+  'imap',
   'telnet',
   'dns',
   'smb',

@@ -41,7 +41,7 @@ describe('incidents of misuse', () => {
       ['192.168.1.8 asked for the secrets of the domain (DCSync) at 192.168.1.2 in 1 min.', 'high 66 T1003.006'],
       ['192.168.1.8 asked who is logged on at 192.168.1.2 in 1 min.', 'medium 41 T1049'],
       [
-        '192.168.1.8 reached 4 hosts (192.168.1.11, 192.168.1.12 and others) by SSH, which it had not before in 1 min.',
+        '192.168.1.8 reached 4 hosts (192.168.1.11, 192.168.1.12 and others) by SSH in 1 min, which it had not before.',
         'medium 49 T1021.004',
       ],
       [
@@ -57,6 +57,34 @@ describe('incidents of misuse', () => {
         '192.168.1.9 answers DHCP beside 192.168.1.1 and names another router or DNS server (5 flows).',
         'high 70 T1557.003',
       ],
+    ]);
+  });
+
+  it('say of calls that were all refused that they were tried', () => {
+    const refused = {
+      name: 'lateral-movement.refused',
+      value: 0.7,
+      unit: 'factor',
+      sentence: 'All of it was refused.',
+    };
+    const titleOf = (kind: string, name: string): string =>
+      incidentOf(
+        example(kind, {
+          peerCount: 1,
+          peers: ['192.168.1.13'],
+          reasons: [{ ...refused, name: `lateral-movement.${name}` }, refused],
+        }),
+      ).title;
+    expect([
+      titleOf('lateral-movement.execution', 'service'),
+      titleOf('lateral-movement.execution', 'service-start'),
+      titleOf('lateral-movement.credentials', 'dcsync'),
+      titleOf('lateral-movement.credentials', 'coerced'),
+    ]).toEqual([
+      '192.168.1.8 tried to create a service on 192.168.1.13 in 1 min, and was refused.',
+      '192.168.1.8 tried to start or change a service on 192.168.1.13 in 1 min, and was refused.',
+      '192.168.1.8 asked for the secrets of the domain (DCSync) at 192.168.1.13 in 1 min, and was refused.',
+      '192.168.1.8 tried to make servers sign on elsewhere: 192.168.1.13 in 1 min, and was refused.',
     ]);
   });
 

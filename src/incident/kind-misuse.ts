@@ -4,7 +4,7 @@ import type { SeverityStep } from './incident.ts';
 import type { KindInfo, Telling } from './kind.ts';
 import { hasReason, numberOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
-import { addressList, knownService, serviceLabel, usualService } from './words.ts';
+import { addressList, knownService, serviceLabel, spanText, usualService } from './words.ts';
 
 /** The kinds of what is done with a host, a port, a password or the local network that they are not there for. */
 
@@ -120,6 +120,7 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     techniques: movementTechniques,
     label: 'remote execution',
     deed: (told) => `${deeds(told.detection, EXECUTION)} ${targets(told)}`,
+    end: movementEnd,
   },
   {
     prefix: 'lateral-movement.credentials',
@@ -131,6 +132,7 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     techniques: movementTechniques,
     label: 'theft of secrets',
     deed: (told) => `${deeds(told.detection, CREDENTIALS)} ${targets(told)}`,
+    end: movementEnd,
   },
   {
     prefix: 'lateral-movement.enumeration',
@@ -141,6 +143,7 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     techniques: movementTechniques,
     label: 'look around inside',
     deed: (told) => `${deeds(told.detection, ENUMERATION)} ${targets(told)}`,
+    end: movementEnd,
   },
   {
     prefix: 'lateral-movement.fan-out',
@@ -153,8 +156,9 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     label: 'many new remote sessions',
     deed: (told) => {
       const label = serviceLabel(knownService(told.detection.service));
-      return `reached ${targets(told)}${label === undefined ? '' : ` by ${label}`}, which it had not before`;
+      return `reached ${targets(told)}${label === undefined ? '' : ` by ${label}`}`;
     },
+    end: (told) => `${spanText(told.firstMs, told.lastMs)}, which it had not before`,
   },
   {
     prefix: 'arp-spoof.poisoning',
@@ -236,6 +240,8 @@ const CREDENTIALS: typeof EXECUTION = [
   ['database', 'reached for the database of accounts of'],
   ['hive', 'saved registry hives of'],
   ['coerced', 'tried to make servers sign on elsewhere:'],
+  ['kerberoast', 'asked for tickets to guess passwords from (Kerberoasting) at'],
+  ['asrep', 'searched for accounts without pre-authentication (AS-REP roasting) at'],
 ];
 const ENUMERATION: typeof EXECUTION = [
   ['sessions', 'asked who is logged on at'],
@@ -245,7 +251,37 @@ const ENUMERATION: typeof EXECUTION = [
 
 function deeds(detection: Detection, table: typeof EXECUTION): string {
   const found = table.find(([reason]) => hasReason(detection, `lateral-movement.${reason}`));
-  return found?.[1] ?? 'made remote calls to';
+  const deed = found?.[1] ?? 'made remote calls to';
+  return isRefused(detection) ? deed.replace(/^\w+( or \w+)?/, attempted) : deed;
+}
+
+/** 'tried to create' of 'created'; what was asked was asked, whatever came back. */
+function attempted(verbs: string): string {
+  const words = verbs.split(' or ').map((verb) => INFINITIVES[verb]);
+  return words.includes(undefined) ? verbs : `tried to ${words.join(' or ')}`;
+}
+
+const INFINITIVES: Readonly<Record<string, string>> = {
+  created: 'create',
+  planned: 'plan',
+  called: 'call',
+  opened: 'open',
+  cleared: 'clear',
+  wrote: 'write',
+  changed: 'change',
+  started: 'start',
+  registered: 'register',
+  saved: 'save',
+};
+
+/** All calls were refused. */
+function isRefused(detection: Detection): boolean {
+  return hasReason(detection, 'lateral-movement.refused');
+}
+
+/** How long it took, and how it ended. */
+function movementEnd(told: Telling): string {
+  return `${spanText(told.firstMs, told.lastMs)}${!told.many && isRefused(told.detection) ? ', and was refused' : ''}`;
 }
 
 function movementSteps(story: Story): SeverityStep[] {
@@ -274,6 +310,8 @@ const TECHNIQUES_BY_REASON: Readonly<Record<string, readonly TechniqueId[]>> = {
   hive: ['T1003.002'],
   database: ['T1003.003'],
   coerced: ['T1187'],
+  kerberoast: ['T1558.003'],
+  asrep: ['T1558.004'],
   sessions: ['T1049'],
   accounts: ['T1087.002'],
   shares: ['T1135'],

@@ -9,7 +9,16 @@ import { RECORD_KINDS } from './kind-record.ts';
 import { THREAT_LIST_KINDS } from './kind-threat-list.ts';
 import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
-import { addressLabel, addressList, knownService, nameLabel, portLabel, serviceLabel, usualService } from './words.ts';
+import {
+  addressLabel,
+  addressList,
+  knownService,
+  nameLabel,
+  portLabel,
+  serviceLabel,
+  spanText,
+  usualService,
+} from './words.ts';
 
 /**
  * All that this floor knows of a kind of detection. A new kind is one entry of `KINDS`; a kind without an entry works too, as `fallback` says.
@@ -456,7 +465,7 @@ function onPort({ detection }: Telling): string {
 
 /** ' in 10.2 s'. */
 function within({ firstMs, lastMs }: Telling): string {
-  return lastMs > firstMs ? ` in ${humanDuration(lastMs - firstMs)}` : '';
+  return spanText(firstMs, lastMs);
 }
 
 /** ' in 10.2 s; none answered'; with a noun where a bare number would seem to count the hosts: '; 6 ports answered'. */

@@ -1,4 +1,4 @@
-import { counted } from '../core/index.ts';
+import { counted, humanDuration } from '../core/index.ts';
 import { UNLIKE_ITS_PORT } from '../detect/index.ts';
 import { PROTO, parseAddress, serviceByPort } from '../wire/index.ts';
 
@@ -129,6 +129,11 @@ export function addressList(addresses: readonly string[], total: number, noun: '
   const number = counted(all, noun, noun === 'address' ? 'addresses' : 'hosts');
   if (shown.length === 0) return all === 0 ? `an unknown ${noun}` : number;
   return all <= shown.length ? shown.join(' and ') : `${number} (${shown.join(', ')} and others)`;
+}
+
+/** ' in 10.2 s', nothing of what is told of one moment. */
+export function spanText(firstMs: number, lastMs: number): string {
+  return lastMs > firstMs ? ` in ${humanDuration(lastMs - firstMs)}` : '';
 }
 
 /** '98.1 %'. */

@@ -287,6 +287,8 @@ export const MISUSE_RULES: readonly Explanation[] = [
       'lateral-movement.database',
       'lateral-movement.hive',
       'lateral-movement.coerced',
+      'lateral-movement.kerberoast',
+      'lateral-movement.asrep',
       'lateral-movement.refused',
     ],
     matters: () => [
