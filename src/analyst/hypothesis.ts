@@ -87,7 +87,12 @@ const HYPOTHESIS_LIST = [
   {
     name: 'theft of credentials',
     meaning: 'Somebody takes passwords or their like from a machine or a domain.',
-    techniques: ['T1003.002', 'T1003.003', 'T1003.004', 'T1003.006', 'T1187', 'T1207'],
+    techniques: ['T1003.002', 'T1003.003', 'T1003.004', 'T1003.006', 'T1187', 'T1207', 'T1558.003', 'T1558.004'],
+  },
+  {
+    name: 'encryption of files',
+    meaning: 'A machine makes the files of a share useless for everybody else, most often to ask for money.',
+    techniques: ['T1486'],
   },
   {
     name: 'interception on the local network',

@@ -350,3 +350,17 @@ describe('tickets of Kerberos', () => {
     expect(detect(range(8, login).flat())).toEqual([]);
   });
 });
+
+describe('encryption of a share', () => {
+  it('finds a host that gives documents one new ending, and tells it from other work with files', () => {
+    const found = detect([smb('tree \\\\fs\\data, create data\\a.docx.locked, ending .locked on 10 files')]);
+    expect(summary(found)).toEqual(['encryption 10.0.0.5 > 10.0.0.20 0.9']);
+    expect(found[0]?.reasons[0]?.sentence).toBe(
+      'It gave ten documents or more one same new ending, as ransomware does, on 1 host, by 1 connection.',
+    );
+    expect(
+      detect([smb('tree \\\\fs\\data, create data\\a.docx.locked, rename data\\b.docx to b.docx.locked')]),
+    ).toEqual([]);
+    expect(detect([smb('create data\\ending .locked on 10 files')])).toEqual([]);
+  });
+});

@@ -58,6 +58,9 @@ import { classesOf, toldOf } from './told.ts';
  * One detection per host that acts and kind. Score: the weight of the strongest call (`FACTS`), 0.03 more for each further target, at most 0.98; times 0.7 where all calls
  * were refused; times 0.6 where the host is used to reaching many (see below).
  *
+ * `lateral-movement.encryption`: at least ten documents of a share, in one connection, get one new ending behind that of a document (`report.docx.locked`), as ransomware leaves them. Endings that
+ * programs put there (.tmp, .bak, .gz, numbers) do not count.
+ *
  * `lateral-movement.fan-out`: sessions with payload both ways to at least 4 hosts by one service of remote control (SMB, RDP, WinRM, SSH, VNC, WMI, Telnet) that began within 30
  * minutes, none of which more than one other host uses: file servers and domain controllers, to which everybody goes, do not count. Score n / (n + 2) for n hosts; times 0.7 where the
  * host had not been seen for ten minutes before, so that nobody knows whether this is new.
@@ -77,10 +80,11 @@ export const lateralMovementInfo: DetectorInfo = {
     'lateral-movement.execution',
     'lateral-movement.credentials',
     'lateral-movement.enumeration',
+    'lateral-movement.encryption',
     'lateral-movement.fan-out',
   ],
   needs: ['initiator', 'responder', 'responderPort', 'protocol', 'service', 'startMs'],
-  sees: 'Remote procedure calls by which hosts inside run programs on others, take secrets or list who is where; many new sessions of remote control from one host.',
+  sees: 'Remote procedure calls by which hosts inside run programs on others, take secrets or list who is where; many documents of a share renamed alike; many new sessions of remote control from one host.',
   fooledBy: 'Encrypted SMB and RPC hide the calls; single hops days apart. Administrators do the same by hand.',
   cost: 'One look-up per flow; about 1 kB per acting host and 100 bytes per edge.',
   source: 'Calls as in MITRE BZAR; ATT&CK T1021, T1047, T1569.002, T1003.006 and others.',
@@ -124,7 +128,7 @@ export const DEFAULT_LATERAL_MOVEMENT_OPTIONS: LateralMovementOptions = {
   maxHosts: 16_384,
 };
 
-type Kind = 'execution' | 'credentials' | 'enumeration' | 'tickets';
+type Kind = 'execution' | 'credentials' | 'enumeration' | 'encryption' | 'tickets';
 
 interface Fact {
   /** Behind 'lateral-movement.' the name of the reason. */
@@ -267,6 +271,13 @@ const FACTS: readonly Fact[] = [
     did: 'asked for lists of shares',
     test: /^srvsvc:NetrShareEnum(Sticky)?\b/,
   },
+  {
+    name: 'endings',
+    kind: 'encryption',
+    weight: 0.9,
+    did: 'gave ten documents or more one same new ending, as ransomware does,',
+    test: /^ending \.\S* on \d+ files$/,
+  },
 ];
 
 /** What domain controllers do among themselves. */
@@ -348,7 +359,13 @@ function factsOf(text: string): number {
   let refused = NO_FACTS;
   for (const operation of operationsOf(text)) {
     // Calls have a colon, files of administrative shares a dollar: the others need no further look.
-    if (!operation.includes(':') && !operation.includes('$') && !operation.startsWith('TRANS')) continue;
+    if (
+      !operation.includes(':') &&
+      !operation.includes('$') &&
+      !operation.startsWith('TRANS') &&
+      !operation.startsWith('ending ')
+    )
+      continue;
     const index = FACTS.findIndex(({ test }) => test.test(operation));
     if (index < 0) continue;
     // A call stands without a blank; a file operation has a path, and its refusal a status in capitals behind.

@@ -41,6 +41,10 @@ describe('incidents of misuse', () => {
       ['192.168.1.8 asked for the secrets of the domain (DCSync) at 192.168.1.2 in 1 min.', 'high 66 T1003.006'],
       ['192.168.1.8 asked who is logged on at 192.168.1.2 in 1 min.', 'medium 41 T1049'],
       [
+        '192.168.1.8 gave documents on 192.168.1.13 one same new ending in 1 min, as ransomware does.',
+        'high 70 T1021.002 T1486',
+      ],
+      [
         '192.168.1.8 reached 4 hosts (192.168.1.11, 192.168.1.12 and others) by SSH in 1 min, which it had not before.',
         'medium 49 T1021.004',
       ],

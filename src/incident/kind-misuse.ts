@@ -146,6 +146,17 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     end: movementEnd,
   },
   {
+    prefix: 'lateral-movement.encryption',
+    behaviour: 'encryption of files',
+    base: 46,
+    rule: 'A host gives many documents of a share one same new ending, as ransomware does',
+    direction: { inside: [8, 'Both are inside: files that others work with are lost'] },
+    techniques: () => ['T1486', 'T1021.002'],
+    label: 'documents renamed as by ransomware',
+    deed: (told) => `gave documents on ${targets(told)} one same new ending`,
+    end: (told) => `${spanText(told.firstMs, told.lastMs)}, as ransomware does`,
+  },
+  {
     prefix: 'lateral-movement.fan-out',
     behaviour: 'lateral movement',
     base: 30,

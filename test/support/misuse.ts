@@ -206,6 +206,21 @@ export const MISUSE_EXAMPLES: Readonly<Record<string, Detection>> = {
     reasons: [reason('lateral-movement.sessions', 1, 'hosts', 'It asked who is logged on on 1 host, by 1 connection.')],
     flows: [flow(1, '192.168.1.8', '192.168.1.2', 445)],
   }),
+  'lateral-movement.encryption': detection('lateral-movement.encryption', {
+    actor: '192.168.1.8',
+    peers: ['192.168.1.13'],
+    protocol: 'tcp',
+    score: 0.9,
+    reasons: [
+      reason(
+        'lateral-movement.endings',
+        1,
+        'hosts',
+        'It gave ten documents or more one same new ending, as ransomware does, on 1 host, by 1 connection.',
+      ),
+    ],
+    flows: [flow(1, '192.168.1.8', '192.168.1.13', 445)],
+  }),
   'lateral-movement.fan-out': detection('lateral-movement.fan-out', {
     actor: '192.168.1.8',
     peers: ['192.168.1.11', '192.168.1.12', '192.168.1.13', '192.168.1.14'],

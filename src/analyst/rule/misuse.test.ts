@@ -46,6 +46,7 @@ describe('verdicts on misuse', () => {
       'lateral-movement.execution: lateral movement, suspicious, investigate',
       'lateral-movement.credentials: theft of credentials, malicious, investigate',
       'lateral-movement.enumeration: lateral movement, suspicious, investigate',
+      'lateral-movement.encryption: encryption of files, malicious, investigate',
       'lateral-movement.fan-out: lateral movement, suspicious, investigate',
       'arp-spoof.poisoning: interception on the local network, malicious, investigate',
       'arp-spoof.conflict: address used twice, unsure, monitor',

@@ -325,6 +325,32 @@ export const MISUSE_RULES: readonly Explanation[] = [
     ],
   }),
   explanation({
+    prefix: 'lateral-movement.encryption',
+    nature: () => 'hostile',
+    hypothesis: () => 'encryption of files',
+    happened: (view) =>
+      `${view.actorWithPlace} gave many documents on ${peers(view)} one same new ending${view.within}.`,
+    quotes: ['lateral-movement.endings'],
+    matters: () => [
+      [
+        'Ransomware encrypts file after file and puts its own ending behind the name. Shares are encrypted from one machine, with the rights of whoever is logged on there.',
+        'lateral-movement.endings',
+      ],
+    ],
+    first: (view) => [
+      [`Take ${view.actor} off the network now, and leave it running for those who look at its memory.`],
+      [
+        `Close the shares of ${peers(view)} to writing, and look there for notes that demand money; keep the last backup from before ${view.startText} safe.`,
+      ],
+    ],
+    innocent: () => [
+      [
+        'A program that encrypts or archives files for their owner puts an ending behind names as well; somebody started it.',
+        'lateral-movement.endings',
+      ],
+    ],
+  }),
+  explanation({
     ...MOVEMENT,
     prefix: 'lateral-movement.fan-out',
     nature: () => 'ambiguous',

@@ -207,6 +207,7 @@ export class PayloadObserver {
         return;
       }
       const most = peek.most ?? MOST_BYTES;
+      context.looked = STITCH_USUAL;
       const read = peek.look(context);
       this.#judge(ref, read);
       peek = this.#peeks[this.#peek[ref]];
@@ -232,7 +233,7 @@ export class PayloadObserver {
       }
       stitcher.consume(ref, d, read);
       // The body of a message that is stepped over was not looked at.
-      const looked = Math.min(read, context.end - context.at, STITCH_USUAL);
+      const looked = Math.min(read, context.end - context.at, context.looked);
       this.#looked[s] = Math.min(0xfffe, this.#looked[s] + looked);
       if (this.#looked[s] >= most) {
         this.#end(ref, d);

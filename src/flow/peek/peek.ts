@@ -167,6 +167,8 @@ export class PeekContext {
   isLast = false;
   /** IP protocol number. */
   protocol = 0;
+  /** Most bytes that the message at `at` takes of what may be looked at of a side; a peek that read less of it says so. */
+  looked = 0;
   /** Whether the bytes come from the initiator. */
   fromInitiator = true;
   /** Ports of the side that sent the bytes and of the other. */

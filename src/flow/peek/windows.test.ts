@@ -267,6 +267,29 @@ describe('SMB', () => {
     expect(operationsOf(445, turns)).toBe('tree \\\\h\\C$, open C$\\a.doc, rename C$\\a.doc to a.locked');
   });
 
+  it('one new ending behind those of ten documents is told once, an ordinary one never', () => {
+    const renamed = (n: number, to: (i: number) => string): string =>
+      String(
+        operationsOf(445, [
+          ...tree('\\\\h\\data', 2, 1),
+          ...Array.from({ length: n }, (_, i) => [
+            ...open(`f${i}.docx`, 10 + 3 * i, 1, FILE),
+            ask(17, 12 + 3 * i, body.rename(FILE, to(i)), 1),
+          ]).flat(),
+        ]),
+      )
+        .split(', ')
+        .filter((operation) => operation.startsWith('ending'))
+        .join();
+    expect(renamed(10, (i) => `sub\\f${i}.docx.Locked`)).toBe('ending .locked on 10 files');
+    expect(renamed(12, (i) => `f${i}.xlsx.id-1.ABC`)).toBe('ending .id-1.abc on 10 files');
+    expect(renamed(9, (i) => `f${i}.docx.locked`)).toBe('');
+    expect(renamed(12, () => 'f.docx.locked')).toBe('');
+    for (const ending of ['.bak', '.tmp', '.gz', '.1', '']) expect(renamed(12, (i) => `f${i}.docx${ending}`)).toBe('');
+    // Endings that all differ are no mark of one program.
+    expect(renamed(12, (i) => `f${i}.docx.x${i}y`)).toBe('');
+  });
+
   it('a comma in a name cannot look like another operation', () => {
     const turns = [...tree('\\\\h\\C$', 2, 1), ...open('a,  svcctl:CreateServiceW, b', 3, 1, FILE)];
     expect(operationsOf(445, turns)).toBe('tree \\\\h\\C$, open C$\\a,svcctl:CreateServiceW,b');

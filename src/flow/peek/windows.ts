@@ -23,6 +23,8 @@ import { accountName, isFirstUser, noteLogin, noteToken, type SignOn } from './s
 
 /** Names, tokens and the head of a PDU stand within so many bytes of an SMB message. Together with a segment it fits in a page of the stitcher. */
 const SMB_FRONT = 2048;
+/** Headers of a write. */
+const DATA_FRONT = 128;
 /** Most bytes of a side that are read, bodies not counted. */
 const MOST_BYTES = 49_152;
 /** PDUs of Windows have at most 5,840 bytes; the token of a bind is its last part. */
@@ -31,6 +33,10 @@ const RPC_FRONT = 6000;
 const MAX_FILE_OPERATIONS = 5;
 const MAX_SIGN_ON_FAILURES = 5;
 const MAX_FAILURES = 3;
+/** Files of one connection that get one same ending behind that of a document, from which on it is told. */
+const MIN_ENDINGS = 10;
+/** Such endings that are counted, each. */
+const MAX_ENDINGS = 8;
 /** Requests whose answer is awaited. */
 const MAX_ASKED = 32;
 
@@ -58,7 +64,12 @@ class SmbState {
   /** Operation of a request, by command and message id, for its refusal. */
   readonly asked = new Map<string, string>();
   readonly call = new CallState();
+  /** The message carries data of a file, of which nothing behind the header is read. */
+  isData = false;
   fileOperations = 0;
+  /** How many files got an ending behind that of a document; the last of them, whose name comes more than once. */
+  readonly endings = new Map<string, number>();
+  lastEnded = '';
   signOnFailures = 0;
   failures = 0;
 }
@@ -79,12 +90,14 @@ export const smbPeek: StreamPeek = {
     if (end - at < Math.min(length, SMB_FRONT)) return PEEK_MORE;
 
     const state = context.state(SmbState);
+    state.isData = false;
     const read = state.connection.walk(bytes, at, Math.min(at + length, end), {
       message: (message, share, file) => tellSmb(context, state, message, share, file),
       rpc: (pdu) => tellCall(context, state.call, pdu),
     });
     if (read === at) return foreign(context, SmbState);
     state.begun = true;
+    if (state.isData) context.looked = DATA_FRONT;
     return state.isHidden || context.isFull ? PEEK_DONE : length;
   },
 };
@@ -178,10 +191,30 @@ function tellRequest(
 ): void {
   const asked = requestText(message, step, share, file);
   if (asked === undefined) return;
+  state.isData = asked.isFile && step === 'write';
+  if (asked.becomes !== undefined) tellEnding(context, state, asked.becomes);
   // A refusal of what was asked often before is told as well.
   remember(state.asked, `${message.command}/${message.messageId}`, asked.text);
   if (!asked.isFile) context.operation(asked.text);
   else if (state.fileOperations < MAX_FILE_OPERATIONS && context.operation(asked.text)) state.fileOperations++;
+}
+
+/** Endings of documents, pictures and archives that people keep. */
+const DOCUMENT_ENDING =
+  /[^\\]\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|txt|pdf|csv|jpe?g|png|gif|tiff?|psd|dwg|mp3|mp4|avi|mov|mdb|accdb|pst|msg|vsdx?|zip|rar|7z|bak|sql|xml|html?)(\.[^\\.]{2,40}(?:\.[^\\.]{2,40}){0,3})$/i;
+/** Endings that programs put behind a name for a time, or for a purpose that is known. */
+const ORDINARY_ENDING =
+  /\.(?:te?mp|bak|old|orig|new|part|partial|filepart|download|crdownload|lnk|url|gz|bz2|xz|zst|zip|7z|rar|tar|log|lock|swp|meta|sig|asc|sha\d*|md5|crc|idx|json|xml|txt|html?|pdf|docx?|xlsx?|pptx?|jpe?g|png|\d+)$/i;
+
+/** What ransomware leaves: file after file has one new ending behind its own. */
+function tellEnding(context: PeekContext, state: SmbState, name: string): void {
+  const ending = DOCUMENT_ENDING.exec(name)?.[1]?.toLowerCase();
+  if (ending === undefined || ORDINARY_ENDING.test(ending) || name === state.lastEnded) return;
+  state.lastEnded = name;
+  const known = state.endings.get(ending);
+  if (known === undefined && state.endings.size >= MAX_ENDINGS) return;
+  state.endings.set(ending, (known ?? 0) + 1);
+  if (known === MIN_ENDINGS - 1) context.operation(`ending ${ending} on ${MIN_ENDINGS} files`);
 }
 
 /** What a request other than a sign-on asks for; undefined for what says nothing (reads, queries, closes). */
@@ -190,7 +223,7 @@ function requestText(
   step: string,
   share: string | undefined,
   file: SmbFile | undefined,
-): { text: string; isFile: boolean } | undefined {
+): { text: string; isFile: boolean; becomes?: string } | undefined {
   const { fileName, subcommand } = message;
   if (step === 'tree-connect')
     return message.share === undefined ? undefined : { text: `tree ${message.share}`, isFile: false };
@@ -203,12 +236,14 @@ function requestText(
     if (pipe !== undefined) return { text: `pipe ${pipe}`, isFile: false };
     const isOld = message.disposition === 'open' || (message.disposition === undefined && step === 'open');
     const verb = message.deletes ? 'delete' : isOld ? 'open' : 'create';
-    return { text: `${verb} ${filePath(share, fileName)}`, isFile: true };
+    const text = `${verb} ${filePath(share, fileName)}`;
+    return verb === 'create' ? { text, isFile: true, becomes: fileName } : { text, isFile: true };
   }
   const name = fileName ?? file?.name;
   if (name === undefined || name === '' || pipeName(share ?? file?.share, name) !== undefined) return undefined;
   const path = filePath(share ?? file?.share, name);
-  if (message.newName !== undefined) return { text: `rename ${path} to ${message.newName}`, isFile: true };
+  if (message.newName !== undefined)
+    return { text: `rename ${path} to ${message.newName}`, isFile: true, becomes: message.newName };
   if (message.deletes || step === 'delete') return { text: `delete ${path}`, isFile: true };
   if (step === 'write') return { text: `write ${path}`, isFile: true };
   return undefined;
