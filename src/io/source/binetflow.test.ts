@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Table } from '../../core/index.ts';
 import { flowRecord } from '../../flow/index.ts';
 import { OddityCounter } from '../../wire/index.ts';
-import { type BinetflowOptions, looksLikeBinetflow, openBinetflow } from './binetflow.ts';
+import { argusError, type BinetflowOptions, looksLikeArgus, looksLikeBinetflow, openBinetflow } from './binetflow.ts';
 import { bytesSource } from './delimited.ts';
 import { openInput } from './input.ts';
 
@@ -199,5 +199,25 @@ describe.skipIf(!existsSync(DATA))('binetflow in ../shared/data (skipped where t
     const source = await openBinetflow(await openInput(join(DATA, name)), { oddities: new OddityCounter() });
     while ((await source.read()) !== undefined);
     expect(source.status()).toMatchObject({ rows, rejected: 0, state: 'whole' });
+  });
+});
+
+describe('files of argus themselves, and times without a date', () => {
+  it('are known by their cookie, and refused with what to do', () => {
+    const head = Buffer.from('8310002000000000e5712dcb00000000', 'hex');
+    expect(looksLikeArgus(head)).toBe(true);
+    expect(looksLikeArgus(head.subarray(0, 11))).toBe(false);
+    expect(looksLikeArgus(Buffer.from('0310002000000000e5712dcb', 'hex'))).toBe(false);
+    expect(argusError('x.argus').message).toBe('x.argus is a file of argus, which only its clients read');
+  });
+
+  it('say that ra writes a date where it is asked to', async () => {
+    const text =
+      'StartTime,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,TotPkts,TotBytes,State\n09:10:31.860690,udp,10.0.0.1,1,<->,10.0.0.2,53,2,200,CON\n';
+    const source = await openBinetflow(bytesSource(Buffer.from(text), 'x.csv'), { oddities: new OddityCounter() });
+    while ((await source.read()) !== undefined);
+    expect(source.status().rejects[0]?.reason).toBe(
+      "column starttime is '09:10:31.860690', which is no time with a date (ra -u writes one)",
+    );
   });
 });

@@ -95,6 +95,20 @@ export function looksLikeBinetflow(head: Uint8Array): boolean {
   return headerOf(head) !== undefined;
 }
 
+/** True for the beginning of a file of argus: a management record (type 0x8, version 3 or so) with the cookie of argus_def.h. */
+export function looksLikeArgus(head: Uint8Array): boolean {
+  if (head.length < 12 || ((head[0] as number) & 0xf0) !== 0x80) return false;
+  return head[8] === 0xe5 && head[9] === 0x71 && head[10] === 0x2d && head[11] === 0xcb;
+}
+
+/** What to do with a file of argus. */
+export function argusError(name: string): UserError {
+  return new UserError(
+    `${safeText(name)} is a file of argus, which only its clients read`,
+    `ra -u -n -r ${safeText(name)} -c , -s stime dur proto saddr sport dir daddr dport state spkts dpkts sbytes dbytes > flows.csv, then read flows.csv`,
+  );
+}
+
 interface StateWords {
   readonly initiator: string;
   readonly responder: string;
@@ -333,7 +347,11 @@ class BinetflowSource implements TableSource {
     }
     const startMs = this.#time('start');
     if (Number.isNaN(startMs)) {
-      this.#refuse(`column starttime is '${safeText(this.#text('start'), 40)}', which is no time`);
+      const text = this.#text('start');
+      const isOfDay = /^\d{1,2}:\d{2}:\d{2}(?:\.\d+)?$/.test(text);
+      this.#refuse(
+        `column starttime is '${safeText(text, 40)}', which is ${isOfDay ? 'no time with a date (ra -u writes one)' : 'no time'}`,
+      );
       return;
     }
     const duration = this.#number('duration') * 1000;

@@ -1,5 +1,5 @@
 import { looksLikeArrow, openArrow } from './arrow.ts';
-import { looksLikeBinetflow, openBinetflow } from './binetflow.ts';
+import { argusError, looksLikeArgus, looksLikeBinetflow, openBinetflow } from './binetflow.ts';
 import { looksLikeConnectionSheet, openConnectionSheet } from './connection-sheet.ts';
 import { looksLikeCsv, openCsv } from './csv/index.ts';
 import { looksLikeEve, openEve } from './eve/index.ts';
@@ -7,7 +7,7 @@ import type { RowFormat, RowInput } from './format.ts';
 import type { ByteSource } from './input.ts';
 import { looksLikeJson, looksLikeNdjson, openJson } from './json.ts';
 import { NETFLOW_CAPTURE_FORMAT, NETFLOW_FORMAT, NFCAPD_FORMAT } from './netflow/index.ts';
-import { looksLikeNfdump, openNfdump } from './nfdump.ts';
+import { looksLikeNfdump, looksLikeNfdumpJson, nfdumpJsonError, openNfdump } from './nfdump.ts';
 import { looksLikeParquet, openParquet } from './parquet.ts';
 import { looksLikeZeek, openZeekFlows, openZeekTable, zeekGivesFlows } from './zeek/index.ts';
 import { looksLikeZeekJson, openZeekJsonFlows, zeekJsonGivesFlows } from './zeek/json.ts';
@@ -68,6 +68,22 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     flows: false,
     looksLike: looksLikeArrow,
     openTable: openArrow,
+  },
+  {
+    id: 'nfdump-json',
+    title: 'JSON of nfdump: not read; nfdump writes CSV as well',
+    flows: false,
+    looksLike: looksLikeNfdumpJson,
+    openFlows: ([input]) => Promise.reject(nfdumpJsonError(input?.name ?? 'the input')),
+    openTable: (source) => Promise.reject(nfdumpJsonError(source.name)),
+  },
+  {
+    id: 'argus-binary',
+    title: 'files of argus: not read; ra turns them into text',
+    flows: false,
+    looksLike: looksLikeArgus,
+    openFlows: ([input]) => Promise.reject(argusError(input?.name ?? 'the input')),
+    openTable: (source) => Promise.reject(argusError(source.name)),
   },
   {
     id: 'json',

@@ -4,7 +4,7 @@ import type { Table } from '../../core/index.ts';
 import { flowRecord } from '../../flow/index.ts';
 import { OddityCounter } from '../../wire/index.ts';
 import { bytesSource } from './delimited.ts';
-import { looksLikeNfdump, openNfdump } from './nfdump.ts';
+import { looksLikeNfdump, looksLikeNfdumpJson, nfdumpJsonError, openNfdump } from './nfdump.ts';
 
 const OLD = 'ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt';
 const NEW = 'firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows';
@@ -190,6 +190,34 @@ describe('openNfdump', () => {
       '10.0.0.1 25 2 88 1 answered',
       '10.0.0.1 80 4 176 4 answered',
     ]);
+  });
+
+  it('joins the directions also after a record with a time far ahead, and where an end lies before the start', () => {
+    const early = (line: string): string => line.replace(/^([^,]*),[^,]*,/, '$1,2024-01-01 09:59:59,');
+    const far = record(0, '10.0.0.8 50001', '192.0.2.9 443', 'TCP', '...AP.SF', 5, 500).replaceAll('2024', '2031');
+    return flowsOf(
+      file(
+        far,
+        early(record(10, '10.0.0.1 50000', '192.0.2.9 443', 'TCP', '...AP.SF', 10, 1200)),
+        early(record(10, '192.0.2.9 443', '10.0.0.1 50000', 'TCP', '...AP.SF', 8, 9000)),
+        record(20, '10.0.0.1 50002', '192.0.2.9 443', 'TCP', '...AP.SF', 10, 1200),
+        record(21, '192.0.2.9 443', '10.0.0.1 50002', 'TCP', '...AP.SF', 8, 9000),
+      ),
+    ).then(({ rows }) =>
+      expect(rows.map((r) => [r.initiatorPort, r.responderPackets, r.durationMs, r.outcome].join(' ')).sort()).toEqual([
+        '50000 8 0 answered',
+        '50001 0 1000 unanswered',
+        '50002 8 2000 answered',
+      ]),
+    );
+  });
+
+  it('knows the JSON of nfdump, which is refused with what to do', () => {
+    const json = (text: string): boolean => looksLikeNfdumpJson(Buffer.from(text));
+    expect(json('[\n{\n\t"type" : "FLOW",\n\t"first" : "2024-01-01T10:00:00.1",\n')).toBe(true);
+    expect(json('{"type":"FLOW","sampled":0,"src4_addr":"10.0.0.1"}')).toBe(true);
+    expect(json('{"type":"flow","src_ip":"10.0.0.1"}')).toBe(false);
+    expect(nfdumpJsonError('x.json').message).toBe('x.json is JSON of nfdump, of which the CSV is read as flows');
   });
 
   it('rejects what is no record with line and column', async () => {

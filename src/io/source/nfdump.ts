@@ -78,6 +78,20 @@ export function looksLikeNfdump(head: Uint8Array): boolean {
   return isHeader(line.replace(/^\ufeff/, '').split(','));
 }
 
+/** True for what `nfdump -o json` writes. `head` is decompressed. */
+export function looksLikeNfdumpJson(head: Uint8Array): boolean {
+  const text = Buffer.from(head.subarray(0, 4096)).toString('latin1');
+  return /^\s*\[?\s*\{\s*"type"\s*:\s*"(?:FLOW|EVENT)"/.test(text) && /"src[46]_addr"|"t_first"|"first"\s*:/.test(text);
+}
+
+/** As a table of any kind it would be read without anything being known of it. */
+export function nfdumpJsonError(name: string): UserError {
+  return new UserError(
+    `${safeText(name)} is JSON of nfdump, of which the CSV is read as flows`,
+    'nfdump -r file -o csv > flows.csv, then read flows.csv; or --as json to look at it as a table',
+  );
+}
+
 /** One record, one direction. */
 interface Half {
   readonly startMs: number;
@@ -97,6 +111,8 @@ interface Half {
   readonly backPackets: number;
   readonly backBytes: number;
   readonly vlan: number;
+  /** The newest time of the records when it came. */
+  arrivedMs: number;
 }
 
 /** Opens text of nfdump. Rejects with a UserError where its first line is no header of nfdump, or the source fails before it gave anything. */
@@ -260,7 +276,8 @@ class NfdumpSource implements TableSource {
     if (Number.isNaN(packets)) return this.#fault('packets', this.#text('packets'), 'number');
     if (Number.isNaN(bytes)) return this.#fault('bytes', this.#text('bytes'), 'number');
     const end = this.#time('end');
-    const endMs = Number.isNaN(end) ? startMs + number('duration') * 1000 : end;
+    // Exporters reckon both times from the time since they were started, and round: the end may lie before the start.
+    const endMs = Number.isNaN(end) ? startMs + number('duration') * 1000 : Math.max(startMs, end);
     const protocol = protocolByName(this.#text('protocol'), source.includes(':'));
     const isIcmp = protocol === PROTO.icmp || protocol === PROTO.icmpv6;
     const hasPorts = protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp;
@@ -284,6 +301,7 @@ class NfdumpSource implements TableSource {
       backPackets: back > 0 ? back : Number.NaN,
       backBytes: back > 0 ? backBytes : Number.NaN,
       vlan: vlan > 0 ? vlan : Number.NaN,
+      arrivedMs: Number.NaN,
     };
   }
 
@@ -293,6 +311,7 @@ class NfdumpSource implements TableSource {
 
   #pair(half: Half): void {
     if (half.startMs > this.#newestMs) this.#newestMs = half.startMs;
+    half.arrivedMs = this.#newestMs;
     if (!Number.isNaN(half.backPackets)) {
       this.#pairs++;
       this.#ready.push([half, undefined]);
@@ -321,8 +340,9 @@ class NfdumpSource implements TableSource {
       this.#releaseOldest();
     }
     for (const [, list] of this.#waiting) {
-      const oldest = list[0] as Half;
-      if (!(this.#newestMs - Math.max(oldest.startMs, oldest.endMs) > PAIR_WAIT_MS)) break;
+      // From when it came: after one record with a time far ahead all others would be old.
+      const { arrivedMs, endMs } = list[0] as Half;
+      if (!(this.#newestMs - Math.max(arrivedMs, Number.isNaN(endMs) ? arrivedMs : endMs) > PAIR_WAIT_MS)) break;
       this.#releaseOldest();
     }
   }
