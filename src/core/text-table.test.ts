@@ -48,3 +48,9 @@ test('the numbers of a column are looked up by its codes, and one that was not t
     1,
   ]);
 });
+
+test('texts whose hashes were made to begin at the same place have places all the same', () => {
+  const table = new TextTable();
+  for (let i = 0; i < 1000; i++) expect(table.add(`t${i}`, 7 | (i << 16))).toBe(i);
+  for (let i = 0; i < 1000; i++) expect(table.find(`t${i}`, 7 | (i << 16))).toBe(i);
+});

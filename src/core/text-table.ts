@@ -1,9 +1,10 @@
 import { NO_ROW, widened } from './number-table.ts';
+import { Salt } from './salt.ts';
 import { PackedTextColumn, type StringColumn } from './table.ts';
 import { unitText } from './text.ts';
 import { hash32, type TextHashes } from './text-hash.ts';
 
-/** The longest way through the table. Chance does not come near it at half load; who makes hashes collide is refused. */
+/** The longest way through the table. Chance does not come near it at half load; where hashes were made to collide, another salt is taken. */
 const MAX_PROBES = 256;
 /** Up to so many bytes of texts double, more grow by half. */
 const DOUBLING_BYTES = 2 ** 18;
@@ -20,6 +21,7 @@ export class TextTable {
   #hashes = new Int32Array(16);
   /** Text + 1 by hash; 0 is empty. Its length is a power of two, at least twice the number of texts. Linear probing. */
   #table = new Int32Array(32);
+  readonly #salt = new Salt();
 
   get size(): number {
     return this.#size;
@@ -29,8 +31,9 @@ export class TextTable {
   find(text: string, hash = hash32(text)): number {
     const mask = this.#table.length - 1;
     const wanted = hash | 0;
+    const home = this.#homeOf(wanted);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const number = this.#table[(wanted + probe) & mask] - 1;
+      const number = this.#table[(home + probe) & mask] - 1;
       if (number < 0) return NO_ROW;
       if (this.#hashes[number] === wanted && this.#equals(number, text)) return number;
     }
@@ -40,8 +43,13 @@ export class TextTable {
   /** The number of a text that has none yet; `NO_ROW` where its way through the table would be too long. */
   add(text: string, hash = hash32(text)): number {
     if (2 * (this.#size + 1) > this.#table.length) this.#grow();
-    const at = this.#vacant(hash | 0);
+    let at = this.#vacant(hash | 0);
+    if (at === NO_ROW && this.#salt.change()) {
+      this.#rebuild();
+      at = this.#vacant(hash | 0);
+    }
     if (at === NO_ROW) return NO_ROW;
+    this.#salt.added();
     const number = this.#size++;
     this.#table[at] = number + 1;
     this.#hashes[number] = hash | 0;
@@ -76,8 +84,9 @@ export class TextTable {
 
   #vacant(hash: number): number {
     const mask = this.#table.length - 1;
+    const home = this.#homeOf(hash);
     for (let probe = 0; probe < MAX_PROBES; probe++) {
-      const at = (hash + probe) & mask;
+      const at = (home + probe) & mask;
       if (this.#table[at] === 0) return at;
     }
     return NO_ROW;
@@ -87,11 +96,26 @@ export class TextTable {
     this.#table = new Int32Array(2 * this.#table.length);
     this.#ends = widened(this.#ends, this.#table.length / 2);
     this.#hashes = widened(this.#hashes, this.#table.length / 2);
+    this.#rebuild();
+  }
+
+  #homeOf(hash: number): number {
+    const salt = this.#salt.value;
+    if (salt === 0) return hash;
+    const h = Math.imul(hash ^ salt, 0x85ebca6b);
+    return h ^ (h >>> 16);
+  }
+
+  #rebuild(): void {
+    this.#table.fill(0);
+    let isWhole = true;
     for (let number = 0; number < this.#size; number++) {
-      // One for which there is no place was made to collide, and is not found any more.
+      // One for which there is no place with any salt is not found any more.
       const at = this.#vacant(this.#hashes[number]);
-      if (at !== NO_ROW) this.#table[at] = number + 1;
+      if (at === NO_ROW) isWhole = false;
+      else this.#table[at] = number + 1;
     }
+    if (!isWhole && this.#salt.change()) this.#rebuild();
   }
 }
 

@@ -146,8 +146,15 @@ test('the table of pairs grows past a hundred thousand and drops what left its w
 
 test('hashes that are made to collide are refused and counted', () => {
   const windows = new SourceWindows({ maxSources: 1000, maxPairs: 1000 });
-  for (let i = 0; i < 1000; i++) windows.source(i << 16, 0, 0);
+  for (let i = 0; i < 1000; i++) windows.source(0, i, 0);
   expect(windows.refusedSources).toBe(1000 - windows.sourceCount);
   expect(windows.refusedSources).toBeGreaterThan(0);
   expect(() => new SourceWindows({ maxSources: 131_071, maxPairs: 1 })).toThrow(RangeError);
+});
+
+test('sources whose hashes were made to begin at the same place have windows all the same', () => {
+  const windows = new SourceWindows({ maxSources: 1000, maxPairs: 1000 });
+  for (let i = 0; i < 1000; i++) expect(windows.source(7 | (i << 16), 0, 1)).toBe(i);
+  for (let i = 0; i < 1000; i++) expect(windows.source(7 | (i << 16), 0, 1)).toBe(i);
+  expect(windows.refusedSources).toBe(0);
 });

@@ -1,4 +1,4 @@
-import { widened } from '../core/index.ts';
+import { Salt, widened } from '../core/index.ts';
 
 /**
  * What each source did lately: a sliding window of 60 s in 10 s buckets, in event time.
@@ -251,6 +251,7 @@ export class SourceWindows {
   #words = new Int32Array(256 * WORDS);
   /** Source + 1 by the hash of its address; 0 is empty. Its length is a power of two, at least twice the number of sources. Linear probing. */
   #table = new Int32Array(512);
+  readonly #salt = new Salt();
   /** Rings of bytes, and those that need more. */
   #narrow = new RingPool(new Uint8Array(64 * RING_COUNTS));
   #wide = new RingPool(new Int32Array(64 * RING_COUNTS));
@@ -292,11 +293,16 @@ export class SourceWindows {
       return NONE;
     }
     if (2 * (this.#size + 1) > this.#table.length) this.#index(2 * this.#table.length);
-    const vacant = this.#slotOf(a, b);
+    let vacant = this.#slotOf(a, b);
+    if (vacant < 0 && this.#salt.change()) {
+      this.#index(this.#table.length);
+      vacant = this.#slotOf(a, b);
+    }
     if (vacant < 0) {
       this.refusedSources++;
       return NONE;
     }
+    this.#salt.added();
     const id = this.#take();
     this.#table[vacant] = id + 1;
     const at = id * WORDS;
@@ -461,7 +467,7 @@ export class SourceWindows {
     const table = this.#table;
     const words = this.#words;
     const mask = table.length - 1;
-    const home = a ^ (b >>> 16);
+    const home = this.#homeOf(a ^ (b >>> 16));
     for (let probe = 0; probe < MAX_SOURCE_PROBES; probe++) {
       const slot = (home + probe) & mask;
       const at = (table[slot] - 1) * WORDS;
@@ -470,15 +476,25 @@ export class SourceWindows {
     return NONE;
   }
 
-  /** Makes the table anew. A source that finds no place any more is found no more: only collisions by design come to that. */
+  #homeOf(hash: number): number {
+    const salt = this.#salt.value;
+    if (salt === 0) return hash;
+    const h = Math.imul(hash ^ salt, 0x85ebca6b);
+    return h ^ (h >>> 16);
+  }
+
+  /** Makes the table anew. A source that finds no place with any salt is found no more: only collisions by design come to that. */
   #index(length: number): void {
     this.#table = new Int32Array(length);
+    let isWhole = true;
     for (let id = 0; id < this.#next; id++) {
       const at = id * WORDS;
       if (this.#words[at + RING] === FREE) continue;
       const slot = this.#slotOf(this.#words[at + KEY_A], this.#words[at + KEY_B]);
-      if (slot >= 0) this.#table[slot] = id + 1;
+      if (slot < 0) isWhole = false;
+      else this.#table[slot] = id + 1;
     }
+    if (!isWhole && this.#salt.change()) this.#index(length);
   }
 
   /** A number for a source. */
