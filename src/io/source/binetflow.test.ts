@@ -220,4 +220,15 @@ describe('files of argus themselves, and times without a date', () => {
       "column starttime is '09:10:31.860690', which is no time with a date (ra -u writes one)",
     );
   });
+
+  it('and sums alone, as ra writes by itself, tell who was refused and who was let in', async () => {
+    const row = (state: string, packets: number): string =>
+      `1700000000.5,tcp,10.0.0.1,4000,->,10.0.0.2,25,${packets},${56 * packets},${state}`;
+    const text = `StartTime,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,TotPkts,TotBytes,State\n${[row('RST', 2), row('RST', 3), row('FIN', 22), row('FIN', 4), row('REQ', 2)].join('\n')}\n`;
+    const source = await openBinetflow(bytesSource(Buffer.from(text), 'x.csv'), { oddities: new OddityCounter() });
+    const table = await source.read();
+    expect(
+      table === undefined ? [] : Array.from({ length: table.rowCount }, (_, i) => flowRecord(table, i).outcome),
+    ).toEqual(['refused', 'unknown', 'answered', 'unknown', 'unanswered']);
+  });
 });

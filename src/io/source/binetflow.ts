@@ -438,8 +438,11 @@ class BinetflowSource implements TableSource {
         if (handshake > 0) out.number(C.handshakeMs, row, handshake);
         const doubtful = direction.includes('?') && !state.isFlags;
         // Without flags a reset after two packets is all that an attempt got; later it may have come from either side.
-        const isRefused = state.text === 'RST' && packets === 2 && bytesB > 0;
-        const isLetIn = TCP_LET_IN.has(state.text) && bytesA > 0 && bytesB > 0;
+        // Where sums alone are told, as ra does by itself, the second packet is the reset of the other side, and whoever came as far as an end was let in.
+        const isSum = Number.isNaN(bytesB) && Number.isNaN(packetsB);
+        const isRefused = state.text === 'RST' && packets === 2 && (bytesB > 0 || isSum);
+        const isLetIn =
+          TCP_LET_IN.has(state.text) && ((bytesA > 0 && bytesB > 0) || (isSum && state.text === 'FIN' && packets > 4));
         const outcome = isRefused ? 'refused' : isLetIn ? 'answered' : (TCP_OUTCOME[letters] ?? 'unknown');
         out.word(C.outcome, row, doubtful || (letters === 'S0' && bytesB > 0) ? 'unknown' : outcome);
       } else if (isArp) {
