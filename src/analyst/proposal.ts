@@ -81,6 +81,7 @@ export function draftRules(incident: Incident, verdict: Verdict): Proposal[] {
 const REVERSED: readonly string[] = [
   'policy.unknown-destination',
   'arp-spoof.',
+  'dhcp-starvation.',
   'name-poison.',
   'rogue-dhcp.',
   'scan.arp',

@@ -26,6 +26,7 @@ it('lists every detector once, with kinds that begin with its id', () => {
     'arp-spoof',
     'name-poison',
     'rogue-dhcp',
+    'dhcp-starvation',
     'new-device',
     'new-service',
     'new-edge',

@@ -9,6 +9,11 @@ import {
 } from './cleartext-login.ts';
 import type { Detector, DetectorInfo, NetworkContext } from './detection.ts';
 import { createDgaDetector, DEFAULT_DGA_OPTIONS, dgaInfo } from './dga.ts';
+import {
+  createDhcpStarvationDetector,
+  DEFAULT_DHCP_STARVATION_OPTIONS,
+  dhcpStarvationInfo,
+} from './dhcp-starvation.ts';
 import { createDnsBurstDetector, DEFAULT_DNS_BURST_OPTIONS, dnsBurstInfo } from './dns-burst.ts';
 import { createDnsTunnelDetector, DEFAULT_DNS_TUNNEL_OPTIONS, dnsTunnelInfo } from './dns-tunnel.ts';
 import { createDynamicNameDetector, DEFAULT_DYNAMIC_NAME_OPTIONS, dynamicNameInfo } from './dynamic-name.ts';
@@ -148,6 +153,7 @@ export const DETECTORS: readonly DetectorEntry[] = [
   entry(arpSpoofInfo, { ...DEFAULT_ARP_SPOOF_OPTIONS }, createArpSpoofDetector),
   entry(namePoisonInfo, { ...DEFAULT_NAME_POISON_OPTIONS }, createNamePoisonDetector),
   entry(rogueDhcpInfo, { ...DEFAULT_ROGUE_DHCP_OPTIONS }, createRogueDhcpDetector),
+  entry(dhcpStarvationInfo, { ...DEFAULT_DHCP_STARVATION_OPTIONS }, createDhcpStarvationDetector),
   entry(newDeviceInfo, { ...DEFAULT_NEW_DEVICE_OPTIONS }, createNewDeviceDetector),
   entry(newServiceInfo, { ...DEFAULT_NEW_SERVICE_OPTIONS }, createNewServiceDetector),
   entry(newEdgeInfo, { ...DEFAULT_NEW_EDGE_OPTIONS }, createNewEdgeDetector),

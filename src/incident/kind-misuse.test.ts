@@ -58,6 +58,10 @@ describe('incidents of misuse', () => {
         'high 64 T1557.001',
       ],
       [
+        '192.168.1.1 was asked by DHCP for 300 addresses that hardly anybody took in 1 min.',
+        'medium 55 T1499.002 T1557.003',
+      ],
+      [
         '192.168.1.9 answers DHCP beside 192.168.1.1 and names another router or DNS server (5 flows).',
         'high 70 T1557.003',
       ],

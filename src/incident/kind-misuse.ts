@@ -211,6 +211,22 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     },
   },
   {
+    prefix: 'dhcp-starvation.',
+    behaviour: 'denial of service',
+    base: 42,
+    rule: 'Far more requests for addresses than clients that take one',
+    direction: {},
+    techniques: () => ['T1499.002', 'T1557.003'],
+    label: 'DHCP starvation',
+    deed: ({ detection }) => {
+      const count = numberOf(detection, 'dhcp-starvation.discovers');
+      const what = count === undefined ? 'many addresses' : counted(count, 'address', 'addresses');
+      return hasReason(detection, 'dhcp-starvation.sender')
+        ? `asked ${addressList(detection.peers, detection.peerCount)} by DHCP for ${what} that it did not take`
+        : `was asked by DHCP for ${what} that hardly anybody took`;
+    },
+  },
+  {
     prefix: 'rogue-dhcp.server',
     behaviour: 'interception',
     base: 44,

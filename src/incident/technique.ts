@@ -41,6 +41,7 @@ const TECHNIQUE_LIST = [
   { id: 'T1498.001', name: 'Network Denial of Service: Direct Network Flood', tactic: 'Impact' },
   { id: 'T1498.002', name: 'Network Denial of Service: Reflection Amplification', tactic: 'Impact' },
   { id: 'T1499.001', name: 'Endpoint Denial of Service: OS Exhaustion Flood', tactic: 'Impact' },
+  { id: 'T1499.002', name: 'Endpoint Denial of Service: Service Exhaustion Flood', tactic: 'Impact' },
   {
     id: 'T1557.001',
     name: 'Adversary-in-the-Middle: LLMNR/NBT-NS Poisoning and SMB Relay',
@@ -103,6 +104,7 @@ const FACTS: Readonly<Record<TechniqueId, string>> = {
   'T1498.001': 'More packets than the target can take are sent to it straight',
   'T1498.002': 'Answers to requests with a forged sender flood the target',
   'T1499.001': 'Half-open connections use up what the target has for new ones',
+  'T1499.002': 'A service is asked until it has nothing left to give',
   'T1557.001': 'A host answers for names of others by LLMNR or NetBIOS',
   'T1557.002': 'Addresses of others are claimed by ARP',
   'T1557.003': 'A second DHCP server tells clients where to send their traffic',

@@ -344,6 +344,38 @@ export const MISUSE_EXAMPLES: Readonly<Record<string, Detection>> = {
     ],
     flows: [flow(1, '192.168.1.50', '192.168.1.9', 5355, { protocol: 'udp', service: 'llmnr', dnsQuery: 'wpad' })],
   }),
+  'dhcp-starvation.pool': detection('dhcp-starvation.pool', {
+    actor: '192.168.1.1',
+    peers: ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'],
+    peerCount: 64,
+    port: 67,
+    protocol: 'udp',
+    service: 'dhcp',
+    score: 0.83,
+    flowCount: 300,
+    reasons: [
+      reason(
+        'dhcp-starvation.discovers',
+        300,
+        'messages',
+        '300 requests for an address (DISCOVER) came within 7 s, up to 300 requests in a minute.',
+        60,
+      ),
+      reason(
+        'dhcp-starvation.taken',
+        0,
+        'messages',
+        'None went on to take an address (REQUEST), as clients do at once.',
+      ),
+      reason(
+        'dhcp-starvation.hardware',
+        64,
+        'addresses',
+        'They came under more than 64 hardware addresses, none of which sent most of them: such addresses are made up.',
+      ),
+    ],
+    flows: [flow(1, '0.0.0.0', '255.255.255.255', 67, { protocol: 'udp', initiatorPort: 68, service: 'dhcp' })],
+  }),
   'rogue-dhcp.server': detection('rogue-dhcp.server', {
     actor: '192.168.1.9',
     peers: ['192.168.1.1'],

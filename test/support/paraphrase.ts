@@ -278,6 +278,8 @@ Remote execution from {a} on {p} began at {sc}.`,
   'name-poison.answers': `{a} answered {p}.
 {a} answered for {m:name-poison.names} names.
 {p} asked for names.`,
+  'dhcp-starvation.pool': `{a} was asked for addresses.
+There were {m:dhcp-starvation.discovers} requests.`,
   'rogue-dhcp.server': `{a} answered DHCP requests.
 {a} may be a home router that somebody plugged in.
 {a} offered addresses to clients.`,

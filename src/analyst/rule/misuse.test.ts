@@ -51,6 +51,7 @@ describe('verdicts on misuse', () => {
       'arp-spoof.poisoning: interception on the local network, malicious, investigate',
       'arp-spoof.conflict: address used twice, unsure, monitor',
       'name-poison.answers: interception on the local network, malicious, investigate',
+      'dhcp-starvation.pool: denial of service, suspicious, investigate',
       'rogue-dhcp.server: interception on the local network, malicious, investigate',
     ]);
   });

@@ -445,6 +445,38 @@ export const MISUSE_RULES: readonly Explanation[] = [
     innocent: () => [['A test of security that was agreed on does the same.']],
   }),
   explanation({
+    prefix: 'dhcp-starvation.',
+    nature: () => 'hostile',
+    hypothesis: () => 'denial of service',
+    happened: (view) =>
+      view.has('dhcp-starvation.sender')
+        ? `${view.actor} asked for one address after another by DHCP and took hardly any of them.`
+        : `${view.actor} was asked for one address after another by DHCP, and hardly any was taken.`,
+    quotes: [
+      'dhcp-starvation.discovers',
+      'dhcp-starvation.taken',
+      'dhcp-starvation.hardware',
+      'dhcp-starvation.sender',
+    ],
+    matters: () => [
+      [
+        'A server that has no addresses left gives none to devices that come; a second server can then answer in its place and send their traffic its own way.',
+        'dhcp-starvation.discovers',
+      ],
+    ],
+    first: () => [
+      [
+        'Find the port of the switch behind which these hardware addresses are: its table of addresses shows it.',
+        'dhcp-starvation.hardware',
+      ],
+      ['Look whether the server has addresses left, and free those that were offered.'],
+      ['A limit of hardware addresses per port of the switch (port security) and of DHCP messages stops this.'],
+    ],
+    innocent: () => [
+      ['A test of the DHCP server under load looks the same; somebody knows of it.', 'dhcp-starvation.discovers'],
+    ],
+  }),
+  explanation({
     prefix: 'rogue-dhcp.',
     nature: () => 'hostile',
     hypothesis: () => 'interception on the local network',

@@ -150,6 +150,7 @@ export const SUPPORTED: readonly (readonly [prefix: string, groups: readonly Ver
   ['lateral-movement.enumeration', ['scan']],
   ['arp-spoof.', ['spoof', 'send']],
   ['name-poison.', ['answer', 'send', 'spoof']],
+  ['dhcp-starvation.', ['ask', 'send', 'answer']],
   ['rogue-dhcp.', ['answer', 'send', 'spoof']],
   ['new-', ['connect', 'send', 'try', 'ask']],
   ['policy.', ['connect', 'send', 'try', 'ask']],
