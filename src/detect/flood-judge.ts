@@ -15,6 +15,9 @@ const WHAT: Readonly<Record<FloodKind, string>> = {
   'flood.ack': 'stray TCP packet',
 };
 
+/** Sources that are not taken for forged, at most. */
+const FEW_SOURCES = 16;
+
 /** A one-way stream must be so much more than a flood of many flows. */
 const FEW_FLOWS_FACTOR = 10;
 
@@ -175,6 +178,40 @@ export class FloodJudge {
       flows: within.slice(0, MAX_EVIDENCE_FLOWS),
       flowCount: Math.max(flowCount, Math.min(within.length, MAX_EVIDENCE_FLOWS)),
     };
+  }
+
+  /**
+   * What was found of a target, told of its sources where these are few and all of the home network: who forges addresses takes many, and one's own hosts are what can be looked at.
+   */
+  bySource(found: Detection, target: Target): Detection[] {
+    const { sources } = target;
+    if (found.actor !== target.host || !sources.exact || sources.count < 2 || sources.count > FEW_SOURCES)
+      return [found];
+    const hosts = sources.top(FEW_SOURCES);
+    if (!hosts.every((host) => this.#context.isHome(host))) return [found];
+    return hosts
+      .filter((host) => sources.weight(host) >= sources.total / (2 * hosts.length))
+      .map((host): Detection => {
+        const share = sources.weight(host) / sources.total;
+        const flows = found.flows.filter((flow) => flow.initiator === host || flow.responder === host);
+        return {
+          ...found,
+          actor: host,
+          peers: [target.host],
+          peerCount: 1,
+          reasons: found.reasons.map((reason) =>
+            reason.name === 'flood.role'
+              ? {
+                  ...reason,
+                  value: 'source',
+                  sentence: `The host named first is one of ${counted(hosts.length, 'source')}, all of the home network, and sent ${percent(share)} of the packets; the other host is the target.`,
+                }
+              : reason,
+          ),
+          flows,
+          flowCount: Math.max(flows.length, Math.round(share * found.flowCount)),
+        };
+      });
   }
 
   judgeAnswerer(answerer: Answerer): Detection | undefined {

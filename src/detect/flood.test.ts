@@ -477,3 +477,27 @@ describe('flood.ack', () => {
     expect(detect(flows).filter(({ kind }) => kind === 'flood.ack')).toEqual([]);
   });
 });
+
+describe('several sources', () => {
+  const from = (hosts: readonly string[], target: string): FlowRecord[] =>
+    range(4000, (i) => flow({ initiator: hosts[i % hosts.length] ?? '', responder: target, startMs: T0 + i }));
+
+  it('that are few and all inside are each named', () => {
+    const bots = ['10.0.0.5', '10.0.0.6', '10.0.0.7', '10.0.0.8'];
+    const found = detect(from(bots, '203.0.113.80'));
+    expect(found.map(({ actor, peers, flowCount }) => [actor, ...peers, flowCount])).toEqual(
+      bots.map((host) => [host, '203.0.113.80', 1000]),
+    );
+    expect(sentence(found[0], 'flood.role')).toBe(
+      'The host named first is one of 4 sources, all of the home network, and sent 25 % of the packets; the other host is the target.',
+    );
+  });
+
+  it('that are many, or of which one is outside, are the target’s', () => {
+    const many = range(17, (i) => `10.0.1.${i}`);
+    expect(detect(from(many, '203.0.113.80')).map(({ actor }) => actor)).toEqual(['203.0.113.80']);
+    expect(detect(from(['10.0.0.5', '198.51.100.7'], '203.0.113.80')).map(({ actor }) => actor)).toEqual([
+      '203.0.113.80',
+    ]);
+  });
+});

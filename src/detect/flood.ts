@@ -30,7 +30,7 @@ import { classesOf, codeCount } from './told.ts';
  * Score: x / (x + 1), x being the busiest slice over its threshold, times the share of unfinished attempts for SYN floods; for backscatter n / (n + 25)
  * over the hosts, times 0.6 when only RSTs are seen.
  *
- * Actor: the source where one source sent at least 90 % of the packets; else the target, as the many sources are forged or hired. For
+ * Actor: the source where one source sent at least 90 % of the packets, or each of at most 16 that are all of the home network; else the target, as the many sources are forged or hired. For
  * backscatter the sender. The reason `flood.role` says which of these it is.
  *
  * What does not count: finished connections (a crowd of real clients, downloads), answered UDP (a busy name server), scans (many targets or ports, few packets each),
@@ -330,7 +330,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       const target = targetAt(kind, row, syn.rows.text(host));
       const found = judge.judge('flood.syn', target, minSynPackets, minHalfOpen);
       if (found === undefined) continue;
-      detections.push(found);
+      detections.push(...judge.bySource(found, target));
       named.add(target.host);
     }
     for (const row of hosts) {
@@ -339,7 +339,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       const target = targetAt(syn, row, host);
       if (judge.dominant(target) !== undefined) continue;
       const found = judge.judge('flood.syn', target, 2 * minSynPackets, minHalfOpen);
-      if (found !== undefined) detections.push(found);
+      if (found !== undefined) detections.push(...judge.bySource(found, target));
     }
     for (const [kind, kindOf, least] of [
       ['flood.udp', udp, minUdpPackets],
@@ -347,15 +347,16 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     ] as const)
       for (const row of kindOf.rows.rows()) {
         if (kindOf.weightOf(row) < least) continue;
-        const found = judge.judge(kind, targetAt(kindOf, row, kindOf.rows.text(row)), least, 0);
-        if (found !== undefined) detections.push(found);
+        const target = targetAt(kindOf, row, kindOf.rows.text(row));
+        const found = judge.judge(kind, target, least, 0);
+        if (found !== undefined) detections.push(...judge.bySource(found, target));
       }
     for (const row of stray.rows.rows()) {
       if (stray.weightOf(row) < minSynPackets) continue;
       const target = targetAt(stray, row, stray.rows.text(row));
       if (judge.dominant(target) !== undefined && judge.onePort(target) === undefined) continue;
       const found = judge.judge('flood.ack', target, minSynPackets, 0);
-      if (found !== undefined) detections.push(found);
+      if (found !== undefined) detections.push(...judge.bySource(found, target));
     }
     for (const row of answerers.rows.rows()) {
       const found = judge.judgeAnswerer(answerers.answerer(row));
