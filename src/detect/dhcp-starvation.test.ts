@@ -41,7 +41,7 @@ describe('a pool of addresses that is used up', () => {
     expect(found).toMatchObject({
       kind: 'dhcp-starvation.pool',
       actor: '192.168.1.1',
-      peerCount: 64,
+      peerCount: 32,
       port: 67,
       score: 0.8,
       flowCount: 240,
@@ -49,7 +49,7 @@ describe('a pool of addresses that is used up', () => {
     expect(found?.reasons.map((r) => r.sentence)).toEqual([
       '240 requests for an address (DISCOVER) came within 4.8 s, up to 240 requests in a minute.',
       'None went on to take an address (REQUEST), as clients do at once.',
-      'They came under more than 64 hardware addresses, none of which sent most of them: such addresses are made up.',
+      'They came under more than 32 hardware addresses, none of which sent most of them: such addresses are made up.',
     ]);
   });
 

@@ -61,14 +61,14 @@ export interface DhcpStarvationOptions {
 export const DEFAULT_DHCP_STARVATION_OPTIONS: DhcpStarvationOptions = {
   minDiscovers: 60,
   maxTaken: 0.2,
-  maxMinutes: 4096,
+  maxMinutes: 1440,
 };
 
 const MINUTE_MS = 60_000;
 /** Without an offer it takes so many times more. */
 const UNOFFERED = 10;
 const DOMINANT = 0.9;
-const MOST_KEPT = 64;
+const MOST_KEPT = 32;
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
 const NOBODY = '255.255.255.255';

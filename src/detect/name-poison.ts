@@ -46,7 +46,7 @@ export interface NamePoisonOptions {
   readonly maxHosts: number;
 }
 
-export const DEFAULT_NAME_POISON_OPTIONS: NamePoisonOptions = { minNames: 3, maxHosts: 2048 };
+export const DEFAULT_NAME_POISON_OPTIONS: NamePoisonOptions = { minNames: 3, maxHosts: 1024 };
 
 const MOST_NAMES = 64;
 const BASE_SCORE = 0.6;
