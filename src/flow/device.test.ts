@@ -494,6 +494,11 @@ test('old manuf files with blanks and comments are read, too', () => {
   ]);
 });
 
+test('a name that a service called like a member of every object says comes from Windows as any other', () => {
+  const [device] = devices([flow({ service: 'constructor', hostname: 'PC-8' })]);
+  expect(device?.names).toEqual([{ name: 'PC-8', source: 'Windows' }]);
+});
+
 test('a table that is damaged is refused, wherever it is cut or changed', () => {
   const { table } = VendorTable.fromRegistries(
     [{ name: 'manuf', text: 'AA:BB:CC\tA\tAcme\nAA:BB:CD\tB\tAcorn\n' }],

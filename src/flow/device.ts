@@ -57,14 +57,14 @@ const MAX_DNS_NAMES = 8192;
 const EPHEMERAL_FROM = 32_768;
 
 /** Where a `hostname` was said, by the flow's service. */
-const NAME_SOURCES: Readonly<Record<string, NameSource>> = {
-  dhcp: 'DHCP',
-  dhcpv6: 'DHCP',
-  mdns: 'mDNS',
-  llmnr: 'LLMNR',
-  'netbios-ns': 'NetBIOS',
-  'netbios-dgm': 'NetBIOS',
-};
+const NAME_SOURCES: ReadonlyMap<string, NameSource> = new Map([
+  ['dhcp', 'DHCP'],
+  ['dhcpv6', 'DHCP'],
+  ['mdns', 'mDNS'],
+  ['llmnr', 'LLMNR'],
+  ['netbios-ns', 'NetBIOS'],
+  ['netbios-dgm', 'NetBIOS'],
+]);
 
 export interface DeviceContext {
   readonly isHome: (address: string) => boolean;
@@ -230,7 +230,7 @@ export class DeviceTable {
     const isRelayed = operations?.includes('relayed for ') === true;
     if (client >= 0 && !isRelayed) this.#noteCode(station, SOFTWARE, batch.clients, client);
     if (!isRelayed)
-      this.#noteName(station, NAME_SOURCES[service ?? ''] ?? 'Windows', batch.hostnames, f.hostname.codes[row]);
+      this.#noteName(station, NAME_SOURCES.get(service ?? '') ?? 'Windows', batch.hostnames, f.hostname.codes[row]);
     if (operations === undefined) return;
     if (service === 'mdns') {
       for (const operation of operations.split(', '))

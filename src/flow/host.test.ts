@@ -21,6 +21,22 @@ function flow(fields: Partial<FlowRecord>): FlowRecord {
 }
 
 describe('hosts', () => {
+  it('are told as they are beside rows without an address', () => {
+    const { responder: _, ...nobody } = flow({ service: 'ssh', responderPort: 22, serverName: 'b.example' });
+    const of = (rows: readonly FlowRecord[]) => {
+      const hosts = new HostTable();
+      hosts.observe(flowTable(rows));
+      return hosts.finish().find(({ address }) => address === '10.0.0.2');
+    };
+    const known = [flow({ service: 'tls', initiator: '10.0.0.2', responder: '10.0.0.1' })];
+    const later = [
+      flow({ service: 'ssh', responderPort: 22, serverName: 'b.example' }),
+      flow({ service: 'ssh', responderPort: 22 }),
+    ];
+    expect(of([...known, nobody, ...later])).toEqual(of([...known, ...later]));
+    expect(of([...known, nobody, ...later])?.services).toEqual(new Map([['ssh/22', 2]]));
+  });
+
   it('are told by both ends of a flow', () => {
     const hosts = new HostTable();
     hosts.observe(flowTable([flow({ service: 'tls', serverName: 'a.example' }), flow({ endMs: 5000 })]));

@@ -87,14 +87,14 @@ export class HostTable {
     const serverNames = new TextNumbering(this.#nameTexts, f.serverName);
     const httpHosts = new TextNumbering(this.#nameTexts, f.httpHost);
     for (let row = 0; row < table.rowCount; row++) {
-      const from = initiators[f.initiator.codes[row]];
-      const to = responders[f.responder.codes[row]];
+      const from = hostAt(initiators, f.initiator.codes[row]);
+      const to = hostAt(responders, f.responder.codes[row]);
       const startMs = f.startMs.values[row];
       const endMs = f.endMs.values[row];
       const out = f.initiatorBytes.values[row];
       const back = f.responderBytes.values[row];
       if (from === REFUSED) this.refused++;
-      else {
+      else if (from !== MISSING) {
         this.#touch(from, startMs, endMs);
         this.#flowsOut[from]++;
         if (!isValid(f.initiatorPackets, row) || f.initiatorPackets.values[row] > 0) this.#spoke[from] = 1;
@@ -103,7 +103,7 @@ export class HostTable {
         if (this.#mac[from] === 0) this.#noteMac(from, f.initiatorMac.codes[row], initiatorMacs);
       }
       if (to === REFUSED) this.refused++;
-      else {
+      else if (to !== MISSING) {
         this.#touch(to, startMs, endMs);
         this.#flowsIn[to]++;
         this.#bytesOut[to] += back;
@@ -225,6 +225,12 @@ export class HostTable {
 
 /** The number of an address that found no place. */
 const REFUSED = -1;
+/** In place of a number where a row has no address. */
+const MISSING = -2;
+
+function hostAt(hosts: Int32Array, code: number): number {
+  return code < 0 ? MISSING : hosts[code];
+}
 
 /** What a host says it is before DHCP has given it an address. */
 const UNSPECIFIED = '0.0.0.0';
