@@ -514,7 +514,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
           value: tally.names,
           unit: 'names',
           threshold: MIN_KERBEROS_NAMES,
-          sentence: `${counted(tally.names, 'user name')} ${tally.names === 1 ? 'was' : 'were'} tried; the flows show which.`,
+          sentence: `${tally.moreNames ? 'At least ' : ''}${counted(tally.names, 'user name')} ${tally.names === 1 ? 'was' : 'were'} tried; the flows show which.`,
         },
       );
     }

@@ -60,7 +60,8 @@ function refusalOf(text: string): number {
   return operations.includes('KDC_ERR_C_PRINCIPAL_UNKNOWN') ? KERBEROS_UNKNOWN_NAME : KERBEROS_NONE;
 }
 
-const MOST_NAMES = 256;
+/** Names that are told apart, of one client at one server. */
+const MOST_NAMES = 32;
 
 /** What is known of the refused logins of one client at one server, beside their number. */
 export class KerberosTally {
@@ -69,7 +70,7 @@ export class KerberosTally {
   unknownNames = 0;
   isUdp = false;
   #names: Few<string>;
-  #moreNames = false;
+  moreNames = false;
 
   add(batch: FlowBatch, row: number, outcome: number): void {
     if (outcome === KERBEROS_WRONG) this.wrong++;
@@ -78,13 +79,14 @@ export class KerberosTally {
     const name = textAt(batch.user, row);
     if (name === undefined || fewHas(this.#names, name)) return;
     if (fewSize(this.#names) < MOST_NAMES) this.#names = fewAdd(this.#names, name);
-    else this.#moreNames = true;
+    else this.moreNames = true;
   }
 
   get refused(): number {
     return this.wrong + this.unknownNames;
   }
 
+  /** At most 32: there may be more where `moreNames`. */
   get names(): number {
     return fewSize(this.#names);
   }
@@ -99,7 +101,7 @@ export class KerberosTally {
     const told =
       names === 0
         ? ''
-        : `, under ${this.#moreNames ? 'more than ' : ''}${humanCount(names)} ${names === 1 ? 'name' : 'names'}`;
+        : `, under ${this.moreNames ? 'more than ' : ''}${humanCount(names)} ${names === 1 ? 'name' : 'names'}`;
     const parts = [
       ...(this.unknownNames > 0 ? [`there was no such name (${humanCount(this.unknownNames)} times)`] : []),
       ...(this.wrong > 0 ? [`the password was wrong or the account locked (${humanCount(this.wrong)} times)`] : []),

@@ -66,7 +66,8 @@ export function* weakServices(text: string): Generator<string> {
   }
 }
 
-const MOST_NAMES = 512;
+/** Names that are told apart. */
+export const MOST_TICKET_NAMES = 32;
 
 /** Different names within a time, of a run of flows: the most that were seen. */
 export class NameBurst {
@@ -84,7 +85,7 @@ export class NameBurst {
       this.#names = undefined;
       this.#sinceMs = startMs;
     }
-    if (fewHas(this.#names, name) || fewSize(this.#names) >= MOST_NAMES) return;
+    if (fewHas(this.#names, name) || fewSize(this.#names) >= MOST_TICKET_NAMES) return;
     this.#names = fewAdd(this.#names, name);
     this.most = Math.max(this.most, fewSize(this.#names));
   }

@@ -24,6 +24,7 @@ import {
 import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
 import { HostIndex } from './host-index.ts';
 import {
+  MOST_TICKET_NAMES,
   NameBurst,
   TICKET_NONE,
   TICKET_PROBE,
@@ -673,8 +674,8 @@ class LateralMovementDetector implements Detector {
           threshold: fact === KERBEROAST ? minTickets : minProbes,
           sentence:
             fact === KERBEROAST
-              ? `It ${fact.did} to the services of ${counted(names, 'account')} at ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}: passwords can be guessed from such tickets elsewhere.`
-              : `It ${fact.did} under ${counted(names, 'name')} at ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}, and mostly showed no key: accounts that need none are found so.`,
+              ? `It ${fact.did} to the services of ${atLeast(names)}${counted(names, 'account')} at ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}: passwords can be guessed from such tickets elsewhere.`
+              : `It ${fact.did} under ${atLeast(names)}${counted(names, 'name')} at ${counted(count, 'host')}, by ${counted(act.flows, 'connection')}, and mostly showed no key: accounts that need none are found so.`,
         };
       return {
         name: `lateral-movement.${fact.name}`,
@@ -804,6 +805,11 @@ class LateralMovementDetector implements Detector {
     this.#counts = counts;
     return counts;
   }
+}
+
+/** Where no more names are told apart. */
+function atLeast(names: number): string {
+  return names >= MOST_TICKET_NAMES ? 'at least ' : '';
 }
 
 function groupEdges(edges: readonly Edge[]): Map<string, Edge[]> {
