@@ -8,7 +8,10 @@ export const UNANSWERED = 0;
 export const REFUSED = 1;
 export const ANSWERED = 2;
 
-export const CONTACT_PROTOCOLS = ['tcp', 'udp', 'icmp', 'arp'] as const;
+/**
+ * The last two are TCP that begins no connection, flags that no connection has (odd), and flags of a connection that nobody saw (late).
+ */
+export const CONTACT_PROTOCOLS = ['tcp', 'udp', 'icmp', 'arp', 'odd', 'late'] as const;
 export type ContactProtocol = (typeof CONTACT_PROTOCOLS)[number];
 
 /** One (source, host, port) and what was seen of it. */
@@ -26,6 +29,10 @@ export interface Contact {
   /** The earliest flow that speaks for a scan; `startMs` is infinite where its time is not known, `id` then -1 where no flow does. */
   readonly evidence: { readonly startMs: number; readonly id: number; readonly initiatorPort: number };
 }
+
+/** Bits of a place that tell the protocol. */
+const PROTOCOL_BITS = 3;
+const PROTOCOL_MASK = (1 << PROTOCOL_BITS) - 1;
 
 /** No slot: the end of a list, or not found. */
 export const NONE = -1;
@@ -171,15 +178,15 @@ export class ContactStore {
   }
 
   protocolAt(slot: number): number {
-    return (this.#place[slot] ?? 0) & 3;
+    return (this.#place[slot] ?? 0) & PROTOCOL_MASK;
   }
 
   contactAt(slot: number): Contact {
     const place = this.#place[slot] ?? 0;
     return {
-      protocol: place & 3,
+      protocol: place & PROTOCOL_MASK,
       host: this.#texts.text(this.#host[slot] as number),
-      port: (place >> 2) - 1,
+      port: (place >> PROTOCOL_BITS) - 1,
       firstMs: this.#firstMs[slot] ?? 0,
       lastMs: this.#lastMs[slot] ?? 0,
       outcome: this.#outcome[slot] ?? 0,
@@ -244,7 +251,7 @@ export function hasEvidence(contact: Contact): boolean {
 
 /** Protocol and port in one number. */
 export function placeOf(protocol: number, port: number): number {
-  return ((port + 1) << 2) | protocol;
+  return ((port + 1) << PROTOCOL_BITS) | protocol;
 }
 
 /** Puts the contacts of a source in an order that has nothing to do with arrival: the first ones are a sample in which every pattern has its share. */

@@ -668,3 +668,75 @@ describe('order, damage and bounds', () => {
     );
   });
 });
+
+describe('probes that begin no connection', () => {
+  /** One packet with these flags to each of `count` ports from 1 on, answered by a reset. */
+  function probes(count: number, flags: string, fields: FlowRecord = {}): FlowRecord[] {
+    return range(count, (i) => ({
+      ...tcp({ initiator: '10.0.0.9', responderPort: 1 + i, startMs: T0 + 10 * i }),
+      initiatorFlags: flags,
+      initiatorPayloadBytes: 0,
+      responderPackets: 1,
+      responderPayloadBytes: 0,
+      responderFlags: 'AR',
+      outcome: 'unknown',
+      ...fields,
+    }));
+  }
+
+  it('finds FIN, XMAS and NULL scans of six ports, and says what they carry', () => {
+    for (const [flags, name] of [
+      ['F', 'fin'],
+      ['UPF', 'xmas'],
+      ['', 'null'],
+    ] as const) {
+      const [found, ...rest] = detect(probes(6, flags));
+      expect(rest).toEqual([]);
+      expect(found).toMatchObject({ kind: 'scan.vertical', actor: '10.0.0.9', peers: ['10.0.0.1'], protocol: 'tcp' });
+      expect(reason(found, 'scan.probe').value).toBe(name);
+      expect(found?.flows[0]).toMatchObject({ protocol: 'tcp', responderPort: 1 });
+      expect(detect(probes(5, flags))).toEqual([]);
+    }
+    expect(reason(detect(probes(8, 'F'))[0], 'scan.probe').sentence).toBe(
+      'None of these packets begins a connection: they carry FIN alone. Only tools that look for open ports send such packets, past filters and logs that look for SYNs.',
+    );
+  });
+
+  it('counts the silent ports of a FIN scan, and none of no flags at all, which may be a header that was cut', () => {
+    const silent = { responderPackets: 0, responderFlags: '' };
+    const [found] = detect([...probes(6, 'F'), ...probes(2, 'F', { ...silent, responder: '10.0.0.1' })]);
+    expect(reason(found, 'scan.refused').value).toBe(6);
+    expect(detect(probes(9, 'F', silent))).toHaveLength(1);
+    expect(detect(probes(40, '', silent))).toEqual([]);
+  });
+
+  it('finds a FIN scan of one port on five hosts', () => {
+    const wide = (n: number) =>
+      range(n, (i) => ({ ...probes(1, 'F')[0], responder: `10.0.1.${i}`, responderPort: 22 }));
+    expect(summary(detect(wide(5)))).toEqual(['scan.horizontal 10.0.0.9 5 22 0.56']);
+    expect(detect(wide(4))).toEqual([]);
+  });
+
+  it('takes twenty services of a host for a search by ACK, and what is left of old connections for none', () => {
+    expect(summary(detect(probes(20, 'A')))).toEqual(['scan.vertical 10.0.0.9 1 - 0.92']);
+    expect(summary(detect(probes(20, 'AF')))).toEqual(['scan.vertical 10.0.0.9 1 - 0.92']);
+    expect(detect(probes(19, 'A'))).toEqual([]);
+    // A server lets go of the connections of a client that is gone.
+    const clients = range(60, (i) => ({ ...probes(1, 'AF')[0], initiatorPort: 50_051, responderPort: 40_000 + i }));
+    expect(detect(clients)).toEqual([]);
+    // Connections of a browser that began before the capture.
+    const sites = range(60, (i) => ({ ...probes(1, 'AF')[0], responder: `203.0.113.${i}`, responderPort: 443 }));
+    expect(detect(sites)).toEqual([]);
+  });
+
+  it('leaves alone what carried payload, went on, was answered by more than a reset, or had been a connection', () => {
+    expect(detect(probes(40, 'A', { initiatorPayloadBytes: 1 }))).toEqual([]);
+    expect(detect(probes(40, 'A', { initiatorPackets: 3 }))).toEqual([]);
+    expect(detect(probes(40, 'A', { responderFlags: 'A' }))).toEqual([]);
+    expect(detect(probes(40, 'AR'))).toEqual([]);
+    const before = range(40, (i) =>
+      tcp({ initiator: '10.0.0.9', responderPort: 1 + i, startMs: T0 - 5000, outcome: 'answered' }),
+    );
+    expect(detect([...before, ...probes(40, 'A')])).toEqual([]);
+  });
+});

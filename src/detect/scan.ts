@@ -1,6 +1,6 @@
 import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { bindFlows } from '../flow/index.ts';
+import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
 import {
   ANSWERED,
@@ -61,7 +61,11 @@ import { classesOf, codeCount } from './told.ts';
  * some, so that its questions are in the input). Who browses asks for names, and fails at one first contact in twenty; a list has dead addresses (0.4 is taken). Most of such hosts may answer, so the walk does not
  * decide. Bots that look for their masters do so; so do peer-to-peer programs, which is why the score stays at 0.45 at most.
  *
- * What does not count: flows whose beginning was not seen (so backscatter makes no scanner of its victim), flows whose initiator went on with
+ * Probes that begin no connection (FIN, NULL, XMAS; ACK and FIN with ACK, as nmap names them): packets without SYN, one or two of them, bare, that are answered by a reset or by nothing. FIN, PSH and
+ * URG without an ACK, or no flag at all, no connection shows: 6 ports of a host or 5 hosts on a port are a search. An ACK alone is also what is left of a connection that began before the capture, so
+ * it takes 20 services of one host, on ports below 1024 or of a known service. An open port stays silent to the first kind, so it can't be told what was found.
+ *
+ * What does not count: flows otherwise whose beginning was not seen (so backscatter makes no scanner of its victim), flows whose initiator went on with
  * ACKs (an answer came that the capture doesn't show), multicast and broadcast, ICMP errors, ARP probes and announcements, later parts of
  * a cut flow, UDP that runs from a port below 1024 to a high one (a late reply), from the port of a service that is asked by multicast (SSDP, WS-Discovery, mDNS, LLMNR)
  * to a high one (its answer, a flow of its own), from a DHCP server to its clients or to the traceroute ports, and UDP silence of a host that
@@ -86,6 +90,8 @@ export interface ScanOptions {
   readonly minHosts: number;
   /** Ports that fail on a host before it is a vertical scan; twice as many for UDP. */
   readonly minPorts: number;
+  /** Services of a host that are sent an ACK, or FIN and ACK, of connections that were never begun. */
+  readonly minLatePorts: number;
   /** Hosts outside that are called on one TCP port within `listWindowMs`, hardly one of which was asked for by name. */
   readonly minListHosts: number;
   readonly listWindowMs: number;
@@ -109,6 +115,7 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
   decisionOdds: 99,
   minHosts: 5,
   minPorts: 6,
+  minLatePorts: 20,
   minListHosts: 20,
   listWindowMs: 60_000,
   minEchoHosts: 8,
@@ -141,6 +148,8 @@ class Sources implements HeavyColumns {
   head = new Int32Array(0);
   /** Flows to the DNS port; each counts, so that they are at least as many as the names that it asked for by a resolver of its own. */
   questions = new Int32Array(0);
+  /** Which of `PROBES` it sent, as bits. */
+  probes = new Uint8Array(0);
   /** 1 where a contact of this source was refused at a cap: counts are then lower bounds. */
   cut = new Uint8Array(0);
   readonly #store: ContactStore;
@@ -161,11 +170,13 @@ class Sources implements HeavyColumns {
       this.weight = widened(this.weight, n);
       this.head = widened(this.head, n);
       this.questions = widened(this.questions, n);
+      this.probes = widened(this.probes, n);
       this.cut = widened(this.cut, n);
     }
     this.weight[row] = 0;
     this.head[row] = NONE;
     this.questions[row] = 0;
+    this.probes[row] = 0;
     this.cut[row] = 0;
     return row;
   }
@@ -187,6 +198,7 @@ class Sources implements HeavyColumns {
 interface Suspect {
   readonly address: string;
   readonly questions: number;
+  readonly probes: number;
   readonly cut: boolean;
   readonly contacts: Record<ContactProtocol, Contact[]>;
   /** Contacts whose flows may be shown, by time; made when first needed. */
@@ -207,16 +219,31 @@ interface Stretch {
   readonly log10Odds: number;
 }
 
-/** Positions are the classes of rows; up to ARP also those of `CONTACT_PROTOCOLS`. */
-const PROTOCOLS: readonly string[] = [...CONTACT_PROTOCOLS, 'icmpv6'];
+/** Positions are the classes of rows; up to ARP also those of `CONTACT_PROTOCOLS`, in which ODD and LATE come next. */
+const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'icmp', 'arp', 'icmpv6'];
 const TCP = 0;
 const UDP = 1;
 const ICMP = 2;
 const ARP = 3;
+/** TCP that begins no connection: flags that no connection has, and flags of a connection of which nothing else was seen. */
+const ODD = 4;
+const LATE = 5;
 const OUTCOMES: readonly string[] = ['unanswered', 'refused', 'answered'];
-/** Bits of a combination of TCP flags. */
+/** Bits of a combination of TCP flags; below PROBE_SHIFT what it says of the connection, above it which probe it would be. */
 const SYN = 1;
 const ACKNOWLEDGED = 2;
+const PROBE_SHIFT = 2;
+/** Probes by place, as bits: what their packets carry. Those up to XMAS no connection ever shows. */
+const PROBES: readonly { readonly name: string; readonly carries: string }[] = [
+  { name: 'null', carries: 'no flag at all' },
+  { name: 'fin', carries: 'FIN alone' },
+  { name: 'xmas', carries: 'PSH or URG without an ACK' },
+  { name: 'ack', carries: 'an ACK of a connection that was never begun' },
+  { name: 'maimon', carries: 'FIN and ACK of a connection that was never begun' },
+];
+const NULL_PROBE = 0;
+const XMAS_PROBE = 2;
+const PROBE_PACKETS = 2;
 const ECHO_V4 = 8;
 const ECHO_V6 = 128;
 const TRACEROUTE_FIRST = 33_434;
@@ -248,6 +275,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     decisionOdds,
     minHosts,
     minPorts,
+    minLatePorts,
     minListHosts,
     listWindowMs,
     minEchoHosts,
@@ -272,8 +300,9 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const flows = bindFlows(table);
     const outcomes = classesOf(flows.outcome, (name) => OUTCOMES.indexOf(name) + 1);
     const protocols = classesOf(flows.protocol, (name) => PROTOCOLS.indexOf(name) + 1);
-    const flagClasses = flows.initiatorFlags.dictionary.map(
-      (flags) => (flags.includes('S') ? SYN : 0) | (flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0),
+    const flagClasses = flows.initiatorFlags.dictionary.map(flagClassOf);
+    const wasReset = classesOf(flows.responderFlags, (flags) =>
+      flags === 'R' || flags === 'AR' ? 1 : flags === '' ? 0 : 2,
     );
     const outcomeCodes = flows.outcome.codes;
     const protocolCodes = flows.protocol.codes;
@@ -288,20 +317,33 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     for (let row = 0; row < flows.rowCount; row++) {
       let outcome = (outcomes[(outcomeCodes[row] as number) + 1] as number) - 1;
       const protocolClass = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
-      if (outcome < 0 || protocolClass < 0 || numberAt(flows.continued, row) === 1) continue;
+      if ((outcome < 0 && protocolClass !== TCP) || protocolClass < 0 || numberAt(flows.continued, row) === 1) continue;
       const address = textAt(flows.initiator, row);
       const host = textAt(flows.responder, row);
       if (address === undefined || host === undefined) continue;
       if (addressBits.at(row) === hostBits.at(row) && address === host) continue;
       let port = -1;
+      let probes = 0;
       let protocol = protocolClass;
       if (protocolClass === TCP) {
         const flagCode = flagCodes[row] as number;
         const flagClass = flagCode < 0 ? undefined : flagClasses[flagCode];
-        if (flagClass !== undefined && (flagClass & SYN) === 0) continue;
+        const isProbe = flagClass !== undefined && (flagClass & SYN) === 0;
+        if (outcome < 0 && !isProbe) continue;
         port = numberAt(flows.responderPort, row) ?? -1;
         if (port < 0) continue;
-        if (outcome === UNANSWERED) {
+        if (isProbe) {
+          const probe = flagClass >> PROBE_SHIFT;
+          const answer = wasReset[(flows.responderFlags.codes[row] as number) + 1] as number;
+          if (probe === 0 || answer === 2 || !isBare(flows, row)) continue;
+          // Without an answer, no flags at all may as well be a header that was cut.
+          if (probe === 1 << NULL_PROBE && answer === 0) continue;
+          protocol = probe >> (XMAS_PROBE + 1) === 0 ? ODD : LATE;
+          // The ports of clients are called late by servers that let them go.
+          if (protocol === LATE && port >= 1024 && textAt(flows.portService, row) === undefined) continue;
+          outcome = answer === 1 ? REFUSED : UNANSWERED;
+          probes = probe;
+        } else if (outcome === UNANSWERED) {
           const payload = numberAt(flows.initiatorPayloadBytes, row);
           if (wentOn(flagClass, payload, numberAt(flows.initiatorPackets, row))) outcome = ANSWERED;
         }
@@ -337,6 +379,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         if (source === NO_ROW) continue;
         known[code] = source;
       }
+      if (probes !== 0) sources.probes[source] = (sources.probes[source] as number) | probes;
       if (port === DNS_PORT) sources.questions[source] = (sources.questions[source] as number) + 1;
       const place = placeOf(protocol, port);
       let slot = sources.weightOf(source) === 0 ? NONE : store.find(source, host, hostBits.at(row), place);
@@ -378,7 +421,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
   }
 
   function suspectOf(source: number): Suspect {
-    const contacts: Record<ContactProtocol, Contact[]> = { tcp: [], udp: [], icmp: [], arp: [] };
+    const contacts: Record<ContactProtocol, Contact[]> = { tcp: [], udp: [], icmp: [], arp: [], odd: [], late: [] };
     for (const slot of store.slots(sources.headOf(source))) {
       const contact = store.contactAt(slot);
       contacts[CONTACT_PROTOCOLS[contact.protocol] ?? 'tcp'].push(contact);
@@ -386,6 +429,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     return {
       address: sources.rows.text(source),
       questions: sources.questions[source] as number,
+      probes: sources.probes[source] as number,
       cut: sources.cut[source] === 1,
       contacts,
       sample: undefined,
@@ -434,6 +478,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       if (sources.weightOf(source) < minContacts) continue;
       const suspect = suspectOf(source);
       for (const protocol of ['tcp', 'udp'] as const) portScans(suspect, protocol, oneWay, detections);
+      for (const protocol of ['odd', 'late'] as const) probeScans(suspect, protocol, detections);
       echoSweep(suspect, detections);
       arpSweep(suspect, arpRepliesSeen, detections);
     }
@@ -632,6 +677,83 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     };
   }
 
+  /** Searches by packets that begin no connection. What is odd is one by itself; what only seems late has to be asked of many services of a host. */
+  function probeScans(source: Suspect, protocol: 'odd' | 'late', out: Detection[]): void {
+    const isOdd = protocol === 'odd';
+    const most = isOdd ? minPorts : minLatePorts;
+    if (source.contacts[protocol].length < Math.min(most, minHosts)) return;
+    const connected = new Set(
+      source.contacts.tcp.filter((c) => c.outcome === ANSWERED).map((c) => `${c.host} ${c.port}`),
+    );
+    const contacts = source.contacts[protocol].filter((c) => isOdd || !connected.has(`${c.host} ${c.port}`));
+    const deep = [...groupBy(contacts, (c) => c.host).values()].filter((group) => group.length >= most);
+    if (deep.length > 0)
+      out.push(probeDetection(deep.length === 1 ? 'scan.vertical' : 'scan.block', source, protocol, deep.flat()));
+    if (!isOdd) return;
+    const deepHosts = new Set(deep.flat().map((c) => c.host));
+    const wide = contacts.filter((c) => !deepHosts.has(c.host));
+    const found = [...groupBy(wide, (c) => c.port).values()].filter((group) => group.length >= minHosts);
+    if (found.length > 0) out.push(probeDetection('scan.horizontal', source, protocol, found.flat()));
+  }
+
+  function probeDetection(
+    kind: string,
+    source: Suspect,
+    protocol: 'odd' | 'late',
+    contacts: readonly Contact[],
+  ): Detection {
+    const hosts = new Set(contacts.map((c) => c.host));
+    const ports = [...new Set(contacts.map((c) => c.port))].sort((a, b) => a - b);
+    const { base, perSecond, span } = spanOf(contacts);
+    const horizontal = kind === 'scan.horizontal';
+    const within = span.lengthMs > 0 ? ` within ${humanDuration(span.lengthMs)}` : '';
+    const least = source.cut ? 'at least ' : '';
+    const refused = contacts.filter((c) => c.outcome === REFUSED).length;
+    const isOdd = protocol === 'odd';
+    const carried = PROBES.filter((_, i) => (source.probes & (1 << i)) !== 0 && i <= XMAS_PROBE === isOdd);
+    const reasons: Reason[] = [
+      horizontal
+        ? {
+            name: 'scan.targets',
+            value: hosts.size,
+            unit: 'hosts',
+            threshold: minHosts,
+            sentence: `It tried ${least}${counted(hosts.size, 'different host')} on ${portsText(ports, 'tcp')}${within}.`,
+          }
+        : {
+            name: 'scan.ports',
+            value: ports.length,
+            unit: 'ports',
+            threshold: isOdd ? minPorts : minLatePorts,
+            sentence: `It tried ${least}${counted(ports.length, 'different port')} of ${counted(hosts.size, 'host')}${within}: ${portsText(ports, 'tcp')}.`,
+          },
+      {
+        name: 'scan.probe',
+        value: carried.map(({ name }) => name).join(', '),
+        unit: '',
+        sentence: `None of these packets begins a connection: they carry ${carried.map(({ carries }) => carries).join(', or ')}. ${
+          isOdd
+            ? 'Only tools that look for open ports send such packets, past filters and logs that look for SYNs.'
+            : 'So many services of one host are asked like this by tools that look for what a filter lets through.'
+        }`,
+      },
+      {
+        name: 'scan.refused',
+        value: refused,
+        unit: 'targets',
+        sentence: `${counted(refused, 'target')} sent a reset${isOdd ? ', as closed ports do' : ', so no filter stands before them'}; ${humanCount(contacts.length - refused)} stayed silent, as ${isOdd ? 'open ports and filters' : 'filters'} do.`,
+      },
+    ];
+    if (base > 0) reasons.push(rateReason(perSecond));
+    reasons.push(scopeReason(source.address, hosts));
+    const [only] = ports;
+    return {
+      ...detectionOf(kind, source, contacts, breadthScore(contacts.length, perSecond), reasons),
+      protocol: 'tcp',
+      ...(horizontal && ports.length === 1 && only !== undefined ? { port: only } : {}),
+    };
+  }
+
   function echoSweep(source: Suspect, out: Detection[]): void {
     const all = source.contacts.icmp;
     const stretch = walk(all.map((c) => unitOf(c.host, [c])));
@@ -745,17 +867,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
           : `Read as a random walk over first contacts, this is ${oddsText(odds)} times likelier from a scanner than from an ordinary client (decided at ${decisionOdds}).`,
       });
     }
-    if (base > 0) {
-      reasons.push({
-        name: 'scan.rate',
-        value: round(perSecond),
-        unit: 'targets/s',
-        sentence:
-          perSecond >= 1
-            ? `It moved on at ${humanCount(perSecond)} new targets a second.`
-            : `It took up a new target every ${humanDuration(1000 / perSecond)} on average.`,
-      });
-    }
+    if (base > 0) reasons.push(rateReason(perSecond));
     reasons.push({
       name: 'scan.answered',
       value: answered,
@@ -824,6 +936,49 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
   };
 }
 
+function rateReason(perSecond: number): Reason {
+  return {
+    name: 'scan.rate',
+    value: round(perSecond),
+    unit: 'targets/s',
+    sentence:
+      perSecond >= 1
+        ? `It moved on at ${humanCount(perSecond)} new targets a second.`
+        : `It took up a new target every ${humanDuration(1000 / perSecond)} on average.`,
+  };
+}
+
+/** What the flags that an initiator ever set say, see SYN and `PROBES`. */
+function flagClassOf(flags: string): number {
+  if (flags.includes('S')) return SYN | (flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0);
+  const acknowledged = flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0;
+  const probe =
+    flags === ''
+      ? NULL_PROBE
+      : flags === 'F'
+        ? 1
+        : flags === 'A'
+          ? 3
+          : flags === 'AF'
+            ? 4
+            : /^[UPF]+$/.test(flags)
+              ? XMAS_PROBE
+              : -1;
+  return acknowledged | (probe < 0 ? 0 : 1 << (PROBE_SHIFT + probe));
+}
+
+/** Whether the initiator sent a packet or two and neither side any payload, as far as that is known. */
+function isBare(flows: FlowBatch, row: number): boolean {
+  const packets = numberAt(flows.initiatorPackets, row);
+  return (
+    packets !== undefined &&
+    packets >= 1 &&
+    packets <= PROBE_PACKETS &&
+    numberAt(flows.initiatorPayloadBytes, row) === 0 &&
+    numberAt(flows.responderPayloadBytes, row) === 0
+  );
+}
+
 /**
  * An initiator that acknowledges or sends data has had an answer, even one that the capture does not show. Where neither flags nor payload
  * are known, more packets than a SYN and its six retries (the default of Linux) say the same.
@@ -870,7 +1025,8 @@ function byEvidence(a: Contact, b: Contact): number {
 /** What says which flow it is. */
 function flowOf(initiator: string, { protocol, host, port, evidence }: Contact): EvidenceFlow {
   const { startMs, id, initiatorPort } = evidence;
-  const name = protocol === ICMP && host.includes(':') ? 'icmpv6' : CONTACT_PROTOCOLS[protocol];
+  const name =
+    protocol >= ODD ? 'tcp' : protocol === ICMP && host.includes(':') ? 'icmpv6' : CONTACT_PROTOCOLS[protocol];
   return {
     ...(id < 0 ? {} : { id }),
     ...(Number.isFinite(startMs) ? { startMs } : {}),

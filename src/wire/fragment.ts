@@ -5,6 +5,8 @@ import { Reassembly } from './reassembly.ts';
 const SLOTS = 4096;
 const WORDS = 16;
 const LIFETIME_SECONDS = 30;
+/** What stands in a slot that is taken: 1, or this where the first fragment showed no TCP flags. */
+const FLAGLESS = 2;
 
 /**
  * What decoding remembers between frames: the ports of first fragments, so that the later ones, which have none, join their flow, and the datagrams whose
@@ -17,6 +19,8 @@ const LIFETIME_SECONDS = 30;
 export class Fragments {
   /** Time of the frame that is being decoded, in ns since the run's TimeBase. The caller of `decodeFrame` sets it. */
   timeNs = 0;
+  /** Set by `recall`: the first fragment showed no TCP flags, as it was too short for them, or had none. */
+  isFlagless = false;
   #slots = new Int32Array(SLOTS * WORDS);
   #reassembly: Reassembly | undefined;
 
@@ -24,7 +28,7 @@ export class Fragments {
   remember(packet: Packet, identification: number, keyProtocol: number): void {
     const at = slot(packet, identification, keyProtocol);
     const s = this.#slots;
-    s[at] = 1;
+    s[at] = packet.tcpFlags === 0 ? FLAGLESS : 1;
     s[at + 1] = packet.src0;
     s[at + 2] = packet.src1;
     s[at + 3] = packet.src2;
@@ -44,6 +48,7 @@ export class Fragments {
 
   /** Fills in protocol and ports; false when the first fragment is not known. */
   recall(packet: Packet, identification: number, keyProtocol: number): boolean {
+    this.isFlagless = false;
     const at = slot(packet, identification, keyProtocol);
     const s = this.#slots;
     if (
@@ -66,6 +71,7 @@ export class Fragments {
     packet.srcPort = s[at + 12];
     packet.dstPort = s[at + 13];
     packet.isReply = s[at + 14];
+    this.isFlagless = s[at] === FLAGLESS;
     return true;
   }
 
@@ -165,14 +171,14 @@ export function joinFragment(
 
 /**
  * The whole datagram has been decoded into the packet of the fragment that came last. What that fragment was on its own frame is put back: then lengths add
- * up, and flags count once.
+ * up, and flags count once: with the first fragment, or here where that was too short to show them, as scanners make it to pass filters (RFC 1858).
  */
-export function keepFragment(packet: Packet, payloadLength: number, isLater: boolean): void {
+export function keepFragment(packet: Packet, payloadLength: number, isLater: boolean, fragments: Fragments): void {
   packet.isReassembled = 1;
   packet.payloadLength = payloadLength;
   if (isLater) {
     packet.isLaterFragment = 1;
-    packet.tcpFlags = 0;
+    if (!fragments.isFlagless) packet.tcpFlags = 0;
     packet.quoted = 0;
   } else packet.isFirstFragment = 1;
 }

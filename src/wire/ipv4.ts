@@ -115,7 +115,7 @@ function decodeFragment(
     packet.payloadCaptured = 0;
     const end = REASSEMBLY_HEAD + whole;
     decodeTransport(packet.bytes, packet.view, REASSEMBLY_HEAD, end, whole, packet, oddities);
-    keepFragment(packet, own, offset !== 0);
+    keepFragment(packet, own, offset !== 0, fragments);
   }
 }
 

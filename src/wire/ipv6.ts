@@ -180,7 +180,7 @@ function decodeFragment(
       decodeExtensions(packet.bytes, packet.view, REASSEMBLY_HEAD, end, end, next, true, packet, fragments, oddities);
     else if (next !== PROTO.none)
       decodeTransport(packet.bytes, packet.view, REASSEMBLY_HEAD, end, whole, packet, oddities);
-    keepFragment(packet, own, offset !== 0);
+    keepFragment(packet, own, offset !== 0, fragments);
   }
 }
 

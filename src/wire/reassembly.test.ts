@@ -278,7 +278,25 @@ function fragments6(next: number, datagram: Uint8Array, identification: number, 
   });
 }
 
+const syn = encodeTcp({ srcPort: 4000, dstPort: 22, flags: 2, payload: asciiBytes('x'.repeat(20)) });
+
 describe('fragmented packets', () => {
+  it.each([
+    ['IPv4', (places: number[]) => fragments4(PROTO.tcp, syn, 7, ...places)],
+    ['IPv6', (places: number[]) => fragments6(PROTO.tcp, syn, 7, ...places)],
+  ] as const)(
+    'TCP flags count once: with the first fragment, or with the last where it was too short to show them (%s)',
+    (_, frames) => {
+      const flagsOf = (places: number[]): number[] => {
+        const wire = new Wire();
+        return frames(places).map((frame) => wire.take(frame).tcpFlags);
+      };
+      expect(flagsOf([8, 16])).toEqual([0, 0, 2]);
+      expect(flagsOf([16])).toEqual([2, 0]);
+      expect(flagsOf([24])).toEqual([2, 0]);
+    },
+  );
+
   const message = `begin ${'x'.repeat(60)} end`;
   const datagram = encodeUdp(4000, 53, asciiBytes(message));
 
