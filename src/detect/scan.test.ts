@@ -740,3 +740,50 @@ describe('probes that begin no connection', () => {
     expect(detect([...before, ...probes(40, 'A')])).toEqual([]);
   });
 });
+
+describe('what is told of a search', () => {
+  const ping = (i: number, outcome: string, fields: FlowRecord = {}): FlowRecord => ({
+    ...tcp({ responder: `10.0.1.${i}`, startMs: T0 + 10 * i, ...fields }),
+    protocol: 'icmp',
+    icmpType: 8,
+    outcome,
+  });
+
+  it('has the hosts that answered before and after those that did not', () => {
+    const sweep = range(40, (i) => ping(i, i < 12 || i >= 34 ? 'answered' : 'unanswered'));
+    const [found] = detect(sweep);
+    expect(found).toMatchObject({ kind: 'scan.icmp', peerCount: 40 });
+    expect(reason(found, 'scan.answered').value).toBe(18);
+  });
+
+  it('has none of the contacts of another time', () => {
+    const sweep = range(20, (i) => ping(i + 100, 'unanswered'));
+    const before = range(12, (i) => ping(i, 'answered', { startMs: T0 - 60_000 + 10 * i }));
+    expect(detect([...before, ...sweep])[0]).toMatchObject({ peerCount: 20 });
+    const slow = range(20, (i) => ping(i, i < 8 ? 'answered' : 'unanswered', { startMs: T0 + 60_000 * i }));
+    expect(detect(slow)[0]).toMatchObject({ peerCount: 12 });
+  });
+
+  it('has the ports that answered where others failed', () => {
+    const hosts = range(6, (i) => i);
+    const tries = hosts.flatMap((i) =>
+      [21, 22, 443].map((responderPort) =>
+        tcp({
+          responder: `10.0.1.${i}`,
+          responderPort,
+          startMs: T0 + 10 * i,
+          outcome: responderPort === 22 ? 'answered' : 'refused',
+        }),
+      ),
+    );
+    const [found, ...rest] = detect(tries);
+    expect(rest).toEqual([]);
+    expect(reason(found, 'scan.targets').sentence).toBe(
+      'It tried 6 different hosts on ports 21, 22 and 443/tcp within 50 ms.',
+    );
+    expect(reason(found, 'scan.answered')).toMatchObject({
+      value: 6,
+      sentence: '6 targets answered: that is what it found.',
+    });
+  });
+});

@@ -26,8 +26,10 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
+import { Gateways } from './gateway.ts';
 import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
 import { NO_ROW, widened } from './number-table.ts';
+import { foldDecoys, MacNumbers, macText } from './scan-author.ts';
 import { GroupAddresses, portsText } from './service.ts';
 import { AddressBits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
@@ -44,6 +46,9 @@ import { classesOf, codeCount } from './told.ts';
  * outside the stretch fail more often than theta0 allows (a mail server), their own success rate takes the place of theta0. No window of
  * time is needed, and the result does not depend on the order of the rows.
  *
+ * What is told of a search is all of it: at a pace of 2 s a target or less, the targets right before and after the stretch and the other ports that answered on its hosts belong to it, though they add nothing to
+ * the odds.
+ *
  * The score is P x (1 - doubt): P = odds / (1 + odds), doubt = 4 / (targets + 4), halved for a scan that reaches 5 new targets a second,
  * which people and clients don't, doubled where a host inside (or any IPv6 host) fails at hosts outside on ports 80 and 443 only, as a browser
  * without a way out does. 5 slow targets give 0.55, 10 fast ones 0.86, 100 slow ones 0.96. The score is multiplied by the share of the stretch that failed over 1 - theta1,
@@ -56,6 +61,9 @@ import { classesOf, codeCount } from './told.ts';
  * replies, times 0.6 for the slow kind. Echo requests are walked like the rest, from 8 silent hosts on. As a sweep of a live network is mostly
  * answered, 10 hosts asked within a minute, one to three packets each, count as well where a fifth of them is silent (score times 0.8), and
  * 30 where all answer (times 0.5); hosts that are asked again and again are watched, not searched.
+ *
+ * A router asks for those whom others send something through it. Where the one who asks is a way out of the home network, the actor is who turned to the hosts there at that time (`scan.routed`): 3 hosts or half of
+ * those that answered, and twice as many as any other. Where nobody stands out, the score is halved. Decoys (nmap -D) are told by the hardware address, see `scan-author.ts`.
  *
  * A list of addresses: a host inside that calls at least 20 hosts outside on one TCP port within a minute, of which so many fail that the odds below are reached, and that asked for fewer names than a quarter of them (but for
  * some, so that its questions are in the input). Who browses asks for names, and fails at one first contact in twenty; a list has dead addresses (0.4 is taken). Most of such hosts may answer, so the walk does not
@@ -130,7 +138,7 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
 
 export const scanInfo: DetectorInfo = {
   id: 'scan',
-  kinds: ['scan.horizontal', 'scan.vertical', 'scan.block', 'scan.icmp', 'scan.arp'],
+  kinds: ['scan.horizontal', 'scan.vertical', 'scan.block', 'scan.icmp', 'scan.arp', 'scan.routed'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'outcome'],
   sees: 'One host that tries many hosts, or many ports of a host, and mostly fails, at any pace.',
   fooledBy:
@@ -150,6 +158,9 @@ class Sources implements HeavyColumns {
   questions = new Int32Array(0);
   /** Which of `PROBES` it sent, as bits. */
   probes = new Uint8Array(0);
+  /** The hardware address that most of its contacts came from, as a number, and by how many more than from others (Boyer and Moore, 1991). */
+  mac = new Float64Array(0);
+  #macVotes = new Int32Array(0);
   /** 1 where a contact of this source was refused at a cap: counts are then lower bounds. */
   cut = new Uint8Array(0);
   readonly #store: ContactStore;
@@ -171,14 +182,25 @@ class Sources implements HeavyColumns {
       this.head = widened(this.head, n);
       this.questions = widened(this.questions, n);
       this.probes = widened(this.probes, n);
+      this.mac = widened(this.mac, n);
+      this.#macVotes = widened(this.#macVotes, n);
       this.cut = widened(this.cut, n);
     }
     this.weight[row] = 0;
     this.head[row] = NONE;
     this.questions[row] = 0;
     this.probes[row] = 0;
+    this.mac[row] = Number.NaN;
+    this.#macVotes[row] = 0;
     this.cut[row] = 0;
     return row;
+  }
+
+  cameFrom(row: number, mac: number): void {
+    if (Number.isNaN(mac)) return;
+    const votes = this.#macVotes[row] as number;
+    if (votes === 0) this.mac[row] = mac;
+    this.#macVotes[row] = votes + (this.mac[row] === mac ? 1 : -1);
   }
 
   weightOf(row: number): number {
@@ -215,6 +237,8 @@ interface Unit {
 
 interface Stretch {
   readonly units: readonly Unit[];
+  /** These and what the same run of tries reached before and after, which as answers could not add to the odds. */
+  readonly run: readonly Unit[];
   readonly failed: number;
   readonly log10Odds: number;
 }
@@ -253,6 +277,9 @@ const TRACEROUTE_LAST = 33_534;
 function isAskedByMulticast(port: number): boolean {
   return port === 1900 || port === 3702 || port === 5353 || port === 5355;
 }
+/** A program goes from one target to the next within this; at a slower pace an answer may as well be an ordinary contact. */
+const RUN_GAP_MS = 2000;
+const RUN_SLACK_MS = 20;
 const EVIDENCE_SAMPLE = 256;
 const FAST_PER_SECOND = 5;
 const FEW_PORTS = 5;
@@ -261,6 +288,10 @@ const SWEEP_PACKETS = 3;
 const MONITOR_PACKETS = 8;
 const SLOW_ARP_TARGETS = 32;
 const ARP_TRIES = 6;
+/** Around the questions of a router: hosts that the author of a search meets, how far from them in time, and how long the search may last for that to say something. */
+const MIN_ROUTED_HOSTS = 3;
+const ROUTED_MS = 5000;
+const MAX_ROUTED_SPAN_MS = 300_000;
 const DNS_PORT = 53;
 /** Of the first contacts of who browses, and of a list of addresses. */
 const BROWSER_FAILS = 0.05;
@@ -288,6 +319,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     maxContactsPerSource,
   } = { ...DEFAULT_SCAN_OPTIONS, ...options };
   const store = new ContactStore(maxContacts);
+  const gateways = new Gateways(context);
   const sources = new Sources(new Cap('sources of first contacts', maxSources), store);
   const contactCap = new Cap('first contacts', maxContacts);
   const perSourceCap = new Cap('first contacts of one source', maxContactsPerSource);
@@ -309,6 +341,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const flagCodes = flows.initiatorFlags.codes;
     const initiators = flows.initiator.codes;
     const groups = new GroupAddresses(flows);
+    const macs = new MacNumbers(flows.initiatorMac);
+    gateways.observe(table);
     /** The source by initiator, as far as it was asked for since sources were dropped. */
     const known = new Int32Array(codeCount(flows.initiator)).fill(NO_ROW);
     let drops = sources.rows.drops;
@@ -392,6 +426,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
           continue;
         }
         sources.head[source] = slot;
+        sources.cameFrom(source, macs.at(row));
         sources.weight[source] = sources.weightOf(source) + 1;
       }
       const startMs = numberAt(flows.startMs, row);
@@ -467,27 +502,122 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       failed * Math.log10((1 - theta1) / (1 - own)) +
       (stretch.length - failed) * Math.log10(theta1 / own) -
       Math.log10(Math.max(1, units.length));
-    return log10Odds >= Math.log10(decisionOdds) ? { units: stretch, failed, log10Odds } : undefined;
+    if (log10Odds < Math.log10(decisionOdds)) return undefined;
+    return { units: stretch, run: runAround(units, from, to), failed, log10Odds };
   }
 
   function finish(): Detection[] {
-    const detections: Detection[] = [];
     const oneWay = looksOneWay(sources, store);
     const arpRepliesSeen = showsArpReplies(sources, store);
+    const searches: { readonly detection: Detection; readonly mac: string | undefined; readonly source: number }[] = [];
     for (const source of sources.rows.rows()) {
       if (sources.weightOf(source) < minContacts) continue;
       const suspect = suspectOf(source);
+      const detections: Detection[] = [];
       for (const protocol of ['tcp', 'udp'] as const) portScans(suspect, protocol, oneWay, detections);
       for (const protocol of ['odd', 'late'] as const) probeScans(suspect, protocol, detections);
       echoSweep(suspect, detections);
       arpSweep(suspect, arpRepliesSeen, detections);
+      const mac = macText(sources.mac[source] as number);
+      for (const detection of detections) if (detection.score >= minScore) searches.push({ detection, mac, source });
     }
-    return detections
-      .filter((d) => d.score >= minScore)
-      .sort(
-        (a, b) =>
-          b.score - a.score || compareText(a.kind, b.kind) || compareText(a.actor, b.actor) || a.firstMs - b.firstMs,
-      );
+    const routed = searches.map((search) =>
+      search.detection.kind === 'scan.arp' && gateways.isGateway(search.mac)
+        ? { ...search, detection: routedSearch(search.detection, search.source) }
+        : search,
+    );
+    return foldDecoys(routed, context).sort(
+      (a, b) =>
+        b.score - a.score || compareText(a.kind, b.kind) || compareText(a.actor, b.actor) || a.firstMs - b.firstMs,
+    );
+  }
+
+  /**
+   * A router asks by ARP for whoever sends something through it. Who that was shows where the search met hosts that are there: the one source that turned to more hosts of the same networks at that time than any other.
+   * Where nobody stands out, the detection stays the router's and says that it may not be its own.
+   */
+  function routedSearch(detection: Detection, router: number): Detection {
+    const asked = [...store.slots(sources.headOf(router))]
+      .filter((slot) => store.protocolAt(slot) === ARP)
+      .map((slot) => store.contactAt(slot));
+    const answered = asked.filter((c) => c.outcome === ANSWERED).length;
+    const networks = new Set(asked.map((c) => networkOf(c.host)));
+    const isNear = (c: Contact): boolean =>
+      c.firstMs >= detection.firstMs - ROUTED_MS && c.firstMs <= detection.lastMs + ROUTED_MS;
+    let most = 0;
+    let second = 0;
+    let author = NO_ROW;
+    for (const source of sources.rows.rows()) {
+      if (source === router || sources.weightOf(source) < MIN_ROUTED_HOSTS) continue;
+      const hosts = new Set<string>();
+      for (const slot of store.slots(sources.headOf(source))) {
+        if (store.protocolAt(slot) === ARP) continue;
+        const contact = store.contactAt(slot);
+        if (isNear(contact) && networks.has(networkOf(contact.host))) hosts.add(contact.host);
+      }
+      if (hosts.size > most) {
+        second = most;
+        most = hosts.size;
+        author = source;
+      } else second = Math.max(second, hosts.size);
+    }
+    const routerAddress = detection.actor;
+    if (
+      author === NO_ROW ||
+      detection.lastMs - detection.firstMs > MAX_ROUTED_SPAN_MS ||
+      most < Math.max(MIN_ROUTED_HOSTS, answered / 2) ||
+      most < 2 * second
+    )
+      return {
+        ...detection,
+        score: 0.5 * detection.score,
+        reasons: [
+          ...detection.reasons,
+          {
+            name: 'scan.router',
+            value: 'yes',
+            unit: '',
+            sentence: `Traffic leaves the home network through ${routerAddress}, so it asks on behalf of others; who sent what it had to deliver does not show here.`,
+          },
+        ],
+      };
+    const suspect = suspectOf(author);
+    const met = Object.values(suspect.contacts)
+      .flat()
+      .filter((c) => c.protocol !== ARP && isNear(c) && networks.has(networkOf(c.host)));
+    const metHosts = [...new Set(met.map((c) => c.host))].sort(compareText);
+    const silent = asked.filter((c) => c.outcome !== ANSWERED && !metHosts.includes(c.host)).map((c) => c.host);
+    const total = metHosts.length + silent.length;
+    const own = evidenceOf(suspect, met).slice(0, MAX_EVIDENCE_FLOWS / 2);
+    return {
+      ...detection,
+      kind: 'scan.routed',
+      actor: suspect.address,
+      peers: [...metHosts, ...silent.sort(compareText)].slice(0, MAX_PEERS),
+      peerCount: total,
+      protocol: 'ip',
+      reasons: [
+        {
+          name: 'scan.targets',
+          value: total,
+          unit: 'addresses',
+          threshold: minArpTargets,
+          sentence: `It turned to ${counted(total, 'address', 'addresses')} of networks behind the router ${routerAddress}: ${counted(metHosts.length, 'host')} that ${metHosts.length === 1 ? 'is' : 'are'} there, and ${humanCount(silent.length)} for which the router asked by ARP in vain.`,
+        },
+        {
+          name: 'scan.routed',
+          value: most,
+          unit: 'hosts',
+          threshold: MIN_ROUTED_HOSTS,
+          sentence: `The router asks on behalf of others; while it did, no other source turned to more than ${counted(second, 'host')} there.`,
+        },
+        ...detection.reasons.filter((reason) => reason.name === 'scan.burst' || reason.name === 'scan.one-way'),
+        scopeReason(suspect.address, new Set(metHosts)),
+      ],
+      flows: [...own, ...detection.flows.slice(0, MAX_EVIDENCE_FLOWS - own.length)].sort(
+        (a, b) => (a.startMs ?? 0) - (b.startMs ?? 0) || (a.id ?? 0) - (b.id ?? 0),
+      ),
+    };
   }
 
   function portScans(source: Suspect, protocol: 'tcp' | 'udp', oneWay: boolean, out: Detection[]): void {
@@ -541,7 +671,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       const inPattern = stretches.reduce((n, s) => n + s.failed, 0);
       const allFailed = countFailed(wide);
       const focus = failedPorts.size > MANY_PORTS ? Math.min(1, inPattern / Math.max(1, allFailed)) : 1;
-      out.push(portDetection('scan.horizontal', source, protocol, stretches, { oneWay, focus }));
+      const found = foundBeside(wide, stretches);
+      out.push(portDetection('scan.horizontal', source, protocol, stretches, { oneWay, focus }, found));
     }
     if (deep.length > 0) {
       const kind = deep.length === 1 ? 'scan.vertical' : 'scan.block';
@@ -565,7 +696,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       (contacts.length - failed) * Math.log10((1 - LIST_FAILS) / (1 - BROWSER_FAILS)) -
       Math.log10(group.length);
     if (log10Odds < Math.log10(decisionOdds)) return undefined;
-    return { units: contacts.map((c) => unitOf(c.host, [c])), failed, log10Odds };
+    const units = contacts.map((c) => unitOf(c.host, [c]));
+    return { units, run: units, failed, log10Odds };
   }
 
   function portDetection(
@@ -574,8 +706,10 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     protocol: 'tcp' | 'udp',
     stretches: readonly Stretch[],
     seen: { oneWay: boolean; focus: number; list?: boolean },
+    found: readonly Contact[] = [],
   ): Detection {
-    const contacts = distinct(stretches.flatMap((s) => s.units.flatMap((u) => u.contacts)));
+    const core = distinct(stretches.flatMap((s) => s.units.flatMap((u) => u.contacts)));
+    const contacts = distinct([...stretches.flatMap((s) => s.run.flatMap((u) => u.contacts)), ...found]);
     const hosts = new Set(contacts.map((c) => c.host));
     const portTotals = [...groupBy(contacts, (c) => c.port)]
       .map(([port, group]) => ({ port, n: group.length }))
@@ -597,7 +731,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const webClient =
       !list && horizontal && outward && protocol === 'tcp' && ports.every((port) => port === 80 || port === 443);
     const breadth = breadthScore(targets, perSecond, webClient);
-    const purity = Math.min(1, countFailed(contacts) / contacts.length / (1 - theta1));
+    const purity = Math.min(1, countFailed(core) / core.length / (1 - theta1));
     let score = certainty(odds) * breadth * purity * (protocol === 'udp' ? 0.8 : 1) * seen.focus;
     if (oneWay) score = Math.min(score, 0.6);
     if (list) score = Math.min(score, MOST_OF_LIST);
@@ -625,7 +759,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         )}.`,
       });
     }
-    reasons.push(...commonReasons(contacts, odds, base, perSecond, list));
+    reasons.push(...commonReasons(contacts, odds, base, perSecond, { list, byHost: horizontal }));
     if (list) {
       reasons.push({
         name: 'scan.names',
@@ -758,7 +892,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const all = source.contacts.icmp;
     const stretch = walk(all.map((c) => unitOf(c.host, [c])));
     const silent = stretch !== undefined && stretch.failed >= minEchoHosts ? stretch : undefined;
-    let contacts = distinct(silent?.units.flatMap((u) => u.contacts) ?? []);
+    let contacts = distinct(silent?.run.flatMap((u) => u.contacts) ?? []);
     let score =
       silent === undefined ? 0 : certainty(silent.log10Odds) * breadthScore(silent.failed, spanOf(contacts).perSecond);
     // Who pings the same hosts over and over watches them; a sweep asks once or twice.
@@ -842,11 +976,14 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     odds: number,
     base: number,
     perSecond: number,
-    list = false,
+    { list = false, byHost = false } = {},
   ): Reason[] {
     const failed = countFailed(contacts);
     const refused = contacts.filter((c) => c.outcome === REFUSED).length;
-    const answered = contacts.length - failed;
+    const answering = contacts.filter((c) => c.outcome === ANSWERED);
+    // Of several hosts on several ports it is hosts that are counted, as those that were tried.
+    const answered = byHost ? new Set(answering.map((c) => c.host)).size : answering.length;
+    const places = answered < answering.length ? `, on ${counted(answering.length, 'port')} in all` : '';
     const ratio = failed / Math.max(1, contacts.length);
     const reasons: Reason[] = [
       {
@@ -875,7 +1012,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       sentence:
         answered === 0
           ? 'None of the targets answered.'
-          : `${counted(answered, 'target')} answered: that is what it found.`,
+          : `${counted(answered, byHost && places !== '' ? 'host' : 'target')} answered: that is what it found${places}${foundPorts(contacts)}.`,
     });
     return reasons;
   }
@@ -932,8 +1069,25 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     id: scanInfo.id,
     observe,
     finish,
-    saturations: (): Saturation[] => saturationsOf(scanInfo.id, [sources.rows.cap, contactCap, perSourceCap]),
+    saturations: (): Saturation[] =>
+      saturationsOf(scanInfo.id, [sources.rows.cap, contactCap, perSourceCap, gateways.cap]),
   };
+}
+
+/** The first three numbers of an IPv4 address. */
+function networkOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('.'));
+}
+
+/** ', on ports 22 and 80/tcp' of what answered, where all of it is one host; else nothing. */
+function foundPorts(contacts: readonly Contact[]): string {
+  const [first] = contacts;
+  if (first === undefined || first.port < 0 || contacts.some((c) => c.host !== first.host)) return '';
+  const ports = contacts.filter((c) => c.outcome === ANSWERED).map((c) => c.port);
+  return `, on ${portsText(
+    ports.sort((a, b) => a - b),
+    CONTACT_PROTOCOLS[first.protocol] ?? 'tcp',
+  )}`;
 }
 
 function rateReason(perSecond: number): Reason {
@@ -1077,6 +1231,38 @@ function unitOf(label: string, contacts: readonly Contact[]): Unit {
     failed: contacts.every((c) => c.outcome !== ANSWERED),
     contacts,
   };
+}
+
+/** Units [from, to) and their neighbours in time, as long as these follow one another no slower than a program tries them. */
+function runAround(units: readonly Unit[], from: number, to: number): readonly Unit[] {
+  const start = (i: number): number => units[i]?.firstMs ?? Number.NaN;
+  const gaps = Float64Array.from(
+    { length: Math.max(0, to - from - 1) },
+    (_, i) => start(from + i + 1) - start(from + i),
+  ).sort();
+  const usual = gaps[gaps.length >> 1];
+  if (usual === undefined || !(usual <= RUN_GAP_MS)) return units.slice(from, to);
+  const longest = Math.min(RUN_GAP_MS, 3 * usual + RUN_SLACK_MS);
+  let first = from;
+  let last = to;
+  while (first > 0 && start(first) - start(first - 1) <= longest) first--;
+  while (last < units.length && start(last) - start(last - 1) <= longest) last++;
+  return units.slice(first, last);
+}
+
+/** What a search of hosts found on ports that did not fail often enough to be part of it: answers of its hosts while a program tried them. */
+function foundBeside(contacts: readonly Contact[], stretches: readonly Stretch[]): Contact[] {
+  const tried = distinct(stretches.flatMap((s) => s.run.flatMap((u) => u.contacts)));
+  const { span, base } = spanOf(tried);
+  if (!span.known || base > RUN_GAP_MS * tried.length) return [];
+  const hosts = new Set(tried.map((c) => c.host));
+  return contacts.filter(
+    (c) =>
+      c.outcome === ANSWERED &&
+      hosts.has(c.host) &&
+      c.firstMs >= span.firstMs - RUN_GAP_MS &&
+      c.firstMs <= span.lastMs + RUN_GAP_MS,
+  );
 }
 
 /** The most contacts whose first flows lie within `windowMs`, in order of time; all where no times are known. */

@@ -10,7 +10,7 @@ import {
   rateSeverity,
   type SeverityRating,
 } from './severity.ts';
-import { directionOf, placeWords, roleOf, type Story } from './story.ts';
+import { directionOf, hasReason, placeWords, roleOf, type Story } from './story.ts';
 import { techniqueFact, techniquesOf } from './technique.ts';
 
 /**
@@ -176,7 +176,11 @@ function joinDistributed(groups: readonly Group[], gapMs: number, { isHome }: Pi
     const close = (): void => {
       const actors = new Set(run.flatMap((i) => (groups[i] ?? []).map((item) => item.detection.actor)));
       const [first] = run;
-      if (first !== undefined && actors.size >= MIN_DISTRIBUTED_ACTORS) for (const i of run) sets.join(first, i);
+      const areDecoys = run.every((i) =>
+        (groups[i] ?? []).every(({ detection }) => hasReason(detection, 'scan.decoys')),
+      );
+      if (first !== undefined && (actors.size >= MIN_DISTRIBUTED_ACTORS || (areDecoys && actors.size > 1)))
+        for (const i of run) sets.join(first, i);
     };
     const kind = groups[indexes[0] ?? 0]?.[0]?.detection.kind ?? '';
     const longest = kindInfo(kind).timeless === true ? Number.POSITIVE_INFINITY : gapMs;

@@ -139,6 +139,7 @@ export const SCAN_RULES: readonly Explanation[] = [
   { prefix: 'scan.', ...PORT_SCAN },
   { prefix: 'scan.arp', ...HOST_SEARCH },
   { prefix: 'scan.icmp', ...HOST_SEARCH },
+  { prefix: 'scan.routed', ...HOST_SEARCH },
 ];
 
 /** '10.0.0.5, a host of your network, tried 212 hosts on port 445 (Windows file sharing) within 38.4 s'. */
@@ -153,6 +154,8 @@ function searched(view: View): string {
       return `${actorWithPlace} asked for ${counted(hosts, 'different address', 'different addresses')} by ARP, the question "who has this address?" on the local network,${within}`;
     case 'scan.icmp':
       return `${actorWithPlace} sent echo requests (ping) to ${counted(hosts, 'different host')}${within}`;
+    case 'scan.routed':
+      return `${actorWithPlace} turned to ${counted(hosts, 'different address', 'different addresses')} behind a router, which asked for them by ARP,${within}`;
     case 'scan.vertical':
     case 'scan.block': {
       const what = ports === undefined ? 'many ports' : counted(ports, 'different port');
@@ -219,7 +222,19 @@ function answering({ detection: { kind } }: View): string {
 }
 
 function doubts(view: View): Claim[] {
-  return ['scan.one-way', 'scan.focus', 'scan.web-client', 'scan.names'].flatMap((name) => view.quote(name));
+  const names = [
+    'scan.probe',
+    'scan.refused',
+    'scan.forged',
+    'scan.decoys',
+    'scan.routed',
+    'scan.router',
+    'scan.one-way',
+    'scan.focus',
+    'scan.web-client',
+    'scan.names',
+  ];
+  return names.flatMap((name) => view.quote(name));
 }
 
 function purpose(view: View): Claim[] {
