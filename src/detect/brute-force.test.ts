@@ -404,3 +404,97 @@ describe('logins to Kerberos', () => {
     expect(detect(range(60, (i) => (i % 4 !== 0 ? unknown(i) : accepted(i))))).toHaveLength(1);
   });
 });
+
+describe('logins whose outcome can be read', () => {
+  /** Logins to a database from one host inside, one every 100 ms. */
+  const sql = (n: number, fields: FlowRecord | ((i: number) => FlowRecord) = {}): FlowRecord[] =>
+    range(n, (i) =>
+      login({
+        initiator: '10.0.0.9',
+        responderPort: 3306,
+        service: 'mysql',
+        startMs: T0 + 100 * i,
+        initiatorPayloadBytes: 190,
+        responderPayloadBytes: 180,
+        durationMs: 5,
+        user: 'app',
+        login: 'refused',
+        ...(typeof fields === 'function' ? fields(i) : fields),
+      }),
+    );
+  const reasonOf = (found: Detection | undefined, name: string) => found?.reasons.find((r) => r.name === name);
+
+  it('lets a program log in as often as it likes, as long as it is let in', () => {
+    expect(detect(sql(200, { login: 'accepted' }))).toEqual([]);
+    expect(detect([...sql(200, { login: 'accepted' }), ...sql(8)])).toEqual([]);
+    expect(summary(detect([...sql(200, { login: 'accepted' }), ...sql(9)]))).toEqual([
+      'brute-force.login 10.0.0.9 1 mysql:3306 0.35',
+    ]);
+  });
+
+  it('counts refusals instead of shapes', () => {
+    const mixed = sql(60, (i) => (i % 2 === 0 ? {} : { login: 'unknown', initiatorPayloadBytes: 5 }));
+    const [found] = detect(mixed);
+    expect(found?.score).toBeCloseTo(30 / 39);
+    expect(reasonOf(found, 'brute-force.refusals')).toMatchObject({
+      value: 30,
+      sentence: 'The server refused 30 logins in them, all of one user name.',
+    });
+    expect(reasonOf(found, 'brute-force.chatty')).toBeUndefined();
+  });
+
+  it('takes few refusals of one user for what an old password may leave, and those of several users not', () => {
+    expect(reasonOf(detect(sql(29))[0], 'brute-force.chatty')).toBeDefined();
+    expect(reasonOf(detect(sql(30))[0], 'brute-force.chatty')).toBeUndefined();
+    const [found] = detect(sql(12, (i) => ({ user: `user${i}` })));
+    expect(reasonOf(found, 'brute-force.chatty')).toBeUndefined();
+    expect(reasonOf(found, 'brute-force.users')?.value).toBeGreaterThanOrEqual(10);
+  });
+
+  it('counts several refusals in one connection, however long it is, and of services that shapes say nothing of', () => {
+    const batch = (n: number) =>
+      sql(n, {
+        service: 'redis',
+        responderPort: 6379,
+        durationMs: 90_000,
+        operations: 'password in clear, 5 logins refused, AUTH',
+      });
+    expect(detect(batch(1))).toEqual([]);
+    const [found] = detect(batch(2));
+    expect(found).toMatchObject({ service: 'redis', flowCount: 2 });
+    expect(reasonOf(found, 'brute-force.refusals')?.value).toBe(10);
+    expect(detect(sql(100, { service: 'redis', login: 'unknown' }))).toEqual([]);
+  });
+
+  it('says that a login was accepted after the refusals, and not that one was before', () => {
+    const accepted = (startMs: number) => sql(1, { login: 'accepted', startMs });
+    expect(reasonOf(detect([...sql(20), ...accepted(T0 + 60_000)])[0], 'brute-force.accepted')).toMatchObject({
+      value: 1,
+      sentence:
+        'The server also accepted 1 login of the same source, the latest after the first refusal: a password may have been found.',
+    });
+    expect(reasonOf(detect([...sql(20), ...accepted(T0 - 60_000)])[0], 'brute-force.accepted')).toBeUndefined();
+  });
+
+  it('leaves alone who mistypes a password four times, and refusals that are hours apart', () => {
+    expect(detect(sql(4))).toEqual([]);
+    expect(detect(sql(40, (i) => ({ startMs: T0 + 40_000 * i })))).toEqual([]);
+  });
+});
+
+describe('guessing at several hosts', () => {
+  const at = (host: number, fromMs: number) =>
+    range(12, (i) => login({ responder: `10.0.0.${host}`, startMs: T0 + fromMs + i * 200 }));
+
+  it('is one detection where it goes on from host to host', () => {
+    expect(summary(detect([20, 21, 22].flatMap((host, i) => at(host, i * 60_000))))).toEqual([
+      'brute-force.spray 198.51.100.7 3 ssh:22 0.80',
+    ]);
+  });
+
+  it('is one each where they are two, or hours apart', () => {
+    expect(detect([...at(20, 0), ...at(21, 0)]).map(({ kind }) => kind)).toEqual(Array(2).fill('brute-force.login'));
+    const apart = detect([20, 21, 22].flatMap((host, i) => at(host, i * 7_200_000)));
+    expect(apart.map(({ kind }) => kind)).toEqual(Array(3).fill('brute-force.login'));
+  });
+});

@@ -23,8 +23,8 @@ import {
 } from './kerberos-login.ts';
 import { NarrowColumn } from './number-column.ts';
 import { NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
-import { type LoginService, loginService } from './service.ts';
-import { classesOf } from './told.ts';
+import { type LoginService, loginService, readLoginService } from './service.ts';
+import { classesOf, textOf } from './told.ts';
 import { WEB_LOGIN, WebLogins } from './web-login.ts';
 
 /**
@@ -34,7 +34,11 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * sides sent payload, it lasted at most a minute, and neither side sent more than a failed login takes there. Attempts are counted per source,
  * target and port. At least 9 within five minutes (the number that Slips uses) and at least 60 % of them alike (payload each way within a quarter
  * or 64 bytes of the median; what the end of the input cut off is not asked) make a detection. Spraying, a few passwords on each of many hosts, is counted per source and service: at least 15 attempts
- * on 3 hosts or more within five minutes, two or more per host on average. The five minutes are the busiest ones: what lies around them is counted too.
+ * on 3 hosts or more within five minutes, two or more per host on average; guessing at 3 hosts or more without a pause of five minutes is one such detection as well. The five minutes are the busiest ones: what lies around them is counted too.
+ *
+ * Where the answers can be read (FTP, mail, Telnet, VNC, databases and SMB without encryption), they count instead of the shape: a connection whose login was accepted is no attempt, one in which logins were
+ * refused is one whatever its size, and counts as often as the server said no. From 9 refusals within five minutes on (15 for spraying) nothing has to be alike, and n is the number of refusals. A login that is
+ * accepted after refusals is said: then a password was found. Refusals of one user name alone, fewer than 30, are also what a program with an old password leaves where programs log in by themselves.
  *
  * Score: n / (n + 9), n being the attempts that are alike; times 0.7 for services where ordinary programs log in again and
  * again with equal shape (databases, directories, file shares, mail). 9 attempts give 0.5, 40 give 0.82, 1,000 give 0.99.
@@ -54,7 +58,7 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * counts only where the client sent 5 packets and the server 4, or 300 bytes each where packets are not told by side. Without content, services are told by their ports.
  *
  * What fools it: automation that opens one SSH connection per trivial command looks exactly like guessing, because a failed and a short successful
- * login differ by few encrypted bytes; many guesses in one connection, as SMB and HTTP allow; guessing slower than 9 in five minutes; spraying from many sources.
+ * login differ by few encrypted bytes; many guesses in one connection, as SSH, SMB and HTTP allow (counted where refusals can be read); guessing slower than 9 in five minutes; spraying from many sources.
  * Logins over HTTPS are not seen: there the shape of a login is that of any request. Of HTTP only the first request of a connection is known, and pages for logins with a name that does not say so are not.
  *
  * Cost: one look-up per flow to a login service; 40 to 80 bytes per remembered attempt, at most 2,000 per pair (beyond that a sample by hash, which does not depend on the order),
@@ -111,6 +115,8 @@ interface Attempt {
   readonly clientBytes: number;
   readonly serverBytes: number;
   readonly durationMs: number;
+  /** Logins that the server is seen to have refused in it. */
+  readonly refused: number;
   /** The input ended before the connection did: its size is not its own. */
   readonly isCut: boolean;
 }
@@ -130,8 +136,13 @@ interface Pair {
   /** Sessions with more in them than a failed login. */
   readonly sessions: number;
   readonly lastSessionMs: number;
-  /** Attempts over HTTP that were refused by their status. */
+  /** Logins that were refused, as far as that can be read. */
   readonly refused: number;
+  /** Logins that were accepted, and when the last of them was. */
+  readonly accepted: number;
+  readonly lastAcceptedMs: number;
+  /** Bits of the user names that were refused. */
+  readonly users: readonly [number, number];
 }
 
 /** All pairs in columns, and the attempts that are remembered of them in columns of their own, linked by pair. */
@@ -144,6 +155,10 @@ class Pairs {
   sessionEvidence = new Int32Array(0);
   attemptCount = new Int32Array(0);
   refused = new Int32Array(0);
+  /** Which of 64 bits the names of users fall on that were refused, 32 each. */
+  #users: [Int32Array, Int32Array] = [new Int32Array(0), new Int32Array(0)];
+  #accepted = new Int32Array(0);
+  #lastAcceptedMs = new Float64Array(0);
   /** Attempts with a hash above this are not remembered. */
   ceiling = new Float64Array(0);
   #firstMs = new Float64Array(0);
@@ -160,6 +175,7 @@ class Pairs {
   #startMs = new Float64Array(0);
   readonly #clientBytes = new NarrowColumn();
   readonly #serverBytes = new NarrowColumn();
+  #refusedIn = new Uint8Array(0);
   #durationMs = new Float64Array(0);
   #isCut = new Uint8Array(0);
 
@@ -172,6 +188,7 @@ class Pairs {
     this.#firstMs[pair] = Number.POSITIVE_INFINITY;
     this.#lastMs[pair] = Number.NEGATIVE_INFINITY;
     this.#lastSessionMs[pair] = Number.NEGATIVE_INFINITY;
+    this.#lastAcceptedMs[pair] = Number.NEGATIVE_INFINITY;
     this.#head[pair] = NONE;
     return pair;
   }
@@ -179,6 +196,20 @@ class Pairs {
   addSession(pair: number, startMs: number): void {
     this.#sessions[pair] = at(this.#sessions, pair) + 1;
     if (startMs > at(this.#lastSessionMs, pair)) this.#lastSessionMs[pair] = startMs;
+  }
+
+  addAccepted(pair: number, startMs: number): void {
+    this.#accepted[pair] = at(this.#accepted, pair) + 1;
+    if (startMs > at(this.#lastAcceptedMs, pair)) this.#lastAcceptedMs[pair] = startMs;
+  }
+
+  /** Notes logins that were refused, and the user's name where one is known. */
+  addRefused(pair: number, count: number, user: string | undefined): void {
+    this.refused[pair] = at(this.refused, pair) + count;
+    if (user === undefined) return;
+    const bit = hash32(user) & 63;
+    const column = this.#users[bit < 32 ? 0 : 1];
+    column[pair] = at(column, pair) | (1 << (bit & 31));
   }
 
   /** Counts an attempt; `remember` keeps it. */
@@ -192,7 +223,11 @@ class Pairs {
   }
 
   /** Where a pair then has more than `most`, half of its attempts are forgotten, chosen by their hash. */
-  remember(pair: number, { hash, startMs, clientBytes, serverBytes, durationMs, isCut }: Attempt, most: number): void {
+  remember(
+    pair: number,
+    { hash, startMs, clientBytes, serverBytes, durationMs, refused, isCut }: Attempt,
+    most: number,
+  ): void {
     let i = this.#free;
     if (i !== NONE) this.#free = at(this.#next, i);
     else {
@@ -204,6 +239,7 @@ class Pairs {
     this.#clientBytes.set(i, clientBytes);
     this.#serverBytes.set(i, serverBytes);
     this.#durationMs[i] = durationMs;
+    this.#refusedIn[i] = refused;
     this.#isCut[i] = isCut ? 1 : 0;
     this.#next[i] = at(this.#head, pair);
     this.#head[pair] = i;
@@ -242,6 +278,7 @@ class Pairs {
         clientBytes: this.#clientBytes.get(i),
         serverBytes: this.#serverBytes.get(i),
         durationMs: at(this.#durationMs, i),
+        refused: at(this.#refusedIn, i),
         isCut: at(this.#isCut, i) === 1,
       });
     return attempts;
@@ -265,6 +302,9 @@ class Pairs {
         sessions: at(this.#sessions, number),
         lastSessionMs: at(this.#lastSessionMs, number),
         refused: at(this.refused, number),
+        accepted: at(this.#accepted, number),
+        lastAcceptedMs: at(this.#lastAcceptedMs, number),
+        users: [at(this.#users[0], number), at(this.#users[1], number)],
       }));
   }
 
@@ -273,6 +313,9 @@ class Pairs {
     this.sessionEvidence = grown(this.sessionEvidence, new Int32Array(n));
     this.attemptCount = grown(this.attemptCount, new Int32Array(n));
     this.refused = grown(this.refused, new Int32Array(n));
+    this.#users = [grown(this.#users[0], new Int32Array(n)), grown(this.#users[1], new Int32Array(n))];
+    this.#accepted = grown(this.#accepted, new Int32Array(n));
+    this.#lastAcceptedMs = grown(this.#lastAcceptedMs, new Float64Array(n));
     this.ceiling = grown(this.ceiling, new Float64Array(n));
     this.#firstMs = grown(this.#firstMs, new Float64Array(n));
     this.#lastMs = grown(this.#lastMs, new Float64Array(n));
@@ -292,6 +335,7 @@ class Pairs {
     this.#clientBytes.widen(n);
     this.#serverBytes.widen(n);
     this.#durationMs = grown(this.#durationMs, new Float64Array(n));
+    this.#refusedIn = grown(this.#refusedIn, new Uint8Array(n));
     this.#isCut = grown(this.#isCut, new Uint8Array(n));
   }
 }
@@ -323,6 +367,9 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const ends = new RowPairs(flows);
     const web = new WebLogins(flows);
     const kerberos = new KerberosLogins(flows);
+    const outcomes = classesOf(flows.login, (login) =>
+      login === 'refused' ? REFUSED : login === 'accepted' ? ACCEPTED : 0,
+    );
     for (let row = 0; row < flows.rowCount; row++) {
       const isKerberos = kerberos.is(row);
       if (isTcp[(protocols[row] as number) + 1] === 0 && !isKerberos) continue;
@@ -332,7 +379,15 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       if (serverBytes === 0 || numberAt(flows.continued, row) === 1) continue;
       const port = numberAt(flows.responderPort, row);
       const isWeb = web.isLogin(row);
-      const service = isKerberos ? KERBEROS_LOGIN : isWeb ? WEB_LOGIN : loginService(textAt(flows.service, row), port);
+      const outcome = isKerberos ? 0 : (outcomes[(flows.login.codes[row] as number) + 1] as number);
+      const serviceName = textAt(flows.service, row);
+      const service = isKerberos
+        ? KERBEROS_LOGIN
+        : isWeb
+          ? WEB_LOGIN
+          : outcome === 0
+            ? loginService(serviceName, port)
+            : readLoginService(serviceName, port);
       if (service === undefined || port === undefined || !ends.read(row, service.name)) continue;
       const startMs = numberAt(flows.startMs, row);
       if (startMs === undefined) continue;
@@ -342,8 +397,16 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       const pair = pairOf(ends, service);
       if (pair === NONE) continue;
       if (isKerberos) tallyOf(pair).add(flows, row, kerberos.outcomeAt(row));
-      const isRefused = isWeb && web.isRefused(row);
-      if (clientBytes > service.clientBytes || serverBytes > service.serverBytes || durationMs > maxAttemptMs) {
+      const refused = isWeb ? (web.isRefused(row) ? 1 : 0) : outcome === 0 ? 0 : refusalsIn(flows, row, outcome);
+      if (outcome === ACCEPTED && !isWeb) {
+        pairs.addAccepted(pair, startMs);
+        pool.offer(pairs.sessionEvidence[pair] ?? NONE, table, row, -startMs);
+        if (refused === 0) continue;
+      }
+      const isRefused = refused > 0;
+      const isLong =
+        clientBytes > service.clientBytes || serverBytes > service.serverBytes || durationMs > maxAttemptMs;
+      if (isLong && (isWeb || !isRefused)) {
         if (isRefused) continue;
         pairs.addSession(pair, startMs);
         // The latest first: what matters is a session after the attempts.
@@ -351,7 +414,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         continue;
       }
       pairs.countAttempt(pair, startMs, endMs);
-      if (isRefused) pairs.refused[pair] = at(pairs.refused, pair) + 1;
+      if (isRefused) pairs.addRefused(pair, refused, textAt(flows.user, row));
       pool.offer(pairs.evidence[pair] ?? NONE, table, row);
       const hash = hash32(`${startMs} ${numberAt(flows.initiatorPort, row)} ${numberAt(flows.id, row)}`);
       if (hash >= (pairs.ceiling[pair] ?? 0)) continue;
@@ -360,7 +423,11 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         continue;
       }
       const isCut = textAt(flows.closeReason, row) === 'end';
-      pairs.remember(pair, { hash, startMs, clientBytes, serverBytes, durationMs, isCut }, maxAttemptsPerPair);
+      pairs.remember(
+        pair,
+        { hash, startMs, clientBytes, serverBytes, durationMs, refused: Math.min(refused, 255), isCut },
+        maxAttemptsPerPair,
+      );
     }
   }
 
@@ -396,25 +463,37 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const detections: Detection[] = [];
     const bySource = new Map<string, Pair[]>();
     for (const pair of pairs.attempted()) {
-      const tally = tallies.get(pair.number);
-      if (tally?.isMostlyRefused === false) continue;
-      const takesMore = pair.service === WEB_LOGIN || (tally !== undefined && tally.names < MIN_KERBEROS_NAMES);
-      const alone = judge([pair], takesMore ? minWebAttempts : minAttempts);
-      if (alone !== undefined) {
-        detections.push(alone);
-        continue;
-      }
+      if (tallies.get(pair.number)?.isMostlyRefused === false) continue;
       const key = `${pair.source} ${pair.service.name}`;
       const group = bySource.get(key);
       if (group === undefined) bySource.set(key, [pair]);
       else group.push(pair);
     }
     for (const group of bySource.values()) {
-      const hosts = new Set(group.map((pair) => pair.host)).size;
-      const attempts = group.reduce((n, pair) => n + pair.attemptCount, 0);
-      if (hosts < minSprayHosts || attempts < 2 * hosts) continue;
       const isWeb = group[0]?.service === WEB_LOGIN;
-      const spray = judge(group, isWeb ? Math.max(minSprayAttempts, minWebAttempts) : minSprayAttempts);
+      const sprayed = isWeb ? Math.max(minSprayAttempts, minWebAttempts) : minSprayAttempts;
+      const many: Pair[] = [];
+      const few: Pair[] = [];
+      const alone: Detection[] = [];
+      for (const pair of group) {
+        const tally = tallies.get(pair.number);
+        const takesMore = isWeb || (tally !== undefined && tally.names < MIN_KERBEROS_NAMES);
+        const found = judge([pair], takesMore ? minWebAttempts : minAttempts);
+        if (found !== undefined) alone.push(found);
+        (found === undefined ? few : many).push(pair);
+      }
+      // Guessing at many hosts in one go is one thing that somebody does.
+      if (hostCount(many) >= minSprayHosts && goOn(many, windowMs)) {
+        const whole = goOn(group, windowMs) ? judge(group, sprayed) : undefined;
+        const together = whole ?? judge(many, sprayed);
+        if (whole !== undefined) few.length = 0;
+        detections.push(...(together === undefined ? alone : [together]));
+      } else detections.push(...alone);
+      const hosts = hostCount(few);
+      const attempts = few.reduce((n, pair) => n + pair.attemptCount, 0);
+      const refusals = few.reduce((n, pair) => n + pair.refused, 0);
+      if (hosts < minSprayHosts || Math.max(attempts, refusals) < 2 * hosts) continue;
+      const spray = judge(few, sprayed);
       if (spray !== undefined) detections.push(spray);
     }
     return detections.sort(
@@ -429,15 +508,17 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
   function judge(group: readonly Pair[], threshold: number): Detection | undefined {
     const first = group[0];
     const attempts = group.flatMap((pair) => pairs.attempts(pair.number));
-    if (first === undefined || attempts.length < Math.min(threshold, maxAttemptsPerPair / 2)) return undefined;
+    if (first === undefined || attempts.length === 0) return undefined;
+    const refusals = group.reduce((n, pair) => n + pair.refused, 0);
+    if (Math.max(attempts.length, refusals) < Math.min(threshold, maxAttemptsPerPair / 2)) return undefined;
     const total = group.reduce((n, pair) => n + pair.attemptCount, 0);
     const sampled = total / attempts.length;
-    const busiest = busiestWindow(
-      attempts.map((a) => a.startMs),
-      windowMs,
-    );
+    const busiest = busiestWindow(attempts, windowMs, () => 1);
     const busiestCount = Math.round(busiest * sampled);
-    if (busiestCount < threshold) return undefined;
+    const isWeb = first.service === WEB_LOGIN;
+    const isRead =
+      !isWeb && refusals >= threshold && sampled * busiestWindow(attempts, windowMs, (a) => a.refused) >= threshold;
+    if (!isRead && (busiestCount < threshold || first.service.clientBytes === 0)) return undefined;
     // Those that the end of the input cut off are of any size; where most are, they are all there is.
     const ended = attempts.filter((a) => !a.isCut);
     const sized = 2 * ended.length >= attempts.length ? ended : attempts;
@@ -446,17 +527,22 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const alike = sized.filter((a) => near(a.clientBytes, client) && near(a.serverBytes, server)).length / sized.length;
     const service = first.service;
     const isKerberos = service === KERBEROS_LOGIN;
-    if (alike < minAlike && !isKerberos) return undefined;
+    if (!isRead && !isKerberos && alike < minAlike) return undefined;
 
     const hosts = [...groupTotals(group)].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]));
     const ports = [...new Set(group.map((pair) => pair.port))].sort((a, b) => a - b);
     const span = new TimeSpan();
     for (const pair of group) span.add(pair.firstMs, pair.lastMs);
-    const effective = isKerberos ? total : total * alike;
-    const score = (effective / (effective + 9)) * (service.chatty ? 0.7 : 1);
+    const effective = isRead ? refusals : isKerberos ? total : total * alike;
+    const users = isRead ? usersOf(group) : 0;
+    const isChatty = service.chatty && !(isRead && (users > 1 || refusals >= SURE_REFUSALS));
+    const score = (effective / (effective + 9)) * (isChatty ? 0.7 : 1);
+    // What was accepted before the first attempt was no guess.
+    const found = group.filter((pair) => pair.refused > 0 && pair.lastAcceptedMs >= pair.firstMs);
     const duration = median(attempts.map((a) => a.durationMs));
     const perMinute = (60_000 * total) / Math.max(1000, span.lengthMs);
-    const later = group.filter((pair) => pair.lastSessionMs >= pair.firstMs);
+    const later = group.filter((pair) => Math.max(pair.lastSessionMs, pair.lastAcceptedMs) >= pair.firstMs);
+    const worked = later.filter((pair) => pair.lastSessionMs >= pair.firstMs);
     const spray = group.length > 1;
     const where = spray
       ? `the ${service.name} service of ${counted(hosts.length, 'host')}`
@@ -467,8 +553,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         name: 'brute-force.attempts',
         value: total,
         unit: 'connections',
-        threshold,
-        sentence: `It opened ${counted(total, 'short connection')} to ${where} within ${humanDuration(span.lengthMs)}.`,
+        ...(isRead ? {} : { threshold }),
+        sentence: `It opened ${counted(total, isRead ? 'connection' : 'short connection')} to ${where} within ${humanDuration(span.lengthMs)}.`,
       },
       {
         name: 'brute-force.rate',
@@ -480,7 +566,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         name: 'brute-force.alike',
         value: round(alike),
         unit: 'ratio',
-        threshold: minAlike,
+        ...(isRead ? {} : { threshold: minAlike }),
         sentence: `${Number((100 * alike).toFixed(1))} % of them are alike: ${humanBytes(client)} of payload to the server and ${humanBytes(server)} back, within a quarter or 64 bytes.`,
       },
       {
@@ -491,8 +577,33 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         sentence: `The typical one lasted ${humanDuration(duration)}, too short for work in a session.`,
       },
     ];
-    if (service === WEB_LOGIN) {
-      const refused = group.reduce((n, pair) => n + pair.refused, 0);
+    if (isRead) {
+      reasons.push({
+        name: 'brute-force.refusals',
+        value: refusals,
+        unit: 'logins',
+        threshold,
+        sentence: `The server refused ${counted(refusals, 'login')} in them${users === 0 ? '' : users === 1 ? ', all of one user name' : `, of about ${users} different user names`}.`,
+      });
+      if (users > 0)
+        reasons.push({
+          name: 'brute-force.users',
+          value: users,
+          unit: 'names',
+          sentence: `About ${counted(Math.round(refusals / users), 'refused login')} came to a user name.`,
+        });
+    }
+    if (found.length > 0) {
+      const accepted = found.reduce((n, pair) => n + pair.accepted, 0);
+      reasons.push({
+        name: 'brute-force.accepted',
+        value: accepted,
+        unit: 'logins',
+        sentence: `The server also accepted ${counted(accepted, 'login')} of the same source, the latest after the first refusal: a password may have been found.`,
+      });
+    }
+    if (isWeb) {
+      const refused = refusals;
       reasons.push({
         name: 'brute-force.refused',
         value: refused,
@@ -518,7 +629,7 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         },
       );
     }
-    if (service.chatty) {
+    if (isChatty) {
       reasons.push({
         name: 'brute-force.chatty',
         value: service.name,
@@ -526,8 +637,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
         sentence: `Ordinary programs also log in to ${service.name} again and again with equal shape; the score is lowered by that.`,
       });
     }
-    if (later.length > 0) {
-      const sessions = later.reduce((n, pair) => n + pair.sessions, 0);
+    if (worked.length > 0) {
+      const sessions = worked.reduce((n, pair) => n + pair.sessions, 0);
       reasons.push({
         name: 'brute-force.session',
         value: sessions,
@@ -591,22 +702,71 @@ function reckoned(flows: FlowBatch, row: number, side: typeof CLIENT | typeof SE
   return packets >= side.least ? Math.max(0, bytes - HEADER_BYTES * packets) : 0;
 }
 
+function hostCount(group: readonly Pair[]): number {
+  return new Set(group.map((pair) => pair.host)).size;
+}
+
+/** True where the attempts of each pair begin before those of another have been over for `gapMs`. */
+function goOn(group: readonly Pair[], gapMs: number): boolean {
+  const ordered = group.toSorted((a, b) => a.firstMs - b.firstMs);
+  let reachedMs = ordered[0]?.lastMs ?? 0;
+  return ordered.every((pair) => {
+    const isNear = pair.firstMs - reachedMs <= gapMs;
+    reachedMs = Math.max(reachedMs, pair.lastMs);
+    return isNear;
+  });
+}
+
 function groupTotals(group: readonly Pair[]): Map<string, number> {
   const totals = new Map<string, number>();
   for (const pair of group) totals.set(pair.host, (totals.get(pair.host) ?? 0) + pair.attemptCount);
   return totals;
 }
 
-/** The most times that lie within `windowMs`. */
-function busiestWindow(times: readonly number[], windowMs: number): number {
-  const ordered = Float64Array.from(times).sort();
+/** The most that attempts within `windowMs` weigh together. */
+function busiestWindow(attempts: readonly Attempt[], windowMs: number, weigh: (attempt: Attempt) => number): number {
+  const ordered = attempts.toSorted((a, b) => a.startMs - b.startMs);
   let from = 0;
+  let weight = 0;
   let most = 0;
-  for (let i = 0; i < ordered.length; i++) {
-    while ((ordered[i] ?? 0) - (ordered[from] ?? 0) > windowMs) from++;
-    most = Math.max(most, i + 1 - from);
+  for (const attempt of ordered) {
+    weight += weigh(attempt);
+    for (
+      let first = ordered[from];
+      first !== undefined && attempt.startMs - first.startMs > windowMs;
+      first = ordered[++from]
+    )
+      weight -= weigh(first);
+    most = Math.max(most, weight);
   }
   return most;
+}
+
+/** How a login went, as the flow tells. */
+const REFUSED = 1;
+const ACCEPTED = 2;
+/** So many refusals no program with an old password leaves. */
+const SURE_REFUSALS = 30;
+
+/** Logins refused in one connection: as the flow counts them from two on ('15 logins refused'), else by its outcome. */
+function refusalsIn(flows: FlowBatch, row: number, outcome: number): number {
+  const code = flows.operations.codes[row] as number;
+  const told = code < 0 ? null : /(?:^|, )(\d{1,3}) logins refused(?:,|$)/.exec(textOf(flows.operations, code));
+  if (told !== null) return Number(told[1]);
+  return outcome === REFUSED ? 1 : 0;
+}
+
+/** How many user names were refused, reckoned from the bits that they fall on (Whang, Vander-Zanden and Taylor, linear counting, 1990); 0 where none is known. */
+function usersOf(group: readonly Pair[]): number {
+  let low = 0;
+  let high = 0;
+  for (const { users } of group) {
+    low |= users[0];
+    high |= users[1];
+  }
+  let empty = 64;
+  for (let i = 0; i < 32; i++) empty -= ((low >>> i) & 1) + ((high >>> i) & 1);
+  return Math.round(64 * Math.log(64 / Math.max(1, empty)));
 }
 
 function near(bytes: number, usual: number): boolean {

@@ -37,7 +37,16 @@ const LOGIN_SERVICES: readonly LoginService[] = [
   { name: 'mssql', clientBytes: 4_000, serverBytes: 6_000, chatty: true },
 ];
 
+/** Services whose use says nothing by its shape, as a connection for a query is their ordinary one; a login that is seen to be refused counts. */
+const READ_SERVICES: readonly LoginService[] = ['redis', 'mqtt', 'irc', 'socks'].map((name) => ({
+  name,
+  clientBytes: 0,
+  serverBytes: 0,
+  chatty: true,
+}));
+
 const BY_NAME = new Map(LOGIN_SERVICES.map((service) => [service.name, service]));
+const READ_BY_NAME = new Map(READ_SERVICES.map((service) => [service.name, service]));
 
 /** Other names of the same services, as flow sources and port lists write them. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -80,6 +89,11 @@ export function loginService(service: string | undefined, port: number | undefin
     return inside === undefined ? undefined : BY_NAME.get(inside);
   }
   return BY_NAME.get(Object.hasOwn(ALIASES, service) ? (ALIASES[service] ?? service) : service);
+}
+
+/** As `loginService`, of a flow in which a login was read. */
+export function readLoginService(service: string | undefined, port: number | undefined): LoginService | undefined {
+  return loginService(service, port) ?? (service === undefined ? undefined : READ_BY_NAME.get(service));
 }
 
 /** 'port 445/tcp (smb)'; without the service where the port has no usual one. */

@@ -165,6 +165,19 @@ const KINDS: readonly KindInfo[] = [
     end: (told) => withAnswers(told),
   },
   {
+    prefix: 'scan.routed',
+    behaviour: RECONNAISSANCE,
+    base: 12,
+    rule: 'A search for hosts through a router, which asks for them by ARP',
+    direction: SCAN_DIRECTION,
+    steps: scanSteps,
+    aim: networkAim,
+    techniques: (story) => (crossesBorder(story) ? ['T1595.001'] : ['T1018']),
+    label: 'search for hosts through a router',
+    deed: (told) => `searched ${counted(targetCount(told), 'address', 'addresses')} through a router`,
+    end: (told) => `${within(told)}; ${humanCount(measure(told, 'scan.routed') ?? 0)} are in use`,
+  },
+  {
     prefix: 'scan.icmp',
     behaviour: RECONNAISSANCE,
     base: 12,
@@ -209,12 +222,16 @@ const KINDS: readonly KindInfo[] = [
     deed: (told) => {
       const { service, port } = told.detection;
       const attempts = measure(told, 'brute-force.attempts');
+      const refusals = measure(told, 'brute-force.refusals');
       const label = serviceLabel(service);
+      if (refusals !== undefined)
+        return `had ${counted(refusals, label === undefined ? 'login' : `${label} login`)} refused by ${targets(told)}${port === undefined ? '' : ` on port ${port}`}`;
       const noun = label === undefined ? 'short connection' : `short ${label} connection`;
       const what = attempts === undefined ? `${noun}s again and again` : counted(attempts, noun);
       return `opened ${what} to ${targets(told)}${port === undefined ? '' : ` on port ${port}`}`;
     },
-    end: (told) => `${within(told)}, as password guessing does`,
+    end: (told) =>
+      `${within(told)}, as password guessing does${(measure(told, 'brute-force.accepted') ?? 0) > 0 ? '; one was accepted as well' : ''}`,
   },
   {
     prefix: 'flood.backscatter',
@@ -471,9 +488,15 @@ function within({ firstMs, lastMs }: Telling): string {
 /** ' in 10.2 s; none answered'; with a noun where a bare number would seem to count the hosts: '; 6 ports answered'. */
 function withAnswers(told: Telling, noun?: string): string {
   const count = measure(told, 'scan.answered');
-  if (count === undefined) return within(told);
+  if (count === undefined) return `${within(told)}${probesOf(told)}`;
   const number = noun === undefined ? humanCount(count) : counted(count, noun);
   return `${within(told)}; ${count === 0 ? 'none' : number} answered`;
+}
+
+/** ', with packets that begin no connection (fin)'. */
+function probesOf({ detection, many }: Telling): string {
+  const probes = many ? undefined : detection.reasons.find((reason) => reason.name === 'scan.probe')?.value;
+  return probes === undefined ? '' : `, with packets that begin no connection (${probes})`;
 }
 
 /** ' about every 5 min, 24 times'; of many hosts together the number alone. */
@@ -544,6 +567,8 @@ function scanSteps(story: Story): SeverityStep[] {
   );
   if (finds && direction === 'inward') steps.push({ rule: 'Something inside answered the search', points: 10 });
   else if (finds) steps.push({ rule: 'Something answered the search', points: 5 });
+  if (hasReason(lead, 'scan.router'))
+    steps.push({ rule: 'A router asks on behalf of others, so it is hardly the one who searches', points: -20 });
   if (hasReason(lead, 'scan.web-client'))
     steps.push({ rule: 'It looks like a web client that lost its way out', points: -30 });
   else if (direction === 'outward' && !finds && deadAddresses(lead))
@@ -588,7 +613,12 @@ function bruteForceSteps(story: Story): SeverityStep[] {
   else if (attempts >= 100) steps.push({ rule: 'There were 100 such connections or more', points: 7 });
   if (hasReason(story.lead, 'brute-force.chatty'))
     steps.push({ rule: 'Ordinary programs log in to this service again and again, too', points: -20 });
-  if (story.detections.some((d) => (numberOf(d, 'brute-force.session') ?? 0) > 0))
+  if (story.detections.some((d) => (numberOf(d, 'brute-force.accepted') ?? 0) > 0))
+    steps.push({
+      rule: 'The server accepted a login of the same source: a password may have been found',
+      points: story.direction === 'inward' ? 25 : 8,
+    });
+  else if (story.detections.some((d) => (numberOf(d, 'brute-force.session') ?? 0) > 0))
     steps.push({
       rule: 'A longer session between the same hosts: a login may have worked',
       points: story.direction === 'inward' ? 15 : 4,
@@ -784,18 +814,19 @@ const REMOTE_SERVICES: Readonly<Record<string, TechniqueId>> = {
   vnc: 'T1021.005',
 };
 
-/** From so many user names on, guesses are sprayed over accounts. */
+/** From so many user names on, guesses over Kerberos are sprayed over accounts. */
 const MANY_NAMES = 3;
 
-/** Many hosts, or many user names at one, mean spraying. Use of a remote service is named only inside, and only where a session followed: before that there is nothing to name. */
+/** Many hosts mean spraying, and so do a few tries for each of many users. Use of a remote service is named only inside, and only where a session followed: before that there is nothing to name. */
 function bruteForceTechniques(story: Story, detection: Detection): TechniqueId[] {
-  const ids: TechniqueId[] = [
+  const users = numberOf(detection, 'brute-force.users') ?? 0;
+  const refusals = numberOf(detection, 'brute-force.refusals') ?? 0;
+  const isSpray =
     detection.kind === 'brute-force.spray' ||
     detection.peerCount >= 3 ||
-    (numberOf(detection, 'brute-force.names') ?? 0) >= MANY_NAMES
-      ? 'T1110.003'
-      : 'T1110.001',
-  ];
+    (numberOf(detection, 'brute-force.names') ?? 0) >= MANY_NAMES ||
+    (users >= 5 && refusals <= 3 * users);
+  const ids: TechniqueId[] = [isSpray ? 'T1110.003' : 'T1110.001'];
   const remote = REMOTE_SERVICES[knownService(detection.service) ?? ''];
   if (remote !== undefined && story.direction === 'inside' && (numberOf(detection, 'brute-force.session') ?? 0) > 0)
     ids.push(remote);

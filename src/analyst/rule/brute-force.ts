@@ -17,13 +17,14 @@ export const BRUTE_FORCE_RULES: readonly Explanation[] = [
       view.began,
       ...likeness(view),
       ...(view.has('brute-force.names') ? view.quote('brute-force.refused') : []),
+      ...view.quote('brute-force.accepted'),
       ...session(view),
     ],
     whyItMatters: (view) => {
       const { actor, direction } = view;
       const goal = claim(
-        `Connections that are short and alike are what wrong passwords look like. If one of the guesses is right, whoever sits at ${actor} can log in to ${hosts(view)}.`,
-        view.cite('brute-force.alike'),
+        `${view.has('brute-force.refusals') ? 'Logins that are refused again and again are wrong passwords.' : 'Connections that are short and alike are what wrong passwords look like.'} If one of the guesses is right, whoever sits at ${actor} can log in to ${hosts(view)}.`,
+        view.cite(view.has('brute-force.refusals') ? 'brute-force.refusals' : 'brute-force.alike'),
       );
       if (direction === 'inside' || direction === 'outward')
         return [
@@ -57,7 +58,7 @@ export const BRUTE_FORCE_RULES: readonly Explanation[] = [
       );
       const worked = claim(
         `If a login worked, change that password and treat the host as taken over.`,
-        view.cite('brute-force.session'),
+        view.cite('brute-force.session', 'brute-force.accepted'),
       );
       if (direction === 'inward')
         return [
@@ -98,7 +99,10 @@ function isSpray(view: View): boolean {
 
 function tries(view: View): Claim {
   const attempts = view.many ? undefined : view.number('brute-force.attempts');
-  const what = attempts === undefined ? 'many short connections' : counted(attempts, 'short connection');
+  const what =
+    attempts === undefined
+      ? 'many short connections'
+      : counted(attempts, view.has('brute-force.refusals') ? 'connection' : 'short connection');
   const label = serviceLabel(knownService(view.detection.service));
   const to = `the ${label === undefined ? 'login' : label} service of ${hosts(view)}`;
   return claim(`${view.actorWithPlace} opened ${what} to ${to}${onPort(view)}${view.within}.`, [
@@ -110,6 +114,8 @@ function tries(view: View): Claim {
 /** Connections are what the traffic shows; guesses are inside them, most often encrypted. */
 function guesses(view: View): Claim[] {
   if (view.many || !view.has('brute-force.attempts')) return [];
+  if (view.has('brute-force.refusals'))
+    return [...view.quote('brute-force.refusals'), ...view.quote('brute-force.users')];
   return [
     claim(
       'Servers allow several guesses in one connection, so there may have been more guesses than connections.',
@@ -120,7 +126,7 @@ function guesses(view: View): Claim[] {
 
 function likeness(view: View): Claim[] {
   if (view.many) return [];
-  const alike = view.number('brute-force.alike');
+  const alike = view.has('brute-force.refusals') ? undefined : view.number('brute-force.alike');
   const rate = view.number('brute-force.rate');
   return [
     ...(rate === undefined

@@ -56,7 +56,7 @@ export function bothSides<C, S>(
   };
 }
 
-/** Of several logins the one that succeeded counts, else the first refused one with a name, else the first with a name. */
+/** Of several logins the one that succeeded counts, else the first refused one with a name, else the first with a name. Two refused ones and more are counted: '15 logins refused'. */
 export function tellLogin(context: PeekContext, logins: readonly (Login | undefined)[]): void {
   const told =
     logins.find((login) => login?.outcome === 'accepted') ??
@@ -67,6 +67,8 @@ export function tellLogin(context: PeekContext, logins: readonly (Login | undefi
   context.note(FACT.user, told.user);
   context.word(FACT.login, told.outcome);
   if (logins.some((login) => login?.isCleartext === true)) context.operation(PASSWORD_IN_CLEAR);
+  const refused = logins.reduce((n, login) => n + (login?.outcome === 'refused' ? 1 : 0), 0);
+  if (refused > 1) context.operation(`${refused} logins refused`);
 }
 
 /** Commands by name; '?' is what the protocol does not have, and may be anything. @param detail what stands behind the first command of a name. */
