@@ -13,7 +13,7 @@ describe('titles', () => {
       '192.168.10.23 tried 40 different ports of 3 hosts (192.168.10.5, 192.168.10.6 and others) in 1 min; none answered.',
       '192.168.1.247 asked for 251 different addresses by ARP in 10.2 s; 12 answered.',
       '192.168.1.109 sent echo requests (ping) to 40 hosts in 1.6 s; 11 answered.',
-      '192.168.1.40 opened 65 short SSH connections to 192.168.1.37 on port 22 in 2 min 3 s, as password guessing does.',
+      '192.168.1.40 opened 65 short SSH connections to 192.168.1.37 on port 22 in 2 min 3 s, as password guessing does; a login may have worked.',
       '198.51.100.7 opened 27 short Remote Desktop connections to 3 hosts (192.168.1.37, 192.168.1.38 and others) on port 3389 in 1 min, as password guessing does.',
       '192.168.10.80 was flooded with half-open connections on port 443 (TLS) from 9,607 addresses, up to 7,249 packets a second.',
       '192.168.10.66 flooded 198.51.100.20 with UDP packets, up to 5,000 packets a second.',

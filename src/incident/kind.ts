@@ -207,7 +207,7 @@ const KINDS: readonly KindInfo[] = [
     prefix: 'brute-force.',
     behaviour: ACCESS,
     base: 42,
-    rule: 'Many short connections to a login service, as password guessing makes',
+    rule: 'Many tries at a login service, as password guessing makes',
     direction: {
       inside: [12, 'A host inside tries to log in to another one: it may be compromised'],
       outward: [12, 'A host inside tries to log in to hosts outside: it may be compromised'],
@@ -230,8 +230,12 @@ const KINDS: readonly KindInfo[] = [
       const what = attempts === undefined ? `${noun}s again and again` : counted(attempts, noun);
       return `opened ${what} to ${targets(told)}${port === undefined ? '' : ` on port ${port}`}`;
     },
-    end: (told) =>
-      `${within(told)}, as password guessing does${(measure(told, 'brute-force.accepted') ?? 0) > 0 ? '; one was accepted as well' : ''}`,
+    end: (told) => {
+      const accepted = measure(told, 'brute-force.accepted') ?? 0;
+      const sessions = measure(told, 'brute-force.session') ?? 0;
+      const outcome = accepted > 0 ? '; one was accepted as well' : sessions > 0 ? '; a login may have worked' : '';
+      return `${within(told)}, as password guessing does${outcome}`;
+    },
   },
   {
     prefix: 'flood.backscatter',

@@ -75,7 +75,7 @@ describe('the sum of each kind', () => {
     ],
     [
       'brute-force.login',
-      `42 Many short connections to a login service, as password guessing makes
+      `42 Many tries at a login service, as password guessing makes
 15 The detector is sure (score 0.88)
 12 A host inside tries to log in to another one: it may be compromised
 4 A longer session between the same hosts: a login may have worked

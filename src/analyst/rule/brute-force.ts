@@ -115,7 +115,10 @@ function tries(view: View): Claim {
 function guesses(view: View): Claim[] {
   if (view.many || !view.has('brute-force.attempts')) return [];
   if (view.has('brute-force.refusals'))
-    return [...view.quote('brute-force.refusals'), ...view.quote('brute-force.users')];
+    return [
+      ...view.quote('brute-force.refusals'),
+      ...((view.number('brute-force.users') ?? 0) > 1 ? view.quote('brute-force.users') : []),
+    ];
   return [
     claim(
       'Servers allow several guesses in one connection, so there may have been more guesses than connections.',
