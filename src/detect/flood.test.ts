@@ -501,3 +501,27 @@ describe('several sources', () => {
     ]);
   });
 });
+
+describe('many ports from a few sources', () => {
+  const sources = range(5, (i) => `203.0.113.${i}`);
+
+  it('are a scan with decoys where each source tries each port once or twice', () => {
+    for (const tries of [1, 2]) {
+      const scan = range(300 * tries, (i) =>
+        sources.map((initiator) => flow({ initiator, responderPort: 1 + (i % 300), startMs: T0 + i })),
+      ).flat();
+      expect(detect(scan)).toEqual([]);
+    }
+  });
+
+  it('are a flood where ports are random, or few', () => {
+    const random = range(2000, (i) =>
+      flow({ initiator: sources[i % 5] ?? '', responderPort: 1 + ((i * 7919) % 60_000), startMs: T0 + i }),
+    );
+    expect(summary(detect(random))).toEqual(['flood.syn 10.10.10.10 5 - 0.67']);
+    const few = range(2000, (i) =>
+      flow({ initiator: sources[i % 5] ?? '', responderPort: 1 + (i % 30), startMs: T0 + i }),
+    );
+    expect(summary(detect(few))).toEqual(['flood.syn 10.10.10.10 5 - 0.67']);
+  });
+});

@@ -18,7 +18,7 @@ import { classesOf, codeCount } from './told.ts';
  * What it sees. Packets per target in slices of ten seconds, from flow rows whose packets are spread evenly over their duration.
  * - `flood.syn`: connection attempts that never get further than SYN (whatever the target answers, the initiator sends no ACK and no data), at
  *   least 500 in a slice and at least half of all attempts on that host and port in the slice. Attempts spread over many ports of one
- *   host count together from 1,000 on, unless one source sends nearly all of them, because that is a scan.
+ *   host count together from 1,000 on, unless one source sends nearly all of them, because that is a scan, or each of several tries each port once or twice: a scan with decoys.
  * - `flood.udp`: packets that are never answered, at least 5,000 in a slice, over 50 flows or more; or at least 50,000 over fewer flows, where the
  *   score is multiplied by 0.7, because a one-way stream looks like that. Ports of telemetry and tunnels, which never answer, are left out.
  * - `flood.icmp`: echo requests, or echo replies that nobody asked for, at least 1,000 in a slice.
@@ -337,7 +337,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       const host = syn.rows.text(row);
       if (syn.portOf(row) >= 0 || syn.weightOf(row) < 2 * minSynPackets || named.has(host)) continue;
       const target = targetAt(syn, row, host);
-      if (judge.dominant(target) !== undefined) continue;
+      if (judge.dominant(target) !== undefined || isSharedScan(target)) continue;
       const found = judge.judge('flood.syn', target, 2 * minSynPackets, minHalfOpen);
       if (found !== undefined) detections.push(...judge.bySource(found, target));
     }
@@ -378,4 +378,15 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     finish,
     saturations: (): Saturation[] => saturationsOf(floodInfo.id, targets.caps()),
   };
+}
+
+/** Attempts for each source and port of a scan that several take part in, or one and its decoys: one, or two where nobody answers. A flood has far more on few ports, and on random ones far fewer. */
+const LEAST_TRIES = 0.8;
+const MOST_TRIES = 2.5;
+const MOST_SCANNERS = 64;
+
+function isSharedScan({ sources, ports }: Target): boolean {
+  const places = sources.count * (ports?.count ?? 0);
+  const isShared = sources.count <= MOST_SCANNERS && (ports?.count ?? 0) >= 20;
+  return isShared && sources.total >= LEAST_TRIES * places && sources.total <= MOST_TRIES * places;
 }
