@@ -9,9 +9,9 @@ export const REFUSED = 1;
 export const ANSWERED = 2;
 
 /**
- * The last two are TCP that begins no connection, flags that no connection has (odd), and flags of a connection that nobody saw (late).
+ * Odd and late are TCP that begins no connection: flags that no connection has, and flags of a connection that nobody saw. A name is that of an address, which the DNS was asked for.
  */
-export const CONTACT_PROTOCOLS = ['tcp', 'udp', 'icmp', 'arp', 'odd', 'late'] as const;
+export const CONTACT_PROTOCOLS = ['tcp', 'udp', 'icmp', 'arp', 'odd', 'late', 'name'] as const;
 export type ContactProtocol = (typeof CONTACT_PROTOCOLS)[number];
 
 /** One (source, host, port) and what was seen of it. */

@@ -787,3 +787,40 @@ describe('what is told of a search', () => {
     });
   });
 });
+
+describe('names of addresses', () => {
+  const asks = (n: number, named: (i: number) => boolean, paceMs = 10): FlowRecord[] =>
+    range(n, (i) =>
+      udp({
+        initiator: '10.0.0.9',
+        responder: '10.0.0.53',
+        responderPort: 53,
+        startMs: T0 + paceMs * i,
+        outcome: 'answered',
+        dnsQuery: `${i}.4.0.10.in-addr.arpa`,
+        dnsType: 'PTR',
+        dnsRcode: named(i) ? 'NOERROR' : 'NXDOMAIN',
+      }),
+    );
+
+  it('asked of a whole network, most of which have none, are a search', () => {
+    const [found, ...rest] = detect(asks(64, (i) => i % 4 === 0));
+    expect(rest).toEqual([]);
+    expect(found).toMatchObject({ kind: 'scan.reverse-dns', actor: '10.0.0.9', peerCount: 64, port: 53 });
+    expect(reason(found, 'scan.named').sentence).toBe(
+      '16 of them have names, the others have none, so nobody was sent to them by name.',
+    );
+    expect(found?.flows[0]).toMatchObject({ protocol: 'udp' });
+  });
+
+  it('are none where they are few, have names, are asked for over a day, or lie outside', () => {
+    expect(detect(asks(63, () => false))).toEqual([]);
+    expect(detect(asks(200, (i) => i % 20 > 8))).toEqual([]);
+    expect(detect(asks(200, () => false, 60_000))).toEqual([]);
+    const outside = asks(200, () => false).map((flow) => ({
+      ...flow,
+      dnsQuery: flow.dnsQuery?.replace('4.0.10', '4.0.11') ?? '',
+    }));
+    expect(detect(outside)).toEqual([]);
+  });
+});

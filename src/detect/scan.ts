@@ -31,7 +31,7 @@ import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
 import { NO_ROW, widened } from './number-table.ts';
 import { foldDecoys, MacNumbers, macText } from './scan-author.ts';
 import { GroupAddresses, portsText } from './service.ts';
-import { AddressBits } from './text-number.ts';
+import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
 
 /**
@@ -64,6 +64,8 @@ import { classesOf, codeCount } from './told.ts';
  *
  * A router asks for those whom others send something through it. Where the one who asks is a way out of the home network, the actor is who turned to the hosts there at that time (`scan.routed`): 3 hosts or half of
  * those that answered, and twice as many as any other. Where nobody stands out, the score is halved. Decoys (nmap -D) are told by the hardware address, see `scan-author.ts`.
+ *
+ * Names of addresses: 64 addresses of a /24 inside within five minutes, half of them without a name, asked for by one query a flow (dnsrecon; resolvers that ask for many in one flow show its first alone).
  *
  * A list of addresses: a host inside that calls at least 20 hosts outside on one TCP port within a minute, of which so many fail that the odds below are reached, and that asked for fewer names than a quarter of them (but for
  * some, so that its questions are in the input). Who browses asks for names, and fails at one first contact in twenty; a list has dead addresses (0.4 is taken). Most of such hosts may answer, so the walk does not
@@ -110,6 +112,9 @@ export interface ScanOptions {
   /** Addresses asked for in vain within `arpWindowMs`. */
   readonly minArpTargets: number;
   readonly arpWindowMs: number;
+  /** Addresses of a /24 inside whose names the DNS is asked for within `reverseWindowMs`, half of which have none. */
+  readonly minReverseNames: number;
+  readonly reverseWindowMs: number;
   /** Weaker findings are not reported. */
   readonly minScore: number;
   readonly maxSources: number;
@@ -130,6 +135,8 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
   minSweepHosts: 10,
   minArpTargets: 10,
   arpWindowMs: 60_000,
+  minReverseNames: 64,
+  reverseWindowMs: 300_000,
   minScore: 0.3,
   maxSources: 20_000,
   maxContacts: 150_000,
@@ -138,7 +145,7 @@ export const DEFAULT_SCAN_OPTIONS: ScanOptions = {
 
 export const scanInfo: DetectorInfo = {
   id: 'scan',
-  kinds: ['scan.horizontal', 'scan.vertical', 'scan.block', 'scan.icmp', 'scan.arp', 'scan.routed'],
+  kinds: ['scan.horizontal', 'scan.vertical', 'scan.block', 'scan.icmp', 'scan.arp', 'scan.routed', 'scan.reverse-dns'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'outcome'],
   sees: 'One host that tries many hosts, or many ports of a host, and mostly fails, at any pace.',
   fooledBy:
@@ -243,7 +250,7 @@ interface Stretch {
   readonly log10Odds: number;
 }
 
-/** Positions are the classes of rows; up to ARP also those of `CONTACT_PROTOCOLS`, in which ODD and LATE come next. */
+/** Positions are the classes of rows; up to ARP also those of `CONTACT_PROTOCOLS`, in which ODD, LATE and NAME come next. */
 const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'icmp', 'arp', 'icmpv6'];
 const TCP = 0;
 const UDP = 1;
@@ -252,6 +259,8 @@ const ARP = 3;
 /** TCP that begins no connection: flags that no connection has, and flags of a connection of which nothing else was seen. */
 const ODD = 4;
 const LATE = 5;
+/** An address whose name was asked for. */
+const NAME = 6;
 const OUTCOMES: readonly string[] = ['unanswered', 'refused', 'answered'];
 /** Bits of a combination of TCP flags; below PROBE_SHIFT what it says of the connection, above it which probe it would be. */
 const SYN = 1;
@@ -313,6 +322,8 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     minSweepHosts,
     minArpTargets,
     arpWindowMs,
+    minReverseNames,
+    reverseWindowMs,
     minScore,
     maxSources,
     maxContacts,
@@ -342,6 +353,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const initiators = flows.initiator.codes;
     const groups = new GroupAddresses(flows);
     const macs = new MacNumbers(flows.initiatorMac);
+    const isPtr = classesOf(flows.dnsType, (type) => type === 'PTR');
     gateways.observe(table);
     /** The source by initiator, as far as it was asked for since sources were dropped. */
     const known = new Int32Array(codeCount(flows.initiator)).fill(NO_ROW);
@@ -413,22 +425,28 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         if (source === NO_ROW) continue;
         known[code] = source;
       }
+      let asked: string | undefined;
+      if (port === DNS_PORT && isPtr[(flows.dnsType.codes[row] as number) + 1] === 1)
+        asked = addressAsked(textAt(flows.dnsQuery, row) ?? '');
       if (probes !== 0) sources.probes[source] = (sources.probes[source] as number) | probes;
       if (port === DNS_PORT) sources.questions[source] = (sources.questions[source] as number) + 1;
       const place = placeOf(protocol, port);
-      let slot = sources.weightOf(source) === 0 ? NONE : store.find(source, host, hostBits.at(row), place);
-      if (slot === NONE) {
-        slot = admit(source) ? store.add(source, host, hostBits.at(row), place, sources.headOf(source)) : NONE;
-        if (slot === NONE) {
-          if (sources.weightOf(source) >= maxContactsPerSource) perSourceCap.refused++;
-          else contactCap.refused++;
-          sources.cut[source] = 1;
-          continue;
+      if (asked !== undefined && context.isHome(asked)) {
+        const named = slotOf(source, asked, ipv4Bits(asked), placeOf(NAME, -1), macs.at(row));
+        if (named !== NONE) {
+          const isNamed = textAt(flows.dnsRcode, row) === 'NOERROR';
+          const startMs = numberAt(flows.startMs, row);
+          store.saw(named, startMs, startMs, isNamed ? ANSWERED : UNANSWERED, 1);
+          store.offer(
+            named,
+            startMs ?? Number.POSITIVE_INFINITY,
+            numberAt(flows.id, row) ?? -1,
+            numberAt(flows.initiatorPort, row) ?? -1,
+          );
         }
-        sources.head[source] = slot;
-        sources.cameFrom(source, macs.at(row));
-        sources.weight[source] = sources.weightOf(source) + 1;
       }
+      const slot = slotOf(source, host, hostBits.at(row), place, macs.at(row));
+      if (slot === NONE) continue;
       const startMs = numberAt(flows.startMs, row);
       const endMs = numberAt(flows.endMs, row) ?? startMs;
       store.saw(slot, startMs, endMs, outcome, numberAt(flows.initiatorPackets, row) ?? 1);
@@ -437,6 +455,23 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
         store.offer(slot, startMs ?? Number.POSITIVE_INFINITY, numberAt(flows.id, row) ?? -1, from);
       }
     }
+  }
+
+  /** The slot of a contact, a new one where there is none; NONE, counted, where it is refused. */
+  function slotOf(source: number, host: string, bits: number, place: number, mac: number): number {
+    const known = sources.weightOf(source) === 0 ? NONE : store.find(source, host, bits, place);
+    if (known !== NONE) return known;
+    const slot = admit(source) ? store.add(source, host, bits, place, sources.headOf(source)) : NONE;
+    if (slot === NONE) {
+      if (sources.weightOf(source) >= maxContactsPerSource) perSourceCap.refused++;
+      else contactCap.refused++;
+      sources.cut[source] = 1;
+      return NONE;
+    }
+    sources.head[source] = slot;
+    sources.cameFrom(source, mac);
+    sources.weight[source] = sources.weightOf(source) + 1;
+    return slot;
   }
 
   /** Whether a source may have another contact; makes room where there is none. */
@@ -456,7 +491,15 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
   }
 
   function suspectOf(source: number): Suspect {
-    const contacts: Record<ContactProtocol, Contact[]> = { tcp: [], udp: [], icmp: [], arp: [], odd: [], late: [] };
+    const contacts: Record<ContactProtocol, Contact[]> = {
+      tcp: [],
+      udp: [],
+      icmp: [],
+      arp: [],
+      odd: [],
+      late: [],
+      name: [],
+    };
     for (const slot of store.slots(sources.headOf(source))) {
       const contact = store.contactAt(slot);
       contacts[CONTACT_PROTOCOLS[contact.protocol] ?? 'tcp'].push(contact);
@@ -518,6 +561,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       for (const protocol of ['odd', 'late'] as const) probeScans(suspect, protocol, detections);
       echoSweep(suspect, detections);
       arpSweep(suspect, arpRepliesSeen, detections);
+      nameSweep(suspect, detections);
       const mac = macText(sources.mac[source] as number);
       for (const detection of detections) if (detection.score >= minScore) searches.push({ detection, mac, source });
     }
@@ -551,7 +595,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
       if (source === router || sources.weightOf(source) < MIN_ROUTED_HOSTS) continue;
       const hosts = new Set<string>();
       for (const slot of store.slots(sources.headOf(source))) {
-        if (store.protocolAt(slot) === ARP) continue;
+        if (!isTraffic(store.protocolAt(slot))) continue;
         const contact = store.contactAt(slot);
         if (isNear(contact) && networks.has(networkOf(contact.host))) hosts.add(contact.host);
       }
@@ -584,7 +628,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     const suspect = suspectOf(author);
     const met = Object.values(suspect.contacts)
       .flat()
-      .filter((c) => c.protocol !== ARP && isNear(c) && networks.has(networkOf(c.host)));
+      .filter((c) => isTraffic(c.protocol) && isNear(c) && networks.has(networkOf(c.host)));
     const metHosts = [...new Set(met.map((c) => c.host))].sort(compareText);
     const silent = asked.filter((c) => c.outcome !== ANSWERED && !metHosts.includes(c.host)).map((c) => c.host);
     const total = metHosts.length + silent.length;
@@ -971,6 +1015,36 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
     out.push({ ...detectionOf('scan.arp', source, all, score, reasons), protocol: 'arp' });
   }
 
+  /** Names of a network's addresses asked for one after the other, most of which have none: nobody connects to those. */
+  function nameSweep(source: Suspect, out: Detection[]): void {
+    if (source.contacts.name.length < minReverseNames) return;
+    const swept = [...groupBy(source.contacts.name, (c) => networkOf(c.host)).values()]
+      .map((group) => densest(group, reverseWindowMs))
+      .filter((group) => group.length >= minReverseNames && countFailed(group) >= group.length / 2);
+    const contacts = swept.flat();
+    if (contacts.length === 0) return;
+    const { perSecond, span } = spanOf(contacts);
+    const named = contacts.length - countFailed(contacts);
+    const reasons: Reason[] = [
+      {
+        name: 'scan.targets',
+        value: contacts.length,
+        unit: 'addresses',
+        threshold: minReverseNames,
+        sentence: `It asked the DNS for the names of ${counted(contacts.length, 'different address', 'different addresses')} of ${counted(swept.length, 'network')} inside${span.lengthMs > 0 ? ` within ${humanDuration(span.lengthMs)}` : ''}.`,
+      },
+      {
+        name: 'scan.named',
+        value: named,
+        unit: 'addresses',
+        sentence: `${counted(named, 'of them has a name', 'of them have names')}, the others have none, so nobody was sent to them by name.`,
+      },
+      rateReason(perSecond),
+    ];
+    const score = 0.8 * breadthScore(contacts.length, perSecond);
+    out.push({ ...detectionOf('scan.reverse-dns', source, contacts, score, reasons), protocol: 'udp', port: DNS_PORT });
+  }
+
   function commonReasons(
     contacts: readonly Contact[],
     odds: number,
@@ -1074,6 +1148,14 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
   };
 }
 
+const REVERSE = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa\.?$/i;
+
+/** The address of '4.3.2.1.in-addr.arpa' (RFC 1035, section 3.5); undefined of any other name. */
+function addressAsked(name: string): string | undefined {
+  const numbers = REVERSE.exec(name);
+  return numbers === null ? undefined : `${numbers[4]}.${numbers[3]}.${numbers[2]}.${numbers[1]}`;
+}
+
 /** The first three numbers of an IPv4 address. */
 function networkOf(address: string): string {
   return address.slice(0, address.lastIndexOf('.'));
@@ -1088,6 +1170,11 @@ function foundPorts(contacts: readonly Contact[]): string {
     ports.sort((a, b) => a - b),
     CONTACT_PROTOCOLS[first.protocol] ?? 'tcp',
   )}`;
+}
+
+/** Whether a contact went to the host itself, and not to a question about it. */
+function isTraffic(protocol: number): boolean {
+  return protocol !== ARP && protocol !== NAME;
 }
 
 function rateReason(perSecond: number): Reason {
@@ -1180,14 +1267,21 @@ function byEvidence(a: Contact, b: Contact): number {
 function flowOf(initiator: string, { protocol, host, port, evidence }: Contact): EvidenceFlow {
   const { startMs, id, initiatorPort } = evidence;
   const name =
-    protocol >= ODD ? 'tcp' : protocol === ICMP && host.includes(':') ? 'icmpv6' : CONTACT_PROTOCOLS[protocol];
+    protocol === NAME
+      ? 'udp'
+      : protocol >= ODD
+        ? 'tcp'
+        : protocol === ICMP && host.includes(':')
+          ? 'icmpv6'
+          : CONTACT_PROTOCOLS[protocol];
   return {
     ...(id < 0 ? {} : { id }),
     ...(Number.isFinite(startMs) ? { startMs } : {}),
     ...(name === undefined ? {} : { protocol: name }),
     initiator,
     ...(initiatorPort < 0 ? {} : { initiatorPort }),
-    responder: host,
+    // A question about a host went to a server of the DNS.
+    ...(protocol === NAME ? { responderPort: DNS_PORT } : { responder: host }),
     ...(port < 0 ? {} : { responderPort: port }),
   };
 }

@@ -140,6 +140,7 @@ export const SCAN_RULES: readonly Explanation[] = [
   { prefix: 'scan.arp', ...HOST_SEARCH },
   { prefix: 'scan.icmp', ...HOST_SEARCH },
   { prefix: 'scan.routed', ...HOST_SEARCH },
+  { prefix: 'scan.reverse-dns', ...HOST_SEARCH },
 ];
 
 /** '10.0.0.5, a host of your network, tried 212 hosts on port 445 (Windows file sharing) within 38.4 s'. */
@@ -154,6 +155,8 @@ function searched(view: View): string {
       return `${actorWithPlace} asked for ${counted(hosts, 'different address', 'different addresses')} by ARP, the question "who has this address?" on the local network,${within}`;
     case 'scan.icmp':
       return `${actorWithPlace} sent echo requests (ping) to ${counted(hosts, 'different host')}${within}`;
+    case 'scan.reverse-dns':
+      return `${actorWithPlace} asked the DNS for the names of ${counted(hosts, 'different address', 'different addresses')}${within}`;
     case 'scan.routed':
       return `${actorWithPlace} turned to ${counted(hosts, 'different address', 'different addresses')} behind a router, which asked for them by ARP,${within}`;
     case 'scan.vertical':
@@ -228,6 +231,7 @@ function doubts(view: View): Claim[] {
     'scan.forged',
     'scan.decoys',
     'scan.routed',
+    'scan.named',
     'scan.router',
     'scan.one-way',
     'scan.focus',
