@@ -77,8 +77,25 @@ describe('the scope of a rule', () => {
 describe('a changed behaviour', () => {
   const rule = ruleOf({ source: ['192.168.1.10'] }, { limits: limitsOf([calls], 'medium', {}) });
 
+  it('does not hold to ports a behaviour whose evidence shows a part of them', () => {
+    const scan = (ports: number): Detection =>
+      detection('scan.vertical', {
+        flows: [1, 2, 3].map((port) => flow(port, '192.168.1.10', '192.168.1.20', port)),
+        reasons: [reason('scan.ports', ports, 'ports', 'Many ports.')],
+      });
+    const scope = { detector: ['scan'], source: ['192.168.1.10'] };
+    expect(limitsOf([scan(3)], 'high', scope).ports).toEqual([1, 2, 3]);
+    expect(limitsOf([scan(1000)], 'high', scope).ports).toBeUndefined();
+  });
+
   it('has limits with headroom: twice the rate and the bytes, half as many peers again, the same ports and severity', () => {
-    expect(behaviourOf(calls)).toEqual({ flowsPerHour: 50, peers: 1, ports: [443], bytesPerFlow: 1000 });
+    expect(behaviourOf(calls)).toEqual({
+      flowsPerHour: 50,
+      peers: 1,
+      ports: [443],
+      hasAllPorts: true,
+      bytesPerFlow: 1000,
+    });
     expect(rule.limits).toEqual({
       flowsPerHour: 100,
       peers: 2,

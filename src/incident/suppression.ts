@@ -66,7 +66,10 @@ const MAX_HARDWARE = 8;
 export interface Behaviour {
   readonly flowsPerHour: number;
   readonly peers: number;
+  /** As far as its evidence shows them. */
   readonly ports: readonly number[];
+  /** False where a measure of it tells of more ports than these: a search of a thousand shows twenty. */
+  readonly hasAllPorts: boolean;
   /** Undefined where the flows tell no bytes. */
   readonly bytesPerFlow: number | undefined;
 }
@@ -82,7 +85,7 @@ const MAX_ORGANISATIONS = 3;
 const ONE_BEHAVIOUR = new Set(['beacon', 'dga', 'new-device', 'scan']);
 
 export function behaviourOf(detection: Detection): Behaviour {
-  const { flows, firstMs, lastMs, flowCount, recordCount = 0, peerCount, port } = detection;
+  const { flows, firstMs, lastMs, flowCount, recordCount = 0, peerCount, port, reasons } = detection;
   const hours = Math.max(LEAST_SPAN_MS, Math.abs(lastMs - firstMs)) / HOUR_MS;
   const ports = new Set(port === undefined ? [] : [port]);
   let bytes: number | undefined;
@@ -95,6 +98,9 @@ export function behaviourOf(detection: Detection): Behaviour {
     flowsPerHour: Math.max(flowCount, recordCount) / hours,
     peers: peerCount,
     ports: [...ports].sort((a, b) => a - b),
+    hasAllPorts: !reasons.some(
+      ({ unit, value }) => unit === 'ports' && typeof value === 'number' && value > ports.size,
+    ),
     bytesPerFlow: bytes,
   };
 }
@@ -120,7 +126,7 @@ export function limitsOf(
   return {
     flowsPerHour: Math.ceil(2 * most(all.map((one) => one.flowsPerHour))),
     peers: Math.ceil(1.5 * most(all.map((one) => one.peers))),
-    ...(ports.length <= MAX_PORTS ? { ports } : {}),
+    ...(ports.length <= MAX_PORTS && all.every(({ hasAllPorts }) => hasAllPorts) ? { ports } : {}),
     ...(scope.detector === undefined
       ? {}
       : {
