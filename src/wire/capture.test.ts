@@ -154,12 +154,16 @@ describe('pcap', () => {
     expect(run.flows).toMatchObject([{ initiatorBytes: 1500 }]);
   });
 
-  it('a record that holds more than the wire had counts what it holds; an absurd wire length is clamped', () => {
+  it('a record that holds more than the wire had counts what it holds; an absurd wire length is not believed', () => {
     const run = read(
       join(encodePcapHeader(), encodePcapRecord(1, 0, FRAME, 10), encodePcapRecord(1, 0, FRAME, 0xffffffff)),
     );
-    expect(run.frames.map((f) => f.wireLength)).toEqual([FRAME.length, 0x7fffffff]);
+    expect(run.frames.map((f) => f.wireLength)).toEqual([FRAME.length, FRAME.length]);
     expect(run.oddities.of('capture.captured-more-than-wire')).toBe(1);
+    expect(run.oddities.of('capture.impossible-wire-length')).toBe(1);
+    const most = read(join(encodePcapHeader(), encodePcapRecord(1, 0, FRAME, 2 ** 24)));
+    expect(most.frames.map((f) => f.wireLength)).toEqual([2 ** 24]);
+    expect(most.oddities.of('capture.snapped')).toBe(1);
   });
 
   it('takes the link type without the bits above it', () => {

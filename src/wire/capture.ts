@@ -27,6 +27,8 @@ import {
 } from './pcapng.ts';
 
 /** A pcapng block that carries a packet is at most this long; others are skipped at any length. */
+/** The longest packets are those that a network card puts together or cuts (512 KiB with BIG TCP) and transfers of USB (some MiB). */
+const MAX_WIRE_LENGTH = 2 ** 24;
 const MAX_PACKET_BLOCK = MAX_CAPTURE_LENGTH + 65_536;
 /** Bytes that are read at once: a piece that has just been copied lies in the processor's second cache still when its packets are looked at, a megabyte does not. */
 const PIECE_BYTES = 1 << 18;
@@ -229,13 +231,16 @@ export class CaptureReader {
     if (wireLength !== captureLength) {
       this.#oddities.frame = this.#packets + i + 1;
       this.#oddities.count(
-        wireLength < captureLength ? ODDITY['capture.captured-more-than-wire'] : ODDITY['capture.snapped'],
+        wireLength < captureLength
+          ? ODDITY['capture.captured-more-than-wire']
+          : wireLength > MAX_WIRE_LENGTH
+            ? ODDITY['capture.impossible-wire-length']
+            : ODDITY['capture.snapped'],
       );
     }
     batch.offset[i] = offset;
     batch.captureLength[i] = captureLength;
-    batch.wireLength[i] =
-      wireLength < captureLength ? captureLength : wireLength > 0x7fffffff ? 0x7fffffff : wireLength;
+    batch.wireLength[i] = wireLength < captureLength || wireLength > MAX_WIRE_LENGTH ? captureLength : wireLength;
     batch.linkType[i] = linkType;
     batch.timeNs[i] = timeNs;
     if (timeNs < this.#firstNs) this.#firstNs = timeNs;

@@ -31,7 +31,7 @@ export class FrameBatch {
   readonly offset: Int32Array;
   /** Bytes that the capture holds of the frame. */
   readonly captureLength: Int32Array;
-  /** Bytes that the frame had on the wire. Clamped to 2^31-1, and to at least captureLength. */
+  /** Bytes that the frame had on the wire. At least captureLength; captureLength where the capture says more than 16 MiB, which no link carries. */
   readonly wireLength: Int32Array;
   /** LINKTYPE_ number of the frame's interface (https://www.tcpdump.org/linktypes.html). */
   readonly linkType: Int32Array;

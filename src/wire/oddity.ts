@@ -11,6 +11,10 @@ const ODDITY_LIST = [
   ['capture.unknown-interface', 'A pcapng packet names an interface that was never described; it was skipped.'],
   ['capture.captured-more-than-wire', 'A record holds more bytes than the packet had on the wire.'],
   ['capture.snapped', 'The packet was cut at capture time (snap length); its later bytes are unknown.'],
+  [
+    'capture.impossible-wire-length',
+    'A record says that its packet was longer than any link carries; what was captured of it is taken for all.',
+  ],
   ['capture.dropped', 'The capture program itself reports packets that it dropped.'],
   ['time.backwards', 'The packet is older than one before it in the same run; flow clocks do not run backwards.'],
   ['time.clock-reset', 'Many packets in a row were far behind the clock, so the clock was set back to them.'],
