@@ -114,6 +114,20 @@ describe('guessing', () => {
     expect(detect([...guesses.slice(0, 11).map((g) => ({ ...g, responderPort: 22 })), ...cut(12, 'end')])).toEqual([]);
   });
 
+  it('needs more from an SSH client than its greeting, a name or something unknown from others, and takes a guest for no success', () => {
+    const found = (fields: FlowRecord): number => detect(range(20, (i) => login({ startMs: T0 + i, ...fields }))).length;
+    expect([255, 256].map((initiatorPayloadBytes) => found({ initiatorPayloadBytes }))).toEqual([0, 1]);
+    const ftp = { service: 'ftp', responderPort: 21, initiatorPayloadBytes: 40, responderPayloadBytes: 120 };
+    expect(found({ ...ftp, operations: 'QUIT' })).toBe(0);
+    expect(found({ ...ftp, operations: 'QUIT', user: 'root' })).toBe(1);
+    expect(found({ ...ftp, operations: 'QUIT', login: 'refused' })).toBe(1);
+    expect(found({ ...ftp, operations: 'AUTH TLS, QUIT' })).toBe(1);
+    expect(found(ftp)).toBe(1);
+    const smb = { service: 'smb', responderPort: 445, login: 'accepted', user: 'bob' };
+    expect(found({ ...smb, operations: 'session-setup NTLM, session-setup guest' })).toBe(1);
+    expect(found({ ...smb, operations: 'session-setup NTLM' })).toBe(0);
+  });
+
   it('stays silent at eight attempts and speaks at nine', () => {
     expect(detect(guesses.slice(0, 8))).toEqual([]);
     expect(summary(detect(guesses.slice(0, 9)))).toEqual(['brute-force.login 198.51.100.7 1 ssh:902 0.50']);
@@ -296,6 +310,74 @@ describe('innocent twins', () => {
     [
       'a file-share client that opens several connections',
       range(6, (i) => login({ service: 'smb', responderPort: 445, startMs: T0 + i * 100 })),
+    ],
+    [
+      'a monitor that reads the greeting of the SSH servers of 40 hosts every minute, and leaves its own',
+      range(400, (i) =>
+        login({
+          startMs: T0 + i * 1500,
+          responder: `10.0.1.${i % 40}`,
+          initiatorPayloadBytes: 255,
+          responderPayloadBytes: 1100,
+          durationMs: 20,
+        }),
+      ),
+    ],
+    [
+      'checks of mail and file servers that greet and leave',
+      ['HELO vm, QUIT', 'QUIT', 'LOGOUT'].flatMap((operations, k) =>
+        range(60, (i) =>
+          login({
+            startMs: T0 + i * 2000,
+            service: ['smtp', 'ftp', 'imap'][k] ?? '',
+            responderPort: [25, 21, 143][k] ?? 0,
+            initiatorPayloadBytes: 16,
+            responderPayloadBytes: 120,
+            operations,
+          }),
+        ),
+      ),
+    ],
+    [
+      'mail that a program hands over without a login',
+      range(60, (i) =>
+        login({
+          startMs: T0 + i * 2000,
+          service: 'smtp',
+          responderPort: 25,
+          initiatorPayloadBytes: 330,
+          responderPayloadBytes: 220,
+          operations: 'EHLO vm, MAIL office.example, RCPT office.example, DATA, QUIT',
+        }),
+      ),
+    ],
+    [
+      'a script that lists shares without a name, and one that looks up a directory so',
+      ['session-setup anonymous, session-setup guest, tree IPC$', 'bind anonymous, search dc=office'].flatMap(
+        (operations, k) =>
+          range(40, (i) =>
+            login({
+              startMs: T0 + i * 2000,
+              service: ['smb', 'ldap'][k] ?? '',
+              responderPort: [445, 389][k] ?? 0,
+              initiatorPayloadBytes: 980,
+              responderPayloadBytes: 820,
+              operations,
+            }),
+          ),
+      ),
+    ],
+    [
+      'a program with the right password, again and again',
+      range(60, (i) =>
+        login({
+          startMs: T0 + i * 2000,
+          service: 'smb',
+          responderPort: 445,
+          login: 'accepted',
+          operations: 'session-setup NTLM',
+        }),
+      ),
     ],
     ['web requests on the port of SSH', range(90, (i) => login({ service: 'http', startMs: T0 + i * 100 }))],
     ['later parts of cut flows', guesses.map((f) => ({ ...f, continued: 1 }))],

@@ -2,6 +2,7 @@ import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type 
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
+import { Judged } from './case.ts';
 import {
   type Detection,
   type Detector,
@@ -44,7 +45,8 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * again with equal shape (databases, directories, file shares, mail). 9 attempts give 0.5, 40 give 0.82, 1,000 give 0.99.
  *
  * What does not count: a few sessions of differing size (an administrator), sessions with real work in them (git, rsync and ansible move more
- * bytes than a login), connections that say nothing (a port check every minute), mail clients that poll every few minutes (too few in five minutes).
+ * bytes than a login), connections that say nothing (a port check every minute) or no more than a greeting (a monitor that reads the version of an SSH server), logins that the decoder saw
+ * accepted, SMB and LDAP without a name, mail that is handed over, a greeting and a farewell, mail clients that poll every few minutes (too few in five minutes).
  * A longer or larger session between the same two hosts after the attempts is reported, as a login may have worked.
  *
  * HTTP. The shape of a login is that of any other request, so that a request counts only where it says that it is one (`web-login.ts`): a form handed in to a login page, or credentials that the server
@@ -370,6 +372,9 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
     const outcomes = classesOf(flows.login, (login) =>
       login === 'refused' ? REFUSED : login === 'accepted' ? ACCEPTED : 0,
     );
+    const users = flows.user.codes;
+    const guests = new Judged(flows.operations, guestOf, NO_GUEST);
+    const isIdle = new Judged(flows.operations, hasNoLogin, false);
     for (let row = 0; row < flows.rowCount; row++) {
       const isKerberos = kerberos.is(row);
       if (isTcp[(protocols[row] as number) + 1] === 0 && !isKerberos) continue;
@@ -388,7 +393,12 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
           : outcome === 0
             ? loginService(serviceName, port)
             : readLoginService(serviceName, port);
-      if (service === undefined || port === undefined || !ends.read(row, service.name)) continue;
+      if (service === undefined || port === undefined) continue;
+      if (clientBytes <= (service.idleClientBytes ?? 0) && textAt(flows.closeReason, row) !== 'end') continue;
+      const guest = service.name === 'smb' ? guests.at(row) : NO_GUEST;
+      const isTold = (flows.login.codes[row] as number) >= 0 || (users[row] as number) >= 0;
+      if (!isTold && (guest === ANONYMOUS || (TELLING.has(service.name) && isIdle.at(row)))) continue;
+      if (!ends.read(row, service.name)) continue;
       const startMs = numberAt(flows.startMs, row);
       if (startMs === undefined) continue;
       const endMs = numberAt(flows.endMs, row) ?? startMs;
@@ -398,7 +408,8 @@ export function createBruteForceDetector(context: NetworkContext, options: Parti
       if (pair === NONE) continue;
       if (isKerberos) tallyOf(pair).add(flows, row, kerberos.outcomeAt(row));
       const refused = isWeb ? (web.isRefused(row) ? 1 : 0) : outcome === 0 ? 0 : refusalsIn(flows, row, outcome);
-      if (outcome === ACCEPTED && !isWeb) {
+      // A server that takes whom it does not know for a guest accepts every guess.
+      if (outcome === ACCEPTED && !isWeb && guest !== GUEST) {
         pairs.addAccepted(pair, startMs);
         pool.offer(pairs.sessionEvidence[pair] ?? NONE, table, row, -startMs);
         if (refused === 0) continue;
@@ -715,6 +726,27 @@ function goOn(group: readonly Pair[], gapMs: number): boolean {
     reachedMs = Math.max(reachedMs, pair.lastMs);
     return isNear;
   });
+}
+
+const NO_GUEST = 0;
+const ANONYMOUS = 1;
+const GUEST = 2;
+
+/** Services whose decoders tell what was asked for, in clear. */
+const TELLING: ReadonlySet<string> = new Set(['ftp', 'smtp', 'imap', 'pop3', 'ldap']);
+/** What may be or hide a login among that: the commands of one, and those by which the rest is encrypted. */
+const LOGIN_COMMANDS =
+  /(?:^|, )(?:auth|authenticate|login|user|pass|acct|apop|starttls|stls|bind (?!anonymous)|password|\?)/i;
+
+/** A check whether the service is there, mail that is handed over, a look-up without a name. */
+function hasNoLogin(operations: string): boolean {
+  return !LOGIN_COMMANDS.test(operations);
+}
+
+/** Whether somebody signed on to SMB without a name, or was let in as a guest under one. */
+function guestOf(operations: string): number {
+  if (/\bsession-setup anonymous\b/.test(operations)) return ANONYMOUS;
+  return /\bsession-setup guest\b/.test(operations) ? GUEST : NO_GUEST;
 }
 
 function groupTotals(group: readonly Pair[]): Map<string, number> {

@@ -236,6 +236,8 @@ describe('a fan-out', () => {
   it('counts sessions with payload both ways, of services of control, inside', () => {
     expect(detect([history, ...reach(6, () => ({ responderPayloadBytes: 0 }))])).toEqual([]);
     expect(detect([history, ...reach(6, () => ({ initiatorPayloadBytes: 0 }))])).toEqual([]);
+    expect(detect([history, ...reach(6, () => ({ initiatorPayloadBytes: 255 }))])).toEqual([]);
+    expect(detect([history, ...reach(6, () => ({ initiatorPayloadBytes: 256 }))])).toHaveLength(1);
     expect(detect([history, ...reach(6, () => ({ service: 'printer', responderPort: 9100 }))])).toEqual([]);
     expect(detect([history, ...reach(6, (i) => ({ responder: `203.0.113.${i}` }))])).toEqual([]);
     expect(

@@ -39,6 +39,7 @@ import { moreRows } from './number-column.ts';
 import { NO_PLACE } from './number-index.ts';
 import { widened } from './number-table.ts';
 import { NO_PORT, pairHash, TextHashes } from './pair.ts';
+import { SSH_GREETING_BYTES } from './service.ts';
 import { type Edge, NO_EDGE, SessionEdges } from './session-edge.ts';
 import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, toldOf } from './told.ts';
@@ -478,7 +479,9 @@ class LateralMovementDetector implements Detector {
       const control = familyOfPort(port) ?? (service < 0 ? undefined : family[service]);
       if (control === undefined) continue;
       if ((numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) continue;
-      if ((numberAt(flows.initiatorPayloadBytes, row) ?? 0) === 0) continue;
+      // A monitor that reads the version of an SSH server opens no session.
+      const least = control === 'ssh' ? SSH_GREETING_BYTES : 0;
+      if ((numberAt(flows.initiatorPayloadBytes, row) ?? 0) <= least) continue;
       const told = facts.at(row) + (control === 'winrm' && isPowerShell.at(row) ? POWERSHELL_BIT : 0);
       this.#take(flows, row, control, told);
     }

@@ -15,6 +15,8 @@ import { loginService } from './service.ts';
  * device on one service are one finding. Names that the traffic shows (TLS, HTTP) are held against `*.example.com`; without one the address decides. DNS, DHCP, NTP and neighbours' greetings (mDNS, SSDP ...) to
  * groups are nobody in particular and left aside.
  *
+ * Where each of the peers is inside and three other entries or more name it, as they name a printer of the house, the finding says so and weighs little.
+ *
  * Score: 0.7; 0.85 where the service asks for a login or shares files inside the home network, the ways by which one goes from host to host.
  *
  * What fools it: a peer that the entry names and that was taken over; a name in TLS that lies. Innocent, and found: a cloud service that moved, a new printer.
@@ -63,7 +65,24 @@ interface Edge {
   readonly span: TimeSpan;
   readonly evidence: number;
   flows: number;
+  /** The fewest entries that name one of the peers. */
+  namedBy: number;
 }
+
+/** A contact that the entry of its device does not allow. */
+interface Contact {
+  readonly station: Station;
+  readonly entry: BaselineEntry;
+  readonly peer: string;
+  readonly isInside: boolean;
+  /** How many entries name the peer. */
+  readonly namedBy: number;
+}
+
+/** From so many entries on that name a host inside, it is one that the network has for many: a printer, a server of files. */
+const MANY_ENTRIES = 3;
+/** Addresses of which that is remembered; of others it is counted again. */
+const MOST_NAMED = 4096;
 
 export function createNewEdgeDetector(context: NetworkContext, options: Partial<NewEdgeOptions> = {}): Detector {
   return new NewEdgeDetector(context, options);
@@ -76,6 +95,8 @@ class NewEdgeDetector implements Detector {
   #minFlows: number;
   #pool: EvidencePool;
   #edges: BoundedMap<string, Edge>;
+  /** How many entries name an address inside. */
+  readonly #namedBy = new Map<string, number>();
 
   constructor(context: NetworkContext, options: Partial<NewEdgeOptions>) {
     const { minFlows, maxEdges, maxEvidence } = { ...DEFAULT_NEW_EDGE_OPTIONS, ...options };
@@ -106,18 +127,28 @@ class NewEdgeDetector implements Detector {
       const name = textAt(batch.serverName, row) ?? textAt(batch.httpHost, row);
       const atMs = numberAt(batch.startMs, row) ?? 0;
       if (baseline.allowsPeer(entry, { address, mac, name }, isHome, atMs)) continue;
-      this.#take(view, row, from, entry, address, isHome);
+      const namedBy = isHome ? this.#entriesNaming(baseline, address, mac, atMs) : 0;
+      this.#take(view, row, { station: from, entry, peer: address, isInside: isHome, namedBy });
     }
   }
 
-  #take(
-    view: BaselineView,
-    row: number,
-    station: Station,
-    entry: BaselineEntry,
-    peer: string,
-    isInside: boolean,
-  ): void {
+  /** Entries that name an address inside itself, or its device; those that allow all of the home network name nobody. */
+  #entriesNaming(baseline: Baseline, address: string, mac: string | undefined, atMs: number): number {
+    const known = this.#namedBy.get(address);
+    if (known !== undefined) return known;
+    const peer = { address, mac, name: undefined };
+    const naming = baseline.entries.filter(
+      (entry) =>
+        entry.status === 'approved' &&
+        entry.peers?.every(({ kind }) => kind !== 'home' && kind !== 'any') === true &&
+        baseline.allowsPeer(entry, peer, true, atMs),
+    );
+    if (this.#namedBy.size < MOST_NAMED) this.#namedBy.set(address, naming.length);
+    return naming.length;
+  }
+
+  #take(view: BaselineView, row: number, contact: Contact): void {
+    const { station, entry, peer, isInside, namedBy } = contact;
     const { flows } = view;
     const service = textAt(flows.service, row);
     const transport = textAt(flows.protocol, row);
@@ -137,10 +168,12 @@ class NewEdgeDetector implements Detector {
         span: new TimeSpan(),
         evidence: this.#pool.collector(EVIDENCE),
         flows: 0,
+        namedBy,
       }),
     );
     if (edge === undefined) return;
     edge.flows++;
+    if (namedBy < edge.namedBy) edge.namedBy = namedBy;
     if (port !== undefined && (edge.port === undefined || port < edge.port)) edge.port = port;
     edge.span.add(numberAt(flows.startMs, row), numberAt(flows.endMs, row));
     const { address } = station;
@@ -179,6 +212,14 @@ class NewEdgeDetector implements Detector {
           sentence: `It contacted ${counted(peers.count, 'host')} that its entry does not name, in ${counted(flows, 'flow')}.`,
         },
       ];
+      if (edge.namedBy >= MANY_ENTRIES)
+        reasons.push({
+          name: 'new-edge.named-by',
+          value: edge.namedBy,
+          unit: 'devices',
+          threshold: MANY_ENTRIES,
+          sentence: `${counted(edge.namedBy, 'other entry', 'other entries')} of the baseline name ${peers.count === 1 ? 'the same host' : 'each of these hosts'}.`,
+        });
       found.push({
         kind: isInside ? 'new-edge.inside' : 'new-edge.outside',
         detector: this.id,

@@ -325,6 +325,20 @@ test('a new service counts from minFlows flows on; one that was answered outside
   expect(run(createNewServiceDetector, { devices: DEVICES }, rows, { minFlows: 3 })).toEqual([]);
 });
 
+test('a contact says where three other devices have the same host in their entries, not where they have all', () => {
+  const named = (n: number, peers: string[], status: 'approved' | 'proposed' = 'approved'): number | undefined => {
+    const others = Array.from({ length: n }, (_, i) => ({ name: `pc${i}`, ip: `10.0.7.${i}`, peers, status }));
+    const [found] = run(createNewEdgeDetector, { devices: [...DEVICES, ...others] }, [
+      flow({ responder: '10.0.0.9', responderMac: '3c:52:82:00:00:09', responderPort: 9100, service: 'printer' }),
+    ]);
+    return found?.reasons.find(({ name }) => name === 'new-edge.named-by')?.value as number | undefined;
+  };
+  expect(named(3, ['10.0.0.9'])).toBe(3);
+  expect(named(2, ['10.0.0.9'])).toBeUndefined();
+  expect(named(3, ['home'])).toBeUndefined();
+  expect(named(3, ['10.0.0.9'], 'proposed')).toBeUndefined();
+});
+
 test('contacts that an entry does not name are new by service, inside and outside apart', () => {
   const found = run(createNewEdgeDetector, { devices: DEVICES }, [
     flow({ responder: '10.0.0.9', responderMac: '3c:52:82:00:00:09', responderPort: 3389, service: 'rdp' }),

@@ -300,6 +300,9 @@ describe('content on the port of another', () => {
     expect(contradiction('tls', 'modbus')).toBe(0);
     expect(contradiction('imaps', 'tls')).toBe(0);
     expect(contradiction('imaps', 'http')).toBe(0.5);
+    // Prometheus asks hosts on the port of raw printing.
+    expect(contradiction('printer', 'http')).toBe(0);
+    expect(contradiction('printer', 'ssh')).toBeGreaterThan(0);
   });
 });
 

@@ -3,6 +3,9 @@ import type { FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { type Told, toldOf } from './told.ts';
 
+/** The line by which a side of SSH says what it is takes so much at most (RFC 4253, 4.2): monitors that read the server's send theirs and leave. */
+export const SSH_GREETING_BYTES = 255;
+
 /**
  * What detectors know about services: which of them ask for a login, and what one failed login looks like from outside.
  *
@@ -15,6 +18,8 @@ export interface LoginService {
   readonly name: string;
   /** Payload bytes from the client of one attempt, at most. */
   readonly clientBytes: number;
+  /** Payload bytes from the client that give no login yet: with no more than these it only looked whether the service is there. 0 where any may. */
+  readonly idleClientBytes?: number;
   /** Payload bytes from the server of one attempt, at most. */
   readonly serverBytes: number;
   /** True where ordinary programs log in again and again with equal shape (connection per query, bind per user): the shape proves less. */
@@ -22,7 +27,7 @@ export interface LoginService {
 }
 
 const LOGIN_SERVICES: readonly LoginService[] = [
-  { name: 'ssh', clientBytes: 8_000, serverBytes: 8_000, chatty: false },
+  { name: 'ssh', clientBytes: 8_000, idleClientBytes: SSH_GREETING_BYTES, serverBytes: 8_000, chatty: false },
   { name: 'rdp', clientBytes: 12_000, serverBytes: 12_000, chatty: false },
   { name: 'smb', clientBytes: 8_000, serverBytes: 8_000, chatty: true },
   { name: 'ftp', clientBytes: 1_000, serverBytes: 4_000, chatty: false },

@@ -71,7 +71,9 @@ export function guessRoles(signs: RoleSigns): RoleGuess[] {
 
   const printing = announces('_ipp', '_ipps', '_printer', '_pdl-datastream', '_scanner', '_uscan');
   if (printing !== undefined) add('printer', 3, 'It announces printing by mDNS.');
-  if (services.has('ipp') || services.has('printer') || services.has('lpd')) add('printer', 3, 'It takes print jobs.');
+  // The port of raw printing is that of Prometheus' measures of a host, too, which are HTTP.
+  const isRaw = services.has('printer') && !signs.offered.has('http/9100');
+  if (services.has('ipp') || isRaw || services.has('lpd')) add('printer', 3, 'It takes print jobs.');
   if (PRINTER_VENDOR.test(vendor) && found.has('printer')) add('printer', 1, 'Its vendor makes printers.');
 
   if (services.has('rtsp')) add('camera', 3, 'It offers a video stream (RTSP).');

@@ -275,6 +275,24 @@ test('services are those that were answered, on ports that are not given to clie
   expect(offers({ service: 'ssh', outcome: 'refused' })).toEqual([]);
 });
 
+test('an open port is no service that was told by its port, and measures for Prometheus make no printer', () => {
+  const rolesOf = (...fields: Fields[]): string[] =>
+    devices(fields.map((more) => flow({ responder: '10.0.0.5', responderMac: '00:11:22:00:00:05', ...more })))
+      .filter(({ mac }) => mac === '00:11:22:00:00:05')
+      .flatMap(({ roles }) => roles.map(({ role }) => role));
+  const raw = { service: 'printer', serviceBasis: 'port', responderPort: 9100 };
+  const sizes = (sent: number, returned: number): Fields => ({
+    ...raw,
+    initiatorPayloadBytes: sent,
+    responderPayloadBytes: returned,
+  });
+  expect(rolesOf(sizes(0, 0))).toEqual([]);
+  expect(rolesOf(sizes(1, 0))).toEqual(['printer']);
+  expect(rolesOf(sizes(0, 1))).toEqual(['printer']);
+  expect(rolesOf(sizes(1, 0), { service: 'http', responderPort: 9100 })).toEqual([]);
+  expect(rolesOf(sizes(1, 0), { service: 'http', responderPort: 80 })).toContain('printer');
+});
+
 test('a refused connection is no use of a service, and makes no telephone', () => {
   const [pc] = devices([
     flow({ service: 'sip', responderPort: 5060, outcome: 'refused' }),

@@ -321,6 +321,13 @@ export class DeviceTable {
     const { flows: f, serverNames, httpHosts } = batch;
     const port = numberAt(f.responderPort, row);
     if (port === undefined || (f.service.codes[row] < 0 && (port >= EPHEMERAL_FROM || outcome === 'unknown'))) return;
+    // A connection that is opened and closed again shows an open port, not what is behind it: 9100 is a printer's, and that of what tells measures to Prometheus.
+    if (
+      numberAt(f.responderPayloadBytes, row) === 0 &&
+      numberAt(f.initiatorPayloadBytes, row) === 0 &&
+      textAt(f.serviceBasis, row) === 'port'
+    )
+      return;
     this.#noteLabel(station, OFFERS, batch.labels, row, port);
     if (f.server.codes[row] >= 0) this.#noteCode(station, SOFTWARE, batch.servers, f.server.codes[row]);
     const serverName = f.serverName.codes[row];

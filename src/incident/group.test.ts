@@ -31,6 +31,20 @@ function sizes(...detections: Detection[]): number[] {
     .sort((a, b) => a - b);
 }
 
+describe('what else a host does', () => {
+  it('counts for an incident, but for regular calls from inside to inside', () => {
+    const scan = between(0, 10);
+    const beacon = (peer: string): Detection => ({ ...EXAMPLES['beacon.interval'], actor: scan.actor, peers: [peer] });
+    const others = (peer: string): string[] =>
+      incidentsOf(scan, beacon(peer))
+        .filter(({ kind }) => kind === scan.kind)
+        .flatMap(({ severitySteps }) => severitySteps.map(({ rule }) => rule))
+        .filter((rule) => rule.includes('other behaviour'));
+    expect(others('203.0.113.77')).toEqual(['The same host also shows other behaviour (command and control)']);
+    expect(others('192.168.10.77')).toEqual([]);
+  });
+});
+
 describe('joining', () => {
   it('joins the scans of one host that overlap or follow within an hour', () => {
     expect(sizes(between(0, 10), between(5, 12, {}, 'scan.arp'), between(70, 71, {}, 'scan.vertical'))).toEqual([3]);

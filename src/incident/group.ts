@@ -62,7 +62,7 @@ export function groupDetections(detections: readonly Detection[], settings: Grou
   );
   groups.push(...joinLinked(alone, gapMs));
 
-  const known: Known = { behaviours: behavioursByActor(groups), alerts: alertsByActor(facts), gapMs };
+  const known: Known = { behaviours: behavioursByActor(groups, context), alerts: alertsByActor(facts), gapMs };
   const incidents = groups
     .map((group) => {
       const incident = toIncident(group, context, known, weights);
@@ -288,11 +288,15 @@ function attachOpinions(opinions: readonly Item[], groups: readonly Group[]): It
   return alone;
 }
 
-/** Which behaviours an actor shows of its own accord, with weight. */
-function behavioursByActor(groups: readonly Group[]): Map<string, Set<string>> {
+/** Which behaviours an actor shows of its own accord, with weight. Regular calls from inside to inside are what monitors and programs of the house make. */
+function behavioursByActor(
+  groups: readonly Group[],
+  { isHome }: Pick<NetworkContext, 'isHome'>,
+): Map<string, Set<string>> {
   const behaviours = new Map<string, Set<string>>();
   for (const { detection, behaviour, opinion } of groups.flat()) {
     if (opinion || leadWeight(detection) < SUPPORTING_WEIGHT || roleOf(detection) !== 'source') continue;
+    if (detection.kind.startsWith('beacon.') && [detection.actor, ...detection.peers].every(isHome)) continue;
     const known = behaviours.get(detection.actor) ?? new Set();
     behaviours.set(detection.actor, known.add(behaviour));
   }

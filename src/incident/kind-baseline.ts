@@ -184,6 +184,9 @@ function edgeSteps(story: Story): SeverityStep[] {
     (detection) => detection.kind === 'new-edge.inside' && ACCESS.has(knownService(detection.service) ?? ''),
   );
   if (access) steps.push({ rule: 'It used remote control or shared files of a host inside', points: 12 });
+  // Whom three others print with or look up names at, a fourth will one day.
+  else if (story.detections.every((detection) => numberOf(detection, 'new-edge.named-by') !== undefined))
+    steps.push({ rule: 'The baseline names the same hosts for three other devices or more', points: -15 });
   if (story.detections.some((detection) => (numberOf(detection, 'new-edge.peers') ?? 0) >= 10))
     steps.push({ rule: 'There are ten such hosts or more', points: 8 });
   return steps;

@@ -96,6 +96,17 @@ describe('incidents of misuse', () => {
     ]);
   });
 
+  it('make one of all devices that one host polls by SNMP, and of all hosts that poll one device', () => {
+    const kind = 'cleartext-login.community';
+    const poll = (actor: string, peer: string): Detection => example(kind, { actor, peers: [peer] });
+    const devices = ['192.168.1.29', '192.168.1.30', '192.168.1.31'].map((peer) => poll('192.168.1.9', peer));
+    expect(incidentsOf(...devices).map(({ title }) => title)).toEqual([
+      '192.168.1.9 read 3 hosts (192.168.1.29, 192.168.1.30 and others) by SNMP with a community in clear in 1 min.',
+    ]);
+    expect(incidentsOf(...devices, poll('192.168.1.8', '192.168.1.29'))).toHaveLength(1);
+    expect(incidentsOf(...devices, poll('192.168.1.8', '192.168.1.77'))).toHaveLength(2);
+  });
+
   it('turn round where the shell is at the other side', () => {
     const bind = {
       ...without('protocol-mismatch.shell', 'protocol-mismatch.shell-side'),

@@ -105,7 +105,8 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
       outward: [20, 'It crossed the Internet'],
       inward: [30, 'It crossed the Internet, and a device inside answered'],
     },
-    links: serverLinks,
+    links: communityLinks,
+    peersTogether: true,
     silenceEndsIt: false,
     label: 'SNMP community in clear',
     deed: (told) => `read ${targets(told)} by SNMP with a community in clear`,
@@ -387,6 +388,11 @@ function onUsualPort({ detection: { port, protocol } }: Telling): string {
 
 function isForeignPort({ port, protocol }: Detection): boolean {
   return port !== undefined && usualService(port, protocol) !== 'telnet';
+}
+
+/** Whoever polls many devices is one story; so are all that ask one device. */
+function communityLinks(detection: Detection): string[] {
+  return [`client ${detection.actor}`, ...serverLinks(detection)];
 }
 
 /** All who log in to one server by one protocol are one story. */

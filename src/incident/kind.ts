@@ -37,6 +37,8 @@ export interface KindInfo {
   readonly place?: (story: Story) => Direction;
   /** Points from the kind's own measures. Every measure may be absent. */
   readonly steps?: (story: Story) => SeverityStep[];
+  /** Points that it gives where the actor is a device of one purpose, for which this is ordinary; undefined where it is not. */
+  readonly ofThings?: (story: Story) => number | undefined;
   /** True where talking to important devices is what anybody does, as a new device does with its router: the worth of the peers says nothing then. */
   readonly worthOfActors?: boolean;
   /** Points that an incident led by this kind can't exceed, with the rule in words. */
@@ -53,6 +55,8 @@ export interface KindInfo {
   readonly timeless?: boolean;
   /** True where many actors of one aim are rather a sign of ordinary life than of an effort. */
   readonly manyAreOrdinary?: boolean;
+  /** True where a story of one actor names the peers of all its detections of the kind: each has one. */
+  readonly peersTogether?: boolean;
   /** False where detections that share a link are one story however far apart in time. */
   readonly silenceEndsIt?: boolean;
   readonly techniques?: (story: Story, detection: Detection) => TechniqueId[];
@@ -285,6 +289,7 @@ const KINDS: readonly KindInfo[] = [
     direction: CALL_DIRECTION,
     place: (story) => callDirection(story, story.lead),
     steps: beaconSteps,
+    ofThings: makerPoints,
     links: callLinks,
     aim: placeAim,
     manyAreOrdinary: true,
@@ -303,6 +308,7 @@ const KINDS: readonly KindInfo[] = [
     rule: 'A few even calls to a place that hardly anybody else inside calls',
     direction: CALL_DIRECTION,
     steps: beaconSteps,
+    ofThings: makerPoints,
     links: callLinks,
     aim: placeAim,
     manyAreOrdinary: true,
@@ -447,6 +453,22 @@ function telling(story: Story, detection: Detection): Telling {
     records: alike.reduce((sum, { recordCount = 0 }) => sum + recordCount, 0),
     sum: (name: string) => alike.reduce((sum, one) => sum + (numberOf(one, name) ?? 0), 0),
   };
+  if (!many && kindInfo(detection.kind).peersTogether === true) {
+    const reached = [...new Set(alike.flatMap((one) => one.peers))].sort();
+    const from = alike.reduce((least, one) => Math.min(least, one.firstMs), firstMs);
+    const to = alike.reduce((most, one) => Math.max(most, one.lastMs), lastMs);
+    return {
+      detection,
+      role,
+      direction,
+      many,
+      peers: reached,
+      peerCount: reached.length,
+      firstMs: from,
+      lastMs: to,
+      together,
+    };
+  }
   if (!many) return { detection, role, direction, many, peers, peerCount, firstMs, lastMs, together };
   return {
     together,
@@ -661,6 +683,8 @@ function floodSteps(story: Story): SeverityStep[] {
 /** From so many connections on, and from this score on, a beacon weighs more: chance and short captures no longer make it. */
 const MANY_CALLS = 100;
 const STRONG_SCORE = 0.95;
+/** RFC 7858, 3.1; systems that encrypt look-ups where they can try it at every name server that they are given. */
+const DNS_OVER_TLS = 853;
 /** Services of mail boxes, in clear and over TLS. */
 const MAIL_BOXES: ReadonlySet<string> = new Set(['imap', 'imaps', 'pop3', 'pop3s']);
 /** From this share of the hosts of the home network on, a place that is called is one that belongs to the network's life. The detector tells a share from five hosts on. */
@@ -678,9 +702,20 @@ function beaconSteps(story: Story): SeverityStep[] {
   const proxied = direction !== story.direction;
   const share = proxied ? 0 : (numberOf(lead, 'beacon.prevalence') ?? 0);
   const isShared = !proxied && (share > 0 || hasReason(lead, 'beacon.callers') || story.actors.length > 1);
+  if (direction === 'inside' && !isOddPort(lead))
+    steps.push({
+      rule: 'It is the port of a usual service, which programs of the house ask by the clock',
+      points: -11,
+    });
+  if (lead.kind === 'beacon.attempts' && lead.port === DNS_OVER_TLS)
+    steps.push({
+      rule: 'It is the port of DNS over TLS, which hosts try first wherever they are, and go on trying',
+      points: -15,
+    });
   const isMail = outward && MAIL_BOXES.has(usualService(lead.port, lead.protocol) ?? '');
   // Programs that several hosts have, and those that ask for mail, keep time as well as any implant, for as long as they run.
-  if (count >= MANY_CALLS && !isShared && !isMail) {
+  // Inside, what watches over services and asks them for news does so for as long as it runs.
+  if (count >= MANY_CALLS && !isShared && !isMail && direction !== 'inside') {
     steps.push({ rule: 'There were 100 connections or more', points: 8 });
     if (outward && lead.score >= STRONG_SCORE)
       steps.push({ rule: 'The rhythm is nearly perfect, kept up over 100 connections to a host outside', points: 6 });
@@ -695,7 +730,20 @@ function beaconSteps(story: Story): SeverityStep[] {
   if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
   if ((numberOf(lead, 'beacon.window') ?? SHORT_PART_MS) < SHORT_PART_MS)
     steps.push({ rule: 'It went on for less than two hours of a longer time, as a page left open does', points: -5 });
+  if (lead.lastMs - lead.firstMs < BRIEF_MS)
+    steps.push({ rule: 'It was seen for less than five minutes, as a page that asks for news is, too', points: -5 });
   return [...steps, ...oddPortSteps(story)];
+}
+
+const BRIEF_MS = 300_000;
+
+/** The port of the web, and that of MQTT over TLS: the ways to the cloud of a device's maker. */
+const MAKER_PORTS: ReadonlySet<number> = new Set([443, 8883]);
+
+/** What malware on such devices speaks is its own protocol or IRC or HTTP by address; it asks for no name in TLS. */
+function makerPoints({ lead, direction }: Story): number | undefined {
+  if (direction !== 'outward' || !hasReason(lead, 'beacon.name')) return undefined;
+  return MAKER_PORTS.has(lead.port ?? 0) && (lead.service === 'tls' || lead.service === 'quic') ? -20 : undefined;
 }
 
 /** So many hosts that call one place alike are joined to one story (`MIN_DISTRIBUTED_ACTORS` of severity.ts). */

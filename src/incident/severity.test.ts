@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { detection, EXAMPLES, flow, incidentOf, incidentsOf, reason, START } from '../../test/support/detection.ts';
 import type { Detection } from '../detect/index.ts';
+import { groupDetections } from './group.ts';
 import type { Incident } from './incident.ts';
 import { scorePoints, severityOf } from './severity.ts';
 
@@ -263,8 +264,13 @@ describe('calls', () => {
     expect(severity(few, { score: 1, port: 7084 })).toBe('medium');
   });
 
-  it('inside the home network are low, but not through a proxy', () => {
-    expect(severity(beacon, { peers: ['192.168.10.5'] })).toBe('low');
+  it('inside the home network are low, and on the port of a usual service information, however many; but not through a proxy', () => {
+    expect(severity(beacon, { peers: ['192.168.10.5'], port: 7084 })).toBe('low');
+    expect(severity(beacon, { peers: ['192.168.10.5'] })).toBe('info');
+    const steps = (changes: Partial<Detection>) =>
+      incidentOf({ ...beacon, ...changes }).severitySteps.map((s) => s.rule);
+    expect(steps({})).toContain('There were 100 connections or more');
+    expect(steps({ peers: ['192.168.10.5'] })).not.toContain('There were 100 connections or more');
     expect(severity(beacon, { peers: ['192.168.10.5'], port: 3128, service: 'http' })).toBe('medium');
   });
 
@@ -377,8 +383,45 @@ describe('calls', () => {
     expect(incidentOf(vain).title).toBe(
       '192.168.1.10 tried in vain to connect to 203.0.113.7 on port 1177 about every 11.5 s, 237 times in 1 min.',
     );
-    expect([severity(vain), severity(vain, { peers: ['192.168.1.77'] })]).toEqual(['medium', 'low']);
+    expect([severity(vain), severity(vain, { peers: ['192.168.1.77'], lastMs: START + 300_000 })]).toEqual([
+      'medium',
+      'low',
+    ]);
+    // Seen for a little less time.
+    expect(severity(vain, { peers: ['192.168.1.77'], lastMs: START + 299_999 })).toBe('info');
     expect(incidentOf(vain).techniques.map(({ id }) => id)).toEqual(['T1095']);
+  });
+
+  it('to DNS over TLS in vain are low', () => {
+    const vain = detection('beacon.attempts', {
+      peers: ['203.0.113.53'],
+      port: 853,
+      protocol: 'tcp',
+      score: 0.99,
+      reasons: [reason('beacon.connections', 237, 'connections', 'It tried 237 times.')],
+    });
+    expect([853, 443].map((port) => severity(vain, { port }))).toEqual(['low', 'medium']);
+  });
+
+  it('by name over TLS weigh less where the device is one of one purpose, and only so', () => {
+    const named = withReasons(few, reason('beacon.name', 'api.plug.example', 'name', 'One name.'));
+    const by = (role: string, changes: Partial<Detection> = {}, base = named): string =>
+      (
+        groupDetections([{ ...base, ...changes }], {
+          context: { isHome: (address) => address.startsWith('192.168.') },
+          weights: { roleOf: (address) => (address === '192.168.10.23' ? role : undefined) },
+        })[0]?.severitySteps ?? []
+      )
+        .filter(({ rule }) => rule.startsWith('It is a device of one purpose'))
+        .map(({ points }) => points)
+        .join();
+    expect(by('iot')).toBe('-20');
+    expect(by('camera', { port: 8883 })).toBe('-20');
+    expect(by('computer')).toBe('');
+    expect(by('iot', { port: 8443 })).toBe('');
+    expect(by('iot', { service: 'http' })).toBe('');
+    expect(by('iot', {}, few)).toBe('');
+    expect(by('iot', { actor: '192.168.10.24' })).toBe('');
   });
 
   it('through a proxy name the host that was asked for', () => {

@@ -27,9 +27,12 @@ import { addressLabel, nameLabel } from './words.ts';
  *   scans outward: nobody answered, on ports by which no worm spreads           -15
  *   logins: 100, 1,000 connections; a session; a service that is chatty         7, 10; 4 or 15; -20
  *   floods: 10, 100 times the threshold; nothing ordinary left; one stream      10, 20; 10; -15
- *   calls: 100 connections, of a nearly perfect rhythm to outside; odd port     8, 6; 8
+ *   calls: 100 connections, unless both are inside; nearly perfect rhythm; port 8; 6; 8
  *   calls that half (five hosts, two) of the home network makes as well, or     -20 (-12, -6);
  *   for mail, which are never many; to a popular domain                         -10; -10
+ *   calls to DNS over TLS in vain; seen for less than five minutes              -15; -5
+ *   calls inside, on the port of a usual service                                -11
+ *   calls by name over TLS, by a device of one purpose (camera, smart thing)    -20
  *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
  *   other detectors agree, each (at most two); other kinds of the same, each    10; 4 (at most two)
  *   another sensor raised an alert about the same two hosts                     10
@@ -65,6 +68,8 @@ export interface RatingWeights {
   readonly reliabilityOf?: (detector: string) => Reliability | undefined;
   /** What a device is worth, 1 to 5; undefined where nobody says. */
   readonly importanceOf?: (address: string, mac?: string) => number | undefined;
+  /** What a device of the home network probably is (`guessRoles`); undefined where its traffic does not say. */
+  readonly roleOf?: (address: string, mac?: string) => string | undefined;
 }
 
 /** The level of a sum of points. */
@@ -102,11 +107,21 @@ export function rateSeverity(story: Story, weights: RatingWeights = {}): Severit
       points: inside ? 15 : 5,
     });
   }
-  steps.push(...importance(story, weights), ...reliability(lead, weights));
+  steps.push(...purpose(story, weights), ...importance(story, weights), ...reliability(lead, weights));
   const sum = steps.reduce((total, step) => total + step.points, 0);
   if (info.cap !== undefined && sum > info.cap[0]) steps.push({ rule: info.cap[1], points: info.cap[0] - sum });
   const urgency = steps.reduce((total, step) => total + step.points, 0);
   return { severity: severityOf(urgency), urgency, steps };
+}
+
+/** Devices of one purpose, which keep in touch with their maker for as long as they are on. A computer may look like a printer, a telephone or a screen by what it offers, hardly like these. */
+const THINGS: ReadonlySet<string> = new Set(['camera', 'iot']);
+
+function purpose(story: Story, { roleOf }: RatingWeights): SeverityStep[] {
+  const points = kindInfo(story.lead.kind).ofThings?.(story);
+  if (points === undefined || roleOf === undefined || story.actors.length === 0) return [];
+  if (!story.actors.every(({ address, mac }) => THINGS.has(roleOf(address, mac) ?? ''))) return [];
+  return [{ rule: 'It is a device of one purpose, and such devices call their maker so all day', points }];
 }
 
 /** The most important device among actors and peers speaks for the incident; of kinds that say so, among the actors alone. */

@@ -29,7 +29,7 @@ export async function assembleResult(
   const { isHome, importanceOf, feedback = NO_FEEDBACK, keeper, analyst = createRuleAnalyst() } = settings;
   const grouped = groupWithFeedback(detections, feedback, {
     context: { isHome },
-    ...(importanceOf === undefined ? {} : { weights: { importanceOf } }),
+    weights: { roleOf: rolesIn(base), ...(importanceOf === undefined ? {} : { importanceOf }) },
   });
   const kept = keeper?.apply(grouped.incidents, trafficKey(base));
   const incidents: JudgedIncident[] = [];
@@ -59,6 +59,18 @@ export async function assembleResult(
     },
     incidents,
   };
+}
+
+/** The role of each device of the report of which only one is likely, by its hardware address where it has one, else by its address. */
+function rolesIn({ devices = [] }: AnalysisResult): (address: string, mac?: string) => string | undefined {
+  const roles = new Map<string, string>();
+  for (const { mac, addresses, roles: guesses } of devices) {
+    const [guess, other] = guesses;
+    if (guess === undefined || other !== undefined) continue;
+    if (mac !== undefined) roles.set(mac, guess.role);
+    else for (const { address } of addresses) roles.set(address, guess.role);
+  }
+  return (address, mac) => roles.get(mac ?? address);
 }
 
 /** What says which traffic a result is of: the same inputs with the same beginning and end. */
