@@ -115,7 +115,8 @@ describe('guessing', () => {
   });
 
   it('needs more from an SSH client than its greeting, a name or something unknown from others, and takes a guest for no success', () => {
-    const found = (fields: FlowRecord): number => detect(range(20, (i) => login({ startMs: T0 + i, ...fields }))).length;
+    const found = (fields: FlowRecord): number =>
+      detect(range(20, (i) => login({ startMs: T0 + i, ...fields }))).length;
     expect([255, 256].map((initiatorPayloadBytes) => found({ initiatorPayloadBytes }))).toEqual([0, 1]);
     const ftp = { service: 'ftp', responderPort: 21, initiatorPayloadBytes: 40, responderPayloadBytes: 120 };
     expect(found({ ...ftp, operations: 'QUIT' })).toBe(0);

@@ -210,6 +210,33 @@ describe('a fan-out', () => {
     expect(scores([seen('10.0.0.5', T0 - 10 * MIN + 1), ...reach(4)])).toEqual([0.467]);
   });
 
+  it('weighs less where the host has watched over half of them for as long as history takes', () => {
+    const watch = (n: number, fields: FlowRecord, lengthMs = 10 * MIN): FlowRecord[] =>
+      range(n, (i) => ({
+        ...session('ssh', { responder: `10.0.1.${i}`, startMs: T0 - 10 * MIN, endMs: T0 - 10 * MIN + lengthMs }),
+        responderPackets: 3,
+        ...fields,
+      }));
+    const score = (...records: FlowRecord[][]): number | undefined =>
+      detect([history, ...reach(6), ...records.flat()])[0]?.score;
+    const greeting: FlowRecord = { initiatorPayloadBytes: 25, responderPort: 22 };
+    const ways: FlowRecord[] = [
+      { protocol: 'icmp', service: 'icmp', responderPort: 0 },
+      { protocol: 'udp', service: 'snmp', responderPort: 161 },
+      { service: 'http', responderPort: 9100 },
+      greeting,
+    ];
+    expect(ways.map((way) => score(watch(3, way)))).toEqual([0.45, 0.45, 0.45, 0.45]);
+    expect(score(watch(2, greeting))).toBe(0.75);
+    expect(score(watch(3, { service: 'http', responderPort: 80 }))).toBe(0.75);
+    expect(score(watch(3, { ...greeting, responderPackets: 0 }))).toBe(0.75);
+    expect(score(watch(3, greeting, 10 * MIN - 1))).toBe(0.75);
+    expect(score(watch(3, { ...greeting, startMs: T0 - 10 * MIN + 1 }))).toBe(0.75);
+    expect(detect([history, ...reach(6), ...watch(6, greeting)])[0]?.reasons.at(-1)?.sentence).toBe(
+      'It had watched over 6 of them for 10 min and more, as a server for management does: the score is lowered by that.',
+    );
+  });
+
   it('is no find where everybody goes there', () => {
     const others = (n: number): FlowRecord[] =>
       range(n, (k) => reach(6, () => ({ initiator: `10.0.2.${k}`, startMs: T0 - 8 * 60 * MIN }))).flat();

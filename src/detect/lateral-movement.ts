@@ -4,6 +4,7 @@ import {
   fewAdd,
   fewMembers,
   fewSize,
+  humanCount,
   humanDuration,
   numberAt,
   type Table,
@@ -66,6 +67,8 @@ import { classesOf, toldOf } from './told.ts';
  * `lateral-movement.fan-out`: sessions with payload both ways to at least 4 hosts by one service of remote control (SMB, RDP, WinRM, SSH, VNC, WMI, Telnet) that began within 30
  * minutes, none of which more than one other host uses: file servers and domain controllers, to which everybody goes, do not count. Score n / (n + 2) for n hosts; times 0.7 where the
  * host had not been seen for ten minutes before, so that nobody knows whether this is new.
+ *
+ * Times 0.6 where it has watched over half of them since before (pings, SNMP, Prometheus, greetings of SSH that are read): a server for management.
  *
  * Innocent, and left alone: domain controllers that replicate with one another; a server that half of its clients are reached from again and again, in rounds (management,
  * monitoring, a jump host at work): at least half of the hosts reached had been reached before or were again after the 30 minutes; event collection over WinRM; printers.
@@ -321,6 +324,15 @@ const PER_TARGET = 0.03;
 const MOST_SCORE = 0.98;
 const REFUSED_FACTOR = 0.7;
 const USUAL_FACTOR = 0.6;
+
+const ANY_PORT = 1;
+const ON_METRICS_PORT = 2;
+/** Services by which one host sees whether another is well: on any port, or on the one on which hosts tell their measures to Prometheus. */
+const WATCHING: ReadonlyMap<string, number> = new Map([
+  ['snmp', ANY_PORT],
+  ['http', ON_METRICS_PORT],
+]);
+const METRICS_PORT = 9100;
 const NO_HISTORY_FACTOR = 0.7;
 /** Sources of a target that are told apart. */
 const MOST_SOURCES = 8;
@@ -434,6 +446,9 @@ class LateralMovementDetector implements Detector {
   readonly #pool = new EvidencePool(20_000);
   readonly #edges: SessionEdges;
   readonly #edgeCap: Cap;
+  /** Who watches over whom: pings, polls by SNMP, measures for Prometheus, greetings of SSH read. */
+  readonly #watches: SessionEdges;
+  readonly #watchCap: Cap;
   readonly #controllers: HostIndex;
   /** Clients that want RC4 first for a service, and those that want something else. */
   readonly #weakClients: HostIndex;
@@ -449,6 +464,8 @@ class LateralMovementDetector implements Detector {
     this.#acts = new CaseBook('hosts that call others to act', options.maxActors, Acts);
     this.#edges = new SessionEdges(options.windowMs);
     this.#edgeCap = new Cap('sessions of remote control by source and target', options.maxEdges);
+    this.#watches = new SessionEdges(options.windowMs);
+    this.#watchCap = new Cap('hosts that others watch over', options.maxHosts);
     this.#controllers = new HostIndex(new Cap('domain controllers', options.maxHosts));
     this.#weakClients = new HostIndex(new Cap('clients of Kerberos that want RC4', options.maxHosts));
     this.#strongClients = new HostIndex(new Cap('clients of Kerberos that want AES', options.maxHosts));
@@ -458,6 +475,8 @@ class LateralMovementDetector implements Detector {
   observe(table: Table): void {
     const flows = bindFlows(table);
     const isTcp = classesOf(flows.protocol, (protocol) => protocol === 'tcp');
+    const isEcho = classesOf(flows.protocol, (protocol) => protocol === 'icmp' || protocol === 'icmpv6');
+    const watching = classesOf(flows.service, (service) => WATCHING.get(service) ?? 0);
     const family = flows.service.dictionary.map((service) => FAMILY.get(service));
     const isDirectory = classesOf(flows.service, (service) => DIRECTORY.has(service));
     const protocols = flows.protocol.codes;
@@ -473,18 +492,42 @@ class LateralMovementDetector implements Detector {
         this.#noteController(flows, row);
         if (isKerberos[service + 1] === 1) this.#noteTickets(flows, row, tickets.at(row));
       }
+      if (isEcho[(protocols[row] as number) + 1] === 1 || watching[service + 1] === ANY_PORT) {
+        this.#watch(flows, row);
+        continue;
+      }
       if (isTcp[(protocols[row] as number) + 1] === 0) continue;
       // What a port is for counts only where the content is that of its carrier: HTTP and TLS of WinRM and RDP.
       const port = numberAt(flows.responderPort, row) ?? -1;
       const control = familyOfPort(port) ?? (service < 0 ? undefined : family[service]);
-      if (control === undefined) continue;
+      if (control === undefined) {
+        if (port === METRICS_PORT && watching[service + 1] === ON_METRICS_PORT) this.#watch(flows, row);
+        continue;
+      }
       if ((numberAt(flows.responderPayloadBytes, row) ?? 0) === 0) continue;
       // A monitor that reads the version of an SSH server opens no session.
-      const least = control === 'ssh' ? SSH_GREETING_BYTES : 0;
-      if ((numberAt(flows.initiatorPayloadBytes, row) ?? 0) <= least) continue;
+      const sent = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
+      if (control === 'ssh' && sent <= SSH_GREETING_BYTES) this.#watch(flows, row);
+      if (sent <= (control === 'ssh' ? SSH_GREETING_BYTES : 0)) continue;
       const told = facts.at(row) + (control === 'winrm' && isPowerShell.at(row) ? POWERSHELL_BIT : 0);
       this.#take(flows, row, control, told);
     }
+  }
+
+  /** One flow by which a host may see whether another is well. */
+  #watch(flows: FlowBatch, row: number): void {
+    if ((numberAt(flows.responderPackets, row) ?? 0) === 0) return;
+    const source = textAt(flows.initiator, row);
+    const target = textAt(flows.responder, row);
+    const startMs = numberAt(flows.startMs, row);
+    if (source === undefined || target === undefined || startMs === undefined || source === target) return;
+    if (!this.#context.isHome(source) || !this.#context.isHome(target)) return;
+    const hash = pairHash(new TextHashes(flows.initiator).at(row), new TextHashes(flows.responder).at(row), NO_PORT);
+    let watch = this.#watches.find(hash, source, target, '');
+    if (watch === NO_EDGE && this.#watches.size < this.#watchCap.cap)
+      watch = this.#watches.add(hash, source, target, '');
+    if (watch === NO_EDGE) this.#watchCap.refused++;
+    else this.#watches.saw(watch, startMs, numberAt(flows.endMs, row) ?? startMs);
   }
 
   #noteFirst(flows: FlowBatch): void {
@@ -607,6 +650,7 @@ class LateralMovementDetector implements Detector {
     return [
       ...this.#acts.saturations(this.id, [
         this.#edgeCap,
+        this.#watchCap,
         this.#controllers.cap,
         this.#weakClients.cap,
         this.#strongClients.cap,
@@ -748,7 +792,11 @@ class LateralMovementDetector implements Detector {
     const seenMs = opening.firstStartMs - (this.#firstSeenMs(source) ?? opening.firstStartMs);
     const isNew = seenMs >= historyMs;
     const n = burst.length;
-    const score = Number(((n / (n + 2)) * (isNew ? 1 : NO_HISTORY_FACTOR)).toFixed(3));
+    const watched = this.#watchedFor(source, opening.firstStartMs - historyMs);
+    const overseen = burst.filter(({ target }) => watched.has(target)).length;
+    const isWatcher = overseen >= usualShare * n;
+    const factor = isNew ? (isWatcher ? USUAL_FACTOR : 1) : NO_HISTORY_FACTOR;
+    const score = Number(((n / (n + 2)) * factor).toFixed(3));
     if (score < minScore) return undefined;
     const span = new TimeSpan();
     for (const edge of burst) span.add(edge.firstMs, edge.lastMs);
@@ -772,6 +820,14 @@ class LateralMovementDetector implements Detector {
           : 'It was not seen long enough before to say whether this is new; the score is lowered by that.',
       },
     ];
+    if (isNew && isWatcher)
+      reasons.push({
+        name: 'lateral-movement.watched',
+        value: overseen,
+        unit: 'hosts',
+        threshold: usualShare * n,
+        sentence: `It had watched over ${humanCount(overseen)} of them for ${humanDuration(historyMs)} and more, as a server for management does: the score is lowered by that.`,
+      });
     const peers = burst.map((edge) => edge.target);
     return {
       kind: 'lateral-movement.fan-out',
@@ -788,6 +844,16 @@ class LateralMovementDetector implements Detector {
       flows: mergeEvidence(burst.map((edge) => this.#pool.flows(edge.number))),
       flowCount: burst.reduce((sum, edge) => sum + edge.flowCount, 0),
     };
+  }
+
+  /** Hosts that a source has watched over since a time or before, for as long as history takes. */
+  #watchedFor(source: string, sinceMs: number): Set<string> {
+    const { historyMs } = this.#options;
+    const watched = new Set<string>();
+    for (const watch of this.#watches.sorted())
+      if (watch.source === source && watch.firstStartMs <= sinceMs && watch.lastMs - watch.firstStartMs >= historyMs)
+        watched.add(watch.target);
+    return watched;
   }
 
   #firstSeenMs(source: string): number | undefined {

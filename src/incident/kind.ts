@@ -730,12 +730,8 @@ function beaconSteps(story: Story): SeverityStep[] {
   if (hasReason(lead, 'beacon.popular')) steps.push({ rule: 'The domain is on the list of popular ones', points: -10 });
   if ((numberOf(lead, 'beacon.window') ?? SHORT_PART_MS) < SHORT_PART_MS)
     steps.push({ rule: 'It went on for less than two hours of a longer time, as a page left open does', points: -5 });
-  if (lead.lastMs - lead.firstMs < BRIEF_MS)
-    steps.push({ rule: 'It was seen for less than five minutes, as a page that asks for news is, too', points: -5 });
   return [...steps, ...oddPortSteps(story)];
 }
-
-const BRIEF_MS = 300_000;
 
 /** The port of the web, and that of MQTT over TLS: the ways to the cloud of a device's maker. */
 const MAKER_PORTS: ReadonlySet<number> = new Set([443, 8883]);

@@ -383,12 +383,7 @@ describe('calls', () => {
     expect(incidentOf(vain).title).toBe(
       '192.168.1.10 tried in vain to connect to 203.0.113.7 on port 1177 about every 11.5 s, 237 times in 1 min.',
     );
-    expect([severity(vain), severity(vain, { peers: ['192.168.1.77'], lastMs: START + 300_000 })]).toEqual([
-      'medium',
-      'low',
-    ]);
-    // Seen for a little less time.
-    expect(severity(vain, { peers: ['192.168.1.77'], lastMs: START + 299_999 })).toBe('info');
+    expect([severity(vain), severity(vain, { peers: ['192.168.1.77'] })]).toEqual(['medium', 'low']);
     expect(incidentOf(vain).techniques.map(({ id }) => id)).toEqual(['T1095']);
   });
 

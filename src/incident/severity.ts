@@ -30,7 +30,7 @@ import { addressLabel, nameLabel } from './words.ts';
  *   calls: 100 connections, unless both are inside; nearly perfect rhythm; port 8; 6; 8
  *   calls that half (five hosts, two) of the home network makes as well, or     -20 (-12, -6);
  *   for mail, which are never many; to a popular domain                         -10; -10
- *   calls to DNS over TLS in vain; seen for less than five minutes              -15; -5
+ *   calls to DNS over TLS in vain                                               -15
  *   calls inside, on the port of a usual service                                -11
  *   calls by name over TLS, by a device of one purpose (camera, smart thing)    -20
  *   alerts of another sensor: their rule's own level; set off from outside      0 to 50; -15
