@@ -1,6 +1,6 @@
 import { counted, humanDuration, type Table, textAt } from '../core/index.ts';
 import { type ArpClaim, type ArpView, bindFlows, type ClaimedAddress, type FlowBatch } from '../flow/index.ts';
-import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import { byScore } from './case.ts';
 import {
   type Detection,
@@ -12,7 +12,7 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
-import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { EvidencePool, mergeEvidence } from './evidence/pool.ts';
 import { Gateways } from './gateway.ts';
 import { isGroupMac } from './service.ts';
 import { classesOf, Told } from './told.ts';

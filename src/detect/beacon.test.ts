@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
+import { ritaBeaconScore, ritaSeries } from './beacon/rita-score.ts';
 import { type BeaconOptions, createBeaconDetector } from './beacon.ts';
 import type { Detection, Detector, Reason } from './detection.ts';
-import { ritaBeaconScore, ritaSeries } from './rita-score.ts';
 
 const NO_FEATURES = { features: [], rowCount: 0, values: new Float32Array() };
 const T0 = Date.UTC(2024, 0, 1);

@@ -1,10 +1,12 @@
 import { humanCount, humanDuration, type Table } from '../core/index.ts';
 import { popularRank } from '../feature/index.ts';
-import type { BeaconPairs, Connection } from './beacon-pairs.ts';
-import { byChanceReason, nameReasons, reasonsOf } from './beacon-reason.ts';
-import { BeaconStore, compareFlows, EVIDENCE_PER_PAIR } from './beacon-store.ts';
-import { type Judged, WindowJudge } from './beacon-window.ts';
-import { saturationsOf } from './bounded.ts';
+import type { BeaconPairs, Connection } from './beacon/pairs.ts';
+import { byChanceReason, nameReasons, reasonsOf } from './beacon/reason.ts';
+import { round3 } from './beacon/rita-score.ts';
+import { BeaconStore, compareFlows, EVIDENCE_PER_PAIR } from './beacon/store.ts';
+import { type Judged, WindowJudge } from './beacon/window.ts';
+import { saturationsOf } from './bounded/bounded.ts';
+import { NO_PORT, NONE } from './bounded/pair.ts';
 import { compareText } from './case.ts';
 import {
   type Detection,
@@ -16,8 +18,6 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
-import { NO_PORT, NONE } from './pair.ts';
-import { round3 } from './rita-score.ts';
 
 /**
  * Connections at regular times: an implant that asks its operator for work ("command and control", ATT&CK T1071) sleeps, calls, sleeps, calls.

@@ -1,7 +1,9 @@
 import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, hash32, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, hash32, saturationsOf, TimeSpan } from './bounded/bounded.ts';
+import { NarrowColumn } from './bounded/number-column.ts';
+import { NONE, type PairKey, PairTable, RowPairs } from './bounded/pair.ts';
 import { Judged } from './case.ts';
 import {
   type Detection,
@@ -13,7 +15,7 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
-import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
+import { EvidencePool, mergeEvidence } from './evidence/pool.ts';
 import {
   KERBEROS_ACCEPTED,
   KERBEROS_LOGIN,
@@ -22,8 +24,6 @@ import {
   KerberosTally,
   MIN_KERBEROS_NAMES,
 } from './kerberos-login.ts';
-import { NarrowColumn } from './number-column.ts';
-import { NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
 import { type LoginService, loginService, readLoginService } from './service.ts';
 import { classesOf, textOf } from './told.ts';
 import { WEB_LOGIN, WebLogins } from './web-login.ts';

@@ -1,8 +1,7 @@
-import { type StringColumn, type Table, textAt } from '../core/index.ts';
-import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import { type StringColumn, type Table, textAt, widened } from '../core/index.ts';
+import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import type { Detection, Detector, EvidenceFlow, NetworkContext, Saturation } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
-import { widened } from './number-table.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { codeCount } from './told.ts';
 
 /** Peers of a case that are told apart. */

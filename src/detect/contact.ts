@@ -1,7 +1,7 @@
-import { hash32 } from './bounded.ts';
-import { moreRows, NarrowColumn } from './number-column.ts';
-import { widened } from './number-table.ts';
-import { NO_NUMBER, TextNumbers } from './text-number.ts';
+import { widened } from '../core/index.ts';
+import { hash32 } from './bounded/bounded.ts';
+import { moreRows, NarrowColumn } from './bounded/number-column.ts';
+import { NO_NUMBER, TextNumbers } from './bounded/text-number.ts';
 
 /** What became of a first contact: the best that any of its flows got. */
 export const UNANSWERED = 0;

@@ -1,8 +1,8 @@
 import type { Table } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import type { ArpView, FlowColumnName, FlowRecord } from '../flow/index.ts';
-import type { Baseline } from './baseline.ts';
-import type { ThreatLists } from './threat-list-parse.ts';
+import type { Baseline } from './baseline/baseline.ts';
+import type { ThreatLists } from './threat/parse.ts';
 
 /**
  * One number that speaks for a detection, with what it was compared with. A reason is computed by code and becomes an evidence item of its own,

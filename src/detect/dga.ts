@@ -11,12 +11,12 @@ import {
 } from '../core/index.ts';
 import { dgaLabelScore, shippedPopularList } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, saturationsOf } from './bounded.ts';
+import { Cap, saturationsOf } from './bounded/bounded.ts';
+import { AddressBits } from './bounded/text-number.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { DgaClients, NO_CLIENT } from './dga-client.ts';
-import { DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, NO_DOMAIN, Resolvers } from './dns-name.ts';
-import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
-import { AddressBits } from './text-number.ts';
+import { DgaClients, NO_CLIENT } from './dns/dga-client.ts';
+import { DnsNames, dnsServices, FurtherQuestions, isDnsRow, isFailure, NO_DOMAIN, Resolvers } from './dns/name.ts';
+import { EvidencePool, mergeEvidence } from './evidence/pool.ts';
 
 /**
  * Malware that looks for its operator under names that an algorithm makes up anew every day ("domain generation algorithm"): of hundreds of names one or two are registered, so that

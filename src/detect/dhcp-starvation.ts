@@ -11,7 +11,7 @@ import {
   textAt,
 } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { TimeSpan } from './bounded.ts';
+import { TimeSpan } from './bounded/bounded.ts';
 import { byScore, Case, CaseBook, CaseDetector, operationsOf } from './case.ts';
 import {
   type Detection,
@@ -21,7 +21,7 @@ import {
   type NetworkContext,
   type Reason,
 } from './detection.ts';
-import { mergeEvidence } from './evidence-pool.ts';
+import { mergeEvidence } from './evidence/pool.ts';
 import { classesOf } from './told.ts';
 
 /**

@@ -16,10 +16,10 @@ import {
   textAt,
 } from '../core/index.ts';
 import { bindFlows } from '../flow/index.ts';
-import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import { byScore } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { classesOf } from './told.ts';
 
 /**

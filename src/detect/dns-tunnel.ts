@@ -1,9 +1,11 @@
-import { counted, humanBytes, humanCount, numberAt, type Table, textAt } from '../core/index.ts';
+import { counted, humanBytes, humanCount, NumberSet, numberAt, type Table, textAt } from '../core/index.ts';
 import { InformationCounter, popularRank } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, hash32, saturationsOf } from './bounded.ts';
+import { Cap, hash32, saturationsOf } from './bounded/bounded.ts';
+import { pairHash, TextHashes } from './bounded/pair.ts';
+import { AddressBits } from './bounded/text-number.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { type Asked, AskedGroups, dayOf, MAX_ANSWERS, NO_GROUP } from './dns-asked.ts';
+import { type Asked, AskedGroups, dayOf, MAX_ANSWERS, NO_GROUP } from './dns/asked.ts';
 import {
   answerAddressHashes,
   type DnsName,
@@ -16,11 +18,8 @@ import {
   MOST_QUESTIONS_TOLD,
   type Questions,
   Resolvers,
-} from './dns-name.ts';
-import { EvidencePool } from './evidence-pool.ts';
-import { NumberSet } from './number-table.ts';
-import { pairHash, TextHashes } from './pair.ts';
-import { AddressBits } from './text-number.ts';
+} from './dns/name.ts';
+import { EvidencePool } from './evidence/pool.ts';
 
 /**
  * Data carried in questions to the DNS: a program puts what it has to say into names below a domain whose name server belongs to its operator (iodine, dnscat2, DNSExfiltrator,

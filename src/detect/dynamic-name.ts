@@ -3,8 +3,8 @@ import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { DnsNames, IS_DYNAMIC } from './dns-name.ts';
-import { DynamicAddresses } from './dynamic-dns.ts';
+import { DynamicAddresses } from './dns/dynamic-dns.ts';
+import { DnsNames, IS_DYNAMIC } from './dns/name.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
 import { classesOf } from './told.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Cap } from './bounded.ts';
+import { Cap } from './bounded/bounded.ts';
+import { NO_ROW } from './bounded/hash-rows.ts';
+import { NO_PLACE } from './bounded/number-index.ts';
+import { ipv4Bits, NO_BITS, TextNumbers } from './bounded/text-number.ts';
 import { Callers, Hosts, hourOf, Pairs } from './exfiltration-store.ts';
-import { NO_ROW } from './hash-rows.ts';
-import { NO_PLACE } from './number-index.ts';
-import { ipv4Bits, NO_BITS, TextNumbers } from './text-number.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,10 +1,10 @@
 import { widened } from '../core/index.ts';
-import { type Cap, lighterHalf } from './bounded.ts';
-import { HashRows, NO_ROW } from './hash-rows.ts';
-import { NO_PLACE, NumberIndex } from './number-index.ts';
-import { NumberCounts, NumberSets } from './owned-set.ts';
-import { pairHash } from './pair.ts';
-import { NO_NUMBER, type TextNumbers } from './text-number.ts';
+import { type Cap, lighterHalf } from './bounded/bounded.ts';
+import { HashRows, NO_ROW } from './bounded/hash-rows.ts';
+import { NO_PLACE, NumberIndex } from './bounded/number-index.ts';
+import { NumberCounts, NumberSets } from './bounded/owned-set.ts';
+import { pairHash } from './bounded/pair.ts';
+import { NO_NUMBER, type TextNumbers } from './bounded/text-number.ts';
 
 const NO_PORT = -1;
 /** Hours of which is known what was sent. */

@@ -1,17 +1,17 @@
 import { counted, humanBytes, humanCount, humanDuration, median, numberAt, type Table, textAt } from '../core/index.ts';
 import { popularRank, registrableDomain } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { BoundedMap, Cap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
+import { NO_ROW } from './bounded/hash-rows.ts';
+import { NO_PLACE } from './bounded/number-index.ts';
+import { AddressBits, ipv4Bits, NO_BITS, TextNumbers } from './bounded/text-number.ts';
 import { Judged as JudgedText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { DnsNames, TELLS_ADDRESS } from './dns-name.ts';
-import { EvidencePool } from './evidence-pool.ts';
+import { DnsNames, TELLS_ADDRESS } from './dns/name.ts';
+import { tellsAddress } from './dns/public-address.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { Callers, type Host, Hosts, hourOf, MAX_CALLERS, type Pair, Pairs } from './exfiltration-store.ts';
-import { NO_ROW } from './hash-rows.ts';
-import { NO_PLACE } from './number-index.ts';
-import { tellsAddress } from './public-address.ts';
 import { shownService } from './service.ts';
-import { AddressBits, ipv4Bits, NO_BITS, TextNumbers } from './text-number.ts';
 import { classesOf, codeCount, Told, toldOf } from './told.ts';
 
 /**

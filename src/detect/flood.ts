@@ -1,15 +1,14 @@
-import { numberAt, type Table, textAt } from '../core/index.ts';
+import { NO_ROW, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
-import { saturationsOf } from './bounded.ts';
+import { saturationsOf } from './bounded/bounded.ts';
+import { AddressBits } from './bounded/text-number.ts';
 import { compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Saturation } from './detection.ts';
-import { FloodJudge } from './flood-judge.ts';
-import { FloodTargets, type Hit, type Target, type Targets } from './flood-target.ts';
-import { NO_ROW } from './number-table.ts';
+import { FloodJudge } from './flood/judge.ts';
+import { FloodTargets, type Hit, type Target, type Targets } from './flood/target.ts';
 import { GroupAddresses } from './service.ts';
-import { AddressBits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
 
 /**

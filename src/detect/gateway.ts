@@ -1,6 +1,6 @@
 import type { Table } from '../core/index.ts';
 import { bindFlows } from '../flow/index.ts';
-import { BoundedMap, Cap } from './bounded.ts';
+import { BoundedMap, Cap } from './bounded/bounded.ts';
 import type { NetworkContext } from './detection.ts';
 import { isGroupMac, isGroupOrBroadcast } from './service.ts';
 import { toldOf } from './told.ts';

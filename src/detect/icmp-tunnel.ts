@@ -1,11 +1,20 @@
-import { counted, humanBytes, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import {
+  counted,
+  humanBytes,
+  humanCount,
+  humanDuration,
+  NO_ROW,
+  numberAt,
+  type Table,
+  textAt,
+  widened,
+} from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
+import { type HeavyColumns, HeavyRows, type KeyText } from './bounded/heavy-rows.ts';
+import { AddressBits } from './bounded/text-number.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
-import { type HeavyColumns, HeavyRows, type KeyText } from './heavy-rows.ts';
-import { NO_ROW, widened } from './number-table.ts';
-import { AddressBits } from './text-number.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { classesOf } from './told.ts';
 
 /**

@@ -56,9 +56,9 @@ export {
   baselineOfLists,
   baselineText,
   parseAllowList,
-} from './allow-list.ts';
-export * from './baseline.ts';
-export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline-file.ts';
+} from './baseline/allow-list.ts';
+export * from './baseline/baseline.ts';
+export { type BaselineChange, BaselineFile, diffBaselines, protocolOf } from './baseline/file.ts';
 export {
   flowProtocol,
   frameProtocol,
@@ -67,31 +67,15 @@ export {
   protocolKey,
   protocolLabel,
   UNRECOGNISED,
-} from './baseline-protocol.ts';
+} from './baseline/protocol.ts';
 export type {
   BaselineDevice,
   BaselineDocument,
   BaselineLayer,
   BaselineProtocol,
   BaselineStatus,
-} from './baseline-schema.ts';
-export { BASELINE_LAYERS, BASELINE_VERSION, baselineJsonSchemaText } from './baseline-schema.ts';
-export { createBeaconDetector } from './beacon.ts';
-export { createBruteForceDetector } from './brute-force.ts';
-export * from './detection.ts';
-export { createDgaDetector } from './dga.ts';
-export { createDnsBurstDetector } from './dns-burst.ts';
-export { createDnsTunnelDetector } from './dns-tunnel.ts';
-export { EvidenceRows } from './evidence.ts';
-export { EvidenceStore, plainRecord } from './evidence-store.ts';
-export { createExfiltrationDetector } from './exfiltration.ts';
-export { createFloodDetector } from './flood.ts';
-export { createIcmpTunnelDetector } from './icmp-tunnel.ts';
-export { createLongConnectionDetector, LONG_CONNECTION_THREAT } from './long-connection.ts';
-export { createNewDeviceDetector } from './new-device.ts';
-export { createNewEdgeDetector } from './new-edge.ts';
-export { createNewServiceDetector } from './new-service.ts';
-export { type Breach, createPolicyDetector, PolicyRules, type ProtocolBreach } from './policy.ts';
+} from './baseline/schema.ts';
+export { BASELINE_LAYERS, BASELINE_VERSION, baselineJsonSchemaText } from './baseline/schema.ts';
 export {
   BEACON_THREAT,
   type BeaconSeries,
@@ -101,7 +85,23 @@ export {
   ritaSeries,
   ritaThreatScore,
   type ThreatThresholds,
-} from './rita-score.ts';
+} from './beacon/rita-score.ts';
+export { createBeaconDetector } from './beacon.ts';
+export { createBruteForceDetector } from './brute-force.ts';
+export * from './detection.ts';
+export { createDgaDetector } from './dga.ts';
+export { createDnsBurstDetector } from './dns-burst.ts';
+export { createDnsTunnelDetector } from './dns-tunnel.ts';
+export { EvidenceRows } from './evidence/evidence.ts';
+export { EvidenceStore, plainRecord } from './evidence/store.ts';
+export { createExfiltrationDetector } from './exfiltration.ts';
+export { createFloodDetector } from './flood.ts';
+export { createIcmpTunnelDetector } from './icmp-tunnel.ts';
+export { createLongConnectionDetector, LONG_CONNECTION_THREAT } from './long-connection.ts';
+export { createNewDeviceDetector } from './new-device.ts';
+export { createNewEdgeDetector } from './new-edge.ts';
+export { createNewServiceDetector } from './new-service.ts';
+export { type Breach, createPolicyDetector, PolicyRules, type ProtocolBreach } from './policy.ts';
 export { RULE_SETS, type RuleSet, ruleSet } from './rule-set.ts';
 export { createScanDetector } from './scan.ts';
 export { createStrangeFlowDetector, type StrangeFlowDetector } from './strange-flow.ts';
@@ -113,13 +113,13 @@ export {
   type StrangeRecordOptions,
   StrangeRecords,
 } from './strange-record.ts';
-export { createThreatListDetector } from './threat-list.ts';
 export {
   MAX_THREAT_ENTRIES,
   type ThreatListInfo,
   type ThreatListProblem,
   ThreatLists,
-} from './threat-list-parse.ts';
+} from './threat/parse.ts';
+export { createThreatListDetector } from './threat-list.ts';
 
 /** What a user may set of a detector: its thresholds and caps by name. */
 export type DetectorSettings = Readonly<Record<string, number | boolean>>;

@@ -9,9 +9,15 @@ import {
   numberAt,
   type Table,
   textAt,
+  widened,
 } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
+import { HostIndex } from './bounded/host-index.ts';
+import { moreRows } from './bounded/number-column.ts';
+import { NO_PLACE } from './bounded/number-index.ts';
+import { NO_PORT, pairHash, TextHashes } from './bounded/pair.ts';
+import { AddressBits, ipv4Bits } from './bounded/text-number.ts';
 import { byScore, Case, CaseBook, compareText, Judged, operationsOf } from './case.ts';
 import {
   type Detection,
@@ -22,8 +28,7 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
-import { EvidencePool, mergeEvidence } from './evidence-pool.ts';
-import { HostIndex } from './host-index.ts';
+import { EvidencePool, mergeEvidence } from './evidence/pool.ts';
 import {
   MOST_TICKET_NAMES,
   NameBurst,
@@ -36,13 +41,8 @@ import {
   ticketsOf,
   weakServices,
 } from './kerberos-ticket.ts';
-import { moreRows } from './number-column.ts';
-import { NO_PLACE } from './number-index.ts';
-import { widened } from './number-table.ts';
-import { NO_PORT, pairHash, TextHashes } from './pair.ts';
 import { SSH_GREETING_BYTES } from './service.ts';
 import { type Edge, NO_EDGE, SessionEdges } from './session-edge.ts';
-import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, toldOf } from './told.ts';
 
 /**

@@ -1,15 +1,14 @@
-import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import { counted, humanBytes, humanDuration, numberAt, type Table, textAt, widened } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, lighterHalf, saturationsOf } from './bounded.ts';
+import { ritaThreatScore, type ThreatThresholds } from './beacon/rita-score.ts';
+import { Cap, lighterHalf, saturationsOf } from './bounded/bounded.ts';
+import { moreRows, NarrowColumn } from './bounded/number-column.ts';
+import { NO_PORT, NONE, type PairKey, PairTable, RowPairs } from './bounded/pair.ts';
+import { ipv4Bits, NO_NUMBER, TextNumbers } from './bounded/text-number.ts';
 import { ConversationJudge } from './conversation.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
-import { moreRows, NarrowColumn } from './number-column.ts';
-import { widened } from './number-table.ts';
-import { NO_PORT, NONE, type PairKey, PairTable, RowPairs } from './pair.ts';
-import { ritaThreatScore, type ThreatThresholds } from './rita-score.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { shownService } from './service.ts';
-import { ipv4Bits, NO_NUMBER, TextNumbers } from './text-number.ts';
 
 /**
  * A connection that stays open for hours: an implant that keeps its line to the operator (reverse shell, remote access tool, tunnel, VPN), where

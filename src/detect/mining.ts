@@ -1,10 +1,10 @@
 import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { BoundedMap, Cap } from './bounded.ts';
+import { BoundedMap, Cap } from './bounded/bounded.ts';
 import { byScore, Case, CaseBook, Judged, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { answeredAddresses } from './dns-answer.ts';
-import { DnsNames, poolOf } from './dns-name.ts';
+import { answeredAddresses } from './dns/answer.ts';
+import { DnsNames, poolOf } from './dns/name.ts';
 import { KNOWN_POOL, NO_NAME, poolName } from './pool-name.ts';
 import { readableText } from './protocol-mismatch.ts';
 import { classesOf } from './told.ts';

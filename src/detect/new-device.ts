@@ -1,10 +1,10 @@
 import { counted, numberAt, type Table, textAt } from '../core/index.ts';
 import { isLocalMac, virtualOwner } from '../flow/index.ts';
-import type { Baseline } from './baseline.ts';
-import { BaselineView, HeldAddresses, type Station } from './baseline-view.ts';
-import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import type { Baseline } from './baseline/baseline.ts';
+import { BaselineView, HeldAddresses, type Station } from './baseline/view.ts';
+import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
+import { EvidencePool } from './evidence/pool.ts';
 
 /**
  * A device that the baseline does not know: a laptop that a visitor plugged in, a small computer behind a printer, a virtual machine that nobody announced.

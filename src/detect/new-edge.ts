@@ -1,9 +1,9 @@
 import { counted, numberAt, type Table, textAt } from '../core/index.ts';
-import type { Baseline, BaselineEntry } from './baseline.ts';
-import { BaselineView, ownEntry, type Station } from './baseline-view.ts';
-import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import type { Baseline, BaselineEntry } from './baseline/baseline.ts';
+import { BaselineView, ownEntry, type Station } from './baseline/view.ts';
+import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { bestAddress } from './new-device.ts';
 import { loginService } from './service.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
-import { Baseline } from './baseline.ts';
-import type { BaselineDocument } from './baseline-schema.ts';
+import { Baseline } from './baseline/baseline.ts';
+import type { BaselineDocument } from './baseline/schema.ts';
 import type { Detection, Detector, NetworkContext } from './detection.ts';
 import { createNewDeviceDetector } from './new-device.ts';
 import { createNewEdgeDetector } from './new-edge.ts';

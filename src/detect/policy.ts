@@ -1,12 +1,12 @@
 import { counted, numberAt, type Table, textAt } from '../core/index.ts';
-import type { Baseline, BaselineStanding } from './baseline.ts';
-import { allowsService, type BaselineEntry, type SeenService } from './baseline.ts';
-import { flowProtocol, protocolKey, protocolLabel, UNRECOGNISED } from './baseline-protocol.ts';
-import type { BaselineLayer } from './baseline-schema.ts';
-import { BaselineView, HeldAddresses, ownEntry, type Station } from './baseline-view.ts';
-import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded.ts';
+import type { Baseline, BaselineStanding } from './baseline/baseline.ts';
+import { allowsService, type BaselineEntry, type SeenService } from './baseline/baseline.ts';
+import { flowProtocol, protocolKey, protocolLabel, UNRECOGNISED } from './baseline/protocol.ts';
+import type { BaselineLayer } from './baseline/schema.ts';
+import { BaselineView, HeldAddresses, ownEntry, type Station } from './baseline/view.ts';
+import { BoundedMap, Cap, PeerCounter, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason } from './detection.ts';
-import { EvidencePool } from './evidence-pool.ts';
+import { EvidencePool } from './evidence/pool.ts';
 import { bestAddress, isMadeUp } from './new-device.ts';
 
 /**

@@ -1,14 +1,13 @@
-import { counted, humanBytes, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import { counted, humanBytes, humanDuration, NumberSet, numberAt, type Table, textAt } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
-import { Cap, hash32 } from './bounded.ts';
+import { Cap, hash32 } from './bounded/bounded.ts';
+import { HostIndex } from './bounded/host-index.ts';
+import { NO_PLACE } from './bounded/number-index.ts';
+import { AddressBits, ipv4Bits } from './bounded/text-number.ts';
 import { byScore, Case, CaseBook, CaseDetector } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { HostIndex } from './host-index.ts';
-import { NO_PLACE } from './number-index.ts';
-import { NumberSet } from './number-table.ts';
 import { isPortOfTls } from './suspicious-tls.ts';
-import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, codeCount, textOf } from './told.ts';
 
 /**

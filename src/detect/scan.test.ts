@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../core/index.ts';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
 import { formatIpv4 } from '../wire/index.ts';
+import { pairHash } from './bounded/pair.ts';
+import { ipv4Bits } from './bounded/text-number.ts';
 import type { Detection, Detector } from './detection.ts';
-import { pairHash } from './pair.ts';
 import { createScanDetector, type ScanOptions, scanInfo } from './scan.ts';
-import { ipv4Bits } from './text-number.ts';
 
 const NO_FEATURES = { features: [], rowCount: 0, values: new Float32Array() };
 const T0 = 1_600_000_000_000;

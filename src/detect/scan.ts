@@ -1,7 +1,9 @@
-import { counted, humanCount, humanDuration, numberAt, type Table, textAt } from '../core/index.ts';
+import { counted, humanCount, humanDuration, NO_ROW, numberAt, type Table, textAt, widened } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
-import { Cap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
+import { type HeavyColumns, HeavyRows } from './bounded/heavy-rows.ts';
+import { AddressBits, ipv4Bits } from './bounded/text-number.ts';
 import {
   ANSWERED,
   CONTACT_PROTOCOLS,
@@ -27,11 +29,8 @@ import {
   type Saturation,
 } from './detection.ts';
 import { Gateways } from './gateway.ts';
-import { type HeavyColumns, HeavyRows } from './heavy-rows.ts';
-import { NO_ROW, widened } from './number-table.ts';
 import { foldDecoys, MacNumbers, macText } from './scan-author.ts';
 import { GroupAddresses, portsText } from './service.ts';
-import { AddressBits, ipv4Bits } from './text-number.ts';
 import { classesOf, codeCount } from './told.ts';
 
 /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { hash32 } from './bounded.ts';
-import { NO_PORT, pairHash } from './pair.ts';
+import { hash32 } from './bounded/bounded.ts';
+import { NO_PORT, pairHash } from './bounded/pair.ts';
 import { NO_EDGE, SessionEdges } from './session-edge.ts';
 
 const WINDOW_MS = 100;

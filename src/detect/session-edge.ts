@@ -1,6 +1,6 @@
+import { widened } from '../core/index.ts';
+import { NO_PORT, NONE, PairTable, pairKey } from './bounded/pair.ts';
 import { compareText } from './case.ts';
-import { widened } from './number-table.ts';
-import { NO_PORT, NONE, PairTable, pairKey } from './pair.ts';
 
 /** No edge: not found, or no room. */
 export const NO_EDGE = NONE;

@@ -10,7 +10,7 @@ import {
   smallestChange,
   type TrainingSummary,
 } from '../model/index.ts';
-import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import {
   type Detection,
   type Detector,
@@ -21,7 +21,7 @@ import {
   type NetworkContext,
   type Reason,
 } from './detection.ts';
-import { EvidenceStore } from './evidence-store.ts';
+import { EvidenceStore } from './evidence/store.ts';
 
 /**
  * Single flows that look unlike the others: what the model (an isolation forest over the flow features) finds strange, whoever made it.

@@ -8,7 +8,7 @@ import {
   smallestChange,
   type TrainingSummary,
 } from '../model/index.ts';
-import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded.ts';
+import { Cap, HeavyMap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
 import { type Detection, type EvidenceRecord, MAX_EVIDENCE_FLOWS, type Reason, type Saturation } from './detection.ts';
 import { chanceOfSoMany } from './strange-flow.ts';
 

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type FlowRecord, flowTable } from '../flow/index.ts';
 import type { Detection } from './detection.ts';
+import { type ThreatListInfo, ThreatLists } from './threat/parse.ts';
+import { stixValues } from './threat/stix.ts';
 import { createThreatListDetector, DEFAULT_THREAT_LIST_OPTIONS, type ThreatListOptions } from './threat-list.ts';
-import { type ThreatListInfo, ThreatLists } from './threat-list-parse.ts';
-import { stixValues } from './threat-list-stix.ts';
 
 const NOW = Date.UTC(2024, 4, 14);
 const DAY = 86_400_000;

@@ -2,10 +2,10 @@ import { counted, isoTime, numberAt, safeText, type Table, textAt } from '../cor
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, Judged } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
-import { furtherQuestions, toldNames } from './dns-name.ts';
+import { furtherQuestions, toldNames } from './dns/name.ts';
 import { isGroupOrBroadcast } from './service.ts';
-import { NO_ENTRY, type ThreatEntry, type ThreatIndex } from './threat-list-index.ts';
-import { type ThreatLists, urlKey } from './threat-list-parse.ts';
+import { NO_ENTRY, type ThreatEntry, type ThreatIndex } from './threat/entries.ts';
+import { type ThreatLists, urlKey } from './threat/parse.ts';
 
 /**
  * Hosts, names, pages and TLS fingerprints that a list of the user's names: somebody else's knowledge of who is hostile.

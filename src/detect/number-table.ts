@@ -1,1 +1,0 @@
-export { NO_ROW, NumberSet, OwnedRows, Salt, widened } from '../core/index.ts';
