@@ -1,27 +1,12 @@
-import { counted, humanCount, humanDuration, NO_ROW, numberAt, type Table, textAt, widened } from '../core/index.ts';
+import { counted, humanCount, humanDuration, NO_ROW, numberAt, type Table, textAt } from '../core/index.ts';
 import type { FeatureMatrix } from '../feature/index.ts';
-import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { bindFlows } from '../flow/index.ts';
 import { Cap, saturationsOf, TimeSpan } from './bounded/bounded.ts';
-import { type HeavyColumns, HeavyRows } from './bounded/heavy-rows.ts';
 import { AddressBits, ipv4Bits } from './bounded/text-number.ts';
-import {
-  ANSWERED,
-  CONTACT_PROTOCOLS,
-  type Contact,
-  type ContactProtocol,
-  ContactStore,
-  hasEvidence,
-  NONE,
-  placeOf,
-  REFUSED,
-  sampleRank,
-  UNANSWERED,
-} from './contact.ts';
 import {
   type Detection,
   type Detector,
   type DetectorInfo,
-  type EvidenceFlow,
   MAX_EVIDENCE_FLOWS,
   MAX_PEERS,
   type NetworkContext,
@@ -29,7 +14,49 @@ import {
   type Saturation,
 } from './detection.ts';
 import { Gateways } from './gateway.ts';
-import { foldDecoys, MacNumbers, macText } from './scan-author.ts';
+import { foldDecoys, MacNumbers, macText } from './scan/author.ts';
+import {
+  ANSWERED,
+  ARP,
+  CONTACT_PROTOCOLS,
+  type Contact,
+  type ContactProtocol,
+  ContactStore,
+  DNS_PORT,
+  ICMP,
+  LATE,
+  NAME,
+  NONE,
+  ODD,
+  placeOf,
+  REFUSED,
+  TCP,
+  UDP,
+  UNANSWERED,
+} from './scan/contact.ts';
+import { flagClassOf, isBare, NULL_PROBE, PROBE_SHIFT, PROBES, SYN, wentOn, XMAS_PROBE } from './scan/probe.ts';
+import {
+  breadthScore,
+  certainty,
+  compare,
+  compareText,
+  countFailed,
+  densest,
+  distinct,
+  foundBeside,
+  groupBy,
+  oddsText,
+  percent,
+  round,
+  runAround,
+  type Stretch,
+  spanOf,
+  type Unit,
+  unitOf,
+  usualPackets,
+} from './scan/search.ts';
+import { evidenceOf } from './scan/shown.ts';
+import { looksOneWay, Sources, type Suspect, showsArpReplies } from './scan/source.ts';
 import { GroupAddresses, portsText } from './service.ts';
 import { classesOf, codeCount } from './told.ts';
 
@@ -153,129 +180,9 @@ export const scanInfo: DetectorInfo = {
   source: 'Jung, Paxson, Berger, Balakrishnan: Fast Portscan Detection Using Sequential Hypothesis Testing, 2004.',
 };
 
-/** Sources in columns. The row of one is its number in the store of contacts. */
-class Sources implements HeavyColumns {
-  readonly rows: HeavyRows;
-  /** How many contacts it has; the source is kept for them. */
-  weight = new Int32Array(0);
-  /** First of its slots in the store. */
-  head = new Int32Array(0);
-  /** Flows to the DNS port; each counts, so that they are at least as many as the names that it asked for by a resolver of its own. */
-  questions = new Int32Array(0);
-  /** Which of `PROBES` it sent, as bits. */
-  probes = new Uint8Array(0);
-  /** The hardware address that most of its contacts came from, as a number, and by how many more than from others (Boyer and Moore, 1991). */
-  mac = new Float64Array(0);
-  #macVotes = new Int32Array(0);
-  /** 1 where a contact of this source was refused at a cap: counts are then lower bounds. */
-  cut = new Uint8Array(0);
-  readonly #store: ContactStore;
-
-  constructor(cap: Cap, store: ContactStore) {
-    this.rows = new HeavyRows(cap, this);
-    this.#store = store;
-  }
-
-  /** `NO_ROW` where it is refused. */
-  obtain(address: string, bits: number): number {
-    const known = this.rows.find(address, bits);
-    if (known !== NO_ROW) return known;
-    const row = this.rows.add(address, bits);
-    if (row === NO_ROW) return NO_ROW;
-    const n = this.rows.capacity;
-    if (n > this.weight.length) {
-      this.weight = widened(this.weight, n);
-      this.head = widened(this.head, n);
-      this.questions = widened(this.questions, n);
-      this.probes = widened(this.probes, n);
-      this.mac = widened(this.mac, n);
-      this.#macVotes = widened(this.#macVotes, n);
-      this.cut = widened(this.cut, n);
-    }
-    this.weight[row] = 0;
-    this.head[row] = NONE;
-    this.questions[row] = 0;
-    this.probes[row] = 0;
-    this.mac[row] = Number.NaN;
-    this.#macVotes[row] = 0;
-    this.cut[row] = 0;
-    return row;
-  }
-
-  cameFrom(row: number, mac: number): void {
-    if (Number.isNaN(mac)) return;
-    const votes = this.#macVotes[row] as number;
-    if (votes === 0) this.mac[row] = mac;
-    this.#macVotes[row] = votes + (this.mac[row] === mac ? 1 : -1);
-  }
-
-  weightOf(row: number): number {
-    return this.weight[row] as number;
-  }
-
-  release(row: number): void {
-    this.#store.release(this.headOf(row));
-  }
-
-  headOf(row: number): number {
-    return this.head[row] as number;
-  }
-}
-
-/** A source with its contacts by protocol, while it is judged. */
-interface Suspect {
-  readonly address: string;
-  readonly questions: number;
-  readonly probes: number;
-  readonly cut: boolean;
-  readonly contacts: Record<ContactProtocol, Contact[]>;
-  /** Contacts whose flows may be shown, by time; made when first needed. */
-  sample: Contact[] | undefined;
-}
-
-/** One step of a walk: a host or a port, with the contacts it stands for. */
-interface Unit {
-  readonly label: string;
-  readonly firstMs: number;
-  readonly failed: boolean;
-  readonly contacts: readonly Contact[];
-}
-
-interface Stretch {
-  readonly units: readonly Unit[];
-  /** These and what the same run of tries reached before and after, which as answers could not add to the odds. */
-  readonly run: readonly Unit[];
-  readonly failed: number;
-  readonly log10Odds: number;
-}
-
 /** Positions are the classes of rows; up to ARP also those of `CONTACT_PROTOCOLS`, in which ODD, LATE and NAME come next. */
 const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'icmp', 'arp', 'icmpv6'];
-const TCP = 0;
-const UDP = 1;
-const ICMP = 2;
-const ARP = 3;
-/** TCP that begins no connection: flags that no connection has, and flags of a connection of which nothing else was seen. */
-const ODD = 4;
-const LATE = 5;
-/** An address whose name was asked for. */
-const NAME = 6;
 const OUTCOMES: readonly string[] = ['unanswered', 'refused', 'answered'];
-/** Bits of a combination of TCP flags; below PROBE_SHIFT what it says of the connection, above it which probe it would be. */
-const SYN = 1;
-const ACKNOWLEDGED = 2;
-const PROBE_SHIFT = 2;
-/** Probes by place, as bits: what their packets carry. Those up to XMAS no connection ever shows. */
-const PROBES: readonly { readonly name: string; readonly carries: string }[] = [
-  { name: 'null', carries: 'no flag at all' },
-  { name: 'fin', carries: 'FIN alone' },
-  { name: 'xmas', carries: 'PSH or URG without an ACK' },
-  { name: 'ack', carries: 'an ACK of a connection that was never begun' },
-  { name: 'maimon', carries: 'FIN and ACK of a connection that was never begun' },
-];
-const NULL_PROBE = 0;
-const XMAS_PROBE = 2;
-const PROBE_PACKETS = 2;
 const ECHO_V4 = 8;
 const ECHO_V6 = 128;
 const TRACEROUTE_FIRST = 33_434;
@@ -285,11 +192,6 @@ const TRACEROUTE_LAST = 33_534;
 function isAskedByMulticast(port: number): boolean {
   return port === 1900 || port === 3702 || port === 5353 || port === 5355;
 }
-/** A program goes from one target to the next within this; at a slower pace an answer may as well be an ordinary contact. */
-const RUN_GAP_MS = 2000;
-const RUN_SLACK_MS = 20;
-const EVIDENCE_SAMPLE = 256;
-const FAST_PER_SECOND = 5;
 const FEW_PORTS = 5;
 const MANY_PORTS = 20;
 const SWEEP_PACKETS = 3;
@@ -300,7 +202,6 @@ const ARP_TRIES = 6;
 const MIN_ROUTED_HOSTS = 3;
 const ROUTED_MS = 5000;
 const MAX_ROUTED_SPAN_MS = 300_000;
-const DNS_PORT = 53;
 /** Of the first contacts of who browses, and of a list of addresses. */
 const BROWSER_FAILS = 0.05;
 const LIST_FAILS = 0.4;
@@ -1186,254 +1087,4 @@ function rateReason(perSecond: number): Reason {
         ? `It moved on at ${humanCount(perSecond)} new targets a second.`
         : `It took up a new target every ${humanDuration(1000 / perSecond)} on average.`,
   };
-}
-
-/** What the flags that an initiator ever set say, see SYN and `PROBES`. */
-function flagClassOf(flags: string): number {
-  if (flags.includes('S')) return SYN | (flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0);
-  const acknowledged = flags.includes('A') && !flags.includes('R') ? ACKNOWLEDGED : 0;
-  const probe =
-    flags === ''
-      ? NULL_PROBE
-      : flags === 'F'
-        ? 1
-        : flags === 'A'
-          ? 3
-          : flags === 'AF'
-            ? 4
-            : /^[UPF]+$/.test(flags)
-              ? XMAS_PROBE
-              : -1;
-  return acknowledged | (probe < 0 ? 0 : 1 << (PROBE_SHIFT + probe));
-}
-
-/** Whether the initiator sent a packet or two and neither side any payload, as far as that is known. */
-function isBare(flows: FlowBatch, row: number): boolean {
-  const packets = numberAt(flows.initiatorPackets, row);
-  return (
-    packets !== undefined &&
-    packets >= 1 &&
-    packets <= PROBE_PACKETS &&
-    numberAt(flows.initiatorPayloadBytes, row) === 0 &&
-    numberAt(flows.responderPayloadBytes, row) === 0
-  );
-}
-
-/**
- * An initiator that acknowledges or sends data has had an answer, even one that the capture does not show. Where neither flags nor payload
- * are known, more packets than a SYN and its six retries (the default of Linux) say the same.
- */
-function wentOn(flagClass: number | undefined, payload: number | undefined, packets: number | undefined): boolean {
-  if (flagClass !== undefined) return (flagClass & ACKNOWLEDGED) !== 0;
-  return payload === undefined ? (packets ?? 1) > 7 : payload > 0;
-}
-
-/** Flows of contacts: of the sample of the source those that belong to them, the earliest first. */
-function evidenceOf(source: Suspect, contacts: readonly Contact[]): EvidenceFlow[] {
-  source.sample ??= sampleOf(Object.values(source.contacts).flat().filter(hasEvidence));
-  const wanted = new Set(contacts);
-  return source.sample
-    .filter((contact) => wanted.has(contact))
-    .slice(0, MAX_EVIDENCE_FLOWS)
-    .map((contact) => flowOf(source.address, contact));
-}
-
-/** The contacts with the lowest ranks, by time. */
-function sampleOf(contacts: readonly Contact[]): Contact[] {
-  if (contacts.length <= EVIDENCE_SAMPLE) return contacts.toSorted(byEvidence);
-  const ranks = Float64Array.from(contacts, sampleRank);
-  const limit = ranks.toSorted()[EVIDENCE_SAMPLE - 1] ?? Number.POSITIVE_INFINITY;
-  return contacts
-    .map((contact, i) => ({ contact, rank: ranks[i] ?? 0 }))
-    .filter(({ rank }) => rank <= limit)
-    .sort((a, b) => a.rank - b.rank || byEvidence(a.contact, b.contact))
-    .slice(0, EVIDENCE_SAMPLE)
-    .map(({ contact }) => contact)
-    .sort(byEvidence);
-}
-
-function byEvidence(a: Contact, b: Contact): number {
-  return (
-    compare(a.evidence.startMs, b.evidence.startMs) ||
-    a.evidence.id - b.evidence.id ||
-    a.protocol - b.protocol ||
-    compareText(a.host, b.host) ||
-    a.port - b.port
-  );
-}
-
-/** What says which flow it is. */
-function flowOf(initiator: string, { protocol, host, port, evidence }: Contact): EvidenceFlow {
-  const { startMs, id, initiatorPort } = evidence;
-  const name =
-    protocol === NAME
-      ? 'udp'
-      : protocol >= ODD
-        ? 'tcp'
-        : protocol === ICMP && host.includes(':')
-          ? 'icmpv6'
-          : CONTACT_PROTOCOLS[protocol];
-  return {
-    ...(id < 0 ? {} : { id }),
-    ...(Number.isFinite(startMs) ? { startMs } : {}),
-    ...(name === undefined ? {} : { protocol: name }),
-    initiator,
-    ...(initiatorPort < 0 ? {} : { initiatorPort }),
-    // A question about a host went to a server of the DNS.
-    ...(protocol === NAME ? { responderPort: DNS_PORT } : { responder: host }),
-    ...(port < 0 ? {} : { responderPort: port }),
-  };
-}
-
-/** True where an ARP request of anybody was answered. */
-function showsArpReplies(sources: Sources, store: ContactStore): boolean {
-  for (const source of sources.rows.rows())
-    for (const slot of store.slots(sources.headOf(source)))
-      if (store.protocolAt(slot) === ARP && store.outcomeAt(slot) === ANSWERED) return true;
-  return false;
-}
-
-/**
- * True where hardly any first contact over TCP got a reply and no single source is to blame: at least 50 contacts of at least 5 sources, below 1 %
- * with a reply, and no source with half of them. Then the capture may hold one direction only, or SYNs only.
- */
-function looksOneWay(sources: Sources, store: ContactStore): boolean {
-  let contacts = 0;
-  let replied = 0;
-  let senders = 0;
-  let largest = 0;
-  for (const source of sources.rows.rows()) {
-    let n = 0;
-    for (const slot of store.slots(sources.headOf(source))) {
-      if (store.protocolAt(slot) !== TCP) continue;
-      n++;
-      if (store.outcomeAt(slot) !== UNANSWERED) replied++;
-    }
-    if (n === 0) continue;
-    contacts += n;
-    senders++;
-    if (n > largest) largest = n;
-  }
-  return contacts >= 50 && senders >= 5 && replied < 0.01 * contacts && largest < 0.5 * contacts;
-}
-
-function unitOf(label: string, contacts: readonly Contact[]): Unit {
-  return {
-    label,
-    firstMs: contacts.reduce((t, c) => Math.min(t, c.firstMs), Infinity),
-    failed: contacts.every((c) => c.outcome !== ANSWERED),
-    contacts,
-  };
-}
-
-/** Units [from, to) and their neighbours in time, as long as these follow one another no slower than a program tries them. */
-function runAround(units: readonly Unit[], from: number, to: number): readonly Unit[] {
-  const start = (i: number): number => units[i]?.firstMs ?? Number.NaN;
-  const gaps = Float64Array.from(
-    { length: Math.max(0, to - from - 1) },
-    (_, i) => start(from + i + 1) - start(from + i),
-  ).sort();
-  const usual = gaps[gaps.length >> 1];
-  if (usual === undefined || !(usual <= RUN_GAP_MS)) return units.slice(from, to);
-  const longest = Math.min(RUN_GAP_MS, 3 * usual + RUN_SLACK_MS);
-  let first = from;
-  let last = to;
-  while (first > 0 && start(first) - start(first - 1) <= longest) first--;
-  while (last < units.length && start(last) - start(last - 1) <= longest) last++;
-  return units.slice(first, last);
-}
-
-/** What a search of hosts found on ports that did not fail often enough to be part of it: answers of its hosts while a program tried them. */
-function foundBeside(contacts: readonly Contact[], stretches: readonly Stretch[]): Contact[] {
-  const tried = distinct(stretches.flatMap((s) => s.run.flatMap((u) => u.contacts)));
-  const { span, base } = spanOf(tried);
-  if (!span.known || base > RUN_GAP_MS * tried.length) return [];
-  const hosts = new Set(tried.map((c) => c.host));
-  return contacts.filter(
-    (c) =>
-      c.outcome === ANSWERED &&
-      hosts.has(c.host) &&
-      c.firstMs >= span.firstMs - RUN_GAP_MS &&
-      c.firstMs <= span.lastMs + RUN_GAP_MS,
-  );
-}
-
-/** The most contacts whose first flows lie within `windowMs`, in order of time; all where no times are known. */
-function densest(contacts: readonly Contact[], windowMs: number): Contact[] {
-  const ordered = contacts.toSorted((a, b) => compare(a.firstMs, b.firstMs) || compareText(a.host, b.host));
-  let from = 0;
-  let bestFrom = 0;
-  let bestTo = 0;
-  ordered.forEach((contact, i) => {
-    while (contact.firstMs - (ordered[from]?.firstMs ?? 0) > windowMs) from++;
-    if (i + 1 - from > bestTo - bestFrom) {
-      bestFrom = from;
-      bestTo = i + 1;
-    }
-  });
-  return ordered.slice(bestFrom, bestTo);
-}
-
-/** Span of the first attempts at each target, its length (`base`, ms), and new targets per second. */
-function spanOf(contacts: readonly Contact[]): { span: TimeSpan; base: number; perSecond: number } {
-  const span = new TimeSpan();
-  for (const c of contacts) span.add(c.firstMs);
-  const base = span.lengthMs;
-  return { span, base, perSecond: base > 0 ? ((contacts.length - 1) * 1000) / base : 0 };
-}
-
-/** A burst within one tick of the clock has no measurable rate; it is as fast as can be told, and gets no credit for it. */
-function breadthScore(targets: number, perSecond: number, webClient = false): number {
-  const doubt = 4 / (targets + 4);
-  if (webClient) return 1 - Math.min(1, 2 * doubt);
-  return 1 - (perSecond >= FAST_PER_SECOND ? doubt / 2 : doubt);
-}
-
-function certainty(log10Odds: number): number {
-  return 1 / (1 + 10 ** -log10Odds);
-}
-
-function oddsText(log10Odds: number): string {
-  return log10Odds < 6 ? humanCount(10 ** log10Odds) : `10^${log10Odds.toFixed(1)}`;
-}
-
-/** Median number of echo requests that a host was sent. */
-function usualPackets(contacts: readonly Contact[]): number {
-  const packets = contacts.map((c) => c.packets).sort((a, b) => a - b);
-  return packets[packets.length >> 1] ?? 0;
-}
-
-function countFailed(contacts: readonly Contact[]): number {
-  return contacts.filter((c) => c.outcome !== ANSWERED).length;
-}
-
-function distinct(contacts: readonly Contact[]): Contact[] {
-  return [...new Set(contacts)];
-}
-
-function groupBy<K>(contacts: readonly Contact[], keyOf: (contact: Contact) => K): Map<K, Contact[]> {
-  const groups = new Map<K, Contact[]>();
-  for (const contact of contacts) {
-    const key = keyOf(contact);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [contact]);
-    else group.push(contact);
-  }
-  return groups;
-}
-
-function compare(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function round(value: number): number {
-  return Number(value.toPrecision(4));
-}
-
-function percent(ratio: number): string {
-  return `${Number((100 * ratio).toFixed(1))} %`;
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ArpView, type FlowRecord, flowTable } from '../flow/index.ts';
-import type { Detection } from './detection.ts';
-import { createScanDetector } from './scan.ts';
-import { macText } from './scan-author.ts';
+import { type ArpView, type FlowRecord, flowTable } from '../../flow/index.ts';
+import type { Detection } from '../detection.ts';
+import { createScanDetector } from '../scan.ts';
+import { macText } from './author.ts';
 
 const NO_FEATURES = { features: [], rowCount: 0, values: new Float32Array() };
 const T0 = 1_600_000_000_000;

@@ -1,6 +1,6 @@
-import { counted, type StringColumn } from '../core/index.ts';
-import type { Detection, NetworkContext, Reason } from './detection.ts';
-import { codeCount, textOf } from './told.ts';
+import { counted, type StringColumn } from '../../core/index.ts';
+import type { Detection, NetworkContext, Reason } from '../detection.ts';
+import { codeCount, textOf } from '../told.ts';
 
 /**
  * Who is behind a search that comes from several addresses at a time.

@@ -1,7 +1,7 @@
-import { widened } from '../core/index.ts';
-import { hash32 } from './bounded/bounded.ts';
-import { moreRows, NarrowColumn } from './bounded/number-column.ts';
-import { NO_NUMBER, TextNumbers } from './bounded/text-number.ts';
+import { widened } from '../../core/index.ts';
+import { hash32 } from '../bounded/bounded.ts';
+import { moreRows, NarrowColumn } from '../bounded/number-column.ts';
+import { NO_NUMBER, TextNumbers } from '../bounded/text-number.ts';
 
 /** What became of a first contact: the best that any of its flows got. */
 export const UNANSWERED = 0;
@@ -12,7 +12,20 @@ export const ANSWERED = 2;
  * Odd and late are TCP that begins no connection: flags that no connection has, and flags of a connection that nobody saw. A name is that of an address, which the DNS was asked for.
  */
 export const CONTACT_PROTOCOLS = ['tcp', 'udp', 'icmp', 'arp', 'odd', 'late', 'name'] as const;
+
+/** Places in `CONTACT_PROTOCOLS`. */
+export const TCP = 0;
+export const UDP = 1;
+export const ICMP = 2;
+export const ARP = 3;
+/** TCP that begins no connection: flags that no connection has, and flags of a connection of which nothing else was seen. */
+export const ODD = 4;
+export const LATE = 5;
+/** An address whose name was asked for. */
+export const NAME = 6;
 export type ContactProtocol = (typeof CONTACT_PROTOCOLS)[number];
+
+export const DNS_PORT = 53;
 
 /** One (source, host, port) and what was seen of it. */
 export interface Contact {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ipv4Bits, NO_BITS } from './bounded/text-number.ts';
+import { ipv4Bits, NO_BITS } from '../bounded/text-number.ts';
 import { ContactStore, contactHash, hasEvidence, NONE, placeOf } from './contact.ts';
 
 it('finds every contact that is in and none that was released, whatever the order of additions and releases', () => {
