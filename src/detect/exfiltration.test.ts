@@ -283,6 +283,13 @@ describe('innocent twins of exfiltration', () => {
     expect(detect([...camera, ...elsewhere(8), ...workplace])).toHaveLength(1);
     // A host that does this once, as malware in a test machine does, is no camera.
     expect(detect([flow(40 * MB, 2000), ...workplace])).toHaveLength(1);
+    // Neither is one whose pieces all leave within less than two minutes, however short the capture is.
+    const pieces = (lastMs: number): FlowRecord[] =>
+      range(8).map((i) =>
+        flow(5 * MB, 2000, { id: i, startMs: T0 + (i * lastMs) / 8, endMs: T0 + ((i + 1) * lastMs) / 8 }),
+      );
+    expect(detect(pieces(119_000))).toHaveLength(1);
+    expect(detect(pieces(120_000))).toEqual([]);
   });
 
   it('is cloud storage that many hosts of the office use', () => {

@@ -29,7 +29,7 @@ import { classesOf, codeCount, Told, toldOf } from './told.ts';
  *   shift    how much more of a producer the host is there than it usually is: the ratio less that of its usual hour (the median of the hours without that place, where these are at least six, else of all
  *            other places together); full from 0.5 on, 0.6 where there is no difference, as with a relay that always gives
  *   rare     1 where no other host inside sends or gets anything there, 0.1 less for each further host, at least 0.4
- *   unusual  0.4 where three days or more were alike (a backup to its usual place), 0.8 where the host had been seen for `minDaysBefore` days before the first of them (a habit that began); 0.5 where the host does nothing else, has hardly another place to go to, and does it all the time (a camera); 0.7 where the
+ *   unusual  0.4 where three days or more were alike (a backup to its usual place), 0.8 where the host had been seen for `minDaysBefore` days before the first of them (a habit that began); 0.5 where the host does nothing else, has hardly another place to go to, and does it all the time, for two minutes at least (a camera); 0.7 where the
  *            domain is on the list of popular ones, each where it holds
  *
  * **`exfiltration.mail` and `exfiltration.ftp`: little, in clear.** Thieves of passwords (AgentTesla, Snake Keylogger and many others) send a few hundred bytes by mail or FTP with an account of
@@ -113,6 +113,8 @@ const NEW_HABIT = 0.8;
 const DEVICE_REST = 0.1;
 const DEVICE_FLOWS = 5;
 const DEVICE_SPAN = 0.5;
+/** In less time than this nobody shows what it does all the time. */
+const DEVICE_LEAST_MS = 120_000;
 /** Places outside at most: who browses beside it is a computer that does much of one thing, and no device. */
 const DEVICE_PLACES = 8;
 const DEVICE = 0.5;
@@ -310,7 +312,7 @@ export function createExfiltrationDetector(
       places <= DEVICE_PLACES &&
       rest < DEVICE_REST * (pair.sent + pair.received) &&
       pair.flows >= DEVICE_FLOWS &&
-      lengthOf(pair) >= DEVICE_SPAN * inputSpan.lengthMs;
+      lengthOf(pair) >= Math.max(DEVICE_LEAST_MS, DEVICE_SPAN * inputSpan.lengthMs);
     const popular = pair.isName && popularRank(pair.place) !== undefined;
     const isNew = daysBefore(host, pair) >= settings.minDaysBefore;
     const unusual =
