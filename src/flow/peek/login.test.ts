@@ -305,7 +305,9 @@ describe('what a login and its commands say of a flow', () => {
         ['>', `PASS p${i}\r\n`],
         ['<', i === 7 ? '230 in\r\n' : '530 no\r\n'],
       );
-    expect(saidOf(21, turns)).toBe('ftp | content | user7 | accepted | - | FTP | password in clear, 8 logins refused, USER, PASS');
+    expect(saidOf(21, turns)).toBe(
+      'ftp | content | user7 | accepted | - | FTP | password in clear, 8 logins refused, USER, PASS',
+    );
   });
 
   it('a session of which both sides are full is told before it ends, so that any number of them may be open', () => {
