@@ -1,13 +1,16 @@
 /**
  * Builds the captures that the benchmarks run on, in .bench, and prints what is in them.
  *
- *     node bench/mix.ts [--kind mix|bulk|small|many|flood] [--mb 250] [--hours 1] [--packets 2000000] [--seed 42] [--out <file>]
+ *     node bench/mix.ts [--kind mix|day|bulk|small|many|flood] [--mb 250] [--hours <1, for a day 24>] [--packets 2000000] [--seed 42] [--out <file>]
  *
  * mix: every real Ethernet capture under ../shared/data, again and again until the size is reached. Each repetition has its own addresses (MAC,
  * IPv4, IPv6, also inside ARP), so its flows are flows of their own; a private address stays private, a public one public, and broadcast and
  * multicast stay what they are. The captures start at random within the given hours and are merged in order of time; a capture that runs longer
  * than an hour is cut there. The flood captures of stopddos are left out: floods have an input of their own, and one of them would be half of all flows. Checksums are not corrected after the change of addresses (neither we nor tshark's defaults look at them), and
  * addresses that packets quote (tunnels, ICMP errors, DNS answers) are left as they are.
+ *
+ * day: the same captures as often, each as it is, at random moments of a day: one network whose devices do the same kinds of things from morning to night. It is what one gets by merging captures, while a mix of 1 GB is 39 networks at once,
+ * with a hundred thousand hosts and every attack 39 times in an hour.
  *
  * bulk is made up: downloads of 300 packets each over TCP, 200 at a time, two full segments for each ACK. The mix has ten packets for every flow, as it is made of handshakes, scans and names; this is the other end.
  *
@@ -61,13 +64,13 @@ import {
 } from '../src/wire/index.ts';
 import { DATA, WORK } from './child.ts';
 
-export type MixKind = 'mix' | 'bulk' | 'small' | 'many' | 'flood';
+export type MixKind = 'mix' | 'day' | 'bulk' | 'small' | 'many' | 'flood';
 
 export interface MixOptions {
   readonly kind?: MixKind;
-  /** Size of a mix, MB; at least as much is written. */
+  /** Size of a mix or a day, MB; at least as much is written. */
   readonly mb?: number;
-  /** Over how long a mix's captures start. */
+  /** Over how long the captures of a mix or a day start; 1 and 24 by default. */
   readonly hours?: number;
   /** Packets of a small or a flood. */
   readonly packets?: number;
@@ -101,10 +104,12 @@ const LONGEST_NS = 3600e9;
 
 /** Builds the capture unless it is there already. Throws UserError when there is nothing to build it from. */
 export function buildMix(options: MixOptions = {}): MixInfo {
-  const { kind = 'mix', mb = 250, hours = 1, packets = 2_000_000, seed = 42 } = options;
-  const name = kind === 'mix' ? `mix-${mb}mb.pcap` : `${kind}-${packets}.pcap`;
+  const { kind = 'mix', mb = 250, packets = 2_000_000, seed = 42 } = options;
+  const { hours = kind === 'day' ? 24 : 1 } = options;
+  const isMerged = kind === 'mix' || kind === 'day';
+  const name = isMerged ? `${kind}-${mb}mb.pcap` : `${kind}-${packets}.pcap`;
   const path = options.out ?? join(WORK, kind === 'mix' && mb === 250 ? 'mix.pcap' : name);
-  const sources = kind === 'mix' ? sourceFiles() : [];
+  const sources = isMerged ? sourceFiles() : [];
   const key = createHash('sha256')
     .update(
       JSON.stringify([kind, mb, hours, packets, seed, sources.map((file) => [file, statSync(join(DATA, file)).size])]),
@@ -118,7 +123,7 @@ export function buildMix(options: MixOptions = {}): MixInfo {
   const writer = new Writer(`${path}.part`);
   const random = new Random(seed);
   let what: string;
-  if (kind === 'mix') what = writeMix(writer, sources, mb * 1e6, hours, random);
+  if (isMerged) what = writeMix(writer, sources, mb * 1e6, hours, random, kind === 'mix');
   else if (kind === 'bulk') what = writeBulk(writer, packets, random);
   else if (kind === 'small') what = writeSmall(writer, packets, random);
   else if (kind === 'many') what = writeMany(writer, packets, random);
@@ -247,6 +252,7 @@ function writeMix(
   bytesWanted: number,
   hours: number,
   random: Random,
+  isRenumbered: boolean,
 ): string {
   const sources = files.map(loadSource).filter((source) => source !== undefined);
   if (sources.length === 0)
@@ -271,7 +277,7 @@ function writeMix(
       }
     }
   }
-  if (copies > 255)
+  if (isRenumbered && copies > 255)
     throw new UserError(`${copies} repetitions are more than there are addresses for`, 'ask for fewer --mb');
   const order = new Uint32Array(times.length).map((_, i) => i);
   order.sort((a, b) => times[a] - times[b] || a - b);
@@ -283,10 +289,10 @@ function writeMix(
     const length = source.captured[i];
     const copy = frame.subarray(0, length);
     copy.set(source.bytes.subarray(source.at[i], source.at[i] + length));
-    renumber(copy, Math.floor(of / 4096));
+    if (isRenumbered) renumber(copy, Math.floor(of / 4096));
     writer.packet(times[k], copy, source.wire[i]);
   }
-  return `${sources.length} real Ethernet captures, up to ${copies} times each, starting within ${hours} h`;
+  return `${sources.length} real Ethernet captures, up to ${copies} times each${isRenumbered ? ' and each time with other addresses' : ''}, starting within ${hours} h`;
 }
 
 /** Gives the hosts of a frame the addresses of repetition k; the first keeps its own. */
@@ -638,16 +644,16 @@ function main(): void {
     options: {
       kind: { type: 'string', default: 'mix' },
       mb: { type: 'string', default: '250' },
-      hours: { type: 'string', default: '1' },
+      hours: { type: 'string' },
       packets: { type: 'string', default: '2000000' },
       seed: { type: 'string', default: '42' },
       out: { type: 'string' },
     },
   });
-  const kind = (['mix', 'bulk', 'small', 'many', 'flood'] as const).find((one) => one === values.kind);
+  const kind = (['mix', 'day', 'bulk', 'small', 'many', 'flood'] as const).find((one) => one === values.kind);
   if (kind === undefined)
     throw new UserError(
-      `--kind ${values.kind} is none of mix, bulk, small, many, flood`,
+      `--kind ${values.kind} is none of mix, day, bulk, small, many, flood`,
       'see the head of bench/mix.ts',
     );
   const number = (name: 'mb' | 'hours' | 'packets' | 'seed'): number => {
@@ -655,7 +661,13 @@ function main(): void {
     if (Number.isFinite(value) && value > 0) return value;
     throw new UserError(`--${name} ${values[name]} is not a number above 0`, 'see the head of bench/mix.ts');
   };
-  const options = { kind, mb: number('mb'), hours: number('hours'), packets: number('packets'), seed: number('seed') };
+  const options = {
+    kind,
+    mb: number('mb'),
+    packets: number('packets'),
+    seed: number('seed'),
+    ...(values.hours === undefined ? {} : { hours: number('hours') }),
+  };
   console.log(summarizeMix(buildMix(values.out === undefined ? options : { ...options, out: values.out })));
 }
 
