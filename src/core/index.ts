@@ -10,6 +10,7 @@ export * from './glob.ts';
 export * from './module-file.ts';
 export * from './number-table.ts';
 export * from './random.ts';
+export * from './recent.ts';
 export * from './salt.ts';
 export * from './sha1.ts';
 export * from './stats.ts';

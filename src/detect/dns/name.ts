@@ -1,4 +1,4 @@
-import { numberAt, ownText, type StringColumn } from '../../core/index.ts';
+import { numberAt, ownText, Recent, type StringColumn } from '../../core/index.ts';
 import { ownerAndDomain } from '../../feature/index.ts';
 import type { FlowBatch } from '../../flow/index.ts';
 import { hash32 } from '../bounded/bounded.ts';
@@ -82,49 +82,6 @@ function sharedText(text: string, hash: number): string {
 
 const SHARED = new Array<string>(8192).fill('');
 
-/**
- * What was told of texts of late: hosts ask for the same names all day, and taking one apart costs more than all else that is done with it. A place for each hash; the next text of the same
- * place takes it, so who makes texts collide gains nothing but that they are taken apart again.
- */
-class Recent<T extends { readonly text: string }> {
-  readonly #told: (T | undefined)[];
-  readonly #tell: (text: string) => T;
-
-  /** @param places how many are remembered, a power of two. */
-  constructor(places: number, tell: (text: string) => T) {
-    this.#told = new Array<T | undefined>(places).fill(undefined);
-    this.#tell = tell;
-  }
-
-  of(text: string): T {
-    const place = sampleHash(text, 0, text.length) & (this.#told.length - 1);
-    const known = this.#told[place];
-    if (known !== undefined && known.text === text) return known;
-    const told = this.#tell(text);
-    this.#told[place] = told;
-    return told;
-  }
-
-  /** Of `text.slice(from, to)`, a text of its own, which is only made where it is not known. */
-  ofPart(text: string, from: number, to: number): T {
-    const place = sampleHash(text, from, to) & (this.#told.length - 1);
-    const known = this.#told[place];
-    if (known !== undefined && known.text.length === to - from && text.startsWith(known.text, from)) return known;
-    const told = this.#tell(ownText(text, from, to));
-    this.#told[place] = told;
-    return told;
-  }
-}
-
-/** Of at most 64 characters, so that long texts take no longer. */
-function sampleHash(text: string, from: number, to: number): number {
-  const step = 1 + ((to - from) >> 6);
-  let h = to - from;
-  for (let i = from; i < to; i += step) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  return h ^ (h >>> 13);
-}
-
 const NAMES = new Recent(32_768, takenApart);
 
 /**
@@ -153,8 +110,6 @@ export class DnsNames {
   readonly #marks: Uint8Array;
   readonly #hashes: Int32Array;
   readonly #lengths: Uint8Array;
-  /** What the row before asked for: neighbours often ask for the same. */
-  #last: DnsName | undefined;
 
   private constructor(column: StringColumn) {
     this.#column = column;
@@ -198,9 +153,7 @@ export class DnsNames {
   }
 
   #look(code: number): DnsName {
-    const text = textOf(this.#column, code);
-    const name = this.#last?.text === text ? this.#last : dnsNameOf(text);
-    this.#last = name;
+    const name = dnsNameOf(textOf(this.#column, code));
     this.#names[code] = name;
     this.#marks[code] = name.marks;
     this.#hashes[code] = name.domainHash;
