@@ -57,7 +57,8 @@ export class ByteMemo<T> {
   }
 }
 
-function hashOf(bytes: Uint8Array, from: number, to: number, seed: number): number {
+/** A hash of `bytes[from, to)`, for finding them again: whoever wants can make others with the same. */
+export function hashOf(bytes: Uint8Array, from: number, to: number, seed: number): number {
   let hash = seed;
   let i = from;
   for (; i + 3 < to; i += 4)

@@ -9,6 +9,7 @@ export * from './few.ts';
 export * from './glob.ts';
 export * from './module-file.ts';
 export * from './number-table.ts';
+export * from './packed-texts.ts';
 export * from './random.ts';
 export * from './recent.ts';
 export * from './salt.ts';

@@ -8,6 +8,7 @@ import {
   type StringColumn,
   Table,
 } from './table.ts';
+import { writeUnits } from './text.ts';
 
 /**
  * A table as bytes and back, for scratch files that one run writes and reads, and for the records of a report. It is small, because it is written, read and compressed in full; values come back to the
@@ -440,22 +441,4 @@ function writeAscii(text: string, bytes: Uint8Array, begin: number): number {
     bytes[begin + i] = unit;
   }
   return all < 0x80 ? begin + n : -1;
-}
-
-/** The same for any text, each UTF-16 unit by itself as UTF-8 has it: also halves of pairs that stand alone, which UTF-8 has no bytes for, come back. */
-function writeUnits(text: string, bytes: Uint8Array, begin: number): number {
-  let at = begin;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) bytes[at++] = unit;
-    else {
-      if (unit < 0x800) bytes[at++] = 0xc0 | (unit >> 6);
-      else {
-        bytes[at++] = 0xe0 | (unit >> 12);
-        bytes[at++] = 0x80 | ((unit >> 6) & 0x3f);
-      }
-      bytes[at++] = 0x80 | (unit & 0x3f);
-    }
-  }
-  return at;
 }

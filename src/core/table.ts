@@ -1,3 +1,4 @@
+import { PackedTexts } from './packed-texts.ts';
 import { asciiText, unitText } from './text.ts';
 
 /**
@@ -204,7 +205,7 @@ export class TableBuilder {
     const spare = this.#spare;
     this.#spare = undefined;
     this.#packed = spare?.packed ?? [];
-    for (const packed of this.#packed) if (packed !== undefined) packed.count = 0;
+    for (const packed of this.#packed) packed?.clear();
     if (spare !== undefined) {
       this.#numbers = spare.numbers;
       this.#valid = spare.valid;
@@ -345,6 +346,8 @@ export class TableBuilder {
             this.#codes[i]!.subarray(0, n),
             packed.bytes.subarray(0, ends[packed.count - 1]),
             ends,
+            packed.isPlain,
+            packed.isAscii,
           );
         }
         return {
@@ -403,32 +406,6 @@ const LINE_BYTES = 64;
 /** Bytes of an array with the line behind it. */
 function inLines(bytes: number): number {
   return (Math.ceil(bytes / LINE_BYTES) + 1) * LINE_BYTES;
-}
-
-/** The texts of a packed column, as they are added. */
-export class PackedTexts {
-  bytes: Uint8Array;
-  /** As in `PackedTextColumn`. */
-  readonly ends: Int32Array;
-  count = 0;
-
-  /** @param capacity texts at most; there is room for 32 bytes each before it must grow. */
-  constructor(capacity: number) {
-    this.bytes = new Uint8Array(32 * capacity);
-    this.ends = new Int32Array(capacity);
-  }
-
-  /** Adds a text of `n` bytes, which the caller writes to `bytes` from the result on. */
-  add(n: number): number {
-    const at = this.count === 0 ? 0 : this.ends[this.count - 1];
-    if (at + n > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * this.bytes.length, at + n));
-      grown.set(this.bytes);
-      this.bytes = grown;
-    }
-    this.ends[this.count++] = at + n;
-    return at;
-  }
 }
 
 interface BuilderArrays {

@@ -1,7 +1,7 @@
 import { NO_ROW, widened } from './number-table.ts';
 import { Salt } from './salt.ts';
 import { PackedTextColumn, type StringColumn } from './table.ts';
-import { unitText } from './text.ts';
+import { unitText, writeUnits } from './text.ts';
 import { hash32, type TextHashes } from './text-hash.ts';
 
 /** The longest way through the table. Chance does not come near it at half load; where hashes were made to collide, another salt is taken. */
@@ -117,24 +117,6 @@ export class TextTable {
     }
     if (!isWhole && this.#salt.change()) this.#rebuild();
   }
-}
-
-/** Writes the units of a text from `at` on; where they end. */
-function writeUnits(text: string, bytes: Uint8Array, at: number): number {
-  let to = at;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) bytes[to++] = unit;
-    else if (unit < 0x800) {
-      bytes[to++] = 0xc0 | (unit >> 6);
-      bytes[to++] = 0x80 | (unit & 0x3f);
-    } else {
-      bytes[to++] = 0xe0 | (unit >> 12);
-      bytes[to++] = 0x80 | ((unit >> 6) & 0x3f);
-      bytes[to++] = 0x80 | (unit & 0x3f);
-    }
-  }
-  return to;
 }
 
 /** The numbers that the texts of a column have in a table, each looked up once for the batch. */

@@ -115,6 +115,24 @@ export function ownText(text: string, from = 0, to = text.length): string {
   return Reflect.apply(String.fromCharCode, null, codes);
 }
 
+/** Writes each UTF-16 unit of a text by itself as UTF-8 has it (CESU-8), so that halves of pairs that stand alone come back too: `unitText` is its other way. @returns where they end. */
+export function writeUnits(text: string, bytes: Uint8Array, at: number): number {
+  let to = at;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) bytes[to++] = unit;
+    else {
+      if (unit < 0x800) bytes[to++] = 0xc0 | (unit >> 6);
+      else {
+        bytes[to++] = 0xe0 | (unit >> 12);
+        bytes[to++] = 0x80 | ((unit >> 6) & 0x3f);
+      }
+      bytes[to++] = 0x80 | (unit & 0x3f);
+    }
+  }
+  return to;
+}
+
 /** The text of bytes in which each UTF-16 unit stands by itself as UTF-8 has it (CESU-8), halves of pairs that stand alone among them. */
 export function unitText(bytes: Uint8Array, from: number, to: number): string {
   let isAscii = true;

@@ -1,4 +1,4 @@
-import { type Table, TableBuilder, writeHex } from '../core/index.ts';
+import { type Table, TableBuilder, widened, writeHex } from '../core/index.ts';
 import {
   formatIpv4,
   formatIpv6,
@@ -7,14 +7,22 @@ import {
   isIcmpQuery,
   PROTO,
   protocolName,
-  serviceByPort,
+  serviceNumber,
   TCP_RST,
   type TimeBase,
   tunnelName,
 } from '../wire/index.ts';
 import { COMMUNITY_ID_LENGTH, writeCommunityId } from './community-id.ts';
 import { icmpErrorName } from './icmp-error.ts';
-import { FACT, FACT_NAMES, type NumberFact, type PayloadObserver, TEXT_FACTS, type TextFact } from './peek/index.ts';
+import {
+  FACT_NAMES,
+  isWordFact,
+  type NumberFact,
+  type PayloadObserver,
+  TEXT_FACTS,
+  type TextFact,
+  type WordFact,
+} from './peek/index.ts';
 import {
   F_END,
   F_FIRST_FRAME,
@@ -72,6 +80,10 @@ const OUTCOME_ANSWERED = 1;
 const OUTCOME_REFUSED = 2;
 const OUTCOME_UNANSWERED = 3;
 const OUTCOMES = ['unknown', 'answered', 'refused', 'unanswered'];
+
+const BASIS_PORT = 0;
+const BASIS_CONTENT = 1;
+const BASES = ['port', 'content'];
 
 const TEXT_CACHE_BITS = 14;
 /** Texts of addresses that are kept, by a hash of the address; a newcomer takes the place of whoever had it. */
@@ -204,7 +216,7 @@ class NumberedTexts {
   /** The code of each number's text in the batch at hand; -1 when it was not there yet. */
   #known: Int32Array;
 
-  /** @param numbers are below it. */
+  /** @param numbers that there is room for at first. */
   constructor(out: TableBuilder, column: number, numbers: number) {
     this.#out = out;
     this.#column = column;
@@ -220,13 +232,15 @@ class NumberedTexts {
 
   /** Sets the cell to the number's text, if the batch has it already. */
   set(row: number, number: number): boolean {
-    const code = this.#known[number];
+    const code = number < this.#known.length ? this.#known[number] : -1;
     this.#codes[row] = code;
     return code >= 0;
   }
 
   /** Sets the cell, and says what the number stands for in this batch from now on. */
   learn(row: number, number: number, text: string): void {
+    const { length } = this.#known;
+    if (number >= length) this.#known = widened(this.#known, 2 * number).fill(-1, length);
     this.#known[number] = this.#out.addText(this.#column, row, text);
   }
 
@@ -273,6 +287,10 @@ export class RowWriter {
   #tcpState: NumberedTexts;
   #closeReason: NumberedTexts;
   #outcome: NumberedTexts;
+  #service: NumberedTexts;
+  #portService: NumberedTexts;
+  #serviceBasis: NumberedTexts;
+  #words: readonly NumberedTexts[];
 
   constructor(flows: LiveFlows, base: TimeBase, batchRows: number) {
     this.#flows = flows;
@@ -290,6 +308,10 @@ export class RowWriter {
     this.#tcpState = new NumberedTexts(out, C.tcpState, TCP_STATES.length);
     this.#closeReason = new NumberedTexts(out, C.closeReason, CLOSE_REASONS.length);
     this.#outcome = new NumberedTexts(out, C.outcome, OUTCOMES.length);
+    this.#service = new NumberedTexts(out, C.service, 256);
+    this.#portService = new NumberedTexts(out, C.portService, 256);
+    this.#serviceBasis = new NumberedTexts(out, C.serviceBasis, BASES.length);
+    this.#words = FACT_COLUMN.slice(0, TEXT_FACTS).map((column) => new NumberedTexts(out, column, 64));
   }
 
   /** Rows since the last `finish`. */
@@ -320,6 +342,10 @@ export class RowWriter {
     this.#tcpState.reset();
     this.#closeReason.reset();
     this.#outcome.reset();
+    this.#service.reset();
+    this.#portService.reset();
+    this.#serviceBasis.reset();
+    for (const words of this.#words) words.reset();
   }
 
   /** Takes the arrays of a table from `finish` back for a later one; nobody may look at it again. */
@@ -476,16 +502,16 @@ export class RowWriter {
     initiatorPort: number,
     responderPort: number,
   ): void {
-    const out = this.#builder;
-    const guess = hasPorts
-      ? (serviceByPort(protocol, responderPort) ?? serviceByPort(protocol, initiatorPort))
-      : undefined;
-    const service = this.#flows.observer.service(ref);
-    if (service !== undefined || guess !== undefined) {
-      out.setText(C.service, row, service ?? guess ?? '');
-      out.setText(C.serviceBasis, row, service === undefined ? 'port' : 'content');
-      if (guess !== undefined) out.setText(C.portService, row, guess);
-    }
+    const { observer } = this.#flows;
+    const guess = hasPorts ? serviceNumber(protocol, responderPort) || serviceNumber(protocol, initiatorPort) : 0;
+    const content = observer.serviceNumber(ref);
+    const service = content === 0 ? guess : content;
+    if (service === 0) return;
+    if (!this.#service.set(row, service)) this.#service.learn(row, service, observer.serviceName(service));
+    const basis = content === 0 ? BASIS_PORT : BASIS_CONTENT;
+    if (!this.#serviceBasis.set(row, basis)) this.#serviceBasis.learn(row, basis, BASES[basis]);
+    if (guess !== 0 && !this.#portService.set(row, guess))
+      this.#portService.learn(row, guess, observer.serviceName(guess));
   }
 
   #writeErrors(row: number, errors: number, isV6: boolean): void {
@@ -512,8 +538,10 @@ export class RowWriter {
       const fact = 31 - Math.clz32(left & -left);
       const column = FACT_COLUMN[fact];
       if (fact >= TEXT_FACTS) out.setNumber(column, row, context.numberOf(ref, fact as NumberFact));
-      else if (((1 << fact) & RARELY_REPEATS) !== 0) out.addText(column, row, context.textOf(ref, fact as TextFact));
-      else out.setText(column, row, context.textOf(ref, fact as TextFact));
+      else if (isWordFact(fact)) {
+        const word = context.wordOf(ref, fact);
+        if (!this.#words[fact].set(row, word)) this.#words[fact].learn(row, word, context.wordText(fact, word));
+      } else out.codes(column)[row] = context.pack(ref, fact as Exclude<TextFact, WordFact>, out.packed(column));
     }
   }
 
@@ -613,9 +641,6 @@ export class RowWriter {
 }
 
 const FACT_COLUMN: readonly number[] = FACT_NAMES.map((name) => C[name]);
-
-/** Texts that hardly ever repeat are not looked up in the batch's dictionary. */
-const RARELY_REPEATS = (1 << FACT.httpRequest) | (1 << FACT.dnsQuery) | (1 << FACT.dnsAnswers);
 
 function hasPortsByKind(protocol: number): boolean {
   return protocol === PROTO.tcp || protocol === PROTO.udp || protocol === PROTO.sctp || protocol === PROTO.udplite;

@@ -10,7 +10,7 @@ import {
   OTHER_KINDS_BEYOND,
   Packet,
   PROTO,
-  serviceByPort,
+  serviceNumber,
   TCP_ACK,
   TCP_FIN,
   TCP_RST,
@@ -939,14 +939,9 @@ function ports(packet: Packet, d: number): number {
   return d === 0 ? (packet.srcPort << 16) | packet.dstPort : (packet.dstPort << 16) | packet.srcPort;
 }
 
-/** How likely each port is the server's, plus one: 3 a known service, 2 a system port, 1 any other; 0 where nobody asked yet. */
-const TCP_RANKS = new Uint8Array(65_536);
-const UDP_RANKS = new Uint8Array(65_536);
-
+/** How likely a port is the server's: 3 a known service, 2 a system port, 1 any other. */
 function portRank(protocol: number, port: number): number {
-  const ranks = protocol === PROTO.tcp ? TCP_RANKS : UDP_RANKS;
-  if (ranks[port] === 0) ranks[port] = serviceByPort(protocol, port) !== undefined ? 3 : port < 1024 ? 2 : 1;
-  return ranks[port];
+  return serviceNumber(protocol, port) !== 0 ? 3 : port < 1024 ? 2 : 1;
 }
 
 /**

@@ -15,8 +15,10 @@ import {
   looksLikeHttpResponse,
   looksLikeTls,
   PROTO,
+  SERVICE_NAMES,
   serviceByContent,
   serviceByPort,
+  serviceNumber,
   summarizeClientHello,
   summarizeDns,
   summarizeHttpRequest,
@@ -259,6 +261,9 @@ describe('services', () => {
       serviceByPort(PROTO.udp, 53),
       serviceByPort(PROTO.icmp, 53),
     ]).toEqual(['smb', undefined, 'dns', undefined]);
+    expect(SERVICE_NAMES[serviceNumber(PROTO.sctp, 80)]).toBe('http');
+    expect(serviceNumber(PROTO.udplite, 53)).toBe(serviceNumber(PROTO.tcp, 53));
+    expect([serviceNumber(PROTO.icmp, 53), serviceNumber(PROTO.tcp, 65_535)]).toEqual([0, 0]);
   });
 
   it('random bytes hardly ever look like a protocol, and no read leaves the payload', () => {

@@ -168,13 +168,30 @@ const UDP_PORTS: readonly (readonly [number, string])[] = [
   [51820, 'wireguard'],
 ];
 
-const TCP_SERVICE = new Map(TCP_PORTS);
-const UDP_SERVICE = new Map(UDP_PORTS);
+/** The names of the services that have a port, each under its number; 0 stands for none. */
+export const SERVICE_NAMES: readonly (string | undefined)[] = [
+  undefined,
+  ...new Set([...TCP_PORTS, ...UDP_PORTS].map(([, service]) => service)),
+];
+
+const TCP_SERVICE = numbersByPort(TCP_PORTS);
+const UDP_SERVICE = numbersByPort(UDP_PORTS);
+
+function numbersByPort(ports: readonly (readonly [number, string])[]): Uint8Array {
+  const numbers = new Uint8Array(65_536);
+  for (const [port, service] of ports) numbers[port] = SERVICE_NAMES.indexOf(service);
+  return numbers;
+}
+
+/** The place in `SERVICE_NAMES` of the service that usually listens on a port (0 to 65,535); 0 for ports that we know nothing of. */
+export function serviceNumber(protocol: number, port: number): number {
+  if (protocol === PROTO.tcp || protocol === PROTO.sctp) return TCP_SERVICE[port];
+  return protocol === PROTO.udp || protocol === PROTO.udplite ? UDP_SERVICE[port] : 0;
+}
 
 /** The service that usually listens on a port; undefined for ports that we know nothing of. */
 export function serviceByPort(protocol: number, port: number): string | undefined {
-  if (protocol === PROTO.tcp || protocol === PROTO.sctp) return TCP_SERVICE.get(port);
-  return protocol === PROTO.udp || protocol === PROTO.udplite ? UDP_SERVICE.get(port) : undefined;
+  return SERVICE_NAMES[serviceNumber(protocol, port)];
 }
 
 /** True for ports on which DNS in wire format is spoken (DNS, mDNS, LLMNR). */

@@ -97,6 +97,13 @@ const WWW = answer('www.example.org', [
 ]);
 
 describe('DNS', () => {
+  it('more types in one batch than are usual, each told of its own flow', () => {
+    const types = Array.from({ length: 200 }, (_, i) => 1000 + i);
+    const frames = types.map((type, i) => udp(i, `${HERE}:${30_000 + i}`, `${THERE}:53`, query('a.example', type)));
+    const told = flowsFrom(frames).map(({ initiatorPort, dnsType }) => [initiatorPort, dnsType]);
+    expect(told.sort()).toEqual(types.map((type, i) => [30_000 + i, `TYPE${type}`]));
+  });
+
   it('answers are told as text with the least time to live', () => {
     expect(
       over(53, [

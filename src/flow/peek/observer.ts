@@ -4,8 +4,9 @@ import {
   type OddityCounter,
   type Packet,
   PROTO,
+  SERVICE_NAMES,
   serviceByContent,
-  serviceByPort,
+  serviceNumber,
   TCP_SYN,
 } from '../../wire/index.ts';
 import { NameBudget } from '../names.ts';
@@ -37,17 +38,19 @@ export class PayloadObserver {
   readonly stitcher: Stitcher;
   readonly names: NameBudget;
   readonly context: PeekContext;
-  #services: string[] = [];
-  #serviceIds = new Map<string, number>();
-  /** Service by content, as an index of `#services` plus one; 0 unknown. */
+  /** Services by number: first those that have a port, under the number that `serviceNumber` gives; 0 stands for none. */
+  #services: (string | undefined)[] = [...SERVICE_NAMES];
+  #numbers = new Map(SERVICE_NAMES.map((service, number) => [service, number]));
+  /** Number of the service by content; 0 unknown. */
   #service: Uint16Array;
   #basis: Uint8Array;
   /** Its place in `#peeks`; 0 for none. */
   #peek: Uint8Array;
   #peeks: readonly (Peek | undefined)[] = [undefined, ...PEEKS.values()];
-  /** The place of each service's. */
-  #peekNumbers: ReadonlyMap<string, number> = new Map(Array.from(PEEKS.keys(), (service, i) => [service, i + 1]));
-  /** Service by port until the peek has judged, as in `#service`. */
+  /** The place of each service's, and the same by the service's number. */
+  #peekPlace: ReadonlyMap<string | undefined, number> = new Map(Array.from(PEEKS.keys(), (name, i) => [name, i + 1]));
+  #peekPlaces = SERVICE_NAMES.map((service) => this.#peekPlace.get(service) ?? 0);
+  /** Number of the service by port until the peek has judged. */
   #guessed: Uint16Array;
   /** Payloads or bytes looked at, for each side. */
   #looked: Uint16Array;
@@ -84,20 +87,26 @@ export class PayloadObserver {
 
   /** The service by content, undefined while unknown. */
   service(ref: number): string | undefined {
-    return this.#serviceName(this.#service[ref]);
+    return this.#services[this.#service[ref]];
   }
 
-  #serviceName(id: number): string | undefined {
-    return id === 0 ? undefined : this.#services[id - 1];
+  /** The number of the service by content, 0 while unknown: as `serviceNumber` has it for those that have a port, above them for others. */
+  serviceNumber(ref: number): number {
+    return this.#service[ref];
   }
 
-  #serviceId(service: string): number {
-    let id = this.#serviceIds.get(service);
-    if (id === undefined) {
-      id = this.#services.push(service);
-      this.#serviceIds.set(service, id);
-    }
-    return id;
+  /** The service that has a number, which is not 0. */
+  serviceName(number: number): string {
+    return this.#services[number] ?? '';
+  }
+
+  #numberOf(service: string): number {
+    const known = this.#numbers.get(service);
+    if (known !== undefined) return known;
+    const number = this.#services.push(service) - 1;
+    this.#numbers.set(service, number);
+    this.#peekPlaces.push(this.#peekPlace.get(service) ?? 0);
+    return number;
   }
 
   /** Takes in a packet with captured payload. @param d side of its source. @param fromInitiator as far as is known by now. */
@@ -278,20 +287,19 @@ export class PayloadObserver {
     // On a DNS port the decoder itself is the judge.
     const byContent = isDns ? undefined : serviceByContent(protocol, port, bytes, at, end);
     if (byContent !== undefined) {
-      this.#settle(ref, byContent);
-      this.#peek[ref] = this.#peekNumbers.get(byContent) ?? 0;
+      this.#settle(ref, this.#numberOf(byContent));
+      this.#peek[ref] = this.#peekPlaces[this.#service[ref]];
       return;
     }
     if (this.#basis[ref] === BY_PORT) return;
     const guess = isDns
-      ? dnsService(srcPort, dstPort)
-      : (serviceByPort(protocol, port) ?? serviceByPort(protocol, context.fromInitiator ? srcPort : dstPort));
-    if (guess === undefined) return;
-    const peek = PEEKS.get(guess);
-    if (peek === undefined || (peek.kind === 'session' && protocol !== PROTO.tcp)) return;
+      ? this.#numberOf(dnsService(srcPort, dstPort))
+      : serviceNumber(protocol, port) || serviceNumber(protocol, context.fromInitiator ? srcPort : dstPort);
+    const place = this.#peekPlaces[guess];
+    if (place === 0 || (protocol !== PROTO.tcp && this.#peeks[place]?.kind === 'session')) return;
     this.#basis[ref] = BY_PORT;
-    this.#peek[ref] = this.#peekNumbers.get(guess) ?? 0;
-    this.#guessed[ref] = this.#serviceId(guess);
+    this.#peek[ref] = place;
+    this.#guessed[ref] = guess;
   }
 
   #judge(ref: number, read: number): void {
@@ -304,20 +312,20 @@ export class PayloadObserver {
       this.#peek[ref] = 0;
       const { protocol, port, bytes, at, end } = this.context;
       const service = serviceByContent(protocol, port, bytes, at, end);
-      if (service === undefined || service === this.#serviceName(this.#guessed[ref])) return;
-      this.#settle(ref, service);
-      this.#peek[ref] = this.#peekNumbers.get(service) ?? 0;
+      if (service === undefined || service === this.#services[this.#guessed[ref]]) return;
+      this.#settle(ref, this.#numberOf(service));
+      this.#peek[ref] = this.#peekPlaces[this.#service[ref]];
     } else if (read !== PEEK_MORE) this.#confirm(ref);
   }
 
   /** The peek has found what the port promised. */
   #confirm(ref: number): void {
-    const guess = this.#serviceName(this.#guessed[ref]);
-    if (this.#basis[ref] === BY_PORT && guess !== undefined) this.#settle(ref, guess);
+    const guess = this.#guessed[ref];
+    if (this.#basis[ref] === BY_PORT && guess !== 0) this.#settle(ref, guess);
   }
 
-  #settle(ref: number, service: string): void {
-    this.#service[ref] = this.#serviceId(service);
+  #settle(ref: number, service: number): void {
+    this.#service[ref] = service;
     this.#basis[ref] = BY_CONTENT;
     this.#guessed[ref] = 0;
   }

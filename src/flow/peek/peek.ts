@@ -1,4 +1,4 @@
-import { asciiText, safeText } from '../../core/index.ts';
+import { asciiText, type PackedTexts, safeText } from '../../core/index.ts';
 import type { OddityCounter, OddityName } from '../../wire/index.ts';
 import { latin1, ODDITY } from '../../wire/index.ts';
 import { FreeNumbers } from '../free-numbers.ts';
@@ -127,6 +127,10 @@ export type WordFact = typeof FACT.tlsVersion | typeof FACT.dnsType | typeof FAC
 const WORDS = (1 << FACT.tlsVersion) | (1 << FACT.dnsType) | (1 << FACT.dnsRcode) | (1 << FACT.login);
 const WORD_FACTS = 4;
 
+export function isWordFact(fact: number): fact is WordFact {
+  return (WORDS & (1 << fact)) !== 0;
+}
+
 /** What is known of each flow in eight words: a line of the processor's caches holds two. */
 const RECORD_BITS = 3;
 /** Which facts it has, as bits by their numbers; and those that are in `#wide`. */
@@ -231,15 +235,31 @@ export class PeekContext {
   /** A fact of a flow that has it. */
   textOf(ref: number, fact: TextFact): string {
     const r = ref << RECORD_BITS;
-    if ((WORDS & (1 << fact)) !== 0) {
-      const place = this.#records[r + PLACE] - 1;
-      const word = wordOf(fact as WordFact);
-      return this.#vocabulary[word].text(this.#words[place >> PIECE_BITS][wordAt(place, word)]);
-    }
+    if (isWordFact(fact)) return this.wordText(fact, this.wordOf(ref, fact));
     if ((this.#records[r + WIDE] & (1 << fact)) !== 0) return this.#wide.get(ref * TEXT_FACTS + fact) ?? '';
     if (this.#loaded !== ref) this.#load(ref);
     if (fact === FACT.operations) return latin1(this.#joined, 0, this.#joinedLength);
     return latin1(this.#read, this.#from[fact], this.#from[fact] + this.#size[fact]);
+  }
+
+  /** Adds a fact of a flow that has it, and that is no word, to the texts of a column. @returns its code. */
+  pack(ref: number, fact: Exclude<TextFact, WordFact>, texts: PackedTexts): number {
+    if ((this.#records[(ref << RECORD_BITS) + WIDE] & (1 << fact)) !== 0)
+      return texts.ofText(this.#wide.get(ref * TEXT_FACTS + fact) ?? '');
+    if (this.#loaded !== ref) this.#load(ref);
+    if (fact === FACT.operations) return texts.of(this.#joined, 0, this.#joinedLength);
+    return texts.of(this.#read, this.#from[fact], this.#from[fact] + this.#size[fact]);
+  }
+
+  /** The number of the word that is a fact of a flow that has it. */
+  wordOf(ref: number, fact: WordFact): number {
+    const place = this.#records[(ref << RECORD_BITS) + PLACE] - 1;
+    return this.#words[place >> PIECE_BITS][wordAt(place, wordOf(fact))];
+  }
+
+  /** The word that has a number among those of this fact. */
+  wordText(fact: WordFact, number: number): string {
+    return this.#vocabulary[wordOf(fact)].text(number);
   }
 
   /** A fact of a flow that has it. */
