@@ -34,6 +34,7 @@ describe('EvidenceStore', () => {
             expect(JSON.stringify({ flow })).toBe(JSON.stringify({ flow: expected }));
             expect(flow.initiator).toBe(expected.initiator);
             expect('initiator' in flow).toBe('initiator' in expected);
+            expect(flow.constructor).toBe(Object);
             expect(plainRecord(flow)).toEqual(expected);
             expect([flow, plainRecord(flow)].map(types.isProxy)).toEqual([true, false]);
             expect(plainRecord(expected)).toBe(expected);
@@ -60,6 +61,22 @@ describe('EvidenceStore', () => {
       const records = [{ id: 1 }, other] as FlowRecord[];
       expect(new EvidenceStore().addAll(records)).toBe(records);
     }
+  });
+
+  it('tells each member by itself as all together, whoever asks for how many', () => {
+    fc.assert(
+      fc.property(record, fc.array(fc.nat(FLOW_SCHEMA.columns.length - 1), { maxLength: 12 }), (one, asked) => {
+        const table = flowTable([one, { ...one, id: 1 }]);
+        const store = new EvidenceStore();
+        const kept = [store.add(table, 0), store.add(table, 1)];
+        for (const [i, column] of asked.entries()) {
+          const row = (i >> 1) % 2;
+          const name = FLOW_SCHEMA.columns[column]?.name as keyof FlowRecord;
+          expect(kept[row]?.[name]).toEqual(flowRecord(table, row)[name]);
+        }
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('keeps thousands apart, in whatever order they are looked at', () => {
