@@ -53,6 +53,7 @@ import { PluginDecoding } from './decoding.ts';
 import { DeviceWatch, summarizeDevice } from './device.ts';
 import { DriftMeter } from './drift.ts';
 import { FitSample } from './fit-sample.ts';
+import { Heap } from './heap.ts';
 import { inPieces, type LearningBatch, type LearningModel } from './learning.ts';
 import { PluginLooks, pluginBlindSpots } from './plugin.ts';
 import { readInputs, wasStopped } from './read.ts';
@@ -166,9 +167,10 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
   if (pack === undefined) throw new Error('there is no feature pack');
   const oddities = new OddityCounter();
   const store = new FlowStore(pack.features, () => new ScratchFile(options.scratchFolder));
+  const heap = new Heap();
 
   try {
-    const pass = await readPass(options, pack, context, seed, oddities, store);
+    const pass = await readPass(options, pack, context, seed, oddities, store, heap);
     const { summaries, totals, hosts } = pass;
     const learning = options.learning?.goesOn === true ? options.learning : undefined;
     const { detections, detectors, model, drift, saturations } = await scorePass(
@@ -252,7 +254,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       return worth;
     };
     // While incidents are put together and written V8 has little time to look for what the second pass left.
-    if (store.isOnDisk) globalThis.gc?.();
+    if (store.isOnDisk) heap.collect();
     const result = await assembleResult(base, detections, {
       isHome,
       importanceOf: baseline === undefined ? undefined : importanceOf,
@@ -260,7 +262,7 @@ export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
       keeper: options.keeper,
       analyst,
     });
-    if (store.isOnDisk) globalThis.gc?.();
+    if (store.isOnDisk) heap.collect();
     return { result, parts: { base, detections, importance }, model };
   } finally {
     store.close();
@@ -431,6 +433,7 @@ async function readPass(
   seed: number,
   oddities: OddityCounter,
   store: FlowStore,
+  heap: Heap,
 ): Promise<FirstPass> {
   const { detect = {} } = options;
   const base = new TimeBase();
@@ -449,7 +452,7 @@ async function readPass(
       ? await readFlows(options, pack, context, oddities, store, observe, { base, arp })
       : await readStored(stored, pack, context, store, observe, storedArp);
   // The flow table is gone and much beside; V8 would find it only after as much again had come, when the detectors tell at length what they found.
-  if (store.isOnDisk) globalThis.gc?.();
+  if (store.isOnDisk) heap.collect();
   const idle = looks.idle();
   const looked = detectors.length - idle.length;
   // One after the other, and each is gone before the next remembers: together they are half of the memory of a run.
