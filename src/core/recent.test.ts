@@ -1,5 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PackedTexts } from './packed-texts.ts';
 import { Recent } from './recent.ts';
+import { PackedTextColumn } from './table.ts';
 
 function counting(places: number): { readonly recent: Recent<{ text: string }>; readonly told: string[] } {
   const told: string[] = [];
@@ -19,6 +22,34 @@ describe('Recent', () => {
     expect(recent.ofPart('A example.com, A b.example', 17, 26)).toEqual({ text: 'b.example' });
     expect(recent.of('b.example')).toEqual({ text: 'b.example' });
     expect(told).toEqual(['example.com', 'b.example']);
+  });
+
+  it('tells of the texts of a column what it tells of them by themselves, however the column has them', () => {
+    const text = fc.oneof(
+      fc.string({ maxLength: 20 }),
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.string({ minLength: 250, maxLength: 600 }),
+    );
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 20 }), (texts) => {
+        const packed = new PackedTexts(texts.length);
+        for (const one of texts) packed.ofText(one);
+        const codes = Int32Array.from(texts, (_, i) => i);
+        const ends = packed.ends.subarray(0, packed.count);
+        const isAscii = texts.every((one) => /^[\0-\x7f]*$/.test(one));
+        const { recent } = counting(64);
+        for (const column of [
+          new PackedTextColumn(codes, packed.bytes, ends, false, isAscii),
+          { kind: 'string' as const, codes, dictionary: texts },
+        ])
+          for (const [code, one] of texts.entries()) {
+            const told = recent.ofCode(column, code);
+            expect(told.text).toBe(one);
+            expect(recent.of(one)).toBe(told);
+            expect(recent.ofCode(column, code)).toBe(told);
+          }
+      }),
+    );
   });
 
   it('tells of the right text where long ones have the same hash', () => {

@@ -1,6 +1,6 @@
 import { counted, humanBytes, humanCount, NumberSet, numberAt, type Table, textAt } from '../core/index.ts';
 import { InformationCounter, popularRank } from '../feature/index.ts';
-import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { AnswersOf, bindFlows, type FlowBatch } from '../flow/index.ts';
 import { Cap, hash32, saturationsOf } from './bounded/bounded.ts';
 import { pairHash, TextHashes } from './bounded/pair.ts';
 import { AddressBits } from './bounded/text-number.ts';
@@ -153,7 +153,11 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     const parsed = DnsNames.of(batch.dnsQuery);
     const further = FurtherQuestions.of(batch.operations);
     const hashes = { initiator: new TextHashes(batch.initiator), responder: new TextHashes(batch.responder) };
-    const bits = { client: AddressBits.of(batch.initiator), server: AddressBits.of(batch.responder) };
+    const looks = {
+      client: AddressBits.of(batch.initiator),
+      server: AddressBits.of(batch.responder),
+      answers: AnswersOf.column(batch.dnsAnswers),
+    };
     const initiators = batch.initiator.codes;
     const responders = batch.responder.codes;
     /** By initiator: whom it connected to, and which server it asked, last. Neighbours in a batch are often the same again. */
@@ -170,7 +174,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
         if (!isDnsRow(batch, row, isDns)) remember(hashes.initiator.at(row), hashes.responder.at(row));
       } else if (isDnsRow(batch, row, isDns)) {
         if (lastServer[client] !== peer) sawServer(batch, row);
-        take(batch, row, hashes.initiator.at(row), bits, parsed, further);
+        take(batch, row, hashes.initiator.at(row), looks, parsed, further);
         lastServer[client] = peer;
       }
     }
@@ -197,7 +201,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     batch: FlowBatch,
     row: number,
     clientHash: number,
-    bits: EndBits,
+    looks: BatchLooks,
     parsed: DnsNames,
     further: FurtherQuestions,
   ): void {
@@ -207,10 +211,10 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       if (parsed.lengthAt(row) < CARRYING_LENGTH) return;
       const name = parsed.at(row);
       // Sent again because no answer came, or for the other kind of address: the same name.
-      const group = obtain(batch, row, clientHash, bits, name, day);
+      const group = obtain(batch, row, clientHash, looks, name, day);
       if (group === NO_GROUP) return;
       ask(group, name, typeOf(textAt(batch.dnsType, row) ?? '', name), 1);
-      saw(group, batch, row, bits, 1, name.length >= TELLING_LENGTH);
+      saw(group, batch, row, looks, 1, name.length >= TELLING_LENGTH);
       return;
     }
     const told = further.at(row);
@@ -218,7 +222,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       told.names.length > 0
         ? told
         : furtherQuestions(`${textAt(batch.dnsType, row) ?? '?'} ${textAt(batch.dnsQuery, row) ?? ''}`);
-    if (questions.names.length > 0) takeMany(batch, row, questions, clientHash, bits, day, packets);
+    if (questions.names.length > 0) takeMany(batch, row, questions, clientHash, looks, day, packets);
   }
 
   /** A flow with many questions: those that it tells, and where it tells as many as it can, the others as more of the same. */
@@ -227,7 +231,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     row: number,
     questions: Questions,
     clientHash: number,
-    bits: EndBits,
+    looks: BatchLooks,
     day: number,
     packets: number,
   ): void {
@@ -245,7 +249,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     for (let i = 0; i < names.length; i++) {
       if ((numbers[2 * i + 1] as number) < CARRYING_LENGTH) continue;
       const name = names[i] as DnsName;
-      const group = obtain(batch, row, clientHash, bits, name, day);
+      const group = obtain(batch, row, clientHash, looks, name, day);
       if (group !== NO_GROUP) ask(group, name, typeOf(types[i] ?? '', name), each);
     }
     for (let i = 0; i < names.length; i++) {
@@ -253,10 +257,10 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
       if (count === 0) continue;
       const name = names[i] as DnsName;
       const share = count / names.length;
-      const group = obtain(batch, row, clientHash, bits, name, day);
+      const group = obtain(batch, row, clientHash, looks, name, day);
       if (group === NO_GROUP) continue;
       groups.addUntold(group, share * further, share * further * Math.max(0, length - name.owner.length - 1));
-      saw(group, batch, row, bits, share, true);
+      saw(group, batch, row, looks, share, true);
     }
   }
 
@@ -264,12 +268,12 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     batch: FlowBatch,
     row: number,
     clientHash: number,
-    bits: EndBits,
+    looks: BatchLooks,
     { owner, ownerHash }: DnsName,
     day: number,
   ): number {
     const client = textAt(batch.initiator, row) ?? '';
-    const clientBits = bits.client.at(row);
+    const clientBits = looks.client.at(row);
     const hash = pairHash(clientHash, ownerHash, day);
     const known = groups.find(hash, client, clientBits, owner, day);
     if (known !== NO_GROUP) return known;
@@ -295,8 +299,15 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   }
 
   /** What a row says of the group beside its names. `share` of it belongs to the group. */
-  function saw(group: number, batch: FlowBatch, row: number, bits: EndBits, share: number, isTelling: boolean): void {
-    groups.sawFlow(group, textAt(batch.responder, row) ?? '', bits.server.at(row));
+  function saw(
+    group: number,
+    batch: FlowBatch,
+    row: number,
+    looks: BatchLooks,
+    share: number,
+    isTelling: boolean,
+  ): void {
+    groups.sawFlow(group, textAt(batch.responder, row) ?? '', looks.server.at(row));
     groups.sawTime(group, numberAt(batch.startMs, row));
     groups.sawTime(group, numberAt(batch.endMs, row));
     groups.sawTransport(group, numberAt(batch.responderPort, row), textAt(batch.protocol, row));
@@ -305,7 +316,7 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
     if (sent !== undefined && returned !== undefined)
       groups.sawAnswerBytes(group, share * Math.max(0, returned - sent));
     if (isTelling) pool.offer(groups.evidence(group), batch.table, row);
-    const answers = textAt(batch.dnsAnswers, row);
+    const answers = looks.answers.at(row)?.text;
     if (answers === undefined) {
       // Without a text of the answer nobody knows whether there was one, but where the name does not exist.
       if (isFailure(textAt(batch.dnsRcode, row))) groups.sawFailure(group);
@@ -413,10 +424,11 @@ export function createDnsTunnelDetector(context: NetworkContext, options: Partia
   };
 }
 
-/** `ipv4Bits` of both ends of a row. */
-interface EndBits {
+/** What is looked up of a row: `ipv4Bits` of both ends, and its answers. */
+interface BatchLooks {
   readonly client: AddressBits;
   readonly server: AddressBits;
+  readonly answers: AnswersOf;
 }
 
 interface Judged {

@@ -1,5 +1,5 @@
 import { counted, humanBytes, humanDuration, NumberSet, numberAt, type Table, textAt } from '../core/index.ts';
-import { bindFlows, type FlowBatch } from '../flow/index.ts';
+import { AnswersOf, bindFlows, type DnsAnswers, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import { Cap, hash32 } from './bounded/bounded.ts';
 import { HostIndex } from './bounded/host-index.ts';
@@ -288,9 +288,6 @@ function pointsOf({ hasBanner, hasCommand }: { hasBanner: boolean; hasCommand: b
   return (hasBanner ? BANNER_POINTS : 0) + (hasCommand ? COMMAND_POINTS : 0);
 }
 
-const COMMA = 0x2c;
-const BLANK = 0x20;
-
 type Kind = 'shell' | 'service' | 'plain-text';
 
 class Mismatch extends Case {
@@ -330,7 +327,8 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
       protocol === 'tcp' ? TCP : protocol === 'udp' ? UDP : 0,
     );
     const byContent = classesOf(flows.serviceBasis, (basis) => basis === 'content');
-    for (const answers of flows.dnsAnswers.dictionary) this.#learn(answers);
+    const answers = AnswersOf.column(flows.dnsAnswers);
+    for (let code = 0; code < answers.count; code++) this.#learn(answers.of(code));
     const protocols = flows.protocol.codes;
     const bases = flows.serviceBasis.codes;
     const queries = flows.dnsQuery.codes;
@@ -387,16 +385,11 @@ class ProtocolMismatchDetector extends CaseDetector<Mismatch, ProtocolMismatchOp
     one.protocol = protocol === TCP ? 'tcp' : 'udp';
   }
 
-  /** What stands in the answers, without the types before it. */
-  #learn(answers: string): void {
-    let from = 0;
-    for (let i = 0; i <= answers.length; i++) {
-      const code = i === answers.length ? COMMA : answers.charCodeAt(i);
-      if (code === BLANK) from = i + 1;
-      if (code !== COMMA) continue;
-      this.#remember(hash32(answers, from, i));
-      from = i + 1;
-    }
+  #learn(answers: DnsAnswers): void {
+    if (answers.heldBy === this) return;
+    const { refused } = this.#answeredCap;
+    for (const hash of answers.hashes) this.#remember(hash);
+    if (this.#answeredCap.refused === refused) answers.heldBy = this;
   }
 
   #remember(answer: number): void {

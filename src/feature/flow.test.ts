@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FlowRecord, flowTable } from '../flow/index.ts';
+import { decodeTable, encodeTable } from '../core/index.ts';
+import { FLOW_SCHEMA, type FlowRecord, flowTable } from '../flow/index.ts';
 import { FEATURE_PACKS, FLOW_FEATURES, FlowFeatureMeasurer, type FlowFeatureName } from './index.ts';
 
 const isHome = (address: string): boolean => address.startsWith('10.');
@@ -30,6 +31,16 @@ const flow = (seconds: number, responder: string, more: FlowRecord = {}): FlowRe
 });
 
 describe('the flow pack', () => {
+  it('measures names that a table has as bytes as it measures those that it has as texts', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 12 }), { minLength: 1, maxLength: 8 }), (names) => {
+        const texts = flowTable(names.map((dnsQuery, i) => flow(i, '10.0.0.2', { dnsQuery: `${dnsQuery}${i}` })));
+        const bytes = decodeTable(FLOW_SCHEMA, encodeTable(texts));
+        expect(measurer().measure(bytes).values).toEqual(measurer().measure(texts).values);
+      }),
+    );
+  });
+
   it('measures three flows as worked by hand', () => {
     const [web, query, ping] = rowsOf(measurer(), [
       {

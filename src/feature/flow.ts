@@ -1,4 +1,4 @@
-import { type NumberColumn, type StringColumn, type Table, TextHashes } from '../core/index.ts';
+import { type NumberColumn, PackedTextColumn, type StringColumn, type Table, TextHashes } from '../core/index.ts';
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { PROTO, serviceByPort } from '../wire/index.ts';
 import type { Feature, FeatureMatrix } from './matrix.ts';
@@ -676,16 +676,33 @@ class NameShapes {
   readonly #length: Float64Array;
   readonly #digits: Float64Array;
 
-  constructor({ codes, dictionary }: StringColumn) {
-    const n = dictionary.length;
-    this.#codes = codes;
-    this.#length = new Float64Array(n);
-    this.#digits = new Float64Array(n);
-    for (let i = 0; i < n; i++) {
-      const name = dictionary[i];
-      this.#length[i] = name.length;
-      this.#digits[i] = name.length === 0 ? Number.NaN : countDigits(name) / name.length;
+  constructor(column: StringColumn) {
+    this.#codes = column.codes;
+    if (column instanceof PackedTextColumn) {
+      const { bytes, ends } = column;
+      this.#length = new Float64Array(ends.length);
+      this.#digits = new Float64Array(ends.length);
+      for (let i = 0, at = 0; i < ends.length; i++) {
+        let length = 0;
+        let digits = 0;
+        for (; at < ends[i]; at++) {
+          // The first byte of each character, and no other, is none of these.
+          if ((bytes[at] & 0xc0) !== 0x80) length++;
+          if (isDigit(bytes[at])) digits++;
+        }
+        this.#put(i, length, digits);
+      }
+      return;
     }
+    const { dictionary } = column;
+    this.#length = new Float64Array(dictionary.length);
+    this.#digits = new Float64Array(dictionary.length);
+    for (let i = 0; i < dictionary.length; i++) this.#put(i, dictionary[i].length, countDigits(dictionary[i]));
+  }
+
+  #put(code: number, length: number, digits: number): void {
+    this.#length[code] = length;
+    this.#digits[code] = length === 0 ? Number.NaN : digits / length;
   }
 
   has(row: number): boolean {
@@ -703,9 +720,10 @@ class NameShapes {
 
 function countDigits(text: string): number {
   let digits = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code >= 0x30 && code <= 0x39) digits++;
-  }
+  for (let i = 0; i < text.length; i++) if (isDigit(text.charCodeAt(i))) digits++;
   return digits;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }

@@ -23,6 +23,7 @@ import {
   USES,
 } from './device-station.ts';
 import type { Vendor } from './device-vendor.ts';
+import { AnswersOf, dataOf } from './dns-answers.ts';
 import { type LabelColumns, NO_LABEL } from './port-label.ts';
 import { bindFlows, type FlowBatch } from './schema.ts';
 
@@ -82,6 +83,7 @@ interface Batch {
   readonly labels: LabelColumns;
   readonly addresses: TextNumbering;
   readonly queries: TextNumbering;
+  readonly answers: AnswersOf;
   readonly serverNames: TextNumbering;
   readonly httpHosts: TextNumbering;
   readonly hostnames: TextNumbering;
@@ -122,6 +124,7 @@ export class DeviceTable {
       labels: labels.columns(f.service, f.protocol, ''),
       addresses: new TextNumbering(texts, f.responder, new TextHashes(f.responder)),
       queries: new TextNumbering(texts, f.dnsQuery),
+      answers: AnswersOf.column(f.dnsAnswers),
       serverNames: new TextNumbering(texts, f.serverName),
       httpHosts: new TextNumbering(texts, f.httpHost),
       hostnames: new TextNumbering(texts, f.hostname),
@@ -340,25 +343,19 @@ export class DeviceTable {
   }
 
   /** Names of home addresses in answers of DNS. */
-  #resolved({ flows: f, queries }: Batch, row: number): void {
+  #resolved({ flows: f, queries, answers }: Batch, row: number): void {
     const type = textAt(f.dnsType, row);
-    const query = textAt(f.dnsQuery, row);
-    const answers = textAt(f.dnsAnswers, row);
-    if (query === undefined || answers === undefined || query.length > MAX_NAME_LENGTH) return;
     if (type === 'PTR') {
-      const address = reverseAddress(query);
-      const [name = ''] = answersOf(answers);
-      if (address !== undefined && name !== '' && this.#context.isHome(address))
-        this.#dnsName(address, name.replace(/\.$/, ''));
+      const query = textAt(f.dnsQuery, row);
+      const address = query === undefined || query.length > MAX_NAME_LENGTH ? undefined : reverseAddress(query);
+      if (address === undefined || !this.#context.isHome(address)) return;
+      const [name = ''] = dataOf(answers.at(row)?.text ?? '');
+      if (name !== '') this.#dnsName(address, name.replace(/\.$/, ''));
     } else if (type === 'A' || type === 'AAAA') {
-      let from = 0;
-      for (let n = 0; n < MAX_NAMES && from <= answers.length; n++) {
-        const comma = answers.indexOf(',', from);
-        const to = comma < 0 ? answers.length : comma;
-        const answer = answerIn(answers, from, to);
-        if (this.#context.isHome(answer)) this.#dnsName(answer, query, queries.find(f.dnsQuery.codes[row]));
-        from = to + 1;
-      }
+      const homes = answers.at(row)?.homes(this.#context.isHome) ?? [];
+      const query = homes.length === 0 ? undefined : textAt(f.dnsQuery, row);
+      if (query === undefined || query.length > MAX_NAME_LENGTH) return;
+      for (const address of homes) this.#dnsName(address, query, queries.find(f.dnsQuery.codes[row]));
     }
   }
 
@@ -462,34 +459,6 @@ function flagsOf(dictionary: readonly string[], text: string): Uint8Array {
   const flags = new Uint8Array(dictionary.length);
   for (let code = 0; code < dictionary.length; code++) if (dictionary[code] === text) flags[code] = 1;
   return flags;
-}
-
-/** Data of answers: packets give 'A 10.0.0.8, A 10.0.0.9', logs may leave the type away. */
-function answersOf(text: string): string[] {
-  return text.split(',', MAX_NAMES).map((answer) => answerIn(answer, 0, answer.length));
-}
-
-/** The data of the answer that stands in `text[begin, end)`, without its type. */
-function answerIn(text: string, begin: number, end: number): string {
-  let from = begin;
-  while (from < end && text.charCodeAt(from) === 0x20) from++;
-  if (from < end && (isOdd(text.charCodeAt(from)) || isOdd(text.charCodeAt(end - 1))))
-    return text
-      .slice(from, end)
-      .trim()
-      .replace(/^[A-Z0-9]+ /, '');
-  let at = from;
-  while (at < end && isOfType(text.charCodeAt(at))) at++;
-  return text.slice(at > from && text.charCodeAt(at) === 0x20 && at < end ? at + 1 : from, end);
-}
-
-/** Whether a character may be white space. */
-function isOdd(code: number): boolean {
-  return code <= 0x20 || code >= 0x80;
-}
-
-function isOfType(code: number): boolean {
-  return (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39);
 }
 
 /** 4.3.2.1.in-addr.arpa or the like of ip6.arpa as the address; undefined for other names. */

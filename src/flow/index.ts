@@ -6,6 +6,7 @@ export * from './device-fact.ts';
 export * from './device-mac.ts';
 export { guessRoles, type RoleGuess, type RoleSigns } from './device-role.ts';
 export * from './device-vendor.ts';
+export { AnswersOf, DnsAnswers } from './dns-answers.ts';
 export * from './filter/index.ts';
 export * from './host.ts';
 export * from './icmp-error.ts';

@@ -6,7 +6,7 @@ import { NO_PLACE, NumberIndex } from '../bounded/number-index.ts';
 import { NumberSets } from '../bounded/owned-set.ts';
 import { ipv4Bits, NO_NUMBER, TextNumbers } from '../bounded/text-number.ts';
 import { poolName } from '../pool-name.ts';
-import { codeCount, textOf } from '../told.ts';
+import { codeCount } from '../told.ts';
 import { isDynamicName } from './dynamic-dns.ts';
 import { tellsAddress } from './public-address.ts';
 
@@ -153,7 +153,7 @@ export class DnsNames {
   }
 
   #look(code: number): DnsName {
-    const name = dnsNameOf(textOf(this.#column, code));
+    const name = NAMES.ofCode(this.#column, code);
     this.#names[code] = name;
     this.#marks[code] = name.marks;
     this.#hashes[code] = name.domainHash;
@@ -208,7 +208,7 @@ export class FurtherQuestions {
     const code = this.#column.codes[row] as number;
     let questions = this.#known[code];
     if (questions === undefined) {
-      questions = furtherQuestions(textOf(this.#column, code));
+      questions = QUESTIONS.ofCode(this.#column, code);
       this.#known[code] = questions;
     }
     return questions;
