@@ -138,18 +138,21 @@ export function unitText(bytes: Uint8Array, from: number, to: number): string {
   let isAscii = true;
   for (let at = from; at < to && isAscii; at++) isAscii = bytes[at] < 0x80;
   if (isAscii) return asciiText(bytes, from, to);
-  const units: number[] = [];
-  for (let at = from; at < to; ) {
+  let n = 0;
+  for (let at = from; at < to; at++) if ((bytes[at] & 0xc0) !== 0x80) n++;
+  const units = n > SHORT ? new Array<number>(n).fill(0) : codesOf(n);
+  for (let at = from, i = 0; i < n; i++) {
     const first = bytes[at++];
-    if (first < 0x80) units.push(first);
-    else if (first < 0xe0) units.push(((first & 0x1f) << 6) | (bytes[at++] & 0x3f));
+    if (first < 0x80) units[i] = first;
+    else if (first < 0xe0) units[i] = ((first & 0x1f) << 6) | (bytes[at++] & 0x3f);
     else {
-      units.push(((first & 0x0f) << 12) | ((bytes[at] & 0x3f) << 6) | (bytes[at + 1] & 0x3f));
+      units[i] = ((first & 0x0f) << 12) | ((bytes[at] & 0x3f) << 6) | (bytes[at + 1] & 0x3f);
       at += 2;
     }
   }
+  if (n <= MOST_ARGUMENTS) return Reflect.apply(String.fromCharCode, null, units);
   let text = '';
-  for (let i = 0; i < units.length; i += MOST_ARGUMENTS)
+  for (let i = 0; i < n; i += MOST_ARGUMENTS)
     text += Reflect.apply(String.fromCharCode, null, units.slice(i, i + MOST_ARGUMENTS));
   return text;
 }

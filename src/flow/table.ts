@@ -242,13 +242,14 @@ export class FlowTable {
       wireBytes += onWire;
       oddities.frame = firstFrame + i;
       fragments.timeNs = time;
+      packet.timeNs = time;
       if (decodeFrame(bytes, view, offset[i], captureLength[i], onWire, linkType[i], packet, fragments, oddities)) {
         if (time >= this.#clock && time < this.#alarm) {
           this.#clock = time;
           this.#behind = 0;
         } else this.#advanceClock(time);
         if (packet.protocol === PROTO.arp) this.arpClaims?.observe(packet, time);
-        const ref = this.#update(packet, time, onWire, firstFrame + i, input);
+        const ref = this.#update(packet, onWire, firstFrame + i, input);
         if (this.onPacket !== undefined)
           this.onPacket(batch, i, this.#w[ref * RECORD_I32 + W_INPUT], this.#f[ref * RECORD_F64 + F_FIRST_FRAME]);
       } else {
@@ -320,8 +321,10 @@ export class FlowTable {
     this.#alarm = Math.abs(tick) < ALARM_LIMIT ? (tick + 1) * TICK_NS - ALARM_NS : Number.NEGATIVE_INFINITY;
   }
 
-  #update(packet: Packet, timeNs: number, wireLength: number, frame: number, input: number): number {
+  // The time is a member of the packet: as an argument of every call it would be an object each time.
+  #update(packet: Packet, wireLength: number, frame: number, input: number): number {
     this.packets++;
+    const { timeNs } = packet;
     const w = this.#w;
     const u = this.#u;
     const f = this.#f;
@@ -367,10 +370,10 @@ export class FlowTable {
     const payload = u[rw + U_PAYLOAD + d] + packet.payloadLength;
     u[rw + U_PAYLOAD + d] = payload;
     if (payload >= CARRY) this.#carry(ref, U_PAYLOAD + d);
-    if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref, timeNs);
+    if (packet.protocol === PROTO.tcp) this.#updateTcp(packet, d, ref);
     else if (packet.quoted !== 0) this.#creditError(packet);
     if (packet.payloadCaptured > 0) {
-      this.#observer.payload(packet, ref, d, ((w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? 1 : 0) === d, timeNs);
+      this.#observer.payload(packet, ref, d, ((w[rw + W_STATE] & STATE_INITIATOR) !== 0 ? 1 : 0) === d);
       // One test for both: no first bytes yet (0), or KEEPS_PAYLOAD and whatever stands below it (32 to 63).
       if (((peekState(w[rw + W_STATE], d) - 1) & 63) >= 31) this.#keepFirstBytes(packet, d, ref);
     }
@@ -399,7 +402,7 @@ export class FlowTable {
     return !continued;
   }
 
-  #updateTcp(packet: Packet, d: number, ref: number, timeNs: number): void {
+  #updateTcp(packet: Packet, d: number, ref: number): void {
     const w = this.#w;
     const rw = ref * RECORD_I32;
     const flags = packet.tcpFlags;
@@ -416,7 +419,7 @@ export class FlowTable {
       this.#tracker.segment(
         ref,
         d,
-        timeNs,
+        packet.timeNs,
         packet.tcpSequence,
         packet.tcpAcknowledgement,
         flags,
@@ -674,7 +677,8 @@ export class FlowTable {
     if (packet.protocol === PROTO.tcp) this.#tracker.open(ref);
     this.#wake(ref, timeNs, frame, input);
     if ((before & STATE_LIVE) !== 0) this.#wheel.remove(ref);
-    this.#schedule(ref, this.#clock + Math.min(this.#idleTimeout(ref), this.#activeNs));
+    const idleNs = this.#idleTimeout(ref);
+    this.#schedule(ref, this.#clock + (idleNs < this.#activeNs ? idleNs : this.#activeNs));
   }
 
   /** Zeroes what a row counts. With STATE_CONTINUED the conversation goes on: direction, names and service stay, and the row waits for its first packet. */

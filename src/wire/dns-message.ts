@@ -469,8 +469,7 @@ function writeAnswer(reader: DnsReader, type: number, dataEnd: number, at: numbe
     }
     case AAAA: {
       if (dataEnd - reader.here !== 16) return at;
-      const word = (): number => reader.u32() | 0;
-      return writeText(`AAAA ${formatIpv6(word(), word(), word(), word())}`, to);
+      return writeText(`AAAA ${formatIpv6(reader.i32(), reader.i32(), reader.i32(), reader.i32())}`, to);
     }
     case NS:
     case CNAME:

@@ -59,6 +59,10 @@ export class DnsReader {
     return this.u16() * 0x10000 + this.u16();
   }
 
+  i32(): number {
+    return (this.u16() << 16) | this.u16();
+  }
+
   /**
    * The name that begins here, in presentation form without the final dot and with its case as it was sent: '' is the root, bytes that are no printable
    * ASCII, dots and backslashes inside a label are \DDD. A pointer must lead to before the run of labels it ends, so that every name ends.

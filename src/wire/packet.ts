@@ -94,6 +94,8 @@ export class Packet {
   /** The buffer that offsets point into, and a view of the same memory: the frame batch's, or the one in which fragments were put together. Valid until the next frame. */
   bytes: Uint8Array = NO_BYTES;
   view: DataView = NO_VIEW;
+  /** Ns since the TimeBase, as whoever hands the frame on says. No whole number at first, as it will not be one. */
+  timeNs = Number.NaN;
   /** IP protocol number, or PROTO.arp; -1 when the frame carries nothing that belongs to a flow. */
   protocol = -1;
   /** 1 for IPv6. */

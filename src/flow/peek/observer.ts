@@ -110,19 +110,19 @@ export class PayloadObserver {
   }
 
   /** Takes in a packet with captured payload. @param d side of its source. @param fromInitiator as far as is known by now. */
-  payload(packet: Packet, ref: number, d: number, fromInitiator: boolean, timeNs: number): void {
+  payload(packet: Packet, ref: number, d: number, fromInitiator: boolean): void {
     // Of a fragmented datagram the whole is looked at, when it is there.
     if ((packet.isLaterFragment !== 0 || packet.isFirstFragment !== 0) && packet.isReassembled === 0) return;
     if (packet.protocol === PROTO.tcp) {
       const sequence = packet.tcpSequence + ((packet.tcpFlags & TCP_SYN) !== 0 ? 1 : 0);
       const skip = this.stitcher.place(ref, d, sequence | 0, packet.payloadCaptured);
       if (skip === PLACE_NONE) return;
-      this.#aim(packet, ref, fromInitiator, timeNs);
+      this.#aim(packet, ref, fromInitiator);
       this.#segment(packet, ref, d, sequence | 0, skip);
     } else if (packet.protocol === PROTO.udp) {
       const s = 2 * ref + d;
       if (this.#looked[s] === 0xffff) return;
-      this.#aim(packet, ref, fromInitiator, timeNs);
+      this.#aim(packet, ref, fromInitiator);
       this.#datagram(packet, ref, s);
     }
   }
@@ -144,14 +144,14 @@ export class PayloadObserver {
     stitcher.finish(ref, 1);
   }
 
-  #aim(packet: Packet, ref: number, fromInitiator: boolean, timeNs: number): void {
+  #aim(packet: Packet, ref: number, fromInitiator: boolean): void {
     const { context } = this;
     context.ref = ref;
     context.protocol = packet.protocol;
     context.fromInitiator = fromInitiator;
     context.srcPort = packet.srcPort;
     context.dstPort = packet.dstPort;
-    context.timeNs = timeNs;
+    context.timeNs = packet.timeNs;
     context.isLast = packet.payloadCaptured < packet.payloadLength;
   }
 
