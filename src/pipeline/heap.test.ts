@@ -13,11 +13,11 @@ function heapOf(...used: number[]): void {
 }
 
 describe('Heap', () => {
-  it('collects at first, and again when ten million bytes have come since', () => {
+  it('collects at first, and again when twenty-five million bytes have come since', () => {
     const gc = vi.fn();
     vi.stubGlobal('gc', gc);
     const heap = new Heap();
-    heapOf(60e6, 40e6, 48e6, 51e6, 41e6);
+    heapOf(60e6, 40e6, 64e6, 66e6, 41e6);
     heap.collect();
     expect(gc).toHaveBeenCalledTimes(1);
     heap.collect();

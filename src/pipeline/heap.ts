@@ -1,5 +1,5 @@
 /** So much must have come since the last collection for one more: each takes a twentieth of a second. */
-const WORTH_BYTES = 10e6;
+const WORTH_BYTES = 25e6;
 
 /** Has V8 look for what nobody holds any more, at the moments when much is gone that V8 by itself would find only after as much again had come. */
 export class Heap {
