@@ -509,6 +509,9 @@ describe('logins whose outcome can be read', () => {
 
   it('lets a program log in as often as it likes, as long as it is let in', () => {
     expect(detect(sql(200, { login: 'accepted' }))).toEqual([]);
+    // A script that opens an SSH connection for each command has the shape of guessing.
+    expect(detect(guesses)).toHaveLength(1);
+    expect(detect(guesses.map((flow) => ({ ...flow, login: 'accepted' })))).toEqual([]);
     expect(detect([...sql(200, { login: 'accepted' }), ...sql(8)])).toEqual([]);
     expect(summary(detect([...sql(200, { login: 'accepted' }), ...sql(9)]))).toEqual([
       'brute-force.login 10.0.0.9 1 mysql:3306 0.35',

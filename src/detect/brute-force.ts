@@ -37,7 +37,7 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * or 64 bytes of the median; what the end of the input cut off is not asked) make a detection. Spraying, a few passwords on each of many hosts, is counted per source and service: at least 15 attempts
  * on 3 hosts or more within five minutes, two or more per host on average; guessing at 3 hosts or more without a pause of five minutes is one such detection as well. The five minutes are the busiest ones: what lies around them is counted too.
  *
- * Where the answers can be read (FTP, mail, Telnet, VNC, databases and SMB without encryption), they count instead of the shape: a connection whose login was accepted is no attempt, one in which logins were
+ * Where the answers can be read (FTP, mail, Telnet, VNC, databases and SMB without encryption; those of SSH by their lengths), they count instead of the shape: a connection whose login was accepted is no attempt, one in which logins were
  * refused is one whatever its size, and counts as often as the server said no. From 9 refusals within five minutes on (15 for spraying) nothing has to be alike, and n is the number of refusals. A login that is
  * accepted after refusals is said: then a password was found. Refusals of one user name alone, fewer than 30, are also what a program with an old password leaves where programs log in by themselves.
  *
@@ -59,8 +59,8 @@ import { WEB_LOGIN, WebLogins } from './web-login.ts';
  * Logs that count no payload (NetFlow, Argus, Suricata's flows). It is reckoned from the bytes of each side, less 52 for the headers of each packet; and as a check of a port leaves about as much, a connection
  * counts only where the client sent 5 packets and the server 4, or 300 bytes each where packets are not told by side. Without content, services are told by their ports.
  *
- * What fools it: automation that opens one SSH connection per trivial command looks exactly like guessing, because a failed and a short successful
- * login differ by few encrypted bytes; many guesses in one connection, as SSH, SMB and HTTP allow (counted where refusals can be read); guessing slower than 9 in five minutes; spraying from many sources.
+ * What fools it: automation that opens one short connection per trivial command looks exactly like guessing where the answers can't be read;
+ * many guesses in one connection, as SMB and HTTP allow (counted where refusals can be read); guessing slower than 9 in five minutes; spraying from many sources.
  * Logins over HTTPS are not seen: there the shape of a login is that of any request. Of HTTP only the first request of a connection is known, and pages for logins with a name that does not say so are not.
  *
  * Cost: one look-up per flow to a login service; 40 to 80 bytes per remembered attempt, at most 2,000 per pair (beyond that a sample by hash, which does not depend on the order),
@@ -106,7 +106,7 @@ export const bruteForceInfo: DetectorInfo = {
   needsOneOf: ['initiatorPayloadBytes', 'initiatorBytes'],
   sees: 'Many short, alike, completed connections from one host to a login service, or to the same service of several hosts.',
   fooledBy:
-    'Automation that opens one short login per command; many guesses in one connection; fewer than 9 guesses in five minutes (20 over HTTP); logins over HTTPS.',
+    'Automation that opens one short login per command, and many guesses in one connection, where the answers cannot be read; fewer than 9 guesses in five minutes (20 over HTTP); logins over HTTPS.',
   cost: 'One look-up per flow to a login service; 40 to 80 bytes per attempt, at most 150,000 of them.',
   source: 'Attempt threshold of Stratosphere Linux IPS; flow shape as in SSHCure (Hellemans et al. 2012).',
 };

@@ -427,7 +427,7 @@ const FLOW_COLUMN_LIST = [
     name: 'login',
     kind: 'string',
     unit: '',
-    meaning: 'How that login went: accepted, refused, or unknown.',
+    meaning: 'How that login went: accepted, refused, or unknown; that of SSH by the lengths of encrypted answers.',
   },
   {
     name: 'operations',

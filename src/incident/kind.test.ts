@@ -47,6 +47,29 @@ describe('titles', () => {
     ]);
   });
 
+  it('say how many logins were refused, and how many were accepted as well', () => {
+    const guessed = (accepted: number): string =>
+      incidentOf(
+        detection('brute-force.login', {
+          port: 22,
+          protocol: 'tcp',
+          service: 'ssh',
+          reasons: [
+            reason('brute-force.attempts', 5, 'connections', ''),
+            reason('brute-force.refusals', 30, 'logins', ''),
+            ...(accepted === 0 ? [] : [reason('brute-force.accepted', accepted, 'logins', '')]),
+          ],
+        }),
+      ).title;
+    const refused =
+      '192.168.1.10 had 30 SSH logins refused by 192.168.1.20 on port 22 in 1 min, as password guessing does';
+    expect([0, 1, 3].map(guessed)).toEqual([
+      `${refused}.`,
+      `${refused}; one was accepted as well.`,
+      `${refused}; 3 were accepted as well.`,
+    ]);
+  });
+
   it('state the facts of the leading detection alone, and those of a second kind in a clause of its own', () => {
     const block = EXAMPLES['scan.block'];
     const arp = { ...EXAMPLES['scan.arp'], actor: block.actor, firstMs: block.firstMs - 90_000 };

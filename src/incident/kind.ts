@@ -250,7 +250,8 @@ const KINDS: readonly KindInfo[] = [
     end: (told) => {
       const accepted = measure(told, 'brute-force.accepted') ?? 0;
       const sessions = measure(told, 'brute-force.session') ?? 0;
-      const outcome = accepted > 0 ? '; one was accepted as well' : sessions > 0 ? '; a login may have worked' : '';
+      const known = accepted > 1 ? `; ${humanCount(accepted)} were accepted as well` : '; one was accepted as well';
+      const outcome = accepted > 0 ? known : sessions > 0 ? '; a login may have worked' : '';
       return `${within(told)}, as password guessing does${outcome}`;
     },
   },

@@ -76,6 +76,7 @@ export * from './snmp.ts';
 export * from './socks.ts';
 export * from './ssdp.ts';
 export * from './ssh.ts';
+export * from './ssh-packet.ts';
 export * from './stratum.ts';
 export * from './stun.ts';
 export * from './syslog.ts';

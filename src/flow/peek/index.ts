@@ -25,7 +25,8 @@ import {
   ssdpPeek,
 } from './name.ts';
 import type { Peek } from './peek.ts';
-import { rdpPeek, sshPeek, vncPeek } from './remote.ts';
+import { rdpPeek, vncPeek } from './remote.ts';
+import { sshPeek } from './ssh.ts';
 import { dtlsPeek, quicPeek, tlsPeek } from './tls.ts';
 import { httpPeek, stunPeek } from './web.ts';
 import { rpcPeek, smbPeek } from './windows.ts';

@@ -130,7 +130,12 @@ export class PayloadObserver {
   /** Before the flow's row is written: what waits for the end is looked at now. @param i side of the initiator. */
   finish(ref: number, i: number): void {
     const peek = this.#peeks[this.#peek[ref]];
-    if (peek?.kind !== 'session') return;
+    if (peek?.kind !== 'session') {
+      if (peek?.finish === undefined) return;
+      this.context.ref = ref;
+      peek.finish(this.context);
+      return;
+    }
     const { stitcher, context } = this;
     context.ref = ref;
     context.protocol = PROTO.tcp;

@@ -28,6 +28,8 @@ export interface StreamPeek {
    * @returns how many bytes were read (it is called again for what follows), or one of the PEEK_ constants.
    */
   look(context: PeekContext): number;
+  /** Called before the flow is written, once: what only the end of a conversation tells. `context` is at the flow and has no bytes. */
+  finish?(context: PeekContext): void;
 }
 
 /** Wants the first 4 KiB of both sides of a TCP connection together, once: line protocols, whose answers tell what commands meant. */

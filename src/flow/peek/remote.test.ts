@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { runCapture } from '../../../test/support/capture.ts';
 import { cutAt, cutEvery, dialog, type Turn } from '../../../test/support/dialog.ts';
 import { flowsFrom, hexBytes } from '../../../test/support/frames.ts';
-import { readStream } from '../../../test/support/stream.ts';
 import { Random } from '../../core/index.ts';
 import {
   encodeCertificateMessage,
@@ -11,8 +8,6 @@ import {
   encodeRdpClientCore,
   encodeRdpConnect,
   encodeServerHelloMessage,
-  encodeSshBanner,
-  encodeSshKexInit,
   encodeTlsRecords,
   encodeVnc,
   encodeX509,
@@ -52,65 +47,6 @@ function expectHarmless(port: number, turns: readonly Turn[]): void {
     expect(flowsFrom(frames.filter(() => random.below(15) > 0)), `seed ${seed}`).toHaveLength(1);
   }
 }
-
-describe('SSH', () => {
-  const kex = encodeSshKexInit({ kex: ['curve25519-sha256'] });
-  const turns: Turn[] = [
-    ['<', encodeSshBanner('OpenSSH_9.2p1', { comment: 'Debian-2+deb12u2' })],
-    ['>', encodeSshBanner('PuTTY_Release_0.80')],
-    ['<', kex],
-    ['>', kex],
-  ];
-  const expected = {
-    service: 'ssh',
-    serviceBasis: 'content',
-    client: 'SSH-2.0-PuTTY_Release_0.80',
-    server: 'SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2',
-  };
-
-  it('both version lines become columns, on any port and wherever they are cut', () => {
-    for (const port of [22, 40_022]) {
-      expect(one(port, turns)).toEqual(expected);
-      for (let at = 1; at < 42; at++) expect(one(port, turns, { cut: cutAt(at) }), `at ${at}`).toEqual(expected);
-      expect(one(port, turns, { cut: cutEvery(1) })).toEqual(expected);
-    }
-  });
-
-  it('a server may say other things first', () => {
-    const welcome: Turn = ['<', 'Welcome.\r\nNo trespassing.\r\n'];
-    expect(one(22, [welcome, ...turns])).toEqual(expected);
-  });
-
-  it('other text and other bytes on its port are none of it', () => {
-    expect(
-      one(22, [
-        ['>', 'hello\r\n'],
-        ['<', 'what?\r\n'],
-      ]),
-    ).toEqual({ service: 'ssh', serviceBasis: 'port' });
-    expect(one(22, [['>', hexBytes('00010203'.repeat(20))]])).toEqual({ service: 'ssh', serviceBasis: 'port' });
-  });
-
-  // tshark -r ssh2.pcap (of tcpdump: ssh.pcap) -Y ssh.protocol -T fields -e ssh.protocol
-  it.each([
-    ['ssh', 'SSH-2.0-OpenSSH_7.8', 'SSH-2.0-OpenSSH_7.4p1 Debian-10+deb9u3'],
-    ['ssh-1.99', 'SSH-2.0-OpenSSH_5.3', 'SSH-1.99-OpenSSH_3.9p1'],
-  ])('of %s is what tshark says', (name, client, server) => {
-    const said = readStream(name).map(({ fromClient, bytes }): Turn => [fromClient ? '>' : '<', bytes]);
-    expect(one(22, said)).toEqual({ service: 'ssh', serviceBasis: 'content', client, server });
-  });
-
-  // tshark -r office.pcap -Y ssh.protocol -T fields -e ssh.protocol | sort | uniq -c
-  it('of the demo is what tshark says', () => {
-    const file = new URL('../../../test/fixture/demo/office.pcap', import.meta.url);
-    const banner = 'SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10';
-    const flows = runCapture(readFileSync(file)).flows.filter(({ client }) => client === banner);
-    expect(flows.length).toBeGreaterThan(1);
-    for (const flow of flows) expect(flow).toMatchObject({ service: 'ssh', server: banner });
-  });
-
-  it('damaged conversations do no harm', () => expectHarmless(22, turns));
-});
 
 describe('RDP', () => {
   const der = encodeX509({ subject: { commonName: 'DESKTOP-7' }, notBeforeMs: 0, notAfterMs: 1e12 });

@@ -1,7 +1,6 @@
 import {
   decodeRdpClientCore,
   decodeRdpConnect,
-  decodeSshBanner,
   decodeTpkt,
   decodeVnc,
   rdpFailureName,
@@ -11,32 +10,7 @@ import {
 import { FACT, PEEK_DONE, PEEK_FOREIGN, PEEK_MORE, type PeekContext, type StreamPeek } from './peek.ts';
 import { lookAtTls, TlsFlow } from './tls.ts';
 
-/** Remote logins: SSH, RDP, VNC. */
-
-/** Other lines that an SSH server may send before its version. */
-const SSH_PREAMBLE = 4096;
-
-/** SSH: the version line of each side, as it stands. */
-export const sshPeek: StreamPeek = {
-  kind: 'stream',
-  look(context: PeekContext): number {
-    const { bytes, at, end, fromInitiator } = context;
-    const banner = decodeSshBanner(bytes, at, end);
-    if (banner === undefined) {
-      if (bytes.subarray(at, end).includes(0) || end - at >= SSH_PREAMBLE) return known(context);
-      return PEEK_MORE;
-    }
-    const { protocol, software, comment } = banner;
-    const text = `SSH-${protocol}-${software}${comment === '' ? '' : ` ${comment}`}`;
-    context.note(fromInitiator ? FACT.client : FACT.server, text);
-    return PEEK_DONE;
-  },
-};
-
-/** Bytes that are none of the protocol: done where the other side has shown that it is, else it is another. */
-function known(context: PeekContext): number {
-  return context.has(FACT.client) || context.has(FACT.server) ? PEEK_DONE : PEEK_FOREIGN;
-}
+/** Remote desktops: RDP, VNC. */
 
 class RdpFlow {
   isKnown = false;
