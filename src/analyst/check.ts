@@ -79,6 +79,7 @@ export const REFERENCE_TERMS = [
   'RITA 5',
   'IPv4',
   'IPv6',
+  'DHCPv6',
   'POP3',
 ] as const;
 

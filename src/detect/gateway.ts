@@ -41,6 +41,11 @@ export class Gateways {
     }
   }
 
+  /** Whether any flow left the home network through a hardware address that is known. */
+  get isKnown(): boolean {
+    return this.#total > 0;
+  }
+
   isGateway(mac: string | undefined): boolean {
     const place = mac === undefined ? undefined : this.#places.get(mac);
     const flows = place === undefined ? 0 : (this.#flows[place] as number);

@@ -184,6 +184,65 @@ describe('innocent servers', () => {
   });
 });
 
+describe('a DHCPv6 server that draws names to itself', () => {
+  const ROGUE = 'fe80::4491:c8ff:fe10:fd81';
+  const CLIENT = 'fe80::6856:48ff:fee6:a4d9';
+  const reply = (operations: string, more: FlowRecord = {}): FlowRecord => ({
+    id: nextId++,
+    startMs: T0,
+    endMs: T0 + 1000,
+    protocol: 'udp',
+    initiator: ROGUE,
+    initiatorPort: 547,
+    initiatorMac: '46:91:c8:10:fd:81',
+    responder: CLIENT,
+    responderPort: 546,
+    service: 'dhcpv6',
+    operations,
+    ...more,
+  });
+
+  it('is found by leases that no server gives, as mitm6 does', () => {
+    const [found, ...others] = detect([reply(`ADVERTISE, REPLY, lease fe80::6721:1, dns ${ROGUE}`)]);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({
+      kind: 'rogue-dhcp.resolver',
+      actor: ROGUE,
+      peers: [CLIENT],
+      service: 'dhcpv6',
+      firstMs: T0,
+      score: 0.95,
+      flowCount: 1,
+    });
+    expect(found?.reasons.map((r) => r.sentence)).toEqual([
+      'It answered 1 client by DHCPv6 in 1 flow.',
+      `It names itself, ${ROGUE}, as DNS server, so that its clients ask it for names.`,
+      'It gives addresses such as fe80::6721:1, which hold on this wire alone and which every host makes for itself; no server does that.',
+    ]);
+  });
+
+  it('is found where the traffic to outside goes another way', () => {
+    const rogue = reply(`REPLY, lease 2001:db8::7, dns ${ROGUE}`);
+    expect(detect([rogue, out(macOf('192.168.1.1'))]).map(({ kind, score }) => [kind, score])).toEqual([
+      ['rogue-dhcp.resolver', 0.7],
+    ]);
+    expect(detect([rogue])).toEqual([]);
+    expect(detect([rogue, out('46:91:c8:10:fd:81')])).toEqual([]);
+  });
+
+  it.each([
+    ['one that names another', reply('REPLY, lease fe80::6721:1, dns 2001:db8::53')],
+    [
+      'one that names itself by an address of the network',
+      reply('REPLY, lease 2001:db8::7, dns 2001:db8::53', { initiator: '2001:db8::53' }),
+    ],
+    ['offers alone', reply(`ADVERTISE, lease fe80::6721:1, dns ${ROGUE}`)],
+    ['a relay', reply(`REPLY, lease fe80::6721:1, dns ${ROGUE}`, { responderPort: 547 })],
+  ])('leaves %s alone', (_what, record) => {
+    expect(detect([record, out(macOf('192.168.1.1'))])).toEqual([]);
+  });
+});
+
 describe('its state', () => {
   it('refuses servers beyond the cap and counts them', () => {
     const d = detector({ maxServers: 10 });

@@ -2,6 +2,7 @@ import { counted, type Few, fewAdd, fewHas, fewMembers, fewSize, numberAt, type 
 import { bindFlows, type FlowBatch } from '../flow/index.ts';
 import { byScore, Case, CaseBook, compareText, operationsOf } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Reason, Saturation } from './detection.ts';
+import { Dhcpv6Servers } from './dhcpv6-server.ts';
 import { Gateways } from './gateway.ts';
 import { classesOf } from './told.ts';
 
@@ -18,21 +19,23 @@ import { classesOf } from './told.ts';
  * Innocent, and left alone: two servers that tell the same (a failover pair); one server with two addresses (the same hardware address); relays (port 67 to port 67), and what they
  * bring from another network; servers of different VLANs; a server whose answers name neither router nor DNS server.
  * Innocent, and found: a home router that somebody plugged in; a virtual machine with a DHCP server of its own.
+ * DHCPv6 (`dhcpv6-server.ts`): a server that makes itself the DNS server of the wire with leases that no server gives, or beside the way out, is `rogue-dhcp.resolver`.
+ *
  * What fools it: a rogue that tells router and DNS server of the true one and lies elsewhere (routes, proxy, boot server); one that answers where the capture does not see it; a rogue
  * alone on the wire.
  *
  * Cost: one look-up per flow in a small table, and 1 kB per server, capped.
- * Source: RFC 2131, RFC 2132; ATT&CK T1557.003 (DHCP Spoofing).
+ * Source: RFC 2131, RFC 2132, RFC 8415; ATT&CK T1557.003 (DHCP Spoofing).
  */
 export const rogueDhcpInfo: DetectorInfo = {
   id: 'rogue-dhcp',
-  kinds: ['rogue-dhcp.server'],
+  kinds: ['rogue-dhcp.server', 'rogue-dhcp.resolver'],
   needs: ['initiator', 'responder', 'initiatorPort', 'responderPort', 'service', 'operations', 'initiatorMac'],
-  sees: 'A second server that answers DHCP on the same wire and names another router or DNS server than the first.',
+  sees: 'A second server that answers DHCP on the same wire and names another router or DNS server than the first; a DHCPv6 server that makes itself the DNS server of computers and is not their router.',
   fooledBy:
     'A rogue that copies router and DNS server of the true one, or answers out of sight. A home router plugged in by mistake is found too.',
   cost: 'One look-up per flow; about 1 kB per DHCP server.',
-  source: 'RFC 2131, RFC 2132; ATT&CK T1557.003 (DHCP Spoofing).',
+  source: 'RFC 2131, RFC 2132, RFC 8415; ATT&CK T1557.003 (DHCP Spoofing).',
 };
 
 export interface RogueDhcpOptions {
@@ -80,6 +83,7 @@ class RogueDhcpDetector implements Detector {
   readonly #options: RogueDhcpOptions;
   readonly #book: CaseBook<Server>;
   readonly #gateways: Gateways;
+  readonly #sixth: Dhcpv6Servers;
   /** Hardware address of routers that were named, as the flows show it. */
   readonly #macs = new Map<string, string>();
 
@@ -88,11 +92,13 @@ class RogueDhcpDetector implements Detector {
     this.#options = options;
     this.#book = new CaseBook('DHCP servers', options.maxServers, Server);
     this.#gateways = new Gateways(context);
+    this.#sixth = new Dhcpv6Servers(options.maxServers);
   }
 
   observe(table: Table): void {
     const flows = bindFlows(table);
     this.#gateways.observe(table);
+    this.#sixth.observe(flows);
     if (!flows.service.dictionary.includes('dhcp')) return;
     const isDhcp = classesOf(flows.service, (service) => service === 'dhcp');
     const services = flows.service.codes;
@@ -135,7 +141,7 @@ class RogueDhcpDetector implements Detector {
   }
 
   saturations(): Saturation[] {
-    return this.#book.saturations(this.id, [this.#gateways.cap]);
+    return [...this.#book.saturations(this.id, [this.#gateways.cap]), ...this.#sixth.saturations(this.id)];
   }
 
   finish(): Detection[] {
@@ -158,7 +164,8 @@ class RogueDhcpDetector implements Detector {
         if (others.length === 0) accused.set(rogue, others);
         others.push(rogue === first ? second : first);
       }
-    return [...accused].map(([rogue, others]) => this.#detection(rogue, others)).sort(byScore);
+    const found = [...accused].map(([rogue, others]) => this.#detection(rogue, others));
+    return [...found, ...this.#sixth.detections(this.id, this.#gateways)].sort(byScore);
   }
 
   /** Of two that contradict each other, the first of which answered first. */

@@ -65,6 +65,10 @@ describe('incidents of misuse', () => {
         '192.168.1.9 answers DHCP beside 192.168.1.1 and names another router or DNS server (5 flows).',
         'high 70 T1557.003',
       ],
+      [
+        'fe80::4491:c8ff:fe10:fd81 answers fe80::6856:48ff:fee6:a4d9 by DHCPv6 and makes itself its DNS server.',
+        'high 74 T1557.003',
+      ],
     ]);
   });
 

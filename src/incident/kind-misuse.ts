@@ -245,6 +245,22 @@ export const MISUSE_KINDS: readonly KindInfo[] = [
     },
     end: () => '',
   },
+  {
+    prefix: 'rogue-dhcp.resolver',
+    behaviour: 'interception',
+    base: 48,
+    rule: 'A DHCPv6 server makes itself the DNS server of computers',
+    direction: {},
+    steps: (story) =>
+      hasReason(story.lead, 'rogue-dhcp.local')
+        ? [{ rule: 'It gives addresses that no server gives, as a tool for interception does', points: 8 }]
+        : [],
+    techniques: () => ['T1557.003'],
+    label: 'DHCPv6 server that draws names to itself',
+    deed: ({ detection }) =>
+      `answers ${addressList(detection.peers, detection.peerCount)} by DHCPv6 and makes itself ${detection.peerCount === 1 ? 'its' : 'their'} DNS server`,
+    end: () => '',
+  },
 ];
 
 // ---------------------------------------------------------------------------------------------------------------------- lateral movement

@@ -413,4 +413,30 @@ export const MISUSE_EXAMPLES: Readonly<Record<string, Detection>> = {
     ],
     flows: [flow(1, '192.168.1.9', '255.255.255.255', 68, { protocol: 'udp', initiatorPort: 67 })],
   }),
+  'rogue-dhcp.resolver': detection('rogue-dhcp.resolver', {
+    actor: 'fe80::4491:c8ff:fe10:fd81',
+    peers: ['fe80::6856:48ff:fee6:a4d9'],
+    protocol: 'udp',
+    service: 'dhcpv6',
+    score: 0.95,
+    flowCount: 1,
+    reasons: [
+      reason('rogue-dhcp.answers', 1, 'flows', 'It answered 1 client by DHCPv6 in 1 flow.'),
+      reason(
+        'rogue-dhcp.itself',
+        'fe80::4491:c8ff:fe10:fd81',
+        '',
+        'It names itself, fe80::4491:c8ff:fe10:fd81, as DNS server, so that its clients ask it for names.',
+      ),
+      reason(
+        'rogue-dhcp.local',
+        'fe80::6721:1',
+        '',
+        'It gives addresses such as fe80::6721:1, which hold on this wire alone and which every host makes for itself; no server does that.',
+      ),
+    ],
+    flows: [
+      flow(1, 'fe80::4491:c8ff:fe10:fd81', 'fe80::6856:48ff:fee6:a4d9', 546, { protocol: 'udp', initiatorPort: 547 }),
+    ],
+  }),
 };

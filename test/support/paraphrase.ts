@@ -280,6 +280,8 @@ Remote execution from {a} on {p} began at {sc}.`,
 {p} asked for names.`,
   'dhcp-starvation.pool': `{a} was asked for addresses.
 There were {m:dhcp-starvation.discovers} requests.`,
+  'rogue-dhcp.resolver': `{a} answered DHCP requests.
+{a} sent itself as DNS server to clients.`,
   'rogue-dhcp.server': `{a} answered DHCP requests.
 {a} may be a home router that somebody plugged in.
 {a} offered addresses to clients.`,

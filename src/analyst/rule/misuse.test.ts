@@ -53,6 +53,7 @@ describe('verdicts on misuse', () => {
       'name-poison.answers: interception on the local network, malicious, investigate',
       'dhcp-starvation.pool: denial of service, suspicious, investigate',
       'rogue-dhcp.server: interception on the local network, malicious, investigate',
+      'rogue-dhcp.resolver: interception on the local network, malicious, investigate',
     ]);
   });
 

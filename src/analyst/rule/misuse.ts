@@ -477,6 +477,31 @@ export const MISUSE_RULES: readonly Explanation[] = [
     ],
   }),
   explanation({
+    prefix: 'rogue-dhcp.resolver',
+    nature: (view) => (view.has('rogue-dhcp.local') ? 'hostile' : 'ambiguous'),
+    hypothesis: () => 'interception on the local network',
+    happened: (view) =>
+      `${view.actor} answered ${peers(view)} by DHCPv6 and told ${view.detection.peerCount === 1 ? 'it' : 'them'} to ask ${view.actor} for names.`,
+    quotes: ['rogue-dhcp.answers', 'rogue-dhcp.itself', 'rogue-dhcp.local', 'rogue-dhcp.stranger'],
+    matters: () => [
+      [
+        'Computers prefer IPv6, and Windows asks for a DHCPv6 server also where nobody uses it. Whoever answers names decides where they connect, and can have them log in to itself.',
+        'rogue-dhcp.itself',
+      ],
+    ],
+    first: (view) => [
+      [`Find the device with the address ${addressLabel(view.detection.actor)} and take it off the network.`],
+      ['Restart the network of the clients that it answered; the flows show them.', 'rogue-dhcp.answers'],
+      ['Switches that let only one port answer DHCPv6 and announce routers (DHCPv6 and RA guard) stop this.'],
+    ],
+    innocent: () => [
+      [
+        'A server of names that somebody set up beside the router looks alike; its owner knows of it.',
+        'rogue-dhcp.itself',
+      ],
+    ],
+  }),
+  explanation({
     prefix: 'rogue-dhcp.',
     nature: () => 'hostile',
     hypothesis: () => 'interception on the local network',
