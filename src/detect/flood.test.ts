@@ -525,3 +525,124 @@ describe('many ports from a few sources', () => {
     expect(summary(detect(few))).toEqual(['flood.syn 10.10.10.10 5 - 0.67']);
   });
 });
+
+/** A record without some of its columns. */
+function without(record: FlowRecord, ...names: (keyof FlowRecord)[]): FlowRecord {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name as keyof FlowRecord)));
+}
+
+describe('single packets of no connection', () => {
+  const single = (i: number, fields: FlowRecord = {}): FlowRecord =>
+    flow({
+      initiator: forged(i % 200),
+      responderPort: 443,
+      initiatorFlags: 'AP',
+      initiatorPayloadBytes: 500,
+      outcome: 'unknown',
+      startMs: T0 + i,
+      ...fields,
+    });
+
+  it.each(['AP', 'UAPRSF', '', 'SF', 'UPF'])(
+    'with the flags "%s" are counted at whom they come to',
+    (initiatorFlags) => {
+      expect(summary(detect(range(600, (i) => single(i, { initiatorFlags }))))).toEqual([
+        'flood.ack 10.10.10.10 200 443 0.55',
+      ]);
+      expect(detect(range(499, (i) => single(i, { initiatorFlags })))).toEqual([]);
+    },
+  );
+
+  it('are left alone where they may be what is left of connections, or samples', () => {
+    for (const initiatorFlags of ['AF', 'APF'])
+      expect(detect(range(600, (i) => single(i, { initiatorFlags })))).toEqual([]);
+    expect(detect(range(600, (i) => without(single(i), 'initiatorPayloadBytes')))).toEqual([]);
+    expect(detect(range(600, (i) => without(single(i), 'initiatorFlags')))).toEqual([]);
+    expect(detect(range(600, (i) => single(i, { initiatorPackets: 2 })))).toEqual([]);
+  });
+
+  it('that answer attempts in the name of one host are reflected', () => {
+    const answer = (i: number): FlowRecord =>
+      single(i, {
+        initiator: '10.10.10.10',
+        initiatorPort: 1024 + i,
+        initiatorFlags: '',
+        initiatorPackets: 0,
+        initiatorPayloadBytes: 0,
+        responder: forged(i % 200),
+        responderFlags: 'AS',
+        responderPackets: 1,
+      });
+    const [found, ...rest] = detect(range(600, answer));
+    expect(rest).toEqual([]);
+    expect(summary(found === undefined ? [] : [found])).toEqual(['flood.ack 10.10.10.10 200 - 0.55']);
+    expect(sentence(found, 'flood.reflected')).toBe(
+      'They are answers of servers to connection attempts that were made in the name of the target.',
+    );
+  });
+});
+
+describe('flood.ip', () => {
+  const esp = (i: number, fields: FlowRecord = {}): FlowRecord =>
+    without(
+      flow({ protocol: 'esp', initiator: forged(i % 200), outcome: 'unknown', startMs: T0 + i, ...fields }),
+      'initiatorPort',
+      'responderPort',
+      'initiatorFlags',
+    );
+
+  it('finds packets of other protocols from many sources', () => {
+    const [found, ...rest] = detect(range(6000, (i) => esp(i)));
+    expect(rest).toEqual([]);
+    expect(found).toMatchObject({ kind: 'flood.ip', actor: '10.10.10.10', peerCount: 200 });
+    expect(found?.protocol).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'a tunnel of which one side is seen',
+      range(20, (i) => esp(i, { initiator: '203.0.113.5', initiatorPackets: 90_000, endMs: T0 + 9000 })),
+    ],
+    ['tunnels that are answered', range(6000, (i) => esp(i, { responderPackets: 1 }))],
+    ['what routers say to each other', range(6000, (i) => esp(i, { protocol: 'ospf' }))],
+    ['fewer', range(4900, (i) => esp(i))],
+  ])('leaves %s alone', (_what, records) => {
+    expect(detect(records)).toEqual([]);
+  });
+});
+
+describe('services that amplify', () => {
+  const answer = (i: number, initiatorPort: number): FlowRecord =>
+    without(
+      flow({
+        protocol: 'udp',
+        initiator: forged(i % 90),
+        initiatorPort,
+        responderPort: 1024 + i,
+        startMs: T0 + i,
+      }),
+      'initiatorFlags',
+    );
+
+  it('are a flood at a fifth of the packets, but for the DNS, of which a capture may show the answers alone', () => {
+    expect(summary(detect(range(1000, (i) => answer(i, 389))))).toEqual(['flood.udp 10.10.10.10 90 - 0.50']);
+    expect(detect(range(999, (i) => answer(i, 389)))).toEqual([]);
+    expect(detect(range(4999, (i) => answer(i, 53)))).toEqual([]);
+    expect(detect(range(4999, (i) => answer(i, 40_000)))).toEqual([]);
+  });
+
+  it('need as much as any other where it is one stream or few: a tunnel looks like that', () => {
+    const stream = flow({ protocol: 'udp', initiatorPort: 1194, initiatorPackets: 40_000, endMs: T0 + 9000 });
+    expect(detect([stream])).toEqual([]);
+  });
+
+  it.each([
+    [3283, 'apple-remote-desktop'],
+    [3702, 'ws-discovery'],
+    [37_810, 'dvr-discovery'],
+    [11_211, 'memcached'],
+  ])('are known by port %i', (port, name) => {
+    const [found] = detect(range(1200, (i) => answer(i, port)));
+    expect(found?.reasons.find((r) => r.name === 'flood.reflected')?.value).toBe(name);
+  });
+});

@@ -6,7 +6,8 @@ import { saturationsOf } from './bounded/bounded.ts';
 import { AddressBits } from './bounded/text-number.ts';
 import { compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Saturation } from './detection.ts';
-import { FloodJudge } from './flood/judge.ts';
+import { FloodJudge, HANDSHAKES } from './flood/judge.ts';
+import { reflectorOn } from './flood/reflector.ts';
 import { FloodTargets, type Hit, type Target, type Targets } from './flood/target.ts';
 import { GroupAddresses } from './service.ts';
 import { classesOf, codeCount } from './told.ts';
@@ -19,10 +20,12 @@ import { classesOf, codeCount } from './told.ts';
  *   least 500 in a slice and at least half of all attempts on that host and port in the slice. Attempts spread over many ports of one
  *   host count together from 1,000 on, unless one source sends nearly all of them, because that is a scan, or each of several tries each port once or twice: a scan with decoys.
  * - `flood.udp`: packets that are never answered, at least 5,000 in a slice, over 50 flows or more; or at least 50,000 over fewer flows, where the
- *   score is multiplied by 0.7, because a one-way stream looks like that. Ports of telemetry and tunnels, which never answer, are left out.
+ *   score is multiplied by 0.7, because a one-way stream looks like that; a fifth of the first where most come from the port of one service that amplifies (`reflector.ts`), but the DNS. Ports of telemetry and tunnels, which never answer, are left out.
  * - `flood.icmp`: echo requests, or echo replies that nobody asked for, at least 1,000 in a slice.
- * - `flood.ack`: packets of no connection: TCP flows without a SYN, a FIN and payload, to which nobody answers but by RST, each counted once. At least `minSynPackets` in a slice; where
- *   one source sends nearly all, they must go to one port, because an ACK scan goes to many.
+ * - `flood.ack`: packets of no connection: TCP flows without the beginning of one, to which nobody answers but by RST, each counted once: ACKs, single packets with payload, combinations of flags that no connection has, and
+ *   SYN-ACKs to one host that never asked, with which servers reflect attempts in its name. At least `minSynPackets` in a slice; where one source sends nearly all, they must go to one port, because an ACK scan goes to many, and where
+ *   each of several tries each port once or twice it is a scan with decoys.
+ * - `flood.ip`: packets of other IP protocols (ESP, GRE that holds nothing known, ...) that are never answered, as many as of UDP, over 50 flows or more.
  * - `flood.backscatter`: one address sends SYN-ACKs (to 25 hosts or more) or bare RSTs (to 100 or more) to hosts whose SYN the capture does not show,
  *   and no payload: it answers forged addresses, so it is itself the victim of a flood somewhere else.
  *
@@ -82,9 +85,9 @@ export const DEFAULT_FLOOD_OPTIONS: FloodOptions = {
 
 export const floodInfo: DetectorInfo = {
   id: 'flood',
-  kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.backscatter'],
+  kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.ip', 'flood.backscatter'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorPackets', 'outcome'],
-  sees: 'Far more half-open connections, packets of no connection, unanswered UDP or echo packets at one target within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
+  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, echo packets or packets of other IP protocols at one target within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
   fooledBy: 'A server that breaks down under thousands of real clients; floods of finished connections or requests.',
   cost: 'One or two look-ups per flow; at most 8,192 targets per kind, 32,768 time slices and 65,536 sources of targets.',
   source:
@@ -94,6 +97,9 @@ export const floodInfo: DetectorInfo = {
 const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'icmp', 'icmpv6'];
 const TCP = 0;
 const UDP = 1;
+const OTHER = 4;
+/** Of other protocols, those by which routers and receivers of multicast speak to each other, and what is none of IP. */
+const LEFT_OUT = new Set(['arp', 'igmp', 'ospf', 'pim', 'vrrp', 'eigrp', 'hopopt']);
 const UNKNOWN = 0;
 const ANSWERED = 1;
 const UNMET = 2;
@@ -103,30 +109,17 @@ const ODD = 2;
 const KNOWN = 4;
 const PORT_OTHER = 1;
 const PORT_ONE_WAY = 2;
-const PORT_REFLECTED = 3;
 /** A SYN with ECN set-up, URG or PSH: the first is rare in floods of real systems, the others are never needed. */
 const ODD_SYN = /[CEUP]/;
+/** Flags of single packets that are counted elsewhere, or are what is left of connections. */
+const ALONE = new Set(['A', 'R', 'AR', 'AF', 'APF']);
 /** Services that never answer, and tunnels whose two directions are separate flows. */
 const ONE_WAY = new Set(['syslog', 'snmp-trap', 'netflow', 'ipfix', 'sflow', 'vxlan', 'geneve', 'gtp-u', 'rtp']);
-/** Services whose answers are much larger than the questions (Rossow 2014, "Amplification Hell"). */
-const REFLECTED = new Set([
-  'dns',
-  'ntp',
-  'ssdp',
-  'memcached',
-  'cldap',
-  'chargen',
-  'snmp',
-  'rpcbind',
-  'netbios-ns',
-  'tftp',
-]);
-
 export function createFloodDetector(context: NetworkContext, options: Partial<FloodOptions> = {}): Detector {
   const settings = { ...DEFAULT_FLOOD_OPTIONS, ...options };
   const { minSynPackets, minUdpPackets, minIcmpPackets, minHalfOpen } = settings;
   const targets = new FloodTargets(settings);
-  const { pool, syn, udp, icmp, stray, answerers } = targets;
+  const { pool, syn, udp, icmp, stray, other, answerers } = targets;
   const judge = new FloodJudge(context, settings, targets);
   const portClasses = new Uint8Array(65_536);
 
@@ -135,14 +128,17 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const known = portClasses[port];
     if (known !== undefined && known > 0) return known;
     const service = serviceByPort(PROTO.udp, port) ?? '';
-    const found = ONE_WAY.has(service) ? PORT_ONE_WAY : REFLECTED.has(service) ? PORT_REFLECTED : PORT_OTHER;
+    const found = ONE_WAY.has(service) ? PORT_ONE_WAY : PORT_OTHER;
     portClasses[port] = found;
     return found;
   }
 
   function observe(table: Table, _features: FeatureMatrix): void {
     const flows = bindFlows(table);
-    const protocols = classesOf(flows.protocol, (name) => PROTOCOLS.indexOf(name) + 1);
+    const protocols = classesOf(flows.protocol, (name) => {
+      const known = PROTOCOLS.indexOf(name);
+      return known >= 0 ? known + 1 : LEFT_OUT.has(name) ? 0 : OTHER + 1;
+    });
     const outcomes = classesOf(flows.outcome, (name) =>
       name === 'unknown' ? UNKNOWN : name === 'answered' ? ANSWERED : UNMET,
     );
@@ -184,7 +180,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const sentPayload = numberAt(flows.initiatorPayloadBytes, row);
         const payload = (sentPayload ?? 0) + (numberAt(flows.responderPayloadBytes, row) ?? 0);
         if (outcome === UNKNOWN) {
-          if (payload > 0) continue;
+          if (sent + returned === 1 ? observeSingle(flows, row, h, sent, port) : payload > 0) continue;
           if (isStray(flows, row)) {
             // Once, however many packets it has: of a long download the capture may show the acknowledgements alone.
             h.packets = h.isNew ? 1 : 0;
@@ -249,8 +245,17 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         h.source = turned ? responder : initiator;
         targets.hit(udp, state, h);
         if (port !== undefined) udp.ports.add(state, port, h.packets);
-        if (from !== undefined && portClass(from) === PORT_REFLECTED)
-          udp.addReflector(state, serviceByPort(PROTO.udp, from) ?? '', h.packets);
+        const reflector = from === undefined ? undefined : reflectorOn(from);
+        if (reflector !== undefined) udp.addReflector(state, reflector, h.packets);
+      } else if (protocol === OTHER) {
+        if (sent > 0 === returned > 0 || groups.isResponder(row) || groups.isInitiator(row)) continue;
+        const turned = sent === 0;
+        h.packets = turned ? returned : sent;
+        h.source = turned ? responder : initiator;
+        const target = turned
+          ? other.obtain(initiator, initiatorBits.at(row))
+          : other.obtain(responder, responderBits.at(row));
+        if (target !== NO_ROW) targets.hit(other, target, h);
       } else {
         const type = numberAt(flows.icmpType, row);
         const request = type === 8 || type === 128;
@@ -266,6 +271,32 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       }
     }
     targets.boundPeers();
+  }
+
+  /**
+   * A TCP flow of a single packet that begins nothing, unless it is an ACK or a RST alone, which are looked at elsewhere. Counts it for whom it came to.
+   * @returns whether the flow is done with; a SYN-ACK also tells of who sent it
+   */
+  function observeSingle(flows: FlowBatch, row: number, h: Hit, sent: number, port: number): boolean {
+    const turned = sent === 0;
+    const flags = textAt(turned ? flows.responderFlags : flows.initiatorFlags, row);
+    const payload = numberAt(turned ? flows.responderPayloadBytes : flows.initiatorPayloadBytes, row);
+    const source = textAt(turned ? flows.responder : flows.initiator, row);
+    const host = textAt(turned ? flows.initiator : flows.responder, row);
+    // Samples of packets have no payload. A farewell may be what is left of a connection that went on before.
+    if (flags === undefined || payload === undefined || ALONE.has(flags)) return false;
+    if (source === undefined || host === undefined) return false;
+    const isSynAck = flags === 'AS';
+    h.packets = h.isNew ? 1 : 0;
+    h.source = source;
+    const target = stray.obtain(host, AddressBits.of(turned ? flows.initiator : flows.responder).at(row));
+    if (target === NO_ROW) return !isSynAck;
+    targets.hit(stray, target, h);
+    const to = turned ? numberAt(flows.initiatorPort, row) : port;
+    if (to !== undefined) stray.ports.add(target, to, h.packets);
+    stray.addFlags(target, flags, h.packets);
+    if (isSynAck) stray.addReflector(target, HANDSHAKES, h.packets);
+    return !isSynAck;
   }
 
   /** A TCP flow without a SYN and without payload: is it ACKs that are answered by RST or not at all? */
@@ -343,17 +374,22 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     for (const [kind, kindOf, least] of [
       ['flood.udp', udp, minUdpPackets],
       ['flood.icmp', icmp, minIcmpPackets],
+      ['flood.ip', other, minUdpPackets],
     ] as const)
       for (const row of kindOf.rows.rows()) {
-        if (kindOf.weightOf(row) < least) continue;
+        const fewest = kind === 'flood.udp' ? least / REFLECTED_FACTOR : least;
+        if (kindOf.weightOf(row) < fewest) continue;
         const target = targetAt(kindOf, row, kindOf.rows.text(row));
-        const found = judge.judge(kind, target, least, 0);
+        const reflector = judge.reflector(target);
+        // Answers of name servers may be all that a capture of one direction shows.
+        const found = judge.judge(kind, target, reflector === undefined || reflector === 'dns' ? least : fewest, 0);
         if (found !== undefined) detections.push(...judge.bySource(found, target));
       }
     for (const row of stray.rows.rows()) {
       if (stray.weightOf(row) < minSynPackets) continue;
       const target = targetAt(stray, row, stray.rows.text(row));
       if (judge.dominant(target) !== undefined && judge.onePort(target) === undefined) continue;
+      if (isSharedScan(target)) continue;
       const found = judge.judge('flood.ack', target, minSynPackets, 0);
       if (found !== undefined) detections.push(...judge.bySource(found, target));
     }
@@ -378,6 +414,9 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     saturations: (): Saturation[] => saturationsOf(floodInfo.id, targets.caps()),
   };
 }
+
+/** Answers that nobody asked for, from servers that are misused for that, are a flood at so much fewer. */
+const REFLECTED_FACTOR = 5;
 
 /** Attempts for each source and port of a scan that several take part in, or one and its decoys: one, or two where nobody answers. A flood has far more on few ports, and on random ones far fewer. */
 const LEAST_TRIES = 0.8;

@@ -13,6 +13,7 @@ import {
   type Reason,
   type Saturation,
 } from './detection.ts';
+import { reflectorOn } from './flood/reflector.ts';
 import { Gateways } from './gateway.ts';
 import { foldDecoys, MacNumbers, macText } from './scan/author.ts';
 import {
@@ -300,7 +301,7 @@ export function createScanDetector(context: NetworkContext, options: Partial<Sca
           const from = numberAt(flows.initiatorPort, row);
           if (
             from !== undefined &&
-            (from < 1024 || isAskedByMulticast(from)) &&
+            (from < 1024 || isAskedByMulticast(from) || reflectorOn(from) !== undefined) &&
             (port >= 1024 || (port === 68 && from === 67))
           )
             continue;

@@ -47,6 +47,25 @@ describe('titles', () => {
     ]);
   });
 
+  it('say what reflects a flood', () => {
+    const reflected = (kind: string, service: string): string =>
+      incidentOf(
+        detection(kind, {
+          protocol: kind === 'flood.ack' ? 'tcp' : 'udp',
+          reasons: [reason('flood.role', 'target', '', ''), reason('flood.reflected', service, 'service', '')],
+        }),
+      ).title;
+    expect([
+      reflected('flood.udp', 'memcached'),
+      reflected('flood.udp', 'no-such'),
+      reflected('flood.ack', 'handshake'),
+    ]).toEqual([
+      '192.168.1.10 was flooded with UDP packets that Memcached servers reflect from 1 address.',
+      '192.168.1.10 was flooded with UDP packets from 1 address.',
+      '192.168.1.10 was flooded with answers to connection attempts in its name from 1 address.',
+    ]);
+  });
+
   it('say how many logins were refused, and how many were accepted as well', () => {
     const guessed = (accepted: number): string =>
       incidentOf(

@@ -571,11 +571,20 @@ const FLOOD_PACKETS: Readonly<Record<string, string>> = {
   'flood.udp': 'UDP packets',
   'flood.icmp': 'echo packets (ping)',
   'flood.ack': 'TCP packets of no connection',
+  'flood.ip': 'IP packets that nobody answers',
 };
 
 function floodDeed(told: Telling): string {
   const { kind, port, protocol } = told.detection;
-  const what = `${FLOOD_PACKETS[kind] ?? 'packets'}${port === undefined ? '' : ` on ${portLabel(port, protocol)}`}`;
+  const reflected = told.detection.reasons.find(({ name }) => name === 'flood.reflected')?.value;
+  const reflector = typeof reflected === 'string' ? serviceLabel(reflected) : undefined;
+  const packets =
+    reflector !== undefined
+      ? `${FLOOD_PACKETS[kind] ?? 'packets'} that ${reflector} servers reflect`
+      : reflected !== undefined && kind === 'flood.ack'
+        ? 'answers to connection attempts in its name'
+        : (FLOOD_PACKETS[kind] ?? 'packets');
+  const what = `${packets}${port === undefined ? '' : ` on ${portLabel(port, protocol)}`}`;
   return told.role === 'target'
     ? `was flooded with ${what} from ${counted(told.peerCount, 'address', 'addresses')}`
     : `flooded ${targets(told)} with ${what}`;
@@ -676,6 +685,8 @@ function floodSteps(story: Story): SeverityStep[] {
   else if (times >= 10) steps.push({ rule: 'The rate is 10 times the threshold or more', points: 10 });
   if ((numberOf(lead, 'flood.half-open') ?? 0) >= 0.999)
     steps.push({ rule: 'No ordinary connection to the target came through in the same time', points: 10 });
+  if (hasReason(lead, 'flood.reflected'))
+    steps.push({ rule: 'Servers reflect it, at which somebody must have aimed them', points: 10 });
   if (hasReason(lead, 'flood.few-flows'))
     steps.push({ rule: 'It is one stream or few, as a one-way transmission has too', points: -15 });
   return steps;

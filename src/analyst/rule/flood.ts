@@ -11,6 +11,7 @@ const PACKETS: Readonly<Record<string, string>> = {
   'flood.udp': 'UDP packets that nobody answers',
   'flood.icmp': 'echo packets (ping)',
   'flood.ack': 'TCP packets of no connection',
+  'flood.ip': 'IP packets that nobody answers',
 };
 
 export const FLOOD_RULES: readonly Explanation[] = [
@@ -162,6 +163,7 @@ function extent(view: View): Claim[] {
             view.cite('flood.half-open'),
           ),
         ]),
+    ...(view.text('flood.reflected') === 'handshake' ? view.quote('flood.reflected') : []),
     ...(reflector === undefined
       ? []
       : [

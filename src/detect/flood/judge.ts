@@ -6,14 +6,18 @@ import type { FloodOptions } from '../flood.ts';
 import { portText } from '../service.ts';
 import { type Answerer, type FloodTargets, type Target, valueAt } from './target.ts';
 
-export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp' | 'flood.ack';
+export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp' | 'flood.ack' | 'flood.ip';
 
 const WHAT: Readonly<Record<FloodKind, string>> = {
   'flood.syn': 'connection attempt',
   'flood.udp': 'unanswered UDP packet',
   'flood.icmp': 'echo packet',
   'flood.ack': 'stray TCP packet',
+  'flood.ip': 'unanswered IP packet',
 };
+
+/** In place of a service: SYN-ACKs, with which any TCP server reflects attempts of forged addresses. */
+export const HANDSHAKES = 'handshake';
 
 /** Sources that are not taken for forged, at most. */
 const FEW_SOURCES = 16;
@@ -38,6 +42,11 @@ export class FloodJudge {
     return leading(target.sources, this.#options.dominantShare * target.sources.total);
   }
 
+  /** The service that most of it comes from the port of, where that is one that amplifies. */
+  reflector(target: Target): string | undefined {
+    return leading(target.reflectors, 0.5 * target.sources.total);
+  }
+
   /** The port that nearly all of it went to, where there is one. */
   onePort(target: Target): number | undefined {
     return target.port >= 0 ? target.port : leading(target.ports, 0.9 * (target.ports?.total ?? 0));
@@ -45,7 +54,8 @@ export class FloodJudge {
 
   judge(kind: FloodKind, target: Target, threshold: number, minShare: number): Detection | undefined {
     const { slices, pool } = this.#targets;
-    const { minUdpFlows, dominantShare, sliceMs, minHalfOpen } = this.#options;
+    const { minUdpFlows, minUdpPackets, dominantShare, sliceMs, minHalfOpen } = this.#options;
+    const neededOfFew = FEW_FLOWS_FACTOR * Math.max(threshold, minUdpPackets);
     let packets = 0;
     let flowCount = 0;
     let ordinary = 0;
@@ -59,8 +69,10 @@ export class FloodJudge {
       const met = valueAt(slices.ordinary, slice);
       const firstMs = valueAt(slices.firstMs, slice);
       const lastMs = valueAt(slices.lastMs, slice);
-      const many = kind !== 'flood.udp' || began >= minUdpFlows;
-      const needed = many ? threshold : threshold * FEW_FLOWS_FACTOR;
+      const many = (kind !== 'flood.udp' && kind !== 'flood.ip') || began >= minUdpFlows;
+      // One stream of another protocol is a tunnel of which the capture shows one side.
+      if (kind === 'flood.ip' && !many) continue;
+      const needed = many ? threshold : neededOfFew;
       const share = sent / Math.max(1e-9, sent + met);
       // Spread packets are fractions: forgive their rounding, not more.
       if (sent < needed - 1e-6 || share < minShare) continue;
@@ -82,9 +94,18 @@ export class FloodJudge {
     const about = target.sources.exact ? '' : 'about ';
     const onePort = this.onePort(target);
     const protocol =
-      kind === 'flood.icmp' ? (isV6(target.host) ? 'icmpv6' : 'icmp') : kind === 'flood.udp' ? 'udp' : 'tcp';
+      kind === 'flood.icmp'
+        ? isV6(target.host)
+          ? 'icmpv6'
+          : 'icmp'
+        : kind === 'flood.udp'
+          ? 'udp'
+          : kind === 'flood.ip'
+            ? undefined
+            : 'tcp';
     const what = WHAT[kind];
-    const place = onePort === undefined ? 'the target' : `${portText(onePort, protocol)} of the target`;
+    const place =
+      onePort === undefined || protocol === undefined ? 'the target' : `${portText(onePort, protocol)} of the target`;
 
     const reasons: Reason[] = [
       {
@@ -100,7 +121,7 @@ export class FloodJudge {
         name: 'flood.rate',
         value: round(peakRate),
         unit: 'packets/s',
-        threshold: (limited ? FEW_FLOWS_FACTOR : 1) * (threshold / (sliceMs / 1000)),
+        threshold: (limited ? neededOfFew : threshold) / (sliceMs / 1000),
         sentence: `At its busiest, ${counted(peakRate, what)} a second reached ${place}.`,
       },
       {
@@ -134,8 +155,25 @@ export class FloodJudge {
         });
       }
     }
-    const reflector = leading(target.reflectors, 0.5 * target.sources.total);
-    if (reflector !== undefined) {
+    const reflector = this.reflector(target);
+    if (kind === 'flood.ack') {
+      const flags = leading(target.flags, 0.5 * target.sources.total);
+      if (flags !== undefined)
+        reasons.push({
+          name: 'flood.flags',
+          value: flags,
+          unit: 'TCP flags',
+          sentence: `Most of them carry the flags ${flags}.`,
+        });
+    }
+    if (reflector === HANDSHAKES) {
+      reasons.push({
+        name: 'flood.reflected',
+        value: reflector,
+        unit: 'service',
+        sentence: 'They are answers of servers to connection attempts that were made in the name of the target.',
+      });
+    } else if (reflector !== undefined) {
       reasons.push({
         name: 'flood.reflected',
         value: reflector,
@@ -170,7 +208,7 @@ export class FloodJudge {
       peers: source === undefined ? namedPeers(target.sources, within, target.host) : [target.host],
       peerCount: source === undefined ? sourceCount : 1,
       ...(onePort === undefined ? {} : { port: onePort }),
-      protocol,
+      ...(protocol === undefined ? {} : { protocol }),
       firstMs: span.firstMs,
       lastMs: span.lastMs,
       score,

@@ -84,12 +84,13 @@ const MANY_PORTS = -1;
 const NO_PORT = -2;
 
 /** Kinds of targets, by which their slices are told apart. */
-const KINDS = 5;
+const KINDS = 6;
 const SYN = 0;
 const UDP = 1;
 const ICMP = 2;
 const PORT = 3;
 const STRAY = 4;
+const OTHER = 5;
 
 /** What all targets of one detector share. */
 interface Budget {
@@ -649,6 +650,7 @@ export class FloodTargets {
   readonly udp: HostTargets;
   readonly icmp: HostTargets;
   readonly stray: HostTargets;
+  readonly other: HostTargets;
   readonly answerers: Answerers;
   readonly #sliceMs: number;
   readonly #maxTargets: number;
@@ -674,6 +676,7 @@ export class FloodTargets {
     this.udp = new HostTargets(UDP, budget, new Cap('hosts sent UDP', maxTargets));
     this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent echo packets', maxTargets));
     this.stray = new HostTargets(STRAY, budget, new Cap('hosts sent packets of no connection', maxTargets));
+    this.other = new HostTargets(OTHER, budget, new Cap('hosts sent other IP protocols', maxTargets));
     this.answerers = new Answerers(budget, new Cap('hosts that answer nobody', maxTargets));
   }
 
@@ -690,6 +693,7 @@ export class FloodTargets {
       this.udp.rows.cap,
       this.icmp.rows.cap,
       this.stray.rows.cap,
+      this.other.rows.cap,
       this.answerers.rows.cap,
       this.#sliceCap,
       this.#peerCap,
