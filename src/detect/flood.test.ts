@@ -646,3 +646,48 @@ describe('services that amplify', () => {
     expect(found?.reasons.find((r) => r.name === 'flood.reflected')?.value).toBe(name);
   });
 });
+
+describe('flood.slow', () => {
+  const waiting = (i: number, fields: FlowRecord = {}): FlowRecord =>
+    flow({
+      service: 'http',
+      responderPort: 80,
+      outcome: 'answered',
+      initiatorFlags: 'APSF',
+      startMs: T0 + 10 * i,
+      endMs: T0 + 10 * i + 30_000,
+      initiatorPackets: 7,
+      responderPackets: 7,
+      initiatorPayloadBytes: 400,
+      ...fields,
+    });
+
+  it('names who keeps a web server waiting with requests that never end', () => {
+    const [found, ...rest] = detect(range(100, (i) => waiting(i)));
+    expect(rest).toEqual([]);
+    expect(found).toMatchObject({
+      kind: 'flood.slow',
+      actor: '203.0.113.5',
+      peers: ['10.10.10.10'],
+      port: 80,
+      score: 0.5,
+    });
+    expect(detect(range(99, (i) => waiting(i)))).toEqual([]);
+  });
+
+  it('finds answers that are not taken, by the window that is shut', () => {
+    const held = { responderPayloadBytes: 1152, initiatorZeroWindows: 6 };
+    expect(detect(range(100, (i) => waiting(i, held)))).toHaveLength(1);
+    expect(detect(range(100, (i) => waiting(i, { ...held, initiatorZeroWindows: 0 })))).toEqual([]);
+  });
+
+  it.each([
+    ['requests that are answered', { responderPayloadBytes: 300 }],
+    ['uploads', { initiatorPayloadBytes: 100_000 }],
+    ['connections that end soon', { endMs: T0 + 5000 }],
+    ['connections that ask nothing', { initiatorPayloadBytes: 0 }],
+    ['other services', { service: 'ssh' }],
+  ])('leaves %s alone', (_what, fields) => {
+    expect(detect(range(100, (i) => waiting(i, fields)))).toEqual([]);
+  });
+});

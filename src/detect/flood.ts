@@ -26,6 +26,8 @@ import { classesOf, codeCount } from './told.ts';
  *   SYN-ACKs to one host that never asked, with which servers reflect attempts in its name. At least `minSynPackets` in a slice; where one source sends nearly all, they must go to one port, because an ACK scan goes to many, and where
  *   each of several tries each port once or twice it is a scan with decoys.
  * - `flood.ip`: packets of other IP protocols (ESP, GRE that holds nothing known, ...) that are never answered, as many as of UDP, over 50 flows or more.
+ * - `flood.slow`: connections to a web server that go on for ten seconds and more with a request that never ends, or an answer that the client does not take (its window is shut), at least 100 begun in a slice: they cost the client
+ *   nothing and the server one of its places each (slowloris, slow read).
  * - `flood.backscatter`: one address sends SYN-ACKs (to 25 hosts or more) or bare RSTs (to 100 or more) to hosts whose SYN the capture does not show,
  *   and no payload: it answers forged addresses, so it is itself the victim of a flood somewhere else.
  *
@@ -39,7 +41,7 @@ import { classesOf, codeCount } from './told.ts';
  * clients that retry at a server that is down (their rate is low).
  *
  * What fools it: a server that breaks down under thousands of real clients can't be told from a SYN flood by shape; floods of finished
- * connections and requests (HTTP floods); a flood cut in two by a slice needs up to twice the packets; ICMP errors to forged addresses are not
+ * connections and requests (HTTP floods); slow requests over TLS, where the handshake is an answer; a flood cut in two by a slice needs up to twice the packets; ICMP errors to forged addresses are not
  * counted as backscatter, because a flow row does not carry the packet that an error quotes.
  *
  * Cost: one look-up per flow, two for a host with several ports; while a host has one port only, its state stands for the port as well. Targets, time
@@ -56,6 +58,8 @@ export interface FloodOptions {
   readonly minUdpPackets: number;
   readonly minUdpFlows: number;
   readonly minIcmpPackets: number;
+  /** Connections in a slice that keep a web server waiting. */
+  readonly minSlowFlows: number;
   /** Share of attempts in the slice that never got further than SYN. */
   readonly minHalfOpen: number;
   readonly minBackscatterHosts: number;
@@ -74,6 +78,7 @@ export const DEFAULT_FLOOD_OPTIONS: FloodOptions = {
   minUdpPackets: 5_000,
   minUdpFlows: 50,
   minIcmpPackets: 1_000,
+  minSlowFlows: 100,
   minHalfOpen: 0.5,
   minBackscatterHosts: 25,
   minResetHosts: 100,
@@ -85,9 +90,9 @@ export const DEFAULT_FLOOD_OPTIONS: FloodOptions = {
 
 export const floodInfo: DetectorInfo = {
   id: 'flood',
-  kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.ip', 'flood.backscatter'],
+  kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.ip', 'flood.slow', 'flood.backscatter'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorPackets', 'outcome'],
-  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, echo packets or packets of other IP protocols at one target within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
+  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, echo packets or packets of other IP protocols at one target, or connections that keep a web server waiting, within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
   fooledBy: 'A server that breaks down under thousands of real clients; floods of finished connections or requests.',
   cost: 'One or two look-ups per flow; at most 8,192 targets per kind, 32,768 time slices and 65,536 sources of targets.',
   source:
@@ -111,15 +116,18 @@ const PORT_OTHER = 1;
 const PORT_ONE_WAY = 2;
 /** A SYN with ECN set-up, URG or PSH: the first is rare in floods of real systems, the others are never needed. */
 const ODD_SYN = /[CEUP]/;
+/** A connection that keeps a web server waiting lasts so long at least, and carries no more of a side. */
+const SLOW_MS = 10_000;
+const SLOW_BYTES = 4096;
 /** Flags of single packets that are counted elsewhere, or are what is left of connections. */
 const ALONE = new Set(['A', 'R', 'AR', 'AF', 'APF']);
 /** Services that never answer, and tunnels whose two directions are separate flows. */
 const ONE_WAY = new Set(['syslog', 'snmp-trap', 'netflow', 'ipfix', 'sflow', 'vxlan', 'geneve', 'gtp-u', 'rtp']);
 export function createFloodDetector(context: NetworkContext, options: Partial<FloodOptions> = {}): Detector {
   const settings = { ...DEFAULT_FLOOD_OPTIONS, ...options };
-  const { minSynPackets, minUdpPackets, minIcmpPackets, minHalfOpen } = settings;
+  const { minSynPackets, minUdpPackets, minIcmpPackets, minSlowFlows, minHalfOpen } = settings;
   const targets = new FloodTargets(settings);
-  const { pool, syn, udp, icmp, stray, other, answerers } = targets;
+  const { pool, syn, udp, icmp, stray, other, slow, answerers } = targets;
   const judge = new FloodJudge(context, settings, targets);
   const portClasses = new Uint8Array(65_536);
 
@@ -146,6 +154,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       flows.initiatorFlags,
       (flags) => KNOWN | (flags.includes('S') && !/[AF]/.test(flags) ? BARE : 0) | (ODD_SYN.test(flags) ? ODD : 0),
     );
+    const isWeb = classesOf(flows.service, (service) => service === 'http');
+    const serviceCodes = flows.service.codes;
     const protocolCodes = flows.protocol.codes;
     const outcomeCodes = flows.outcome.codes;
     const flagCodes = flows.initiatorFlags.codes;
@@ -191,6 +201,17 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
             stray.ports.add(target, port, h.packets);
           } else observeAnswer(flows, row, initiator, responder, startMs, endMs);
           continue;
+        }
+        if (h.isNew && isWeb[(serviceCodes[row] as number) + 1] === 1 && isSlow(flows, row, endMs - startMs)) {
+          h.packets = 1;
+          h.source = initiator;
+          h.endMs = startMs;
+          const target = slow.obtain(responder, responderBits.at(row));
+          if (target !== NO_ROW) {
+            targets.hit(slow, target, h);
+            slow.ports.add(target, port, 1);
+          }
+          h.endMs = endMs;
         }
         const flagClass = flagClasses[(flagCodes[row] as number) + 1] as number;
         const bare = payload === 0 && (flagClass === 0 ? outcome !== ANSWERED : (flagClass & BARE) !== 0);
@@ -271,6 +292,15 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       }
     }
     targets.boundPeers();
+  }
+
+  /** Whether a client keeps a web server waiting: for the rest of its request, or with a window that is shut. */
+  function isSlow(flows: FlowBatch, row: number, lastedMs: number): boolean {
+    if (lastedMs < SLOW_MS) return false;
+    const asked = numberAt(flows.initiatorPayloadBytes, row) ?? 0;
+    const given = numberAt(flows.responderPayloadBytes, row);
+    if (asked === 0 || asked > SLOW_BYTES || given === undefined) return false;
+    return given === 0 || (given <= SLOW_BYTES && (numberAt(flows.initiatorZeroWindows, row) ?? 0) > 0);
   }
 
   /**
@@ -375,6 +405,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       ['flood.udp', udp, minUdpPackets],
       ['flood.icmp', icmp, minIcmpPackets],
       ['flood.ip', other, minUdpPackets],
+      ['flood.slow', slow, minSlowFlows],
     ] as const)
       for (const row of kindOf.rows.rows()) {
         const fewest = kind === 'flood.udp' ? least / REFLECTED_FACTOR : least;

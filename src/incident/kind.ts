@@ -276,6 +276,7 @@ const KINDS: readonly KindInfo[] = [
     links: floodLinks,
     techniques: (_story, detection) => {
       if (hasReason(detection, 'flood.reflected')) return ['T1498.002'];
+      if (detection.kind === 'flood.slow') return ['T1499.002'];
       return detection.kind === 'flood.syn' || detection.kind === 'flood.ack' ? ['T1499.001'] : ['T1498.001'];
     },
     label: 'flood',
@@ -572,6 +573,7 @@ const FLOOD_PACKETS: Readonly<Record<string, string>> = {
   'flood.icmp': 'echo packets (ping)',
   'flood.ack': 'TCP packets of no connection',
   'flood.ip': 'IP packets that nobody answers',
+  'flood.slow': 'connections that are kept waiting',
 };
 
 function floodDeed(told: Telling): string {
@@ -592,7 +594,8 @@ function floodDeed(told: Telling): string {
 
 function floodEnd(told: Telling): string {
   const rate = measure(told, 'flood.rate');
-  return rate === undefined ? '' : `, up to ${humanCount(rate)} packets a second`;
+  const what = told.detection.kind === 'flood.slow' ? '' : ' packets';
+  return rate === undefined ? '' : `, up to ${humanCount(rate)}${what} a second`;
 }
 
 // ---------------------------------------------------------------------------------------------------------------- severity by kind

@@ -12,6 +12,7 @@ const PACKETS: Readonly<Record<string, string>> = {
   'flood.icmp': 'echo packets (ping)',
   'flood.ack': 'TCP packets of no connection',
   'flood.ip': 'IP packets that nobody answers',
+  'flood.slow': 'connections that are kept waiting',
 };
 
 export const FLOOD_RULES: readonly Explanation[] = [
@@ -71,9 +72,11 @@ export const FLOOD_RULES: readonly Explanation[] = [
       claim(
         view.detection.kind === 'flood.udp'
           ? 'A stream of sound, video or measurements that is sent one way looks the same; somebody set it up and knows it.'
-          : view.detection.kind === 'flood.ack'
-            ? 'A firewall or server that was restarted has forgotten its connections: for a short while what is left of the old ones looks the same.'
-            : 'A load test that somebody runs on purpose does the same, and so does a crowd of real users at a server that has just failed.',
+          : view.detection.kind === 'flood.slow'
+            ? 'A proxy that hands on the requests of many people to a server that hangs makes the same; the log of the server tells.'
+            : view.detection.kind === 'flood.ack'
+              ? 'A firewall or server that was restarted has forgotten its connections: for a short while what is left of the old ones looks the same.'
+              : 'A load test that somebody runs on purpose does the same, and so does a crowd of real users at a server that has just failed.',
         view.cite('flood.few-flows', 'flood.half-open'),
       ),
     ],

@@ -6,7 +6,7 @@ import type { FloodOptions } from '../flood.ts';
 import { portText } from '../service.ts';
 import { type Answerer, type FloodTargets, type Target, valueAt } from './target.ts';
 
-export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp' | 'flood.ack' | 'flood.ip';
+export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp' | 'flood.ack' | 'flood.ip' | 'flood.slow';
 
 const WHAT: Readonly<Record<FloodKind, string>> = {
   'flood.syn': 'connection attempt',
@@ -14,6 +14,7 @@ const WHAT: Readonly<Record<FloodKind, string>> = {
   'flood.icmp': 'echo packet',
   'flood.ack': 'stray TCP packet',
   'flood.ip': 'unanswered IP packet',
+  'flood.slow': 'lingering connection',
 };
 
 /** In place of a service: SYN-ACKs, with which any TCP server reflects attempts of forged addresses. */

@@ -84,13 +84,14 @@ const MANY_PORTS = -1;
 const NO_PORT = -2;
 
 /** Kinds of targets, by which their slices are told apart. */
-const KINDS = 6;
+const KINDS = 7;
 const SYN = 0;
 const UDP = 1;
 const ICMP = 2;
 const PORT = 3;
 const STRAY = 4;
 const OTHER = 5;
+const SLOW = 6;
 
 /** What all targets of one detector share. */
 interface Budget {
@@ -651,6 +652,7 @@ export class FloodTargets {
   readonly icmp: HostTargets;
   readonly stray: HostTargets;
   readonly other: HostTargets;
+  readonly slow: HostTargets;
   readonly answerers: Answerers;
   readonly #sliceMs: number;
   readonly #maxTargets: number;
@@ -677,6 +679,7 @@ export class FloodTargets {
     this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent echo packets', maxTargets));
     this.stray = new HostTargets(STRAY, budget, new Cap('hosts sent packets of no connection', maxTargets));
     this.other = new HostTargets(OTHER, budget, new Cap('hosts sent other IP protocols', maxTargets));
+    this.slow = new HostTargets(SLOW, budget, new Cap('web servers that are kept waiting', maxTargets));
     this.answerers = new Answerers(budget, new Cap('hosts that answer nobody', maxTargets));
   }
 
@@ -694,6 +697,7 @@ export class FloodTargets {
       this.icmp.rows.cap,
       this.stray.rows.cap,
       this.other.rows.cap,
+      this.slow.rows.cap,
       this.answerers.rows.cap,
       this.#sliceCap,
       this.#peerCap,
