@@ -174,6 +174,7 @@ describe('how an SSH login went', () => {
   });
 
   it('is not guessed from a session whose beginning was missed', () => {
+    expect(login('44/44 68/76 140/76 140/100 308/600 36/76 112/90 36/52')).toEqual({});
     expect(login('44/44 68/76 148/300 36/44 36/52 36/76 36/60 36/92 36/76 36/52 36/108')).toEqual({});
   });
 
