@@ -201,7 +201,7 @@ A stream of sound, video or measurements that is sent one way looks the same; so
       'flood.icmp',
       `suspicious 0.8: denial of service; investigate
 whatHappened:
-203.0.113.50, a host outside your network, sent echo packets (ping) to 192.168.10.5 within 1 min, at its busiest 400 a second. [d1 m1 f1]
+203.0.113.50, a host outside your network, sent ICMP packets to 192.168.10.5 within 1 min, at its busiest 400 a second. [d1 m1 f1]
 It began at 2024-05-14 07:30:00 UTC. [d1]
 whyItMatters:
 While it lasts, 192.168.10.5 may have no room for real visitors, and the line may be full for everybody. [d1 m1]

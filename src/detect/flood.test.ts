@@ -553,9 +553,14 @@ describe('single packets of no connection', () => {
     },
   );
 
-  it('are left alone where they may be what is left of connections, or samples', () => {
-    for (const initiatorFlags of ['AF', 'APF'])
-      expect(detect(range(600, (i) => single(i, { initiatorFlags })))).toEqual([]);
+  it('that may be what is left of connections count a quarter', () => {
+    for (const initiatorFlags of ['R', 'AR', 'AF', 'APF']) {
+      expect(detect(range(1999, (i) => single(i, { initiatorFlags })))).toEqual([]);
+      expect(detect(range(2000, (i) => single(i, { initiatorFlags }))).map(({ kind }) => kind)).toEqual(['flood.ack']);
+    }
+  });
+
+  it('are left alone where they may be samples', () => {
     expect(detect(range(600, (i) => without(single(i), 'initiatorPayloadBytes')))).toEqual([]);
     expect(detect(range(600, (i) => without(single(i), 'initiatorFlags')))).toEqual([]);
     expect(detect(range(600, (i) => single(i, { initiatorPackets: 2 })))).toEqual([]);

@@ -21,9 +21,9 @@ import { classesOf, codeCount } from './told.ts';
  *   host count together from 1,000 on, unless one source sends nearly all of them, because that is a scan, or each of several tries each port once or twice: a scan with decoys.
  * - `flood.udp`: packets that are never answered, at least 5,000 in a slice, over 50 flows or more; or at least 50,000 over fewer flows, where the
  *   score is multiplied by 0.7, because a one-way stream looks like that; a fifth of the first where most come from the port of one service that amplifies (`reflector.ts`), but the DNS. Ports of telemetry and tunnels, which never answer, are left out.
- * - `flood.icmp`: echo requests, or echo replies that nobody asked for, at least 1,000 in a slice.
+ * - `flood.icmp`: echo requests, or echo replies, errors and other messages that nobody asked for, at least 1,000 in a slice.
  * - `flood.ack`: packets of no connection: TCP flows without the beginning of one, to which nobody answers but by RST, each counted once: ACKs, single packets with payload, combinations of flags that no connection has, and
- *   SYN-ACKs to one host that never asked, with which servers reflect attempts in its name. At least `minSynPackets` in a slice; where one source sends nearly all, they must go to one port, because an ACK scan goes to many, and where
+ *   SYN-ACKs to one host that never asked, with which servers reflect attempts in its name. At least `minSynPackets` in a slice, four times as many where all are RSTs or FINs, which may be what is left of connections; where one source sends nearly all, they must go to one port, because an ACK scan goes to many, and where
  *   each of several tries each port once or twice it is a scan with decoys.
  * - `flood.ip`: packets of other IP protocols (ESP, GRE that holds nothing known, ...) that are never answered, as many as of UDP, over 50 flows or more.
  * - `flood.slow`: connections to a web server that go on for ten seconds and more with a request that never ends, or an answer that the client does not take (its window is shut), at least 100 begun in a slice: they cost the client
@@ -92,7 +92,7 @@ export const floodInfo: DetectorInfo = {
   id: 'flood',
   kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.ip', 'flood.slow', 'flood.backscatter'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorPackets', 'outcome'],
-  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, echo packets or packets of other IP protocols at one target, or connections that keep a web server waiting, within ten seconds than it could have asked for; and the victims of such floods elsewhere by their replies to forged addresses.',
+  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, ICMP or packets of other IP protocols at one target, or connections that keep a web server waiting, within ten seconds than it could have asked for; connections that keep a web server waiting; and the victims of such floods elsewhere by their replies to forged addresses.',
   fooledBy: 'A server that breaks down under thousands of real clients; floods of finished connections or requests.',
   cost: 'One or two look-ups per flow; at most 8,192 targets per kind, 32,768 time slices and 65,536 sources of targets.',
   source:
@@ -102,6 +102,7 @@ export const floodInfo: DetectorInfo = {
 const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'icmp', 'icmpv6'];
 const TCP = 0;
 const UDP = 1;
+const ICMP = 2;
 const OTHER = 4;
 /** Of other protocols, those by which routers and receivers of multicast speak to each other, and what is none of IP. */
 const LEFT_OUT = new Set(['arp', 'igmp', 'ospf', 'pim', 'vrrp', 'eigrp', 'hopopt']);
@@ -119,8 +120,9 @@ const ODD_SYN = /[CEUP]/;
 /** A connection that keeps a web server waiting lasts so long at least, and carries no more of a side. */
 const SLOW_MS = 10_000;
 const SLOW_BYTES = 4096;
-/** Flags of single packets that are counted elsewhere, or are what is left of connections. */
-const ALONE = new Set(['A', 'R', 'AR', 'AF', 'APF']);
+/** Flags of single packets that may be what is left of connections that went on before; where all are such, it takes so many times as many. */
+const FAREWELLS = ['R', 'AR', 'AF', 'APF'];
+const FAREWELL_FACTOR = 4;
 /** Services that never answer, and tunnels whose two directions are separate flows. */
 const ONE_WAY = new Set(['syslog', 'snmp-trap', 'netflow', 'ipfix', 'sflow', 'vxlan', 'geneve', 'gtp-u', 'rtp']);
 export function createFloodDetector(context: NetworkContext, options: Partial<FloodOptions> = {}): Detector {
@@ -280,8 +282,13 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       } else {
         const type = numberAt(flows.icmpType, row);
         const request = type === 8 || type === 128;
-        const reply = (type === 0 || type === 129) && (sent === 0 || returned === 0);
-        if ((!request && !reply) || groups.isResponder(row, false)) continue;
+        // Answers, errors and anything else: where nobody asked. What an error quotes of a known flow is no row of its own.
+        const unasked = sent === 0 || returned === 0;
+        if (
+          (!request && (!unasked || type === undefined || isNeighbourTalk(protocol, type))) ||
+          groups.isResponder(row, false)
+        )
+          continue;
         const turned = sent === 0;
         h.packets = turned ? returned : sent;
         h.source = turned ? responder : initiator;
@@ -294,6 +301,11 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     targets.boundPeers();
   }
 
+  /** Messages by which IPv6 hosts find each other and groups are kept (RFC 4861, RFC 3810): types 130 to 137 and 143. */
+  function isNeighbourTalk(protocol: number, type: number): boolean {
+    return protocol !== ICMP && ((type >= 130 && type <= 137) || type === 143);
+  }
+
   /** Whether a client keeps a web server waiting: for the rest of its request, or with a window that is shut. */
   function isSlow(flows: FlowBatch, row: number, lastedMs: number): boolean {
     if (lastedMs < SLOW_MS) return false;
@@ -304,8 +316,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
   }
 
   /**
-   * A TCP flow of a single packet that begins nothing, unless it is an ACK or a RST alone, which are looked at elsewhere. Counts it for whom it came to.
-   * @returns whether the flow is done with; a SYN-ACK also tells of who sent it
+   * A TCP flow of a single packet that begins nothing, unless it is an ACK, which is looked at elsewhere. Counts it for whom it came to.
+   * @returns whether the flow is done with; a SYN-ACK and a RST also tell of who sent it
    */
   function observeSingle(flows: FlowBatch, row: number, h: Hit, sent: number, port: number): boolean {
     const turned = sent === 0;
@@ -313,20 +325,21 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const payload = numberAt(turned ? flows.responderPayloadBytes : flows.initiatorPayloadBytes, row);
     const source = textAt(turned ? flows.responder : flows.initiator, row);
     const host = textAt(turned ? flows.initiator : flows.responder, row);
-    // Samples of packets have no payload. A farewell may be what is left of a connection that went on before.
-    if (flags === undefined || payload === undefined || ALONE.has(flags)) return false;
+    // Samples of packets have no payload.
+    if (flags === undefined || payload === undefined || flags === 'A') return false;
     if (source === undefined || host === undefined) return false;
     const isSynAck = flags === 'AS';
+    const isDone = !isSynAck && !flags.endsWith('R');
     h.packets = h.isNew ? 1 : 0;
     h.source = source;
     const target = stray.obtain(host, AddressBits.of(turned ? flows.initiator : flows.responder).at(row));
-    if (target === NO_ROW) return !isSynAck;
+    if (target === NO_ROW) return isDone;
     targets.hit(stray, target, h);
     const to = turned ? numberAt(flows.initiatorPort, row) : port;
     if (to !== undefined) stray.ports.add(target, to, h.packets);
     stray.addFlags(target, flags, h.packets);
     if (isSynAck) stray.addReflector(target, HANDSHAKES, h.packets);
-    return !isSynAck;
+    return isDone;
   }
 
   /** A TCP flow without a SYN and without payload: is it ACKs that are answered by RST or not at all? */
@@ -421,7 +434,12 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
       const target = targetAt(stray, row, stray.rows.text(row));
       if (judge.dominant(target) !== undefined && judge.onePort(target) === undefined) continue;
       if (isSharedScan(target)) continue;
-      const found = judge.judge('flood.ack', target, minSynPackets, 0);
+      const found = judge.judge(
+        'flood.ack',
+        target,
+        minSynPackets * (1 + (FAREWELL_FACTOR - 1) * farewells(target)),
+        0,
+      );
       if (found !== undefined) detections.push(...judge.bySource(found, target));
     }
     for (const row of answerers.rows.rows()) {
@@ -448,6 +466,12 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
 
 /** Answers that nobody asked for, from servers that are misused for that, are a flood at so much fewer. */
 const REFLECTED_FACTOR = 5;
+
+/** Share of the packets that may be what is left of connections. */
+function farewells({ sources, flags }: Target): number {
+  const count = FAREWELLS.reduce((sum, one) => sum + (flags?.weight(one) ?? 0), 0);
+  return count / Math.max(1, sources.total);
+}
 
 /** Attempts for each source and port of a scan that several take part in, or one and its decoys: one, or two where nobody answers. A flood has far more on few ports, and on random ones far fewer. */
 const LEAST_TRIES = 0.8;

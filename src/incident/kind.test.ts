@@ -17,7 +17,7 @@ describe('titles', () => {
       '198.51.100.7 opened 27 short Remote Desktop connections to 3 hosts (192.168.1.37, 192.168.1.38 and others) on port 3389 in 1 min, as password guessing does.',
       '192.168.10.80 was flooded with half-open connections on port 443 (TLS) from 9,607 addresses, up to 7,249 packets a second.',
       '192.168.10.66 flooded 198.51.100.20 with UDP packets, up to 5,000 packets a second.',
-      '203.0.113.50 flooded 192.168.10.5 with echo packets (ping), up to 400 packets a second.',
+      '203.0.113.50 flooded 192.168.10.5 with ICMP packets, up to 400 packets a second.',
       '203.0.113.80 answered connections that 41 hosts never made; it is probably being flooded from forged addresses.',
       '192.168.10.23 called 203.0.113.77 on port 443 (TLS) about every 1 min, 278 times in 4 h 38 min.',
       '192.168.10.23 kept a connection to 203.0.113.77 on port 7084 open for 9 h 2 min.',

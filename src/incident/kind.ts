@@ -570,7 +570,7 @@ function portsDeed(told: Telling): string {
 const FLOOD_PACKETS: Readonly<Record<string, string>> = {
   'flood.syn': 'half-open connections',
   'flood.udp': 'UDP packets',
-  'flood.icmp': 'echo packets (ping)',
+  'flood.icmp': 'ICMP packets',
   'flood.ack': 'TCP packets of no connection',
   'flood.ip': 'IP packets that nobody answers',
   'flood.slow': 'connections that are kept waiting',

@@ -329,7 +329,7 @@ export const EXAMPLES = {
     protocol: 'icmp',
     score: 0.8,
     reasons: [
-      reason('flood.rate', 400, 'packets/s', 'At its busiest, 400 echo packets a second reached the target.', 100),
+      reason('flood.rate', 400, 'packets/s', 'At its busiest, 400 ICMP packets a second reached the target.', 100),
     ],
     flows: [
       {

@@ -9,7 +9,7 @@ import type { Explanation } from './rule.ts';
 const PACKETS: Readonly<Record<string, string>> = {
   'flood.syn': 'connection attempts that never get further than the first packet',
   'flood.udp': 'UDP packets that nobody answers',
-  'flood.icmp': 'echo packets (ping)',
+  'flood.icmp': 'ICMP packets',
   'flood.ack': 'TCP packets of no connection',
   'flood.ip': 'IP packets that nobody answers',
   'flood.slow': 'connections that are kept waiting',

@@ -11,7 +11,7 @@ export type FloodKind = 'flood.syn' | 'flood.udp' | 'flood.icmp' | 'flood.ack' |
 const WHAT: Readonly<Record<FloodKind, string>> = {
   'flood.syn': 'connection attempt',
   'flood.udp': 'unanswered UDP packet',
-  'flood.icmp': 'echo packet',
+  'flood.icmp': 'ICMP packet',
   'flood.ack': 'stray TCP packet',
   'flood.ip': 'unanswered IP packet',
   'flood.slow': 'lingering connection',

@@ -676,7 +676,7 @@ export class FloodTargets {
     const budget: Budget = { evidence: this.pool, peers: this.peers, slices: this.slices };
     this.syn = new SynTargets(budget, new Cap('hosts with connection attempts', maxTargets));
     this.udp = new HostTargets(UDP, budget, new Cap('hosts sent UDP', maxTargets));
-    this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent echo packets', maxTargets));
+    this.icmp = new HostTargets(ICMP, budget, new Cap('hosts sent ICMP', maxTargets));
     this.stray = new HostTargets(STRAY, budget, new Cap('hosts sent packets of no connection', maxTargets));
     this.other = new HostTargets(OTHER, budget, new Cap('hosts sent other IP protocols', maxTargets));
     this.slow = new HostTargets(SLOW, budget, new Cap('web servers that are kept waiting', maxTargets));
