@@ -92,7 +92,7 @@ export const floodInfo: DetectorInfo = {
   id: 'flood',
   kinds: ['flood.syn', 'flood.udp', 'flood.icmp', 'flood.ack', 'flood.ip', 'flood.slow', 'flood.backscatter'],
   needs: ['initiator', 'responder', 'protocol', 'startMs', 'initiatorPackets', 'outcome'],
-  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, ICMP or packets of other IP protocols at one target, or connections that keep a web server waiting, within ten seconds than it could have asked for; connections that keep a web server waiting; and the victims of such floods elsewhere by their replies to forged addresses.',
+  sees: 'Far more half-open connections, packets of no connection, unanswered UDP, ICMP or packets of other IP protocols at one target within ten seconds than it could have asked for; connections that keep a web server waiting; and the victims of such floods elsewhere by their replies to forged addresses.',
   fooledBy: 'A server that breaks down under thousands of real clients; floods of finished connections or requests.',
   cost: 'One or two look-ups per flow; at most 8,192 targets per kind, 32,768 time slices and 65,536 sources of targets.',
   source:
