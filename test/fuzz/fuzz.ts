@@ -442,7 +442,8 @@ export class Fuzz {
         fragments,
         oddities,
       );
-      const { bytes, view: _, ...fields } = packet;
+      // The time is not the decoder's to say.
+      const { bytes, view: _, timeNs: __, ...fields } = packet;
       const { payload, payloadCaptured, payloadLength } = fields;
       const isInside =
         payloadCaptured === 0 || (payload >= GUARD && payload + payloadCaptured <= GUARD + frame.bytes.length);
