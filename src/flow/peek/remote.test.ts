@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { expectHarmlessDialog } from '../../../test/support/damaged-dialog.ts';
 import { cutAt, cutEvery, dialog, type Turn } from '../../../test/support/dialog.ts';
 import { flowsFrom, hexBytes } from '../../../test/support/frames.ts';
-import { Random } from '../../core/index.ts';
 import {
   encodeCertificateMessage,
   encodeClientHello,
@@ -34,19 +34,6 @@ function told(flow: FlowRecord | undefined): Record<string, unknown> {
 
 const one = (port: number, turns: readonly Turn[], options: Parameters<typeof dialog>[2] = {}) =>
   told(flowsFrom(dialog(port, turns, options))[0]);
-
-function expectHarmless(port: number, turns: readonly Turn[]): void {
-  for (let seed = 0; seed < 80; seed++) {
-    const random = new Random(seed);
-    const damaged = turns.map(([from, payload]): Turn => {
-      const bytes = (payload as Uint8Array).slice(0, 1 + random.below(payload.length));
-      for (let i = random.below(5); i > 0; i--) bytes[random.below(Math.min(60, bytes.length))] = random.below(256);
-      return [from, bytes];
-    });
-    const frames = dialog(port, damaged, { cut: cutEvery(1 + random.below(100)) });
-    expect(flowsFrom(frames.filter(() => random.below(15) > 0)), `seed ${seed}`).toHaveLength(1);
-  }
-}
 
 describe('RDP', () => {
   const der = encodeX509({ subject: { commonName: 'DESKTOP-7' }, notBeforeMs: 0, notAfterMs: 1e12 });
@@ -107,7 +94,7 @@ describe('RDP', () => {
     for (const size of [1, 5, 50, 1000]) expect(one(3389, turns, { cut: cutEvery(size) })).toEqual(expected);
   });
 
-  it('damaged conversations do no harm', () => expectHarmless(3389, tls));
+  it('damaged conversations do no harm', () => expectHarmlessDialog(3389, tls));
 });
 
 describe('VNC', () => {
@@ -168,5 +155,5 @@ describe('VNC', () => {
     expect(one(5500, turns)).toEqual({ ...VNC, login: 'refused', operations: 'security vnc' });
   });
 
-  it('damaged conversations do no harm', () => expectHarmless(5900, login('00000000')));
+  it('damaged conversations do no harm', () => expectHarmlessDialog(5900, login('00000000')));
 });

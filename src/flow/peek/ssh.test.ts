@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { runCapture } from '../../../test/support/capture.ts';
+import { expectHarmlessDialog } from '../../../test/support/damaged-dialog.ts';
 import { cutAt, cutEvery, dialog, type Turn } from '../../../test/support/dialog.ts';
 import { flowsFrom, hexBytes } from '../../../test/support/frames.ts';
 import { readStream } from '../../../test/support/stream.ts';
-import { Random } from '../../core/index.ts';
 import { encodeSshBanner, encodeSshKexInit } from '../../wire/index.ts';
 import type { FlowRecord } from '../index.ts';
 
@@ -16,19 +16,6 @@ function told(flow: FlowRecord | undefined): Record<string, unknown> {
 
 const one = (port: number, turns: readonly Turn[], options: Parameters<typeof dialog>[2] = {}) =>
   told(flowsFrom(dialog(port, turns, options))[0]);
-
-function expectHarmless(port: number, turns: readonly Turn[]): void {
-  for (let seed = 0; seed < 80; seed++) {
-    const random = new Random(seed);
-    const damaged = turns.map(([from, payload]): Turn => {
-      const bytes = (payload as Uint8Array).slice(0, 1 + random.below(payload.length));
-      for (let i = random.below(5); i > 0; i--) bytes[random.below(Math.min(60, bytes.length))] = random.below(256);
-      return [from, bytes];
-    });
-    const frames = dialog(port, damaged, { cut: cutEvery(1 + random.below(100)) });
-    expect(flowsFrom(frames.filter(() => random.below(15) > 0)), `seed ${seed}`).toHaveLength(1);
-  }
-}
 
 describe('SSH', () => {
   const kex = encodeSshKexInit({ kex: ['curve25519-sha256'] });
@@ -86,7 +73,7 @@ describe('SSH', () => {
     for (const flow of flows) expect(flow).toMatchObject({ service: 'ssh', server: banner });
   });
 
-  it('damaged conversations do no harm', () => expectHarmless(22, turns));
+  it('damaged conversations do no harm', () => expectHarmlessDialog(22, turns));
 });
 
 describe('how an SSH login went', () => {
