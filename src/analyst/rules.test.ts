@@ -213,6 +213,41 @@ A load test that somebody runs on purpose does the same, and so does a crowd of 
 `,
     ],
     [
+      'flood.ack',
+      `malicious 0.89: denial of service; investigate
+whatHappened:
+192.168.10.5 received TCP packets of no connection from 893 addresses within 1 min, at its busiest 3,333 a second. [d1 m2 m1 f1]
+It began at 2024-05-14 07:30:00 UTC. [d1]
+That is 20,000 packets in all. [d1 m3]
+They are answers of servers to connection attempts that were made in the name of the target. [m6 d1]
+whyItMatters:
+While it lasts, 192.168.10.5 may have no room for real visitors, and the line may be full for everybody. [d1 m2]
+whatToDoFirst:
+Check whether 192.168.10.5 still answers its users. [d1]
+The senders are real servers that are misused, and there are always more of them: ask your Internet provider to filter what comes from them, by the port of their service where it has one. [d1 m6 m4]
+whatWouldMakeItInnocent:
+Where the capture shows one direction alone, answers look as if nobody had asked for them. [d1 m6]
+`,
+    ],
+    [
+      'flood.slow',
+      `malicious 0.8: denial of service; investigate
+whatHappened:
+192.168.10.66, a host of your network, made connections that keep a server waiting to 192.168.10.5 on port 80 (HTTP) within 1 min, at its busiest 95 a second. [d1 m2 m1 f1]
+It began at 2024-05-14 07:30:00 UTC. [d1]
+That is 400 connections in all. [d1 m3]
+whyItMatters:
+Each of these connections holds a place of 192.168.10.5, which has only so many: while they last there may be none for real visitors. It costs the client hardly any traffic, so that no line is full and no counter of bytes shows it. [d1 m3]
+The connections come from 192.168.10.66, a host of your own network: it may be under somebody else's control. [d1 m1]
+whatToDoFirst:
+Take 192.168.10.66 off the network and look for the program that makes the connections. [d1 m1 f1]
+Check whether 192.168.10.5 still answers its users on port 80 (HTTP). [d1]
+Set a limit of connections for each address, and of the time that a request may take, on the web server or a proxy before it. [d1 m2 m1]
+whatWouldMakeItInnocent:
+A proxy that hands on the requests of many people to a server that hangs makes the same; the log of the server tells. [d1]
+`,
+    ],
+    [
       'flood.backscatter',
       `benign 0.71: echo of a flood elsewhere; allow
 whatHappened:

@@ -8,7 +8,7 @@ import { compareText } from './case.ts';
 import type { Detection, Detector, DetectorInfo, NetworkContext, Saturation } from './detection.ts';
 import { FloodJudge, HANDSHAKES } from './flood/judge.ts';
 import { reflectorOn } from './flood/reflector.ts';
-import { FloodTargets, type Hit, type Target, type Targets } from './flood/target.ts';
+import { FloodTargets, type Hit, type HostTargets, type Target, type Targets } from './flood/target.ts';
 import { GroupAddresses } from './service.ts';
 import { classesOf, codeCount } from './told.ts';
 
@@ -170,6 +170,19 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
     const receivers = hosts.slice();
     let synDrops = syn.rows.drops;
     let udpDrops = udp.rows.drops;
+    /** Counts what the initiator sent for the responder; where it sent nothing, what came back for the initiator. */
+    const hitReceiver = (kind: HostTargets, hit: Hit, sent: number, returned: number): void => {
+      const [from, to, bits] =
+        sent > 0
+          ? ([flows.initiator, flows.responder, responderBits] as const)
+          : ([flows.responder, flows.initiator, initiatorBits] as const);
+      const host = textAt(to, hit.row);
+      if (host === undefined) return;
+      hit.packets = sent > 0 ? sent : returned;
+      hit.source = textAt(from, hit.row) ?? '';
+      const target = kind.obtain(host, bits.at(hit.row));
+      if (target !== NO_ROW) targets.hit(kind, target, hit);
+    };
     const h: Hit = { table, row: 0, source: '', packets: 0, startMs: 0, endMs: 0, isNew: false };
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = (protocols[(protocolCodes[row] as number) + 1] as number) - 1;
@@ -271,14 +284,8 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
         const reflector = from === undefined ? undefined : reflectorOn(from);
         if (reflector !== undefined) udp.addReflector(state, reflector, h.packets);
       } else if (protocol === OTHER) {
-        if (sent > 0 === returned > 0 || groups.isResponder(row) || groups.isInitiator(row)) continue;
-        const turned = sent === 0;
-        h.packets = turned ? returned : sent;
-        h.source = turned ? responder : initiator;
-        const target = turned
-          ? other.obtain(initiator, initiatorBits.at(row))
-          : other.obtain(responder, responderBits.at(row));
-        if (target !== NO_ROW) targets.hit(other, target, h);
+        const isOneWay = sent > 0 !== returned > 0;
+        if (isOneWay && !groups.isResponder(row) && !groups.isInitiator(row)) hitReceiver(other, h, sent, returned);
       } else {
         const type = numberAt(flows.icmpType, row);
         const request = type === 8 || type === 128;
@@ -289,13 +296,7 @@ export function createFloodDetector(context: NetworkContext, options: Partial<Fl
           groups.isResponder(row, false)
         )
           continue;
-        const turned = sent === 0;
-        h.packets = turned ? returned : sent;
-        h.source = turned ? responder : initiator;
-        const target = turned
-          ? icmp.obtain(initiator, initiatorBits.at(row))
-          : icmp.obtain(responder, responderBits.at(row));
-        if (target !== NO_ROW) targets.hit(icmp, target, h);
+        hitReceiver(icmp, h, sent, returned);
       }
     }
     targets.boundPeers();

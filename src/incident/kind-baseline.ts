@@ -1,8 +1,9 @@
 import { counted } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
-import type { KindInfo, Telling } from './kind.ts';
+import type { KindInfo } from './kind.ts';
 import { hasReason, numberOf, type Story } from './story.ts';
+import type { Telling } from './telling.ts';
 import { addressList, knownService, portLabel, serviceLabel, usualService } from './words.ts';
 
 /** What a baseline finds: strangers, and known devices that do what nobody wrote down. */

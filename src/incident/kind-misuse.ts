@@ -1,9 +1,10 @@
 import { counted } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
-import type { KindInfo, Telling } from './kind.ts';
+import type { KindInfo } from './kind.ts';
 import { hasReason, numberOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
+import { type Telling, targets } from './telling.ts';
 import { addressList, knownService, serviceLabel, spanText, usualService } from './words.ts';
 
 /** The kinds of what is done with a host, a port, a password or the local network that they are not there for. */
@@ -385,10 +386,6 @@ function movementTechniques(_story: Story, detection: Detection): TechniqueId[] 
 function textOf(detection: Detection, name: string): string {
   const value = detection.reasons.find((reason) => reason.name === name)?.value;
   return typeof value === 'string' ? value : '';
-}
-
-function targets({ peers, peerCount }: Telling): string {
-  return addressList(peers, peerCount);
 }
 
 function onPort({ detection: { port } }: Telling): string {

@@ -1,8 +1,9 @@
 import { counted, humanBytes, humanCount, safeText } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
-import type { KindInfo, Telling } from './kind.ts';
+import type { KindInfo } from './kind.ts';
 import { hasReason, numberOf, type Story } from './story.ts';
+import { measure, type Telling } from './telling.ts';
 import { addressList, knownService, portLabel, usualService } from './words.ts';
 
 /** The kinds of what leaves a network in disguise, or leaves it at all: tunnels, the search for an operator under generated names, data sent away. */
@@ -151,10 +152,6 @@ function isEncrypted({ service, port, protocol }: Detection): boolean {
 function textOf(detection: Detection, name: string): string {
   const value = detection.reasons.find((reason) => reason.name === name)?.value;
   return typeof value === 'string' ? safeText(value, 60) : '';
-}
-
-function measure({ detection, many }: Telling, name: string): number | undefined {
-  return many ? undefined : numberOf(detection, name);
 }
 
 function plural(told: Telling, name: string): boolean {

@@ -1,8 +1,9 @@
 import { counted, safeText } from '../core/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { SeverityStep } from './incident.ts';
-import type { KindInfo, Telling } from './kind.ts';
+import type { KindInfo } from './kind.ts';
 import type { Story } from './story.ts';
+import type { Telling } from './telling.ts';
 import { isAddress } from './words.ts';
 
 /** The kinds of what rests on rows of tables, on a user's own flags, and on the alerts of another sensor. */

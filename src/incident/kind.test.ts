@@ -18,6 +18,8 @@ describe('titles', () => {
       '192.168.10.80 was flooded with half-open connections on port 443 (TLS) from 9,607 addresses, up to 7,249 packets a second.',
       '192.168.10.66 flooded 198.51.100.20 with UDP packets, up to 5,000 packets a second.',
       '203.0.113.50 flooded 192.168.10.5 with ICMP packets, up to 400 packets a second.',
+      '192.168.10.5 was flooded with answers to connection attempts in its name from 893 addresses, up to 3,333 packets a second.',
+      '192.168.10.66 kept 192.168.10.5 waiting with 400 connections on port 80 (HTTP) in 1 min.',
       '203.0.113.80 answered connections that 41 hosts never made; it is probably being flooded from forged addresses.',
       '192.168.10.23 called 203.0.113.77 on port 443 (TLS) about every 1 min, 278 times in 4 h 38 min.',
       '192.168.10.23 kept a connection to 203.0.113.77 on port 7084 open for 9 h 2 min.',

@@ -3,22 +3,15 @@ import { type Detection, UNLIKE_ITS_PORT } from '../detect/index.ts';
 import { registrableDomain } from '../feature/index.ts';
 import type { SeverityStep } from './incident.ts';
 import { BASELINE_KINDS } from './kind-baseline.ts';
+import { FLOOD_KINDS } from './kind-flood.ts';
 import { MISUSE_KINDS } from './kind-misuse.ts';
 import { OUTFLOW_KINDS } from './kind-outflow.ts';
 import { RECORD_KINDS } from './kind-record.ts';
 import { THREAT_LIST_KINDS } from './kind-threat-list.ts';
-import { type Direction, hasReason, numberOf, type Role, roleOf, type Story } from './story.ts';
+import { type Direction, hasReason, numberOf, roleOf, type Story } from './story.ts';
 import type { TechniqueId } from './technique.ts';
-import {
-  addressLabel,
-  addressList,
-  knownService,
-  nameLabel,
-  portLabel,
-  serviceLabel,
-  spanText,
-  usualService,
-} from './words.ts';
+import { measure, type Telling, targets } from './telling.ts';
+import { addressLabel, knownService, nameLabel, portLabel, serviceLabel, spanText, usualService } from './words.ts';
 
 /**
  * All that this floor knows of a kind of detection. A new kind is one entry of `KINDS`; a kind without an entry works too, as `fallback` says.
@@ -70,40 +63,15 @@ export interface KindInfo {
   readonly end?: (told: Telling) => string;
 }
 
-/** What a title tells of: one detection. Where many hosts did the same, hosts and times are those of all, and no measure of a single one counts. */
-export interface Telling {
-  readonly detection: Detection;
-  readonly role: Role;
-  readonly direction: Direction;
-  readonly many: boolean;
-  readonly peers: readonly string[];
-  readonly peerCount: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  /** All detections of its kind in the story: their flows, their rows and a measure of theirs in sum. */
-  readonly together: {
-    readonly flows: number;
-    readonly records: number;
-    readonly sum: (name: string) => number;
-  };
-}
-
 const RECONNAISSANCE = 'reconnaissance';
 const ACCESS = 'access';
 const COMMAND_AND_CONTROL = 'command and control';
-const DENIAL = 'denial of service';
 
 const SCAN_DIRECTION: KindInfo['direction'] = {
   inside: [15, 'A host inside searches the home network: it may be compromised'],
   outward: [15, 'A host inside searches networks outside: it may be compromised'],
   inward: [-20, 'The search comes from outside, as it does all day on the Internet'],
   outside: [5, 'Neither side is in the home network as configured'],
-};
-
-const FLOOD_DIRECTION: KindInfo['direction'] = {
-  inside: [10, 'Source and target are both inside'],
-  outward: [10, 'A host inside takes part in a flood against others'],
-  inward: [5, 'The target is a host of the home network'],
 };
 
 const CALL_DIRECTION: KindInfo['direction'] = {
@@ -256,34 +224,6 @@ const KINDS: readonly KindInfo[] = [
     },
   },
   {
-    prefix: 'flood.backscatter',
-    behaviour: 'backscatter',
-    base: 10,
-    rule: 'Answers to connections that nobody here made: an echo of a flood somewhere else',
-    direction: { inward: [5, 'The flooded host is one of the home network'] },
-    cap: [39, 'An echo of a flood is no attack by itself: at most low'],
-    label: 'echo of a flood',
-    deed: ({ peerCount }) => `answered connections that ${counted(peerCount, 'host')} never made`,
-    end: () => '; it is probably being flooded from forged addresses',
-  },
-  {
-    prefix: 'flood.',
-    behaviour: DENIAL,
-    base: 40,
-    rule: 'Far more packets than the target can have asked for',
-    direction: FLOOD_DIRECTION,
-    steps: floodSteps,
-    links: floodLinks,
-    techniques: (_story, detection) => {
-      if (hasReason(detection, 'flood.reflected')) return ['T1498.002'];
-      if (detection.kind === 'flood.slow') return ['T1499.002'];
-      return detection.kind === 'flood.syn' || detection.kind === 'flood.ack' ? ['T1499.001'] : ['T1498.001'];
-    },
-    label: 'flood',
-    deed: floodDeed,
-    end: floodEnd,
-  },
-  {
     prefix: 'beacon.',
     behaviour: COMMAND_AND_CONTROL,
     base: 25,
@@ -399,6 +339,7 @@ const KINDS: readonly KindInfo[] = [
     },
     end: () => '',
   },
+  ...FLOOD_KINDS,
   ...MISUSE_KINDS,
   ...OUTFLOW_KINDS,
   ...THREAT_LIST_KINDS,
@@ -508,14 +449,6 @@ function who(story: Story, { detection, many }: Telling): string {
     : name;
 }
 
-function measure({ detection, many }: Telling, name: string): number | undefined {
-  return many ? undefined : numberOf(detection, name);
-}
-
-function targets({ peers, peerCount }: Telling): string {
-  return addressList(peers, peerCount);
-}
-
 function onPort({ detection }: Telling): string {
   const { port, protocol, service } = detection;
   return port === undefined ? '' : ` on ${portLabel(port, protocol, knownService(service))}`;
@@ -565,37 +498,6 @@ function portsDeed(told: Telling): string {
   const ports = measure(told, 'scan.ports');
   const what = ports === undefined ? 'many ports' : counted(ports, 'different port');
   return `tried ${what} of ${targets(told)}`;
-}
-
-const FLOOD_PACKETS: Readonly<Record<string, string>> = {
-  'flood.syn': 'half-open connections',
-  'flood.udp': 'UDP packets',
-  'flood.icmp': 'ICMP packets',
-  'flood.ack': 'TCP packets of no connection',
-  'flood.ip': 'IP packets that nobody answers',
-  'flood.slow': 'connections that are kept waiting',
-};
-
-function floodDeed(told: Telling): string {
-  const { kind, port, protocol } = told.detection;
-  const reflected = told.detection.reasons.find(({ name }) => name === 'flood.reflected')?.value;
-  const reflector = typeof reflected === 'string' ? serviceLabel(reflected) : undefined;
-  const packets =
-    reflector !== undefined
-      ? `${FLOOD_PACKETS[kind] ?? 'packets'} that ${reflector} servers reflect`
-      : reflected !== undefined && kind === 'flood.ack'
-        ? 'answers to connection attempts in its name'
-        : (FLOOD_PACKETS[kind] ?? 'packets');
-  const what = `${packets}${port === undefined ? '' : ` on ${portLabel(port, protocol)}`}`;
-  return told.role === 'target'
-    ? `was flooded with ${what} from ${counted(told.peerCount, 'address', 'addresses')}`
-    : `flooded ${targets(told)} with ${what}`;
-}
-
-function floodEnd(told: Telling): string {
-  const rate = measure(told, 'flood.rate');
-  const what = told.detection.kind === 'flood.slow' ? '' : ' packets';
-  return rate === undefined ? '' : `, up to ${humanCount(rate)}${what} a second`;
 }
 
 // ---------------------------------------------------------------------------------------------------------------- severity by kind
@@ -675,23 +577,6 @@ function bruteForceSteps(story: Story): SeverityStep[] {
       rule: 'A longer session between the same hosts: a login may have worked',
       points: story.direction === 'inward' ? 15 : 4,
     });
-  return steps;
-}
-
-function floodSteps(story: Story): SeverityStep[] {
-  const steps: SeverityStep[] = [];
-  const { lead } = story;
-  const rate = numberOf(lead, 'flood.rate');
-  const threshold = lead.reasons.find((reason) => reason.name === 'flood.rate')?.threshold;
-  const times = rate === undefined || threshold === undefined || !(threshold > 0) ? 0 : rate / threshold;
-  if (times >= 100) steps.push({ rule: 'The rate is 100 times the threshold or more', points: 20 });
-  else if (times >= 10) steps.push({ rule: 'The rate is 10 times the threshold or more', points: 10 });
-  if ((numberOf(lead, 'flood.half-open') ?? 0) >= 0.999)
-    steps.push({ rule: 'No ordinary connection to the target came through in the same time', points: 10 });
-  if (hasReason(lead, 'flood.reflected'))
-    steps.push({ rule: 'Servers reflect it, at which somebody must have aimed them', points: 10 });
-  if (hasReason(lead, 'flood.few-flows'))
-    steps.push({ rule: 'It is one stream or few, as a one-way transmission has too', points: -15 });
   return steps;
 }
 
@@ -839,10 +724,6 @@ function placeAim(detection: Detection): string | undefined {
 }
 
 /** Everything against one target, and everything from one source, is one story; what a host suffers and what it does are two. */
-function floodLinks(detection: Detection): string[] {
-  if (roleOf(detection) === 'target') return [`target ${detection.actor}`];
-  return [`source ${detection.actor}`, ...detection.peers.map((peer) => `target ${peer}`)];
-}
 
 function hostAim(detection: Detection): string | undefined {
   const [peer] = detection.peers;

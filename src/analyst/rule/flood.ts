@@ -12,75 +12,84 @@ const PACKETS: Readonly<Record<string, string>> = {
   'flood.icmp': 'ICMP packets',
   'flood.ack': 'TCP packets of no connection',
   'flood.ip': 'IP packets that nobody answers',
-  'flood.slow': 'connections that are kept waiting',
+  'flood.slow': 'connections that keep a server waiting',
 };
+
+/** What looks like one and is none, by kind; a reflected one has its own. */
+const INNOCENT: Readonly<Record<string, string>> = {
+  'flood.udp':
+    'A stream of sound, video or measurements that is sent one way looks the same; somebody set it up and knows it.',
+  'flood.ack':
+    'A firewall or server that was restarted has forgotten its connections: for a short while what is left of the old ones looks the same.',
+  'flood.ip':
+    'Tunnels to many places, of which the capture shows one direction, look the same; whoever runs them knows it.',
+  'flood.slow':
+    'A proxy that hands on the requests of many people to a server that hangs makes the same; the log of the server tells.',
+};
+const LOAD =
+  'A load test that somebody runs on purpose does the same, and so does a crowd of real users at a server that has just failed.';
+
+/** What a flood of packets and connections that keep a server waiting have in common. */
+const ANY_FLOOD = {
+  nature: (view) => (view.has('flood.few-flows') ? 'ambiguous' : 'hostile'),
+  hypothesis: () => 'denial of service',
+  whatHappened: (view) => [flood(view), view.began, ...extent(view)],
+  whatWouldMakeItInnocent: (view) => [
+    claim(
+      view.has('flood.reflected')
+        ? 'Where the capture shows one direction alone, answers look as if nobody had asked for them.'
+        : (INNOCENT[view.detection.kind] ?? LOAD),
+      view.cite('flood.few-flows', 'flood.half-open', 'flood.reflected'),
+    ),
+  ],
+  inSupport: (view) => [flood(view)],
+} satisfies Partial<Explanation>;
 
 export const FLOOD_RULES: readonly Explanation[] = [
   {
-    prefix: 'flood.',
-    nature: (view) => (view.has('flood.few-flows') ? 'ambiguous' : 'hostile'),
-    hypothesis: () => 'denial of service',
-    whatHappened: (view) => [flood(view), view.began, ...extent(view)],
-    whyItMatters: (view) => {
-      const claims = [
-        claim(
-          `While it lasts, ${target(view)} may have no room for real visitors, and the line may be full for everybody.`,
-          view.cite('flood.rate'),
-        ),
-      ];
-      if (view.role === 'source' && view.incident.actors.some((actor) => actor.home))
-        claims.push(
-          claim(
-            `The packets come from ${view.actor}, a host of your own network: it may be under somebody else's control.`,
-            view.cite('flood.role'),
-          ),
-        );
-      return claims;
-    },
-    whatToDoFirst: (view) => {
-      // Of a target outside nothing can be checked here.
-      const ours = view.direction !== 'outward';
-      const check = ours
-        ? [claim(`Check whether ${target(view)} still answers its users${onPort(view)}.`, view.cite())]
-        : [];
-      if (view.role === 'target') {
-        return [
-          ...check,
-          claim(
-            'The sender addresses of such packets are often forged or rented, so blocking them one by one helps little: ask your Internet provider to filter, and switch on SYN cookies or rate limits where the target offers them.',
-            view.cite('flood.sources', 'flood.role'),
-          ),
-        ];
-      }
-      if (view.incident.actors.some((actor) => actor.home))
-        return [
-          claim(`Take ${view.actor} off the network and look for the program that sends the packets.`, [
-            ...view.cite('flood.role'),
-            ...view.flows(),
-          ]),
-          ...check,
-        ];
-      return [
-        claim(`Block ${view.actor} on your router or firewall, and tell your Internet provider.`, [
-          ...view.cite('flood.role'),
-          ...view.flows(),
-        ]),
-        ...check,
-      ];
-    },
-    whatWouldMakeItInnocent: (view) => [
+    ...ANY_FLOOD,
+    prefix: 'flood.slow',
+    whyItMatters: (view) => [
       claim(
-        view.detection.kind === 'flood.udp'
-          ? 'A stream of sound, video or measurements that is sent one way looks the same; somebody set it up and knows it.'
-          : view.detection.kind === 'flood.slow'
-            ? 'A proxy that hands on the requests of many people to a server that hangs makes the same; the log of the server tells.'
-            : view.detection.kind === 'flood.ack'
-              ? 'A firewall or server that was restarted has forgotten its connections: for a short while what is left of the old ones looks the same.'
-              : 'A load test that somebody runs on purpose does the same, and so does a crowd of real users at a server that has just failed.',
-        view.cite('flood.few-flows', 'flood.half-open'),
+        `Each of these connections holds a place of ${target(view)}, which has only so many: while they last there may be none for real visitors. It costs the client hardly any traffic, so that no line is full and no counter of bytes shows it.`,
+        view.cite('flood.packets'),
+      ),
+      ...own(view, 'connections'),
+    ],
+    whatToDoFirst: (view) => [
+      ...(view.role === 'target' ? [] : [atSource(view, 'makes the connections')]),
+      ...check(view),
+      claim(
+        'Set a limit of connections for each address, and of the time that a request may take, on the web server or a proxy before it.',
+        view.cite('flood.rate', 'flood.role'),
       ),
     ],
-    inSupport: (view) => [flood(view)],
+  },
+  {
+    ...ANY_FLOOD,
+    prefix: 'flood.',
+    whyItMatters: (view) => [
+      claim(
+        `While it lasts, ${target(view)} may have no room for real visitors, and the line may be full for everybody.`,
+        view.cite('flood.rate'),
+      ),
+      ...own(view, 'packets'),
+    ],
+    whatToDoFirst: (view) => {
+      if (view.role !== 'target') return [atSource(view, 'sends the packets'), ...check(view)];
+      return [
+        ...check(view),
+        view.has('flood.reflected')
+          ? claim(
+              'The senders are real servers that are misused, and there are always more of them: ask your Internet provider to filter what comes from them, by the port of their service where it has one.',
+              view.cite('flood.reflected', 'flood.sources'),
+            )
+          : claim(
+              'The sender addresses of such packets are often forged or rented, so blocking them one by one helps little: ask your Internet provider to filter, and switch on SYN cookies or rate limits where the target offers them.',
+              view.cite('flood.sources', 'flood.role'),
+            ),
+      ];
+    },
   },
   {
     prefix: 'flood.backscatter',
@@ -134,6 +143,33 @@ export const FLOOD_RULES: readonly Explanation[] = [
   },
 ];
 
+/** What is said of a source inside. */
+function own(view: View, what: string): Claim[] {
+  if (view.role !== 'source' || !view.incident.actors.some((actor) => actor.home)) return [];
+  return [
+    claim(
+      `The ${what} come from ${view.actor}, a host of your own network: it may be under somebody else's control.`,
+      view.cite('flood.role'),
+    ),
+  ];
+}
+
+function atSource(view: View, deed: string): Claim {
+  return claim(
+    view.incident.actors.some((actor) => actor.home)
+      ? `Take ${view.actor} off the network and look for the program that ${deed}.`
+      : `Block ${view.actor} on your router or firewall, and tell your Internet provider.`,
+    [...view.cite('flood.role'), ...view.flows()],
+  );
+}
+
+/** Of a target outside nothing can be checked here. */
+function check(view: View): Claim[] {
+  return view.direction === 'outward'
+    ? []
+    : [claim(`Check whether ${target(view)} still answers its users${onPort(view)}.`, view.cite())];
+}
+
 function flood(view: View): Claim {
   const { detection } = view;
   const what = PACKETS[detection.kind] ?? 'packets';
@@ -147,7 +183,11 @@ function flood(view: View): Claim {
       cites,
     );
   }
-  return claim(`${view.actorWithPlace} sent ${what} to ${target(view)}${onPort(view)}${view.within}${speed}.`, cites);
+  const verb = detection.kind === 'flood.slow' ? 'made' : 'sent';
+  return claim(
+    `${view.actorWithPlace} ${verb} ${what} to ${target(view)}${onPort(view)}${view.within}${speed}.`,
+    cites,
+  );
 }
 
 function extent(view: View): Claim[] {
@@ -157,7 +197,12 @@ function extent(view: View): Claim[] {
   return [
     ...(packets === undefined
       ? []
-      : [claim(`That is ${counted(packets, 'packet')} in all.`, view.cite('flood.packets'))]),
+      : [
+          claim(
+            `That is ${counted(packets, view.detection.kind === 'flood.slow' ? 'connection' : 'packet')} in all.`,
+            view.cite('flood.packets'),
+          ),
+        ]),
     ...(halfOpen === undefined
       ? []
       : [
@@ -166,9 +211,8 @@ function extent(view: View): Claim[] {
             view.cite('flood.half-open'),
           ),
         ]),
-    ...(view.text('flood.reflected') === 'handshake' ? view.quote('flood.reflected') : []),
     ...(reflector === undefined
-      ? []
+      ? view.quote('flood.reflected')
       : [
           claim(
             `The packets are answers of ${reflector} servers to questions that somebody asked in the name of the target.`,

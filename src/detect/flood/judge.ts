@@ -105,6 +105,7 @@ export class FloodJudge {
             ? undefined
             : 'tcp';
     const what = WHAT[kind];
+    const unit = unitOf(kind);
     const place =
       onePort === undefined || protocol === undefined ? 'the target' : `${portText(onePort, protocol)} of the target`;
 
@@ -115,27 +116,27 @@ export class FloodJudge {
         unit: '',
         sentence:
           source === undefined
-            ? `The host named first is the target: the packets come from ${about}${counted(sourceCount, 'address', 'addresses')}, and no single one sent ${percent(dominantShare)} of them.`
-            : `The host named first is the source: it sent at least ${percent(dominantShare)} of the packets; the other host is the target.`,
+            ? `The host named first is the target: the ${unit} come from ${about}${counted(sourceCount, 'address', 'addresses')}, and no single one sent ${percent(dominantShare)} of them.`
+            : `The host named first is the source: it sent at least ${percent(dominantShare)} of the ${unit}; the other host is the target.`,
       },
       {
         name: 'flood.rate',
         value: round(peakRate),
-        unit: 'packets/s',
+        unit: `${unit}/s`,
         threshold: (limited ? neededOfFew : threshold) / (sliceMs / 1000),
         sentence: `At its busiest, ${counted(peakRate, what)} a second reached ${place}.`,
       },
       {
         name: 'flood.packets',
         value: packets,
-        unit: 'packets',
+        unit,
         sentence: `${counted(packets, what)} came within ${humanDuration(span.lengthMs)}.`,
       },
       {
         name: 'flood.sources',
         value: sourceCount,
         unit: 'addresses',
-        sentence: `They came from ${about}${counted(sourceCount, 'address', 'addresses')}, ${Number((target.sources.total / Math.max(1, sourceCount)).toFixed(1))} packets from each on average${sourceCount >= 100 && target.sources.total / sourceCount < 2 ? ': addresses seen hardly more than once are usually forged' : ''}.`,
+        sentence: `They came from ${about}${counted(sourceCount, 'address', 'addresses')}, ${Number((target.sources.total / Math.max(1, sourceCount)).toFixed(1))} ${unit} from each on average${sourceCount >= 100 && target.sources.total / sourceCount < 2 ? ': addresses seen hardly more than once are usually forged' : ''}.`,
       },
     ];
     if (kind === 'flood.syn') {
@@ -243,7 +244,7 @@ export class FloodJudge {
               ? {
                   ...reason,
                   value: 'source',
-                  sentence: `The host named first is one of ${counted(hosts.length, 'source')}, all of the home network, and sent ${percent(share)} of the packets; the other host is the target.`,
+                  sentence: `The host named first is one of ${counted(hosts.length, 'source')}, all of the home network, and sent ${percent(share)} of the ${unitOf(found.kind)}; the other host is the target.`,
                 }
               : reason,
           ),
@@ -324,6 +325,11 @@ function namedPeers(peers: PeerCounter, flows: readonly FlowRecord[], self: stri
     if (peer !== undefined && named.size < MAX_PEERS) named.add(peer);
   }
   return [...named];
+}
+
+/** What a flood of a kind is counted in. */
+function unitOf(kind: string): 'connections' | 'packets' {
+  return kind === 'flood.slow' ? 'connections' : 'packets';
 }
 
 function isV6(address: string): boolean {

@@ -48,8 +48,8 @@ class SshFlow {
   plain = 0;
   long = 0;
   others = 0;
-  /** Answers of other sizes since it came last. */
-  since = 0;
+  /** The latter since that came last. */
+  othersSince = 0;
   /** Nothing more is to be learnt. */
   isOver = false;
 }
@@ -77,7 +77,7 @@ export const sshPeek: StreamPeek = {
     // A server that has had enough of it says so and goes.
     if (others === 0 && flow.others === 1 && flow.refusals > 1) countRefusal(flow);
     // What goes on after the last refusal is a session whose beginning was missed; a question that stays open, or a farewell, is one answer.
-    if (flow.isOver || flow.since > 1) return;
+    if (flow.isOver || flow.othersSince > 1) return;
     const refused = refusedIn(flow) + (flow.long > 0 ? 1 : 0);
     if (refused < 1 || flow.refusals < 2) return;
     context.word(FACT.login, 'refused');
@@ -165,7 +165,7 @@ function settle(context: PeekContext, flow: SshFlow): void {
   if (answer === flow.refusal) countRefusal(flow);
   else {
     flow.others++;
-    flow.since++;
+    flow.othersSince++;
   }
 }
 
@@ -173,7 +173,7 @@ function settle(context: PeekContext, flow: SshFlow): void {
 function countRefusal(flow: SshFlow): void {
   const { framing, request } = flow;
   flow.refusals++;
-  flow.since = 0;
+  flow.othersSince = 0;
   flow.longestRequest = Math.max(flow.longestRequest, request);
   if (request - (framing?.macBytes ?? 0) <= MOST_PLAIN_REQUEST) flow.plain++;
   else flow.long++;
