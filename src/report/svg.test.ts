@@ -108,3 +108,14 @@ test('a bar runs from one value to the other on its scale, with a line at zero w
     '<rect class="bar-zero" x="99.5" y="0" width="1" height="10"/><rect class="bar-minus" x="0" y="1" width="100" height="8"/>',
   );
 });
+
+test('there is no line for half a flow', () => {
+  const chart = (flows: number[]): string =>
+    timelineChart({ startMs: 1e12, bucketMs: 1000, bytes: [1000, 1000], flows }, [], 'wide')?.text ?? '';
+  const labels = (flows: number[]): string[] =>
+    [...chart(flows).matchAll(/text-anchor="end">([^<]*)</g)]
+      .map(([, label]) => label ?? '')
+      .filter((label) => label !== 'UTC');
+  expect(labels([1, 0])).toEqual(['1 kB', '500 B', '1']);
+  expect(labels([2, 0])).toEqual(['1 kB', '500 B', '2', '1']);
+});

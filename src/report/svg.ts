@@ -169,7 +169,8 @@ function area(
     path += `V${round(y(value))}H${round(left + (i + 1) * step)}`;
   });
   path += `V${top + height}Z`;
-  const scale = [max, max / 2].map(
+  // Half a flow is none: its label would say something else.
+  const scale = (Number.isInteger(max / 2) ? [max, max / 2] : [max]).map(
     (value) => html`
 <line class="grid" x1="${left}" x2="${left + width}" y1="${round(y(value))}" y2="${round(y(value))}"/>
 <text class="axis" x="${left - 8}" y="${round(y(value) + 4)}" text-anchor="end">${format(value)}</text>`,
